@@ -1,0 +1,158 @@
+//! Diagnostics: collected, never thrown one by one; each with a code, a place, and a hint.
+
+use super::{Sources, Span};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Warning,
+    Error,
+}
+
+/// One finding about the user's files.
+#[derive(Clone, Debug)]
+pub struct Diag {
+    pub severity: Severity,
+    /// Stable identifier, kebab-case, e.g. `unknown-module`; listed in docs/diagnostics.md.
+    pub code: &'static str,
+    pub message: String,
+    pub span: Option<Span>,
+    /// Further places that explain the finding, each with its own words.
+    pub related: Vec<(Span, String)>,
+    pub hints: Vec<String>,
+}
+
+impl Diag {
+    pub fn error(code: &'static str, span: impl Into<Option<Span>>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, span.into(), message.into())
+    }
+
+    pub fn warning(code: &'static str, span: impl Into<Option<Span>>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, span.into(), message.into())
+    }
+
+    fn new(severity: Severity, code: &'static str, span: Option<Span>, message: String) -> Self {
+        Diag { severity, code, message, span, related: Vec::new(), hints: Vec::new() }
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    pub fn related(mut self, span: Span, words: impl Into<String>) -> Self {
+        self.related.push((span, words.into()));
+        self
+    }
+
+    /// Adds "did you mean …" when one of `known` is near `word`.
+    pub fn did_you_mean<'a>(self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        match nearest(word, known) {
+            Some(right) => self.hint(format!("did you mean `{right}`?")),
+            None => self,
+        }
+    }
+
+    /// The finding as text with the source line and a mark under the place.
+    pub fn render(&self, sources: &Sources, colour: bool) -> String {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let title = level.primary_title(self.message.as_str()).id(self.code);
+        let places: Vec<_> = self
+            .span
+            .iter()
+            .map(|s| (*s, "", AnnotationKind::Primary))
+            .chain(self.related.iter().map(|(s, w)| (*s, w.as_str(), AnnotationKind::Context)))
+            .map(|(span, words, kind)| (sources.get(span.file), span, words, kind))
+            .map(|(file, span, words, kind)| (file.path.display().to_string(), file, span, words, kind))
+            .collect();
+        let mut body = Vec::new();
+        for (path, file, span, words, kind) in &places {
+            let length = file.text.len();
+            let start = (span.start as usize).min(length);
+            let range = start..(span.end as usize).clamp(start, length);
+            let mark = kind.span(range);
+            let mark = if words.is_empty() { mark } else { mark.label(*words) };
+            body.push(Snippet::source(&*file.text).path(path.as_str()).annotation(mark));
+        }
+        let group = Group::with_title(title).elements(body);
+        let hints = self.hints.iter().map(|h| Level::HELP.with_name("hint").message(h.as_str()));
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        renderer.render(&[group.elements(hints)]).to_string()
+    }
+}
+
+/// The collected findings of one compilation.
+#[derive(Clone, Debug, Default)]
+pub struct Diags(Vec<Diag>);
+
+impl Diags {
+    pub fn push(&mut self, diag: Diag) {
+        self.0.push(diag);
+    }
+
+    pub fn extend(&mut self, other: Diags) {
+        self.0.extend(other.0);
+    }
+
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Diag> {
+        self.0.iter()
+    }
+
+    /// Sorted by place, doubles removed.
+    pub fn into_sorted(mut self) -> Vec<Diag> {
+        self.0.sort_by(|a, b| (a.span, a.code, &a.message).cmp(&(b.span, b.code, &b.message)));
+        self.0.dedup_by(|a, b| a.span == b.span && a.code == b.code && a.message == b.message);
+        self.0
+    }
+}
+
+impl From<Diag> for Diags {
+    fn from(diag: Diag) -> Self {
+        Diags(vec![diag])
+    }
+}
+
+/// The nearest of `known` to a misspelt `word`, if any is near enough to be meant.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (word.chars().count() / 3).max(1);
+    known
+        .into_iter()
+        .map(|k| (strsim::damerau_levenshtein(word, k), k))
+        .filter(|(distance, _)| (1..=limit).contains(distance))
+        .min()
+        .map(|(_, k)| k)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_shows_place_mark_and_hint() {
+        let sources = Sources::default();
+        let id = sources.add("site.yml", "- hosts: all\n  tsaks: []\n");
+        let diag = Diag::error("unknown-key", Span::new(id, 15, 20), "`tsaks` is not a play keyword")
+            .did_you_mean("tsaks", ["tasks", "tags"]);
+        let text = diag.render(&sources, false);
+        for part in ["error[unknown-key]", "site.yml:2:3", "^^^^^", "hint: did you mean `tasks`?"] {
+            assert!(text.contains(part), "{part} is missing in:\n{text}");
+        }
+    }
+
+    #[test]
+    fn far_words_are_not_suggested() {
+        assert_eq!(nearest("foo", ["template", "copy"]), None);
+        assert_eq!(nearest("tempalte", ["template", "copy"]), Some("template"));
+    }
+}

@@ -1,0 +1,9 @@
+//! What every layer may use: source positions, diagnostics, and the runtime value.
+
+pub mod diag;
+pub mod source;
+pub mod value;
+
+pub use diag::{Diag, Diags, Severity};
+pub use source::{FileId, SourceFile, Sources, Span};
+pub use value::{Key, List, Map, Secret, Template, Value};

@@ -1,0 +1,102 @@
+//! Source files and positions in them: every value read from a file can say where it stands.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+
+/// Index of a file in [`Sources`].
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId(u32);
+
+/// A range of bytes in one file; `start..end`, both offsets from the file's first byte.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Span {
+    pub file: FileId,
+    pub start: u32,
+    pub end: u32,
+}
+
+impl Span {
+    pub fn new(file: FileId, start: usize, end: usize) -> Self {
+        let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Span { file, start: clamp(start), end: clamp(end) }
+    }
+}
+
+/// One file's path and text, with the starts of its lines.
+#[derive(Debug)]
+pub struct SourceFile {
+    /// The path as it is to be shown: relative to the working directory where that is shorter.
+    pub path: PathBuf,
+    pub text: Arc<str>,
+    line_starts: Vec<u32>,
+}
+
+impl SourceFile {
+    fn new(path: PathBuf, text: Arc<str>) -> Self {
+        let newlines = text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
+        let line_starts = std::iter::once(0)
+            .chain(newlines.map(|(i, _)| u32::try_from(i + 1).unwrap_or(u32::MAX)))
+            .collect();
+        SourceFile { path, text, line_starts }
+    }
+
+    /// Line and column of a byte offset, both from 1; the column counts characters.
+    pub fn line_column(&self, offset: u32) -> (usize, usize) {
+        let line = self.line_starts.partition_point(|s| *s <= offset).max(1);
+        let start = self.line_starts[line - 1] as usize;
+        let end = (offset as usize).clamp(start, self.text.len());
+        let column = self.text.get(start..end).map_or(end - start, |s| s.chars().count());
+        (line, column + 1)
+    }
+
+    /// Byte offset at which a line (from 1) begins.
+    pub fn line_start(&self, line: usize) -> Option<u32> {
+        self.line_starts.get(line.checked_sub(1)?).copied()
+    }
+}
+
+/// All files read in a run. Cheap to clone; append-only, so a [`Span`] never goes stale.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(Arc<RwLock<Vec<Arc<SourceFile>>>>);
+
+impl Sources {
+    pub fn add(&self, path: impl Into<PathBuf>, text: impl Into<Arc<str>>) -> FileId {
+        let file = Arc::new(SourceFile::new(shown_path(path.into()), text.into()));
+        let mut files = self.0.write().unwrap_or_else(|e| e.into_inner());
+        files.push(file);
+        FileId(u32::try_from(files.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    pub fn get(&self, id: FileId) -> Arc<SourceFile> {
+        let files = self.0.read().unwrap_or_else(|e| e.into_inner());
+        Arc::clone(&files[id.0 as usize])
+    }
+
+    /// `path:line:column` of a span's start.
+    pub fn location(&self, span: Span) -> String {
+        let file = self.get(span.file);
+        let (line, column) = file.line_column(span.start);
+        format!("{}:{line}:{column}", file.path.display())
+    }
+}
+
+fn shown_path(path: PathBuf) -> PathBuf {
+    let Ok(here) = std::env::current_dir() else { return path };
+    path.strip_prefix(&here).map(Path::to_path_buf).unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_lines_and_characters_from_one() {
+        let sources = Sources::default();
+        let id = sources.add("x.yml", "a: é b\nc: d\n");
+        let at = |offset| sources.get(id).line_column(offset);
+        assert_eq!(at(0), (1, 1));
+        assert_eq!(at(6), (1, 6), "é is two bytes and one column");
+        assert_eq!(at(8), (2, 1));
+        assert_eq!(sources.location(Span::new(id, 11, 12)), "x.yml:2:4");
+    }
+}

@@ -1,0 +1,5 @@
+//! fitout: YAML playbooks compiled into one graph and run over SSH.
+//!
+//! The layers, each importing only those below it, are described in docs/architecture.md.
+
+pub mod base;
