@@ -3,3 +3,7 @@
 //! The layers, each importing only those below it, are described in docs/architecture.md.
 
 pub mod base;
+pub mod modules;
+pub mod plan;
+pub mod remote;
+pub mod spec;

@@ -1,0 +1,129 @@
+//! What a module is to the executor. The modules themselves live in /modules, one folder each.
+
+use crate::base::{Map, Value};
+use crate::plan::{Claims, Decision};
+use crate::remote::{Become, Content, Job, Output, Remote};
+use crate::spec::ModuleSpec;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// Arguments after validation against the spec: aliases resolved, types coerced, defaults filled in.
+pub type Args = Map;
+
+/// A task's failure in a user's words, with return values (`rc`, `stderr` …) where there are any.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    pub message: String,
+    pub result: Map,
+}
+
+/// What a module may ask of the controller while it decides.
+pub trait Controller: Send + Sync {
+    fn check_mode(&self) -> bool;
+    fn diff_mode(&self) -> bool;
+    /// Finds a local file as Ansible does: `kind` is `files`, `templates` or `vars`; the role, then the playbook.
+    fn find_file(&self, kind: &str, name: &str) -> Result<PathBuf, Failure>;
+    /// The bytes of a local file; vault files are decrypted unless `raw`.
+    fn read_file(&self, path: &std::path::Path, raw: bool) -> Result<Arc<[u8]>, Failure>;
+    /// Renders a template with the task's variables and the module's template options.
+    fn render(&self, path: &std::path::Path, options: &Args) -> Result<String, Failure>;
+    /// A fact of the host (`ansible_facts` name without prefix), where gathered.
+    fn fact(&self, name: &str) -> Option<Value>;
+    fn inventory_hostname(&self) -> &str;
+}
+
+/// The usual kind: probe → decide → apply → probe again. Everything but the jobs is pure.
+pub trait Staged: Send + Sync {
+    /// What the task touches, from its arguments. The default reads `reads`/`writes` of the spec.
+    fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
+        let _ = args;
+        let _ = spec;
+        Claims::everything()
+    }
+    /// Jobs that read and report; none is allowed to change the host.
+    fn probe(&self, args: &Args, controller: &dyn Controller) -> Result<Vec<Job>, Failure>;
+    /// The decision from the outputs of the probes, one for each job and in their order.
+    fn decide(&self, args: &Args, seen: &[Output], controller: &dyn Controller) -> Result<Decision, Failure>;
+    /// The final return values from the effects' outputs. Called also when one failed: the default turns the
+    /// first failed output into a failure with its stderr.
+    fn finish(&self, args: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
+        let _ = args;
+        match done.iter().find(|o| !o.ok()) {
+            Some(failed) => Err(Failure::from_output(failed)),
+            None => Ok(decision.result),
+        }
+    }
+    /// Whether to probe once more after the effects and fail if `decide` still sees a change.
+    fn verify(&self) -> bool {
+        true
+    }
+}
+
+pub type ProcedureFuture<'a> = Pin<Box<dyn Future<Output = Result<Outcome, Failure>> + Send + 'a>>;
+
+/// For what takes several dependent steps on the host (reboot, wait_for, fetch of large files, git).
+pub trait Procedure: Send + Sync {
+    fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
+        let _ = (spec, args);
+        Claims::everything()
+    }
+    /// Runs it; in check mode (`call.controller.check_mode()`) it must change nothing and predict.
+    fn run<'a>(&'a self, call: Call<'a>) -> ProcedureFuture<'a>;
+}
+
+/// What a [`Procedure`] gets to work with.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    pub args: &'a Args,
+    pub remote: &'a dyn Remote,
+    pub become_user: &'a Become,
+    pub controller: &'a dyn Controller,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    pub change: Option<crate::plan::Change>,
+    pub result: Map,
+    pub warnings: Vec<String>,
+}
+
+/// How a module is carried out.
+#[derive(Clone)]
+pub enum Behaviour {
+    Staged(Arc<dyn Staged>),
+    Procedure(Arc<dyn Procedure>),
+    /// Carried out by the executor itself on the controller: debug, set_fact, add_host, meta, include_vars …
+    Control,
+}
+
+#[derive(Clone)]
+pub struct Module {
+    pub spec: Arc<ModuleSpec>,
+    pub behaviour: Behaviour,
+}
+
+impl Failure {
+    pub fn new(message: impl Into<String>) -> Failure {
+        Failure { message: message.into(), result: Map::new() }
+    }
+
+    pub fn from_output(output: &Output) -> Failure {
+        let stderr = output.stderr_text();
+        let message = match (output.status, stderr.is_empty()) {
+            (crate::remote::Status::TimedOut, _) => "timed out".to_string(),
+            (_, false) => stderr.clone(),
+            (_, true) => format!("exit status {}", output.rc),
+        };
+        let mut failure = Failure::new(message);
+        failure.result.insert("rc".into(), output.rc.into());
+        failure.result.insert("stderr".into(), stderr.into());
+        failure
+    }
+}
+
+/// Bytes as a job's stdin.
+pub fn bytes(content: impl Into<Vec<u8>>) -> Content {
+    Content::Bytes(Arc::from(content.into()))
+}

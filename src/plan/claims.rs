@@ -1,0 +1,96 @@
+//! Claims: which resources of a host a task reads and writes; disjoint claims need no order.
+
+/// Resources read and written, as `kind:name` patterns: `file:/etc/fstab`, `file:/etc/*` (all below),
+/// `package:*`, `service:docker`, `lock:dpkg`. `*` alone is everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    pub reads: Vec<String>,
+    pub writes: Vec<String>,
+}
+
+impl Claims {
+    /// Touches everything: `command`, `shell`, values not yet known.
+    pub fn everything() -> Claims {
+        Claims { reads: vec!["*".into()], writes: vec!["*".into()] }
+    }
+
+    /// Whether an effect of `self` can touch what `other` reads or writes.
+    pub fn disturbs(&self, other: &Claims) -> bool {
+        self.conflict(other).is_some()
+    }
+
+    /// The first pair that meets: (what `self` writes, what `other` reads or writes).
+    pub fn conflict<'a>(&'a self, other: &'a Claims) -> Option<(&'a str, &'a str)> {
+        let touched = || other.reads.iter().chain(&other.writes);
+        self.writes.iter().find_map(|w| touched().find(|t| overlap(w, t)).map(|t| (w.as_str(), t.as_str())))
+    }
+}
+
+/// Whether two patterns can name one resource. A path and a path below it overlap.
+fn overlap(a: &str, b: &str) -> bool {
+    if a == "*" || b == "*" {
+        return true;
+    }
+    let (Some((kind_a, a)), Some((kind_b, b))) = (a.split_once(':'), b.split_once(':')) else {
+        return a == b;
+    };
+    if kind_a != kind_b {
+        return false;
+    }
+    match (a.strip_suffix('*'), b.strip_suffix('*')) {
+        (Some(a), Some(b)) => a.starts_with(b) || b.starts_with(a),
+        (Some(prefix), None) => covers(prefix, b),
+        (None, Some(prefix)) => covers(prefix, a),
+        (None, None) if kind_a == "file" => below(a, b) || below(b, a),
+        (None, None) => a == b,
+    }
+}
+
+/// `/etc/*` covers `/etc` itself too: making it or its mode changes what is below.
+fn covers(prefix: &str, name: &str) -> bool {
+    name.starts_with(prefix) || prefix.strip_suffix('/') == Some(name)
+}
+
+fn below(parent: &str, path: &str) -> bool {
+    path.strip_prefix(parent.trim_end_matches('/'))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_overlap_where_they_can_name_one_thing() {
+        let cases = [
+            ("file:/etc/fstab", "file:/etc/fstab", true),
+            ("file:/etc", "file:/etc/fstab", true),
+            ("file:/etc/fstab", "file:/etc", true),
+            ("file:/etc/*", "file:/etc/a/b", true),
+            ("file:/etc/*", "file:/etc", true),
+            ("file:/etc/a", "file:/etc/ab", false),
+            ("file:/", "file:/etc/ab", true),
+            ("package:*", "package:vim", true),
+            ("package:vi", "package:vim", false),
+            ("package:*", "service:vim", false),
+            ("sysctl:vm.*", "sysctl:vm.swappiness", true),
+            ("*", "service:vim", true),
+        ];
+        for (a, b, expected) in cases {
+            assert_eq!(overlap(a, b), expected, "{a} and {b}");
+            assert_eq!(overlap(b, a), expected, "{b} and {a}");
+        }
+    }
+
+    #[test]
+    fn two_readers_do_not_disturb_each_other() {
+        let reader = Claims { reads: vec!["file:/etc/passwd".into()], writes: vec![] };
+        let writer = Claims { reads: vec![], writes: vec!["file:/etc/passwd".into()] };
+        assert!(!reader.disturbs(&reader));
+        assert!(writer.disturbs(&reader));
+        assert!(
+            !reader.disturbs(&writer),
+            "a reader writes nothing; the writer's order is checked the other way"
+        );
+    }
+}

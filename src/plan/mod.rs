@@ -1,0 +1,55 @@
+//! Observed × desired → decision; pure values, no IO.
+
+pub mod claims;
+
+pub use claims::Claims;
+
+use crate::base::Map;
+use crate::remote::Job;
+
+/// What a change does to its object. Why it is done is [`Change::reason`].
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    Create,
+    Update,
+    Replace,
+    Delete,
+    /// An effect whose outcome nobody can predict (`command`).
+    Run,
+}
+
+/// One change to one host, as the plan shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    pub action: Action,
+    /// In a user's words, e.g. `mode is 0600, not 0644`.
+    pub reason: String,
+    pub diffs: Vec<Diff>,
+}
+
+/// Before and after of one text or record, in Ansible's form (`before_header` …).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Diff {
+    pub before_header: String,
+    pub after_header: String,
+    pub before: String,
+    pub after: String,
+}
+
+/// What a module decides from what it has seen.
+#[derive(Clone, Debug, Default)]
+pub struct Decision {
+    /// `None`: nothing to do.
+    pub change: Option<Change>,
+    /// The effects, in order; run as one chain. Empty when there is no change.
+    pub effects: Vec<Job>,
+    /// The task's return values as far as they are known now (without `changed`, `failed`, `diff`).
+    pub result: Map,
+    pub warnings: Vec<String>,
+}
+
+impl Decision {
+    pub fn unchanged(result: Map) -> Decision {
+        Decision { result, ..Decision::default() }
+    }
+}

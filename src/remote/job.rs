@@ -1,0 +1,141 @@
+//! Jobs as values: a constant script, quoted inputs, content over stdin; and what comes back.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Constant POSIX sh text, sent once a session as a function and then called by name.
+///
+/// It runs in a subshell under `LC_ALL=C`, with the job's `vars` as shell variables, its `args` as `"$@"`
+/// and its `stdin` (else /dev/null). To report it calls `emit ITEM KEY VALUE`; other output of its commands
+/// must be redirected, unless the raw stdout is the result.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Script {
+    /// `module.act`, e.g. `apt.probe`; for messages and the function's name.
+    pub name: Arc<str>,
+    pub text: Arc<str>,
+}
+
+impl Script {
+    pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Arc<Script> {
+        Arc::new(Script { name: name.into(), text: text.into() })
+    }
+}
+
+/// Bytes for a job's stdin.
+#[derive(Clone, Debug)]
+pub enum Content {
+    Bytes(Arc<[u8]>),
+    /// A file on the controller, streamed with bounded memory.
+    File(PathBuf),
+}
+
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub script: Arc<Script>,
+    /// Names are `[a-z_][a-z0-9_]*`; values are any bytes but NUL, and may be secret: they travel in the
+    /// stream to the shell and are in no argv and no environment.
+    pub vars: Vec<(Arc<str>, Vec<u8>)>,
+    pub args: Vec<Vec<u8>>,
+    pub stdin: Option<Content>,
+    /// After this the job's process group is ended and the status is [`Status::TimedOut`].
+    pub timeout: Option<Duration>,
+    /// Jobs of one chain stop at the first that exits other than 0: the rest come back as
+    /// [`Status::Skipped`]. So effects can be pipelined and still end at the first failure.
+    pub chain: Option<u64>,
+}
+
+impl Job {
+    pub fn new(script: &Arc<Script>) -> Job {
+        Job {
+            script: Arc::clone(script),
+            vars: Vec::new(),
+            args: Vec::new(),
+            stdin: None,
+            timeout: None,
+            chain: None,
+        }
+    }
+
+    pub fn var(mut self, name: &str, value: impl AsRef<[u8]>) -> Job {
+        self.vars.push((name.into(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// A variable that stays unset when there is no value.
+    pub fn opt(self, name: &str, value: Option<impl AsRef<[u8]>>) -> Job {
+        match value {
+            Some(v) => self.var(name, v),
+            None => self,
+        }
+    }
+
+    /// `1` or the empty text, for `[ "$name" ]`.
+    pub fn flag(self, name: &str, on: bool) -> Job {
+        self.var(name, if on { "1" } else { "" })
+    }
+
+    pub fn args<I: IntoIterator<Item = T>, T: AsRef<[u8]>>(mut self, args: I) -> Job {
+        self.args.extend(args.into_iter().map(|a| a.as_ref().to_vec()));
+        self
+    }
+
+    pub fn stdin(mut self, content: Content) -> Job {
+        self.stdin = Some(content);
+        self
+    }
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    Done,
+    /// An earlier job of the chain failed; this one did not run.
+    Skipped,
+    TimedOut,
+}
+
+/// What a job left. `rc` is the script's exit status; it means something only when `Done`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    pub status: Status,
+    pub rc: i32,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    pub fn ok(&self) -> bool {
+        self.status == Status::Done && self.rc == 0
+    }
+
+    /// The records `emit ITEM KEY VALUE` wrote, in order.
+    pub fn records(&self) -> impl Iterator<Item = (&[u8], &[u8], &[u8])> {
+        let mut fields = self.stdout.split(|b| *b == 0);
+        std::iter::from_fn(move || Some((fields.next()?, fields.next()?, fields.next()?)))
+    }
+
+    /// The last value emitted for a key of an item, as text (invalid UTF-8 replaced).
+    pub fn field(&self, item: &str, key: &str) -> Option<String> {
+        let found = self.records().filter(|(i, k, _)| *i == item.as_bytes() && *k == key.as_bytes()).last();
+        found.map(|(_, _, v)| String::from_utf8_lossy(v).into_owned())
+    }
+
+    pub fn stderr_text(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).trim_end().to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_triples_and_the_last_one_counts() {
+        let stdout = b"vim\0state\0absent\0vim\0state\0present\0vim\0version\0\0".to_vec();
+        let output = Output { status: Status::Done, rc: 0, stdout, stderr: Vec::new() };
+        assert_eq!(output.records().count(), 3);
+        assert_eq!(output.field("vim", "state").as_deref(), Some("present"));
+        assert_eq!(output.field("vim", "version").as_deref(), Some(""));
+        assert_eq!(output.field("vim", "size"), None);
+    }
+}

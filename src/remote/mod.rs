@@ -1,0 +1,55 @@
+//! A shell on a host: jobs go out pipelined, their outputs come back framed and in order.
+
+pub mod job;
+
+pub use job::{Content, Job, Output, Script, Status};
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// Who runs a job on the host. Each distinct value gets one long-lived `sh`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Become {
+    /// The login user.
+    #[default]
+    No,
+    /// Another user through `method`. Passwords are held by the connection, never here.
+    User { method: BecomeMethod, user: Arc<str>, flags: Arc<str> },
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum BecomeMethod {
+    Sudo,
+    Su,
+    Doas,
+}
+
+/// Why a job has no output.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RemoteError {
+    /// No session could be had: name resolution, refused, host key, authentication.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The session broke while the job was queued or running; whether it ran is not known.
+    #[error("connection lost: {0}")]
+    Lost(String),
+    /// The change of user was refused.
+    #[error("{0}")]
+    Become(String),
+    /// The host has no usable `sh`, or answers out of protocol.
+    #[error("{0}")]
+    Protocol(String),
+}
+
+pub type JobFuture = Pin<Box<dyn Future<Output = Result<Output, RemoteError>> + Send>>;
+
+/// One host to run jobs on. Jobs of one [`Become`] run in the order they were submitted; all that is
+/// submitted before the first answer travels in one round trip.
+pub trait Remote: Send + Sync {
+    fn submit(&self, who: &Become, job: Job) -> JobFuture;
+    /// Writes since the session began after which an answer was waited for; the handshake is not counted.
+    fn round_trips(&self) -> u64;
+    /// Ends all shells and the session; used by `meta: reset_connection` and reboot. The next job reconnects.
+    fn reset(&self) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
