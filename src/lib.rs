@@ -3,7 +3,9 @@
 //! The layers, each importing only those below it, are described in docs/architecture.md.
 
 pub mod base;
+pub mod graph;
 pub mod modules;
 pub mod plan;
 pub mod remote;
 pub mod spec;
+pub mod syntax;

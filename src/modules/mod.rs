@@ -127,3 +127,9 @@ impl Failure {
 pub fn bytes(content: impl Into<Vec<u8>>) -> Content {
     Content::Bytes(Arc::from(content.into()))
 }
+
+impl std::fmt::Debug for Module {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Module({})", self.spec.name)
+    }
+}

@@ -1,0 +1,247 @@
+//! What the compiler makes and the executor runs: plays as flat vectors of nodes, every name bound.
+
+use crate::base::{Map, Span, Value};
+use crate::modules::Module;
+use indexmap::IndexMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub type NodeId = usize;
+
+/// All plays of a run, in order; `import_playbook` resolved.
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub plays: Vec<Arc<PlayPlan>>,
+    /// SHA-256 over every input (files read, inventory, extra vars, tool version), hexadecimal.
+    pub hash: String,
+}
+
+#[derive(Debug)]
+pub struct PlayPlan {
+    pub span: Span,
+    pub name: Value,
+    /// The `hosts:` pattern; may be a template over extra vars.
+    pub hosts: Value,
+    /// The playbook's directory.
+    pub playbook_dir: PathBuf,
+    /// `gather_facts` (None: gather, as is the default), and the subsets of `gather_subset`.
+    pub gather_facts: Option<Value>,
+    pub gather_subset: Option<Value>,
+    /// Top-level fact names that anything in the play can use; `None` when it cannot be told.
+    pub facts_used: Option<Vec<Arc<str>>>,
+    pub serial: Option<Value>,
+    pub max_fail_percentage: Option<Value>,
+    pub order: Option<Value>,
+    pub force_handlers: Option<Value>,
+    /// `vars`, `vars_prompt` answers are added by the executor.
+    pub vars: Arc<Map>,
+    /// Each entry is a file name, or a list of candidates of which the first found is taken.
+    pub vars_files: Vec<Value>,
+    pub vars_prompt: Vec<Prompt>,
+    pub keywords: Arc<TaskKeywords>,
+    /// The roles in `roles:` and imported ones: their defaults and vars are visible to the whole play.
+    pub role_layers: Vec<Arc<RoleScope>>,
+    /// The body: sections with the flushes of handlers between them, flattened.
+    pub body: Arc<Sequence>,
+    pub handlers: Vec<Arc<Handler>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    pub name: Arc<str>,
+    pub prompt: Value,
+    pub private: bool,
+    pub default: Option<Value>,
+    pub confirm: bool,
+    pub encrypt: Option<Arc<str>>,
+    pub unsafe_text: bool,
+}
+
+/// A list of steps run in order. What includes load at run time is a sequence of its own.
+#[derive(Debug, Default)]
+pub struct Sequence {
+    pub steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    Task(Arc<TaskNode>),
+    Block(Arc<BlockNode>),
+    /// Runs notified handlers: the end of a section, or `meta: flush_handlers`.
+    Flush {
+        implicit: bool,
+    },
+}
+
+#[derive(Debug)]
+pub struct BlockNode {
+    pub id: NodeId,
+    pub span: Span,
+    pub body: Sequence,
+    pub rescue: Sequence,
+    pub always: Sequence,
+}
+
+/// A task with the keywords of its blocks, role and play already inherited.
+#[derive(Debug)]
+pub struct TaskNode {
+    /// Position in the play's order; unique in a run.
+    pub id: NodeId,
+    pub span: Span,
+    pub name: Option<Value>,
+    pub act: Act,
+    pub keywords: Arc<TaskKeywords>,
+    /// The role it stands in, with its directory and its own layers (defaults, vars, params).
+    pub role: Option<Arc<RoleScope>>,
+    /// Names this task's values, conditions and loop mention (transitively through variables known at compile
+    /// time); `None`: cannot be told (templated names, `vars[...]`, `hostvars`), so all.
+    pub uses: Option<Vec<Arc<str>>>,
+    /// Whether it mentions `hostvars` or other hosts' results: waits for the others.
+    pub uses_other_hosts: bool,
+}
+
+#[derive(Debug)]
+pub enum Act {
+    /// A module with its raw arguments; values are templates still.
+    Module {
+        module: Arc<Module>,
+        args: Arc<Map>,
+    },
+    /// `include_tasks`: file relative to `dir` (then the role's tasks, then the playbook).
+    IncludeTasks {
+        file: Value,
+        dir: PathBuf,
+        apply: Option<Arc<TaskKeywords>>,
+    },
+    IncludeRole(Arc<IncludeRole>),
+    /// `meta: end_host | end_play | end_batch | end_role | clear_facts | clear_host_errors | noop |
+    /// refresh_inventory | reset_connection` (`flush_handlers` is a [`Step::Flush`]).
+    Meta(Arc<str>),
+}
+
+#[derive(Debug)]
+pub struct IncludeRole {
+    pub name: Value,
+    pub tasks_from: Value,
+    pub vars_from: Option<Value>,
+    pub defaults_from: Option<Value>,
+    pub handlers_from: Option<Value>,
+    pub public: bool,
+    pub allow_duplicates: bool,
+    pub rolespec_validate: bool,
+    pub apply: Option<Arc<TaskKeywords>>,
+}
+
+#[derive(Debug)]
+pub struct Handler {
+    pub task: Arc<TaskNode>,
+    /// `listen` topics.
+    pub listen: Vec<Value>,
+    /// Names it answers to besides its own: `role : name`.
+    pub aliases: Vec<Arc<str>>,
+}
+
+#[derive(Debug)]
+pub struct RoleScope {
+    /// As used: `geerlingguy.docker`, `ns.coll.role`.
+    pub name: Arc<str>,
+    pub collection: Option<Arc<str>>,
+    pub path: PathBuf,
+    pub defaults: Arc<Map>,
+    pub vars: Arc<Map>,
+    /// Role parameters and `vars:` of the use.
+    pub params: Arc<Map>,
+    pub parents: Vec<Arc<str>>,
+    /// Distinguishes two uses of one role in a play.
+    pub instance: usize,
+}
+
+/// Keywords after inheritance. `None`: not set anywhere. Values are raw.
+#[derive(Clone, Debug, Default)]
+pub struct TaskKeywords {
+    /// Conditions of the task and all blocks, imports and roles around it, outermost first.
+    pub when: Vec<Value>,
+    pub tags: Vec<Value>,
+    /// `vars` of blocks, imports and the task, innermost last; each a map.
+    pub vars: Vec<Arc<Map>>,
+    pub environment: Vec<Value>,
+    pub become_: Option<Value>,
+    pub become_user: Option<Value>,
+    pub become_method: Option<Value>,
+    pub become_flags: Option<Value>,
+    pub remote_user: Option<Value>,
+    pub connection: Option<Value>,
+    pub port: Option<Value>,
+    pub ignore_errors: Option<Value>,
+    pub ignore_unreachable: Option<Value>,
+    pub any_errors_fatal: Option<Value>,
+    pub check_mode: Option<Value>,
+    pub diff: Option<Value>,
+    pub no_log: Option<Value>,
+    pub run_once: Option<Value>,
+    pub delegate_to: Option<Value>,
+    pub delegate_facts: Option<Value>,
+    pub throttle: Option<Value>,
+    pub timeout: Option<Value>,
+    /// By module name as resolved (short name), group defaults expanded.
+    pub module_defaults: Vec<Value>,
+    // Of the task alone:
+    pub loop_: Option<Loop>,
+    pub loop_control: LoopControl,
+    pub register: Option<Arc<str>>,
+    pub changed_when: Vec<Value>,
+    pub failed_when: Vec<Value>,
+    pub until: Vec<Value>,
+    pub retries: Option<Value>,
+    pub delay: Option<Value>,
+    pub async_: Option<Value>,
+    pub poll: Option<Value>,
+    pub notify: Vec<Value>,
+    /// `needs:` names of tasks or plays that must be done first.
+    pub needs: Vec<Arc<str>>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Loop {
+    /// `loop:`
+    Items(Value),
+    /// `with_NAME:`
+    With { lookup: Arc<str>, terms: Value },
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct LoopControl {
+    pub loop_var: Option<Value>,
+    pub index_var: Option<Value>,
+    pub label: Option<Value>,
+    pub pause: Option<Value>,
+    pub extended: Option<Value>,
+    pub break_when: Vec<Value>,
+}
+
+/// Loads and compiles what an include names at run time; implemented by the resolver, called by the executor.
+pub trait Includer: Send + Sync {
+    /// `include_tasks`: `file` is evaluated. Results are cached by the implementation.
+    fn tasks(&self, node: &TaskNode, file: &str) -> Result<Arc<Sequence>, String>;
+    /// `include_role` with evaluated names; also its handlers and layers for `public`.
+    fn role(&self, node: &TaskNode, call: &RoleCall) -> Result<IncludedRole, String>;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RoleCall {
+    pub name: String,
+    pub tasks_from: String,
+    pub vars_from: Option<String>,
+    pub defaults_from: Option<String>,
+    pub handlers_from: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct IncludedRole {
+    pub body: Arc<Sequence>,
+    pub handlers: Vec<Arc<Handler>>,
+    pub scope: Arc<RoleScope>,
+}
+
+/// Facts about the variables of each name, for `fitout graph` and diagnostics.
+pub type Definitions = IndexMap<Arc<str>, Vec<Span>>;

@@ -1,0 +1,3 @@
+//! Files as written: YAML with positions, playbooks, inventories, vaults.
+
+pub mod ast;
