@@ -1,4 +1,24 @@
-//! What a module is to the executor. The modules themselves live in /modules, one folder each.
+//! What a module is to the executor. The modules themselves live in /modules, one folder each:
+//!
+//! - `module.yml` ([`ModuleSpec`]): arguments, claims, return values, documentation, examples. Its folder has
+//!   the module's short name. Modules of Ansible carry its names, arguments, defaults and return values.
+//! - either `probe.sh` and `apply.sh`, driven by [`declarative`]: the arguments come as variables, the items of
+//!   `each` as `"$@"`; the probe emits (item, property, value), `observe` says how each is compared;
+//! - or `native.rs` with `pub fn behaviour() -> crate::modules::Behaviour`. Its scripts are files beside it,
+//!   taken in with [`script!`](crate::script); a second file is declared in it as `mod second;`;
+//! - `cases.yml`: arguments and observed records → expected decision, run without a host (see cases.rs).
+//!
+//! The build script finds the folders: a new module touches no other file. Folders of the same shape (without
+//! native.rs) in a user's `library/` are loaded at run time by [`Registry::with_library`].
+
+mod args;
+#[cfg(test)]
+mod cases;
+pub mod declarative;
+pub mod registry;
+
+pub use args::{ArgsExt, coerce, has_unknown, spec_claims};
+pub use registry::{Registry, registry};
 
 use crate::base::{Map, Value};
 use crate::plan::{Claims, Decision};
@@ -38,9 +58,7 @@ pub trait Controller: Send + Sync {
 pub trait Staged: Send + Sync {
     /// What the task touches, from its arguments. The default reads `reads`/`writes` of the spec.
     fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
-        let _ = args;
-        let _ = spec;
-        Claims::everything()
+        spec_claims(spec, args)
     }
     /// Jobs that read and report; none is allowed to change the host.
     fn probe(&self, args: &Args, controller: &dyn Controller) -> Result<Vec<Job>, Failure>;
@@ -66,8 +84,7 @@ pub type ProcedureFuture<'a> = Pin<Box<dyn Future<Output = Result<Outcome, Failu
 /// For what takes several dependent steps on the host (reboot, wait_for, fetch of large files, git).
 pub trait Procedure: Send + Sync {
     fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
-        let _ = (spec, args);
-        Claims::everything()
+        spec_claims(spec, args)
     }
     /// Runs it; in check mode (`call.controller.check_mode()`) it must change nothing and predict.
     fn run<'a>(&'a self, call: Call<'a>) -> ProcedureFuture<'a>;
@@ -132,4 +149,14 @@ impl std::fmt::Debug for Module {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Module({})", self.spec.name)
     }
+}
+
+/// A constant script beside native.rs, made once: `script!("stat.probe", "probe.sh")`.
+#[macro_export]
+macro_rules! script {
+    ($name:literal, $file:literal) => {{
+        static SCRIPT: std::sync::LazyLock<std::sync::Arc<$crate::remote::Script>> =
+            std::sync::LazyLock::new(|| $crate::remote::Script::new($name, include_str!($file)));
+        &*SCRIPT
+    }};
 }

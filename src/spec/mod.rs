@@ -1,5 +1,15 @@
 //! A module's interface, read from its module.yml: the one source of checks, help and reference pages.
 
+mod check;
+mod coerce;
+mod convert;
+mod freeform;
+
+pub use check::check_args;
+pub use coerce::{coerce, from_yaml, resolve};
+pub use convert::{convert, to_text};
+pub use freeform::{FreeForm, Word, split_free_form, split_words};
+
 use indexmap::IndexMap;
 use serde::Deserialize;
 

@@ -1,0 +1,139 @@
+//! Look-up of modules by any of their names: those built in, and a user's `library/` folders.
+
+use super::{Behaviour, Module, declarative};
+use crate::spec::ModuleSpec;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, OnceLock};
+
+/// One folder of /modules as the build script saw it.
+pub struct Entry {
+    pub name: &'static str,
+    pub aliases: &'static [&'static str],
+    pub spec: &'static str,
+    pub probe: Option<&'static str>,
+    pub apply: Option<&'static str>,
+    pub cases: Option<&'static str>,
+    pub native: Option<fn() -> Behaviour>,
+}
+
+/// The code of /modules; each folder's native.rs is one module here.
+pub mod generated {
+    use super::Entry;
+    include!(concat!(env!("OUT_DIR"), "/registry.rs"));
+}
+
+/// All modules known to a run. A module is parsed when it is first asked for.
+#[derive(Default)]
+pub struct Registry {
+    /// Modules of library folders; they come before the built-in ones.
+    own: Vec<Arc<Module>>,
+    own_names: HashMap<String, usize>,
+}
+
+struct BuiltIn {
+    modules: Vec<OnceLock<Arc<Module>>>,
+    names: HashMap<&'static str, usize>,
+}
+
+static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| {
+    let mut names = HashMap::new();
+    for (index, entry) in generated::ENTRIES.iter().enumerate() {
+        for name in entry.aliases.iter().chain([&entry.name]) {
+            names.insert(*name, index);
+        }
+    }
+    BuiltIn { modules: generated::ENTRIES.iter().map(|_| OnceLock::new()).collect(), names }
+});
+
+static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::default);
+
+/// The built-in modules.
+pub fn registry() -> &'static Registry {
+    &REGISTRY
+}
+
+impl Registry {
+    /// The built-in modules with those of `folders` before them. An error names the folder and what is wrong.
+    pub fn with_library(folders: &[PathBuf]) -> Result<Registry, String> {
+        let mut registry = Registry::default();
+        for folder in folders {
+            let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
+                .map_err(|e| format!("{}: {e}", folder.display()))?
+                .filter_map(|e| e.ok().map(|e| e.path()))
+                .filter(|p| p.join("module.yml").is_file())
+                .collect();
+            paths.sort();
+            for path in paths {
+                registry.add(load(&path).map(Arc::new).map_err(|e| format!("{}: {e}", path.display()))?);
+            }
+        }
+        Ok(registry)
+    }
+
+    fn add(&mut self, module: Arc<Module>) {
+        let index = self.own.len();
+        let spec = Arc::clone(&module.spec);
+        for name in spec.aliases.iter().chain(spec.deprecated.keys()).chain([&spec.name]) {
+            self.own_names.entry(name.clone()).or_insert(index);
+        }
+        self.own.push(module);
+    }
+
+    /// A module by its short name, its full name or an alias. `ansible.legacy.x` is `x`.
+    pub fn get(&self, name: &str) -> Option<&Arc<Module>> {
+        let name = name.strip_prefix("ansible.legacy.").unwrap_or(name);
+        if let Some(index) = self.own_names.get(name) {
+            return self.own.get(*index);
+        }
+        let built_in = &*BUILT_IN;
+        let index = *built_in.names.get(name)?;
+        Some(built_in.modules[index].get_or_init(|| Arc::new(generated::ENTRIES[index].module())))
+    }
+
+    /// The short names, sorted.
+    pub fn names(&self) -> Vec<&str> {
+        let own = self.own.iter().map(|m| m.spec.name.as_str());
+        let mut names: Vec<&str> = own.chain(generated::ENTRIES.iter().map(|e| e.name)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Every name under which `get` finds something; for "did you mean".
+    pub fn all_names(&self) -> impl Iterator<Item = &str> {
+        self.own_names.keys().map(String::as_str).chain(BUILT_IN.names.keys().copied())
+    }
+}
+
+impl Entry {
+    fn module(&self) -> Module {
+        // A test parses every module.yml, so a broken one cannot be shipped.
+        let spec: Arc<ModuleSpec> = match serde_yaml::from_str(self.spec) {
+            Ok(spec) => Arc::new(spec),
+            Err(e) => panic!("modules/{}/module.yml: {e}", self.name),
+        };
+        let behaviour = match self.native {
+            Some(native) => native(),
+            None => declarative::behaviour(Arc::clone(&spec), self.probe, self.apply),
+        };
+        Module { spec, behaviour }
+    }
+}
+
+/// Reads one folder of a library.
+fn load(folder: &Path) -> Result<Module, String> {
+    let read = |name: &str| std::fs::read_to_string(folder.join(name));
+    let text = read("module.yml").map_err(|e| format!("module.yml: {e}"))?;
+    let spec: ModuleSpec = serde_yaml::from_str(&text).map_err(|e| format!("module.yml: {e}"))?;
+    if folder.join("native.rs").exists() {
+        return Err(
+            "native.rs is compiled into fitout only; a library module is probe.sh and apply.sh".into()
+        );
+    }
+    let probe = read("probe.sh").map_err(|e| format!("probe.sh: {e}"))?;
+    let apply = read("apply.sh").ok();
+    let spec = Arc::new(spec);
+    let behaviour = declarative::behaviour(Arc::clone(&spec), Some(&probe), apply.as_deref());
+    Ok(Module { spec, behaviour })
+}

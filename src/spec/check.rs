@@ -1,0 +1,84 @@
+//! Arguments at compile time: names and constant values are checked, templates are of any type.
+
+use super::coerce::{all_names, check_groups, one, resolve};
+use super::{ArgSpec, ArgType, ModuleSpec};
+use crate::base::{Diag, Diags, Span, Value};
+use std::collections::HashMap;
+
+/// Checks arguments as written. `at` is the place of the task or of the module's key, for what is missing.
+pub fn check_args(spec: &ModuleSpec, at: Span, args: &[(&str, Span, &Value)]) -> Diags {
+    let mut diags = Diags::default();
+    let mut given: HashMap<&str, &Value> = HashMap::new();
+    for (key, span, value) in args {
+        let Some((name, arg)) = resolve(&spec.args, key) else {
+            if !spec.open {
+                let message = format!("`{key}` is not an argument of `{}`", spec.name);
+                let known: Vec<&str> = all_names(&spec.args).collect();
+                let mut diag = Diag::error("unknown-argument", *span, message).did_you_mean(key, known);
+                if diag.hints.is_empty() {
+                    let names: Vec<&str> = spec.args.keys().map(String::as_str).collect();
+                    diag = diag.hint(format!("`{}` takes: {}", spec.name, names.join(", ")));
+                }
+                diags.push(diag);
+            }
+            continue;
+        };
+        if let Some(instead) = &arg.deprecated {
+            let message = format!("argument `{key}` of `{}` is deprecated", spec.name);
+            diags.push(Diag::warning("deprecated-argument", *span, message).hint(instead.clone()));
+        }
+        if given.insert(name, value).is_some() {
+            let message = format!("`{name}` is given twice, under two of its names");
+            diags.push(Diag::error("double-argument", *span, message));
+        }
+        if let Err(why) = check_value(arg, value) {
+            diags.push(Diag::error("argument-value", *span, format!("argument `{key}` {why}")));
+        }
+    }
+    missing(spec, at, &given, &mut diags);
+    diags
+}
+
+fn missing(spec: &ModuleSpec, at: Span, given: &HashMap<&str, &Value>, diags: &mut Diags) {
+    for (name, arg) in &spec.args {
+        if arg.required && given.get(name.as_str()).is_none_or(|v| v.is_null()) {
+            let message = format!("`{}` needs the argument `{name}`", spec.name);
+            diags.push(Diag::error("missing-argument", at, message).hint(arg.doc.clone()));
+        }
+    }
+    // A template may turn out to be `omit`, so a group is judged by constants only where that can be wrong.
+    let constant = |name: &str| given.get(name).copied().filter(|v| !v.is_null());
+    let templated = given.values().any(|v| matches!(v, Value::Template(_) | Value::Omit));
+    if !templated && let Err(why) = check_groups(spec, &constant) {
+        diags.push(Diag::error("argument-group", at, why));
+    }
+}
+
+fn check_value(arg: &ArgSpec, value: &Value) -> Result<(), String> {
+    match value {
+        Value::Template(_) | Value::Omit | Value::Null | Value::Unknown(_) | Value::Secret(_) => Ok(()),
+        Value::Map(map) if arg.kind == ArgType::Dict && !arg.options.is_empty() => {
+            for (key, value) in map.iter() {
+                check_member(arg, &key.to_string(), value)?;
+            }
+            Ok(())
+        }
+        Value::List(items) if arg.kind == ArgType::List && !arg.options.is_empty() => {
+            let maps = items.iter().filter_map(Value::as_map);
+            for (key, value) in maps.flatten() {
+                check_member(arg, &key.to_string(), value)?;
+            }
+            Ok(())
+        }
+        constant => one(arg, constant).map(|_| ()),
+    }
+}
+
+fn check_member(arg: &ArgSpec, key: &str, value: &Value) -> Result<(), String> {
+    let Some((_, member)) = resolve(&arg.options, key) else {
+        let hint = crate::base::diag::nearest(key, all_names(&arg.options));
+        let hint = hint.map_or_else(String::new, |h| format!("; did you mean `{h}`?"));
+        return Err(format!("has no member `{key}`{hint}"));
+    };
+    check_value(member, value).map_err(|why| format!("member `{key}` {why}"))
+}
