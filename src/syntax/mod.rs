@@ -1,3 +1,5 @@
 //! Files as written: YAML with positions, playbooks, inventories, vaults.
 
 pub mod ast;
+pub mod vault;
+pub mod yaml;
