@@ -6,4 +6,4 @@ pub mod value;
 
 pub use diag::{Diag, Diags, Severity};
 pub use source::{FileId, SourceFile, Sources, Span};
-pub use value::{Key, List, Map, Secret, Template, Value};
+pub use value::{HIDDEN, Key, List, Map, Secret, Template, Value};

@@ -1,0 +1,291 @@
+//! Events: all that outputs and the journal get to see of a run. Free of secrets when they reach a sink.
+
+use crate::base::{Map, Value};
+use crate::plan::Change;
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub type Name = Arc<str>;
+
+/// What a task or item came to, as it is told.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    Ok,
+    Changed,
+    Skipped,
+    /// Failed, and the play goes on because the task says so.
+    Ignored,
+    Failed,
+    Unreachable,
+    /// Plan only: known after an effect that was not made.
+    Unknown,
+}
+
+impl Outcome {
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::Changed => "changed",
+            Outcome::Skipped => "skipped",
+            Outcome::Ignored => "ignored",
+            Outcome::Failed => "failed",
+            Outcome::Unreachable => "unreachable",
+            Outcome::Unknown => "unknown",
+        }
+    }
+}
+
+/// Counts of one host; the play recap.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostRecap {
+    pub ok: u64,
+    pub changed: u64,
+    pub unreachable: u64,
+    pub failed: u64,
+    pub skipped: u64,
+    pub rescued: u64,
+    pub ignored: u64,
+    pub unknown: u64,
+}
+
+/// Names one task on one host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskRef {
+    pub host: Name,
+    /// Unique in a run; the same task has the same number on all hosts.
+    pub node: usize,
+    /// With the role's name in front, as Ansible shows it.
+    pub name: String,
+    /// The module's short name.
+    pub action: String,
+    /// `file:line:column` of the task.
+    pub place: String,
+    pub handler: bool,
+}
+
+/// One item of a task that is done, or the task itself when it has no loop.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ItemDone {
+    /// The loop's label; `None` without a loop.
+    pub label: Option<Value>,
+    pub outcome: Outcome,
+    pub change: Option<Change>,
+    pub message: String,
+    pub result: Value,
+    pub warnings: Vec<String>,
+    pub attempts: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskDone {
+    pub task: TaskRef,
+    pub outcome: Outcome,
+    pub items: Vec<ItemDone>,
+    /// As `register` has it; censored under `no_log`.
+    pub result: Value,
+    pub message: String,
+    pub no_log: bool,
+    /// The task is an output of its own (`debug`): shown whatever the verbosity.
+    pub verbose: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    RunStarted {
+        run: String,
+        check: bool,
+        hosts: Vec<Name>,
+    },
+    PlayStarted {
+        name: String,
+        hosts: Vec<Name>,
+    },
+    PlayEnded {
+        name: String,
+    },
+    NoHosts {
+        play: String,
+        pattern: String,
+    },
+    TaskStarted(TaskRef),
+    /// An effect begins; told before it is made.
+    Effect {
+        task: TaskRef,
+        item: Option<Value>,
+        change: Change,
+    },
+    TaskDone(Box<TaskDone>),
+    Included {
+        task: TaskRef,
+        what: String,
+    },
+    Retry {
+        task: TaskRef,
+        attempt: u32,
+        retries: u32,
+        message: String,
+    },
+    Notified {
+        host: Name,
+        handler: String,
+    },
+    Unreachable {
+        host: Name,
+        message: String,
+    },
+    /// The host takes no further part: failed, ended, or through with the play.
+    HostDone {
+        host: Name,
+        failed: bool,
+        undone: usize,
+    },
+    Warning {
+        message: String,
+        place: Option<String>,
+    },
+    RunDone {
+        recap: Vec<(Name, HostRecap)>,
+        elapsed: Duration,
+        round_trips: u64,
+    },
+}
+
+/// A listener: progress, log, JSON lines, journal.
+pub trait Sink: Send + Sync {
+    fn event(&self, event: &Event);
+}
+
+/// Several listeners as one.
+pub struct Broadcast(pub Vec<Arc<dyn Sink>>);
+
+impl Sink for Broadcast {
+    fn event(&self, event: &Event) {
+        self.0.iter().for_each(|sink| sink.event(event));
+    }
+}
+
+impl TaskRef {
+    pub fn json(&self) -> Json {
+        json!({"host": *self.host, "node": self.node, "task": self.name, "action": self.action,
+            "place": self.place, "handler": self.handler})
+    }
+}
+
+impl ItemDone {
+    pub fn json(&self) -> Json {
+        json!({"label": self.label.as_ref().map(Value::to_json), "outcome": self.outcome.word(),
+            "change": self.change.as_ref().map(change_json), "message": self.message,
+            "result": self.result.to_json(), "warnings": self.warnings, "attempts": self.attempts})
+    }
+}
+
+pub fn change_json(change: &Change) -> Json {
+    let diffs: Vec<Json> = change
+        .diffs
+        .iter()
+        .map(|d| {
+            json!({"before_header": d.before_header, "after_header": d.after_header,
+            "before": d.before, "after": d.after})
+        })
+        .collect();
+    json!({"action": super::saved::action_word(change.action), "reason": change.reason, "diffs": diffs})
+}
+
+impl Event {
+    /// The kind's name in JSON lines.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::RunStarted { .. } => "run_started",
+            Event::PlayStarted { .. } => "play_started",
+            Event::PlayEnded { .. } => "play_ended",
+            Event::NoHosts { .. } => "no_hosts",
+            Event::TaskStarted(_) => "task_started",
+            Event::Effect { .. } => "effect",
+            Event::TaskDone(_) => "task_done",
+            Event::Included { .. } => "included",
+            Event::Retry { .. } => "retry",
+            Event::Notified { .. } => "notified",
+            Event::Unreachable { .. } => "unreachable",
+            Event::HostDone { .. } => "host_done",
+            Event::Warning { .. } => "warning",
+            Event::RunDone { .. } => "run_done",
+        }
+    }
+
+    /// One JSON object, `event` first; documented in docs/events.md.
+    pub fn json(&self) -> Json {
+        let body = match self {
+            Event::RunStarted { run, check, hosts } => {
+                json!({"run": run, "check": check, "hosts": names(hosts)})
+            }
+            Event::PlayStarted { name, hosts } => json!({"play": name, "hosts": names(hosts)}),
+            Event::PlayEnded { name } => json!({"play": name}),
+            Event::NoHosts { play, pattern } => json!({"play": play, "pattern": pattern}),
+            Event::TaskStarted(task) => task.json(),
+            Event::Effect { task, item, change } => {
+                let mut json = task.json();
+                json["item"] = item.as_ref().map_or(Json::Null, Value::to_json);
+                json["change"] = change_json(change);
+                json
+            }
+            Event::TaskDone(done) => {
+                let mut json = done.task.json();
+                json["outcome"] = done.outcome.word().into();
+                json["message"] = done.message.as_str().into();
+                json["result"] = done.result.to_json();
+                json["items"] = done.items.iter().map(ItemDone::json).collect::<Vec<_>>().into();
+                json
+            }
+            Event::Included { task, what } => {
+                let mut json = task.json();
+                json["included"] = what.as_str().into();
+                json
+            }
+            Event::Retry { task, attempt, retries, message } => {
+                let mut json = task.json();
+                json["attempt"] = (*attempt).into();
+                json["retries"] = (*retries).into();
+                json["message"] = message.as_str().into();
+                json
+            }
+            Event::Notified { host, handler } => json!({"host": **host, "handler": handler}),
+            Event::Unreachable { host, message } => json!({"host": **host, "message": message}),
+            Event::HostDone { host, failed, undone } => {
+                json!({"host": **host, "failed": failed, "undone": undone})
+            }
+            Event::Warning { message, place } => json!({"message": message, "place": place}),
+            Event::RunDone { recap, elapsed, round_trips } => json!({
+                "recap": recap.iter().map(|(h, r)| (h.to_string(), r.json())).collect::<serde_json::Map<_, _>>(),
+                "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), "round_trips": round_trips}),
+        };
+        let mut line = serde_json::Map::new();
+        line.insert("event".into(), self.kind().into());
+        if let Json::Object(body) = body {
+            line.extend(body);
+        }
+        Json::Object(line)
+    }
+}
+
+impl HostRecap {
+    pub fn json(&self) -> Json {
+        json!({"ok": self.ok, "changed": self.changed, "unreachable": self.unreachable, "failed": self.failed,
+            "skipped": self.skipped, "rescued": self.rescued, "ignored": self.ignored, "unknown": self.unknown})
+    }
+}
+
+fn names(names: &[Name]) -> Vec<&str> {
+    names.iter().map(|n| &**n).collect()
+}
+
+/// A result for display: without members that only other code reads.
+pub fn display_result(result: &Value) -> Value {
+    match result {
+        Value::Map(map) => {
+            let shown = map.iter().filter(|(k, _)| k.as_str().is_none_or(|k| !k.starts_with("_ansible")));
+            Value::from(shown.map(|(k, v)| (k.clone(), v.clone())).collect::<Map>())
+        }
+        other => other.clone(),
+    }
+}

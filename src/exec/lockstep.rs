@@ -1,0 +1,177 @@
+//! Barriers between the hosts of a batch: who has come how far, and results that one computes for all.
+//!
+//! A position is the path of step indices from the play's body down to a step, so positions of one play compare
+//! in the order of execution, dynamic includes too. A host's position only grows.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use tokio::sync::Notify;
+
+pub type Position = Vec<usize>;
+
+#[derive(Clone, Debug, PartialEq)]
+enum Place {
+    At(Position),
+    /// Failed, unreachable, ended or through: waits for nobody, nobody waits for it.
+    Out,
+}
+
+struct State<R> {
+    places: HashMap<Arc<str>, Place>,
+    order: Vec<Arc<str>>,
+    results: HashMap<Position, R>,
+    failed: usize,
+    fatal: bool,
+}
+
+/// `R` is what a `run_once` step leaves for the other hosts.
+pub struct Lockstep<R> {
+    state: Mutex<State<R>>,
+    moved: Notify,
+}
+
+/// What a host is to do at a step that runs once.
+#[derive(Debug, PartialEq)]
+pub enum Once<R> {
+    /// Run it and [`Lockstep::publish`] the result.
+    Lead,
+    Take(R),
+}
+
+impl<R: Clone> Lockstep<R> {
+    pub fn new(hosts: &[Arc<str>]) -> Self {
+        let places = hosts.iter().map(|h| (Arc::clone(h), Place::At(Vec::new()))).collect();
+        let state = State { places, order: hosts.to_vec(), results: HashMap::new(), failed: 0, fatal: false };
+        Lockstep { state: Mutex::new(state), moved: Notify::new() }
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State<R>) -> T) -> T {
+        let result = act(&mut self.state.lock().unwrap_or_else(|e| e.into_inner()));
+        self.moved.notify_waiters();
+        result
+    }
+
+    /// Says how far a host is, without waiting.
+    pub fn advance(&self, host: &Arc<str>, to: &[usize]) {
+        self.with(|s| s.places.insert(Arc::clone(host), Place::At(to.to_vec())));
+    }
+
+    /// The host leaves the batch; `failed` counts for `max_fail_percentage`.
+    pub fn leave(&self, host: &Arc<str>, failed: bool) {
+        self.with(|s| {
+            s.places.insert(Arc::clone(host), Place::Out);
+            s.failed += usize::from(failed);
+        });
+    }
+
+    /// No host of the play begins another step.
+    pub fn set_fatal(&self) {
+        self.with(|s| s.fatal = true);
+    }
+
+    pub fn is_fatal(&self) -> bool {
+        self.with(|s| s.fatal)
+    }
+
+    pub fn failed_percentage(&self) -> f64 {
+        self.with(|s| 100.0 * s.failed as f64 / s.order.len().max(1) as f64)
+    }
+
+    /// Hosts still taking part, in play order.
+    pub fn active(&self) -> Vec<Arc<str>> {
+        self.with(|s| {
+            let active = |h: &&Arc<str>| matches!(s.places.get(*h), Some(Place::At(_)));
+            s.order.iter().filter(active).cloned().collect()
+        })
+    }
+
+    async fn until<T>(&self, mut ready: impl FnMut(&mut State<R>) -> Option<T>) -> T {
+        loop {
+            // Registered before the look, so that a move between look and wait is not missed.
+            let moved = self.moved.notified();
+            tokio::pin!(moved);
+            moved.as_mut().enable();
+            if let Some(found) = ready(&mut self.state.lock().unwrap_or_else(|e| e.into_inner())) {
+                return found;
+            }
+            moved.await;
+        }
+    }
+
+    /// Waits until every active host has come to `to` or beyond.
+    pub async fn reach(&self, host: &Arc<str>, to: &[usize]) {
+        self.advance(host, to);
+        self.until(|s| s.all_at(to).then_some(())).await;
+    }
+
+    /// Waits for all, then makes the first active host of the order lead and gives the others its result.
+    pub async fn once(&self, host: &Arc<str>, at: &[usize]) -> Once<R> {
+        self.reach(host, at).await;
+        self.until(|s| match s.results.get(at) {
+            Some(result) => Some(Once::Take(result.clone())),
+            None => (s.first_at(at) == Some(host)).then_some(Once::Lead),
+        })
+        .await
+    }
+
+    pub fn publish(&self, at: &[usize], result: R) {
+        self.with(|s| s.results.insert(at.to_vec(), result));
+    }
+}
+
+impl<R> State<R> {
+    fn all_at(&self, to: &[usize]) -> bool {
+        self.places.values().all(|p| match p {
+            Place::At(at) => at.as_slice() >= to,
+            Place::Out => true,
+        })
+    }
+
+    fn first_at(&self, to: &[usize]) -> Option<&Arc<str>> {
+        self.order.iter().find(|h| matches!(self.places.get(*h), Some(Place::At(at)) if at.as_slice() == to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(n: usize) -> Vec<Arc<str>> {
+        (0..n).map(|i| Arc::from(format!("h{i}"))).collect()
+    }
+
+    #[tokio::test]
+    async fn all_wait_for_the_slowest_and_not_for_the_lost() {
+        let hosts = names(3);
+        let step: Lockstep<()> = Lockstep::new(&hosts);
+        step.leave(&hosts[2], true);
+        let waiting = step.reach(&hosts[0], &[1]);
+        tokio::pin!(waiting);
+        assert!(futures_ready(waiting.as_mut()).is_none(), "h1 is still at the start");
+        step.advance(&hosts[1], &[1, 0, 2]);
+        waiting.await;
+        assert_eq!(step.active().len(), 2);
+        assert_eq!(step.failed_percentage().round(), 33.0);
+    }
+
+    #[tokio::test]
+    async fn one_leads_and_a_lost_leader_is_replaced() {
+        let hosts = names(2);
+        let step: Lockstep<u8> = Lockstep::new(&hosts);
+        step.advance(&hosts[1], &[4]);
+        assert_eq!(step.once(&hosts[0], &[4]).await, Once::Lead);
+        step.leave(&hosts[0], true);
+        assert_eq!(step.once(&hosts[1], &[4]).await, Once::Lead);
+        step.publish(&[4], 7);
+        assert_eq!(step.once(&hosts[1], &[4]).await, Once::Take(7));
+    }
+
+    /// Polls once.
+    fn futures_ready<F: Future>(f: std::pin::Pin<&mut F>) -> Option<F::Output> {
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        match f.poll(&mut cx) {
+            std::task::Poll::Ready(v) => Some(v),
+            std::task::Poll::Pending => None,
+        }
+    }
+}

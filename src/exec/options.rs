@@ -1,0 +1,124 @@
+//! How a run is asked for, and what it reports.
+
+use super::event::HostRecap;
+use super::saved::SavedPlan;
+use crate::base::{Map, Secret};
+use indexmap::IndexMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Probes and decides; what an effect not made would tell is unknown, never a failure.
+    Plan,
+    #[default]
+    Apply,
+    /// As `ansible-playbook`: with `check`, tasks that cannot predict are skipped.
+    Playbook,
+}
+
+/// Defaults for hosts that say nothing themselves; command line and ansible.cfg.
+#[derive(Clone, Debug, Default)]
+pub struct BecomeOptions {
+    /// `-b`
+    pub on: Option<bool>,
+    pub method: Option<String>,
+    pub user: Option<String>,
+    pub flags: Option<String>,
+    pub password: Option<Secret>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ConnectionOptions {
+    /// `-c`: ssh, local, chroot, nspawn.
+    pub kind: Option<String>,
+    /// `-u`
+    pub remote_user: Option<String>,
+    pub private_key: Option<PathBuf>,
+    /// `--ssh-common-args` and `--ssh-extra-args`, as written.
+    pub ssh_args: Option<String>,
+    /// `None`: as the user's ssh configuration says, which by default is strict.
+    pub host_key_checking: HostKeys,
+    pub timeout: Duration,
+}
+
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum HostKeys {
+    #[default]
+    Strict,
+    /// Unknown hosts are learnt, changed keys refused.
+    AcceptNew,
+    /// Asked for with ANSIBLE_HOST_KEY_CHECKING=False.
+    Off,
+}
+
+impl Default for ConnectionOptions {
+    fn default() -> Self {
+        ConnectionOptions {
+            kind: None,
+            remote_user: None,
+            private_key: None,
+            ssh_args: None,
+            host_key_checking: HostKeys::Strict,
+            timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    pub mode: Mode,
+    /// `-C`; always so in [`Mode::Plan`].
+    pub check: bool,
+    pub diff: bool,
+    /// Hosts worked on at a time.
+    pub forks: usize,
+    /// `-l`, a host pattern.
+    pub limit: Option<String>,
+    pub tags: Vec<String>,
+    pub skip_tags: Vec<String>,
+    pub start_at_task: Option<String>,
+    pub extra_vars: Map,
+    pub become_options: BecomeOptions,
+    pub connection: ConnectionOptions,
+    pub force_handlers: bool,
+    pub verbosity: u8,
+    /// Where journal and saved state go: `.fitout`.
+    pub run_dir: PathBuf,
+    /// Executed literally: a decision that is not the saved one is refused.
+    pub saved_plan: Option<SavedPlan>,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        RunOptions {
+            mode: Mode::Apply,
+            check: false,
+            diff: false,
+            forks: 50,
+            limit: None,
+            tags: Vec::new(),
+            skip_tags: Vec::new(),
+            start_at_task: None,
+            extra_vars: Map::new(),
+            become_options: BecomeOptions::default(),
+            connection: ConnectionOptions::default(),
+            force_handlers: false,
+            verbosity: 0,
+            run_dir: PathBuf::from(".fitout"),
+            saved_plan: None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct RunReport {
+    pub recap: IndexMap<Arc<str>, HostRecap>,
+    /// Something was, or with a plan would be, changed.
+    pub changes: bool,
+    pub failed: bool,
+    pub unreachable: bool,
+    pub interrupted: bool,
+    pub saved: SavedPlan,
+}
