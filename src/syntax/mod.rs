@@ -1,5 +1,6 @@
 //! Files as written: YAML with positions, playbooks, inventories, vaults.
 
 pub mod ast;
+pub mod vars_file;
 pub mod vault;
 pub mod yaml;

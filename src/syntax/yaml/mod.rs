@@ -113,6 +113,22 @@ impl Node {
         }
     }
 
+    /// JSON as nodes that all stand at `span`.
+    pub(super) fn from_json(json: &serde_json::Value, span: Span) -> Node {
+        use serde_json::Value as J;
+        let text = |text: &str, style| NodeKind::Scalar(Scalar { text: text.into(), style, content: span });
+        let kind = match json {
+            J::Array(items) => NodeKind::Seq(items.iter().map(|i| Node::from_json(i, span)).collect()),
+            J::Object(map) => {
+                let key = |k: &str| Node { kind: text(k, ScalarStyle::DoubleQuoted), tag: Tag::None, span };
+                NodeKind::Map(map.iter().map(|(k, v)| (key(k), Node::from_json(v, span))).collect())
+            }
+            J::String(s) => text(s, ScalarStyle::DoubleQuoted),
+            other => text(&other.to_string(), ScalarStyle::Plain),
+        };
+        Node { kind, tag: Tag::None, span }
+    }
+
     /// `mapping`, `list`, `string` …, for messages.
     pub fn type_name(&self) -> &'static str {
         match &self.kind {

@@ -1,0 +1,44 @@
+//! Ansible Vault: files and values encrypted with a password, as ansible-vault writes them.
+
+mod files;
+mod format;
+mod keyring;
+
+pub use files::{decrypt_file, edit_file, encrypt_file, encrypt_string, rekey_file, view_file};
+pub use format::{Envelope, decrypt, encrypt, is_vault};
+pub use keyring::{Ask, Keyring};
+
+/// The id of a password given without one.
+pub const DEFAULT_ID: &str = "default";
+
+/// Why a vault cannot be opened or written. No message holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VaultError {
+    #[error("no vault password given (use --vault-password-file, --vault-id or --ask-vault-pass)")]
+    NoPassword,
+    #[error("no vault password fits{}; tried: {}", label(.0), .1.join(", "))]
+    WrongPassword(Option<String>, Vec<String>),
+    #[error("no password for the vault id `{0}`; known: {1}")]
+    UnknownId(String, String),
+    #[error("not a readable vault: {0}")]
+    Format(&'static str),
+    #[error("{path}: {why}")]
+    File { path: String, why: String },
+}
+
+fn label(id: &Option<String>) -> String {
+    id.as_ref().map(|id| format!(" the vault id `{id}`")).unwrap_or_default()
+}
+
+impl VaultError {
+    pub(crate) fn file(path: &std::path::Path, why: impl Into<String>) -> Self {
+        VaultError::File { path: path.display().to_string(), why: why.into() }
+    }
+
+    pub(crate) fn io(path: &std::path::Path, error: &std::io::Error) -> Self {
+        Self::file(path, super::yaml::io_words(error))
+    }
+}
+
+#[cfg(test)]
+mod tests;
