@@ -9,16 +9,14 @@ mod raw;
 pub use needs::{FactNeeds, sections_of_subset};
 
 use crate::base::{Map, Value};
-use crate::modules::kit::ArgsExt;
-use crate::modules::{Args, Behaviour, Controller, Failure, Staged};
+use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
 use crate::plan::{Claims, Decision};
 use crate::remote::{Job, Output, Script};
 use crate::spec::ModuleSpec;
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-static GATHER: LazyLock<Arc<Script>> =
-    LazyLock::new(|| Script::new("setup.gather", include_str!("gather.sh")));
+static GATHER: LazyLock<Arc<Script>> = LazyLock::new(|| Script::new("setup.gather", include_str!("gather.sh")));
 
 const FACT_PATH: &str = "/etc/ansible/facts.d";
 
@@ -63,17 +61,17 @@ impl Staged for Setup {
     }
 
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
-        let sections = needs::sections_of_subset(&args.strings("gather_subset")).map_err(Failure::new)?;
-        let path = args.str("fact_path").unwrap_or(FACT_PATH);
+        let sections = needs::sections_of_subset(&args.list("gather_subset")).map_err(Failure::new)?;
+        let path = args.opt_str("fact_path").unwrap_or(FACT_PATH);
         Ok(vec![job(&sections, path)])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
         let output = seen.first().ok_or_else(|| Failure::new("the host reported no facts"))?;
         let mut facts = parse(output)?;
-        let subset = args.strings("gather_subset");
+        let subset = args.list("gather_subset");
         facts.insert("gather_subset".into(), subset.into_iter().map(Value::from).collect::<Vec<_>>().into());
-        let filters: Vec<String> = args.strings("filter").into_iter().filter(|f| !f.is_empty()).collect();
+        let filters: Vec<&str> = args.list("filter").into_iter().filter(|f| !f.is_empty()).collect();
         let facts: Map = facts.into_iter().filter(|(k, _)| wanted(&k.to_string(), &filters)).map(prefixed).collect();
         let mut result = Map::new();
         result.insert("ansible_facts".into(), facts.into());
@@ -82,14 +80,14 @@ impl Staged for Setup {
 }
 
 /// A fact's filter names it with or without the prefix and may hold shell wildcards.
-fn wanted(name: &str, filters: &[String]) -> bool {
+fn wanted(name: &str, filters: &[&str]) -> bool {
     let full = if name.starts_with("ansible_") { name.to_string() } else { format!("ansible_{name}") };
     filters.is_empty()
         || name == "gather_subset"
         || name == "module_setup"
         || filters.iter().any(|f| {
             let matcher = globset::GlobBuilder::new(f).build().map(|g| g.compile_matcher());
-            matcher.map_or(f == name, |m| m.is_match(name) || m.is_match(&full))
+            matcher.map_or(*f == name, |m| m.is_match(name) || m.is_match(&full))
         })
 }
 

@@ -92,7 +92,7 @@ fn by_prefix(name: &str) -> &'static [&'static str] {
 ///
 /// # Errors
 /// Names the subset that does not exist.
-pub fn sections_of_subset(subset: &[String]) -> Result<BTreeSet<&'static str>, String> {
+pub fn sections_of_subset(subset: &[&str]) -> Result<BTreeSet<&'static str>, String> {
     let words: Vec<&str> = subset.iter().flat_map(|s| s.split(',')).map(str::trim).filter(|s| !s.is_empty()).collect();
     let (refused, asked): (Vec<&str>, Vec<&str>) = words.iter().partition(|w| w.starts_with('!'));
     let mut out = BTreeSet::new();

@@ -15,6 +15,8 @@ mod args;
 #[cfg(test)]
 mod cases;
 pub mod declarative;
+pub mod facts;
+pub mod kit;
 pub mod registry;
 
 pub use args::{ArgsExt, coerce, has_unknown, spec_claims};
