@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A data file that was read: its tree, and whether its texts are secret.
-struct Loaded {
-    node: Node,
-    secret: bool,
+pub(super) struct Loaded {
+    pub node: Node,
+    pub secret: bool,
 }
 
 /// Reads a file of variables. An empty file holds none. `None`: the errors are in `diags`.
@@ -61,7 +61,7 @@ fn value(node: &Node, secret: bool, keyring: &Keyring) -> Value {
     if secret { node.to_secret_value(keyring) } else { node.to_value(keyring) }
 }
 
-fn load(path: &Path, sources: &Sources, keyring: &Keyring, diags: &mut Diags) -> Option<Loaded> {
+pub(super) fn load(path: &Path, sources: &Sources, keyring: &Keyring, diags: &mut Diags) -> Option<Loaded> {
     let file = yaml::read_text(path, sources).map_err(|d| diags.push(d)).ok()?;
     let text = Arc::clone(&sources.get(file).text);
     if is_vault(text.as_bytes()) {
