@@ -84,6 +84,16 @@ impl Job {
         self.stdin = Some(content);
         self
     }
+
+    pub fn timeout(mut self, limit: Option<Duration>) -> Job {
+        self.timeout = limit;
+        self
+    }
+
+    pub fn chain(mut self, chain: u64) -> Job {
+        self.chain = Some(chain);
+        self
+    }
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -101,9 +111,19 @@ pub struct Output {
     pub rc: i32,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
+    /// Whether a stream was longer than [`OUTPUT_LIMIT`] and the rest of it was dropped.
+    pub truncated: bool,
 }
 
+/// How many bytes of each stream of a job are kept.
+pub const OUTPUT_LIMIT: usize = 64 << 20;
+
 impl Output {
+    /// The output of a script that ran to its end.
+    pub fn done(rc: i32, stdout: impl Into<Vec<u8>>, stderr: impl Into<Vec<u8>>) -> Output {
+        Output { status: Status::Done, rc, stdout: stdout.into(), stderr: stderr.into(), truncated: false }
+    }
+
     pub fn ok(&self) -> bool {
         self.status == Status::Done && self.rc == 0
     }
@@ -132,7 +152,7 @@ mod tests {
     #[test]
     fn records_are_triples_and_the_last_one_counts() {
         let stdout = b"vim\0state\0absent\0vim\0state\0present\0vim\0version\0\0".to_vec();
-        let output = Output { status: Status::Done, rc: 0, stdout, stderr: Vec::new() };
+        let output = Output::done(0, stdout, "");
         assert_eq!(output.records().count(), 3);
         assert_eq!(output.field("vim", "state").as_deref(), Some("present"));
         assert_eq!(output.field("vim", "version").as_deref(), Some(""));

@@ -1,8 +1,24 @@
 //! A shell on a host: jobs go out pipelined, their outputs come back framed and in order.
 
+pub mod fake;
+pub mod files;
+mod frame;
+mod host;
 pub mod job;
+mod login;
+mod quote;
+mod session;
+mod shell;
+mod ssh_error;
+pub mod target;
+mod upload;
 
+#[cfg(test)]
+mod tests;
+
+pub use host::connect;
 pub use job::{Content, Job, Output, Script, Status};
+pub use target::{Connection, HostKeyChecking, SshOptions, Target};
 
 use std::future::Future;
 use std::pin::Pin;

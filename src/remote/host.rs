@@ -1,0 +1,139 @@
+//! A host as the executor sees it: one session, a shell for each become user, reconnected on demand.
+
+use super::job::{Content, Job};
+use super::session::Session;
+use super::shell::{Request, Shell};
+use super::{Become, JobFuture, Remote, RemoteError, Target};
+use rand::RngExt;
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// A host that connects when its first job is submitted. Must be used inside a tokio runtime.
+pub fn connect(target: Target) -> Arc<dyn Remote> {
+    Arc::new(Host { target: Arc::new(target), trips: Arc::default(), state: Mutex::default() })
+}
+
+struct Host {
+    target: Arc<Target>,
+    trips: Arc<Trips>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    context: Option<Arc<Context>>,
+    shells: HashMap<Become, Shell>,
+}
+
+/// What all shells of one session share.
+pub struct Context {
+    pub target: Arc<Target>,
+    pub session: Arc<Session>,
+    pub trips: Arc<Trips>,
+}
+
+impl Context {
+    /// A text no job can guess, to mark where its output ends.
+    pub fn nonce(&self) -> String {
+        let random: u128 = rand::rng().random();
+        format!("\u{2}{random:032x}")
+    }
+
+    /// How long a login may take in all, the part of the network included.
+    pub fn login_limit(&self) -> Duration {
+        self.target.connect_timeout + Duration::from_secs(20)
+    }
+}
+
+/// Counts exchanges: a job sent after an answer may depend on it, so it is one exchange further.
+#[derive(Default)]
+pub struct Trips {
+    answered: AtomicU64,
+    deepest: AtomicU64,
+}
+
+impl Trips {
+    pub fn sent(&self) -> u64 {
+        let depth = self.answered.load(Ordering::SeqCst) + 1;
+        self.deepest.fetch_max(depth, Ordering::SeqCst);
+        depth
+    }
+
+    pub fn answered(&self, depth: u64) {
+        self.answered.fetch_max(depth, Ordering::SeqCst);
+    }
+}
+
+impl Host {
+    /// Hands a job to the live shell of `who`, starting it and the session where there is none.
+    fn send(&self, who: &Become, job: Job, reply: super::shell::Reply) {
+        let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
+        let mut request = Request::Run(Box::new(job), reply);
+        if let Some(shell) = state.shells.get(who) {
+            match shell.send(request) {
+                Ok(()) => return,
+                Err(back) => request = back,
+            }
+        }
+        let context = match &state.context {
+            Some(context) if context.session.usable() => Arc::clone(context),
+            _ => {
+                let session = Session::new((*self.target).clone());
+                let (target, trips) = (Arc::clone(&self.target), Arc::clone(&self.trips));
+                let context = Arc::new(Context { target, session, trips });
+                state.context = Some(Arc::clone(&context));
+                context
+            }
+        };
+        let shell = Shell::start(context, who.clone());
+        // A shell takes jobs from its first moment on.
+        let _ = shell.send(request);
+        state.shells.insert(who.clone(), shell);
+    }
+}
+
+impl Remote for Host {
+    fn submit(&self, who: &Become, job: Job) -> JobFuture {
+        if let Some(Content::File(path)) = &job.stdin
+            && let Err(e) = std::fs::File::open(path)
+        {
+            let error = RemoteError::Protocol(format!("{}: {e}", path.display()));
+            return Box::pin(std::future::ready(Err(error)));
+        }
+        let (reply, answer) = oneshot::channel();
+        self.send(who, job, reply);
+        let host = self.target.inventory_hostname.clone();
+        Box::pin(async move {
+            answer.await.unwrap_or_else(|_| Err(RemoteError::Lost(format!("{host}: the shell ended"))))
+        })
+    }
+
+    fn round_trips(&self) -> u64 {
+        self.trips.deepest.load(Ordering::SeqCst)
+    }
+
+    fn reset(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let state = std::mem::take(&mut *self.state.lock().unwrap_or_else(|e| e.into_inner()));
+        Box::pin(async move {
+            let mut stops = Vec::new();
+            for shell in state.shells.values() {
+                let (done, stopped) = oneshot::channel();
+                if shell.send(Request::Stop(done)).is_ok() {
+                    stops.push(stopped);
+                }
+            }
+            for stopped in stops {
+                // A shell that is gone drops its end.
+                let _ = stopped.await;
+            }
+            if let Some(context) = state.context {
+                context.session.kill();
+            }
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! How a channel's shell is started as the wanted user, and when its password may be given.
+
+use super::quote::quote;
+use super::session::Channel;
+use super::{Become, BecomeMethod, RemoteError, Target};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// The command line of one shell.
+pub struct Login {
+    pub command: String,
+    /// Given when `prompt` appears on stderr; nothing else may be written before the hello.
+    pub ask: Option<Ask>,
+}
+
+pub struct Ask {
+    pub password: String,
+    pub prompt: String,
+}
+
+/// The command that starts `sh` as `who`, or with `inner` a shell command instead of an interactive stream.
+/// Without a password it never asks, so that what is written at once can reach nothing but the shell.
+pub fn login(target: &Target, who: &Become, nonce: &str, inner: Option<&str>) -> Result<Login, RemoteError> {
+    let bare = quote(&target.shell);
+    let shell = match inner {
+        Some(inner) => format!("{bare} -c {}", quote(inner)),
+        None => bare.clone(),
+    };
+    let Become::User { method, user, flags } = who else {
+        return Ok(Login { command: format!("exec {shell}"), ask: None });
+    };
+    let password = match &target.become_password {
+        None => None,
+        Some(secret) => {
+            Some(secret.reveal().map_err(|why| RemoteError::Become(why.to_string()))?.to_string())
+        }
+    };
+    let flags = flag_words(flags)?;
+    let user = quote(user);
+    // Says that nobody will ask any more before the shell reads its first line.
+    let greeting = quote(&format!("printf '\\002%sH0:0\\000' {}; exec {shell}", &nonce[1..]));
+    let prompt = format!("[fitout {}] password: ", &nonce[1..]);
+    Ok(match (method, password) {
+        (BecomeMethod::Sudo, None) => {
+            Login { command: format!("exec sudo -n {flags} -u {user} -- {shell}"), ask: None }
+        }
+        (BecomeMethod::Sudo, Some(password)) => Login {
+            command: format!("exec sudo -S -p {} {flags} -u {user} -- {bare} -c {greeting}", quote(&prompt)),
+            ask: Some(Ask { password, prompt }),
+        },
+        (BecomeMethod::Su, password) => {
+            // `su` cannot be told not to ask: without a password it gets an empty one.
+            let inner = quote(&format!("exec {bare} -c {greeting}"));
+            Login {
+                command: format!("LC_ALL=C exec su {flags} {user} -c {inner}"),
+                ask: Some(Ask { password: password.unwrap_or_default(), prompt: "assword: ".into() }),
+            }
+        }
+        (BecomeMethod::Doas, _) => {
+            Login { command: format!("exec doas -n {flags} -u {user} {shell}"), ask: None }
+        }
+    })
+}
+
+/// Waits until the shell greets; gives the password when its prompt appears, once. The error is what was said.
+pub async fn answer(channel: &mut Channel, ask: &Ask, nonce: &str) -> Result<(), String> {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let greeting = format!("{nonce}H0:0\0");
+    let (mut given, mut open) = (false, true);
+    loop {
+        let (mut a, mut b) = ([0; 512], [0; 512]);
+        tokio::select! {
+            n = channel.stdout.read(&mut a) => match n {
+                Ok(n) if n > 0 => out.extend_from_slice(&a[..n]),
+                _ => {
+                    // What it said may still be on the way.
+                    let _ = channel.stderr.read_to_end(&mut err).await;
+                    return Err(String::from_utf8_lossy(&err).into_owned());
+                }
+            },
+            n = channel.stderr.read(&mut b), if open => match n {
+                Ok(n) if n > 0 => err.extend_from_slice(&b[..n]),
+                _ => open = false,
+            },
+        }
+        if contains(&out, greeting.as_bytes()) {
+            return Ok(());
+        }
+        if contains(&err, ask.prompt.as_bytes()) {
+            if given {
+                return Err("incorrect password".into());
+            }
+            given = true;
+            err.clear();
+            let line = format!("{}\n", ask.password);
+            channel.stdin.write_all(line.as_bytes()).await.map_err(|e| e.to_string())?;
+            channel.stdin.flush().await.map_err(|e| e.to_string())?;
+        }
+    }
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|w| w == needle)
+}
+
+/// `become_flags` as quoted words; those that say how to ask are ours.
+fn flag_words(flags: &str) -> Result<String, RemoteError> {
+    let words = shell_words::split(flags).map_err(|e| {
+        RemoteError::Become(format!("become_flags `{flags}` cannot be split into words: {e}"))
+    })?;
+    let kept = words.iter().filter(|w| !matches!(w.as_str(), "-S" | "-n" | "-k"));
+    Ok(kept.map(|w| quote(w)).collect::<Vec<_>>().join(" "))
+}
+
+/// Turns what was said before the shell answered into a become error, if that is what it is.
+pub fn refusal(who: &Become, said: &str, host: &str) -> Option<RemoteError> {
+    let Become::User { method, user, .. } = who else { return None };
+    let tool = match method {
+        BecomeMethod::Sudo => "sudo",
+        BecomeMethod::Su => "su",
+        BecomeMethod::Doas => "doas",
+    };
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    let has = |needle: &str| said.contains(needle);
+    let text = if has("not found") || has("No such file") && has(tool) {
+        format!(
+            "{host}: {tool} is not installed there, so `become_user: {user}` cannot be had\nhint: install it, log in as {user}, or choose another become_method"
+        )
+    } else if has("a password is required")
+        || has("no password was provided")
+        || has("Authorization required")
+    {
+        let hint = match method {
+            BecomeMethod::Doas => {
+                "doas takes a password only at a terminal: allow `nopass` or use another become_method"
+            }
+            _ => "give it with --ask-become-pass (-K) or `ansible_become_password`",
+        };
+        format!("{host}: {tool} asks for a password to become {user}\nhint: {hint}")
+    } else if has("incorrect password") || has("Sorry, try again") || has("Authentication failure") {
+        format!("{host}: wrong {tool} password")
+    } else if lines.iter().any(|l| l.starts_with(tool)) || has("sudoers") || has("not allowed") {
+        format!("{host}: {tool} refused to become {user}: {}", lines.join("; "))
+    } else {
+        return None;
+    };
+    Some(RemoteError::Become(text))
+}

@@ -1,0 +1,51 @@
+# shellcheck disable=SC2154 # the session sets fo_n before, each job fo_s
+# Opens a session's shell; fo_n holds its nonce. Names that begin with fo_ are the session's own.
+LC_ALL=C
+export LC_ALL
+umask 022
+for fo_p in /usr/local/sbin /usr/sbin /sbin /usr/local/bin /usr/bin /bin; do
+  case :$PATH: in *:$fo_p:*) ;; *) PATH=${PATH:+$PATH:}$fo_p ;; esac
+done
+export PATH
+emit() { printf '%s\0%s\0%s\0' "$1" "$2" "$3"; }
+# The script is evaluated in the job's subshell: a fault in its syntax ends that, not the session.
+fo_run() { eval "$fo_s"; }
+fo_mark() { # KIND SEQ REST
+  printf '%s%s%s:%s\0' "$fo_n" "$1" "$2" "$3"
+}
+fo_end() { # SEQ STATUS [CHAIN]
+  fo_mark E "$1" "$2"
+  fo_mark E "$1" "$2" >&2
+  [ "$2" = 0 ] || [ -z "$3" ] || eval "fo_c$3=1"
+}
+fo_skip() { # SEQ
+  fo_mark S "$1" 0
+  fo_mark S "$1" 0 >&2
+}
+# The job's process group, so that the controller can end it.
+fo_group() { # SEQ
+  if read -r fo_p </proc/self/stat; then
+    fo_p=${fo_p##*) }
+    fo_p=${fo_p#* * }
+    fo_mark P "$1" "${fo_p%% *}"
+  else
+    fo_mark P "$1" "$(ps -o pgid= -p "$(exec sh -c 'echo $PPID')")"
+  fi
+} 2>/dev/null
+# A place for content that comes over another channel.
+fo_fifo() { # SEQ
+  if [ -z "$fo_d" ]; then
+    fo_d=$(umask 077 && mktemp -d "${TMPDIR:-/tmp}/.fitout-XXXXXX") || return 1
+    trap 'rm -rf "$fo_d"' EXIT
+  fi
+  mkfifo "$fo_d/$1" || return 1
+  fo_p=
+  command -v gzip >/dev/null 2>&1 && fo_p=z
+  fo_mark F "$1" "$fo_p:$fo_d/$1"
+}
+# TERM is for the job, the shell itself outlives it; HUP ends the shell after its job. With job control a job has its own group.
+trap : TERM INT
+trap 'exit 129' HUP
+set -m 2>/dev/null
+fo_mark H 0 "$$"
+fo_mark H 0 "$$" >&2

@@ -1,0 +1,96 @@
+# shellcheck disable=SC2154 # variables come with the job
+# Puts stdin in place of a file, atomically: temporary beside it, synced, owner and mode set, renamed.
+# vars: item (the path as given), path, size, mode, owner, group, backup, validate (quoted shell text using $tmp), expect
+# (`absent`, a sha1, or empty for whatever is there), unsafe, follow
+# exit: 70 the directory is missing, 71 it is a directory, 72 validation failed, 75 it changed meanwhile
+nl='
+'
+tmp=
+stop() { # CODE MESSAGE
+  printf '%s\n' "$2" >&2
+  exit "$1"
+}
+trap '[ -z "$tmp" ] || rm -f "$tmp"' EXIT
+trap 'exit 143' TERM INT HUP PIPE
+
+case $path in -*) path=./$path ;; esac
+if [ "$follow" ] && [ -L "$path" ]; then
+  real=$(readlink -f "$path" && printf x) || stop 70 "$path: the link points nowhere"
+  path=${real%"$nl"x}
+fi
+[ ! -d "$path" ] || stop 71 "$path: is a directory"
+case $path in
+  */*) dir=${path%/*}/ ;;
+  *) dir=./ ;;
+esac
+[ -d "$dir" ] || stop 70 "$dir: no such directory"
+
+changed() {
+  case $expect in
+    '') return 1 ;;
+    absent) [ -e "$path" ] || [ -L "$path" ] ;;
+    *)
+      [ -f "$path" ] || return 0
+      now=$(sha1sum <"$path") || stop 1 "$path: cannot be read"
+      [ "${now%% *}" != "$expect" ]
+      ;;
+  esac
+}
+changed && stop 75 "$path: changed while this run was on it; nothing was written"
+
+umask 077
+if command -v mktemp >/dev/null 2>&1; then
+  tmp=$(mktemp "${dir}.fitout-XXXXXX") || { tmp=; exit 1; }
+else
+  tmp=${dir}.fitout-$$-${size:-0}
+  (set -C && : >"$tmp") || { tmp=; stop 1 "$dir: cannot make a temporary file"; }
+fi
+said=$(dd of="$tmp" bs=65536 conv=fsync 2>&1) || stop 1 "$path: $said"
+if [ "$size" ]; then
+  got=$(wc -c <"$tmp")
+  [ "$got" -eq "$size" ] || stop 1 "$path: only $got of $size bytes arrived; nothing was written"
+fi
+
+was=
+base=0644
+if [ -e "$path" ]; then
+  if was=$(stat -L -c '%a %u:%g' "$path" 2>/dev/null); then
+    base=${was%% *}
+    [ "${was#* }" = "$(stat -c '%u:%g' "$tmp")" ] || chown "${was#* }" "$tmp" 2>/dev/null || :
+  fi
+  if [ -e /sys/fs/selinux/enforce ] && command -v chcon >/dev/null 2>&1; then
+    chcon --reference="$path" "$tmp" 2>/dev/null || :
+  fi
+fi
+if [ "$owner$group" ]; then
+  chown "$owner${group:+:$group}" "$tmp" || exit 1
+fi
+# Symbolic modes start from what the file had.
+case $mode in
+  '') chmod "$base" "$tmp" || exit 1 ;;
+  *[!0-7]*) { chmod "$base" "$tmp" && chmod "$mode" "$tmp"; } || exit 1 ;;
+  *) chmod "$mode" "$tmp" || exit 1 ;;
+esac
+
+if [ "$validate" ]; then
+  said=$(eval "$validate" 2>&1 </dev/null) || stop 72 "failed to validate: ${said:-exit status $?}"
+fi
+if [ "$backup" ] && [ -e "$path" ]; then
+  copy=$path.$$.$(date +%Y-%m-%d@%H:%M:%S)~
+  cp -p "$path" "$copy" || exit 1
+  emit "$item" backup_file "$copy"
+fi
+
+changed && stop 75 "$path: changed while this run was on it; nothing was written"
+if said=$(mv -f "$tmp" "$path" 2>&1); then
+  tmp=
+elif [ "$unsafe" ]; then
+  # A file that is mounted by itself cannot be renamed over.
+  cat "$tmp" >"$path" || exit 1
+else
+  stop 1 "$said"
+fi
+if [ -z "$was" ] && [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null 2>&1; then
+  restorecon "$path" 2>/dev/null || :
+fi
+emit "$item" written 1

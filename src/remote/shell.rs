@@ -1,0 +1,494 @@
+//! One long-lived `sh` on a host: jobs go down its stdin as they come, outputs are cut at their marks.
+//!
+//! A task of its own drives each shell. It writes all that is queued in one burst and waits for nothing in
+//! between, so that independent jobs cost one round trip. Three things make it wait: a password that has to
+//! be asked for, content too large to be inlined (another channel fills a fifo that the job reads), and a
+//! job past its time, whose process group is ended over another channel.
+
+use super::frame::{Kind, Mark, Stream};
+use super::host::Context;
+use super::job::{Content, Job, Output, Script, Status};
+use super::login::{self, Login};
+use super::session::{Channel, Reader, Writer};
+use super::{Become, RemoteError, quote, upload};
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+const PREAMBLE: &str = include_str!("scripts/preamble.sh");
+static KILL: LazyLock<Arc<Script>> =
+    LazyLock::new(|| Script::new("remote.kill", include_str!("scripts/kill.sh")));
+
+/// Content up to this size goes in the stream itself.
+const INLINE_LIMIT: usize = 256 << 10;
+/// Between TERM and KILL, and after that until the shell is given up.
+const GRACE: Duration = Duration::from_secs(5);
+
+pub type Reply = oneshot::Sender<Result<Output, RemoteError>>;
+
+pub enum Request {
+    Run(Box<Job>, Reply),
+    /// Ends the running job and the shell.
+    Stop(oneshot::Sender<()>),
+}
+
+/// The sending end; when it is dropped the shell ends after its last job.
+#[derive(Clone)]
+pub struct Shell {
+    requests: mpsc::UnboundedSender<Request>,
+}
+
+impl Shell {
+    pub fn start(context: Arc<Context>, who: Become) -> Shell {
+        let (requests, queue) = mpsc::unbounded_channel();
+        tokio::spawn(drive(context, who, queue));
+        Shell { requests }
+    }
+
+    pub fn alive(&self) -> bool {
+        !self.requests.is_closed()
+    }
+
+    pub fn send(&self, request: Request) -> Result<(), Request> {
+        self.requests.send(request).map_err(|e| e.0)
+    }
+}
+
+/// A boxed future, because a shell starts others to end its jobs.
+fn drive(
+    context: Arc<Context>,
+    who: Become,
+    mut queue: mpsc::UnboundedReceiver<Request>,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        let nonce = context.nonce();
+        let error = match admitted(&context, &who, &nonce, None).await {
+            Ok(channel) => return Driver::prepare(context, who, &nonce, channel).run(queue).await,
+            Err(error) => error,
+        };
+        queue.close();
+        while let Some(request) = queue.recv().await {
+            match request {
+                Request::Run(_, reply) => drop(reply.send(Err(error.clone()))),
+                Request::Stop(done) => drop(done.send(())),
+            }
+        }
+    })
+}
+
+/// Opens a channel and gives the password if it is asked for; after this the shell reads its stdin, unless
+/// nobody asks at all, when it is not waited for.
+pub async fn admitted(
+    context: &Context,
+    who: &Become,
+    nonce: &str,
+    inner: Option<&str>,
+) -> Result<Channel, RemoteError> {
+    let Login { command, ask } = login::login(&context.target, who, nonce, inner)?;
+    let mut channel = context.session.open(&command).await?;
+    let Some(ask) = ask else { return Ok(channel) };
+    let outcome = tokio::time::timeout(context.login_limit(), login::answer(&mut channel, &ask, nonce)).await;
+    let said = match outcome {
+        Ok(Ok(())) => {
+            if channel.main {
+                context.session.ready();
+            }
+            return Ok(channel);
+        }
+        Ok(Err(said)) => said,
+        Err(_) => "no answer in time".into(),
+    };
+    let error = login::refusal(who, &said, &context.target.inventory_hostname)
+        .unwrap_or_else(|| context.session.explain(&said));
+    if channel.main {
+        context.session.failed(&error);
+    }
+    Err(error)
+}
+
+struct Pending {
+    seq: u64,
+    script: Arc<Script>,
+    stdin: Option<Content>,
+    timeout: Option<Duration>,
+    depth: u64,
+    reply: Reply,
+    out: Option<Mark>,
+    err: Option<Mark>,
+    group: Option<String>,
+    deadline: Option<Instant>,
+    /// How many signals were sent because the time is over.
+    signals: u8,
+}
+
+struct Driver {
+    context: Arc<Context>,
+    who: Become,
+    out: Stream,
+    err: Stream,
+    input: Option<mpsc::UnboundedSender<Vec<u8>>>,
+    burst: Vec<u8>,
+    slots: HashMap<Arc<str>, usize>,
+    next: u64,
+    pending: VecDeque<Pending>,
+    shell_pid: String,
+    /// Hellos seen on stdout and stderr.
+    greeted: (bool, bool),
+    /// What was said on stderr before the hello.
+    said: Vec<u8>,
+    killer: Option<Shell>,
+    opened: Instant,
+    main: bool,
+    failure: Option<RemoteError>,
+}
+
+impl Driver {
+    fn prepare(context: Arc<Context>, who: Become, nonce: &str, channel: Channel) -> Running {
+        let (input, bursts) = mpsc::unbounded_channel();
+        let mut burst = b"fo_n=".to_vec();
+        quote::quote_into(&mut burst, nonce.as_bytes());
+        burst.push(b'\n');
+        burst.extend_from_slice(PREAMBLE.as_bytes());
+        let driver = Driver {
+            context,
+            who,
+            out: Stream::new(nonce.as_bytes()),
+            err: Stream::new(nonce.as_bytes()),
+            input: Some(input),
+            burst,
+            slots: HashMap::new(),
+            next: 1,
+            pending: VecDeque::new(),
+            shell_pid: String::new(),
+            greeted: (false, false),
+            said: Vec::new(),
+            killer: None,
+            opened: Instant::now(),
+            main: channel.main,
+            failure: None,
+        };
+        Running { driver, channel, bursts }
+    }
+
+    fn take(&mut self, job: Job, reply: Reply) {
+        if let Some(why) = quote::fault(&job) {
+            // Nobody may be waiting any more.
+            let _ = reply.send(Err(RemoteError::Protocol(why)));
+            return;
+        }
+        let next_slot = self.slots.len();
+        let slot = *self.slots.entry(Arc::clone(&job.script.text)).or_insert_with(|| {
+            quote::define(&mut self.burst, next_slot, &job.script.text);
+            next_slot
+        });
+        let input = match &job.stdin {
+            None => quote::Input::Null,
+            Some(Content::Bytes(bytes)) if bytes.len() <= INLINE_LIMIT => quote::Input::Inline(bytes),
+            Some(_) => quote::Input::Fifo,
+        };
+        let seq = self.next;
+        self.next += 1;
+        quote::job(&mut self.burst, seq, slot, &job, &input);
+        let large = matches!(input, quote::Input::Fifo);
+        let depth = self.context.trips.sent();
+        self.pending.push_back(Pending {
+            seq,
+            script: job.script,
+            stdin: job.stdin.filter(|_| large),
+            timeout: job.timeout,
+            depth,
+            reply,
+            out: None,
+            err: None,
+            group: None,
+            deadline: None,
+            signals: 0,
+        });
+    }
+
+    fn flush(&mut self) {
+        if let (Some(input), false) = (&self.input, self.burst.is_empty()) {
+            // A broken pipe shows as the end of stdout.
+            let _ = input.send(std::mem::take(&mut self.burst));
+        }
+    }
+
+    fn find(&mut self, seq: u64) -> Option<&mut Pending> {
+        let first = self.pending.front()?.seq;
+        self.pending.get_mut(usize::try_from(seq.checked_sub(first)?).ok()?)
+    }
+
+    fn on_out(&mut self, mark: Mark) {
+        match mark.kind {
+            Kind::Hello => {
+                self.shell_pid = mark.rest;
+                self.greeted.0 = true;
+                if self.main {
+                    self.context.session.ready();
+                }
+            }
+            Kind::Group => {
+                if let Some(pending) = self.find(mark.seq) {
+                    pending.group = Some(mark.rest);
+                    pending.deadline = pending.timeout.map(|t| Instant::now() + t);
+                }
+            }
+            Kind::Fifo => self.start_upload(&mark),
+            Kind::End | Kind::Skipped => {
+                if let Some(pending) = self.find(mark.seq) {
+                    pending.out = Some(mark);
+                }
+            }
+        }
+    }
+
+    fn on_err(&mut self, mark: Mark) {
+        match mark.kind {
+            Kind::Hello => self.greeted.1 = true,
+            Kind::End | Kind::Skipped => {
+                if let Some(pending) = self.find(mark.seq) {
+                    pending.err = Some(mark);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Replies to those at the front that are complete.
+    fn settle(&mut self) {
+        while self.pending.front().is_some_and(|p| p.out.is_some() && p.err.is_some()) {
+            let Some(Pending { out: Some(out), err: Some(err), reply, signals, depth, .. }) =
+                self.pending.pop_front()
+            else {
+                return;
+            };
+            let status = match (out.kind, signals) {
+                (Kind::Skipped, _) => Status::Skipped,
+                (_, 0) => Status::Done,
+                _ => Status::TimedOut,
+            };
+            let rc = out.rest.parse().unwrap_or(-1);
+            let truncated = out.truncated || err.truncated;
+            self.context.trips.answered(depth);
+            let output = Output { status, rc, stdout: out.body, stderr: err.body, truncated };
+            // Nobody may be waiting any more.
+            let _ = reply.send(Ok(output));
+        }
+    }
+
+    fn start_upload(&mut self, mark: &Mark) {
+        let (context, who) = (Arc::clone(&self.context), self.who.clone());
+        let Some((gzip, path)) = mark.rest.split_once(':') else { return };
+        let (gzip, path) = (gzip == "z", path.to_string());
+        let Some(content) = self.find(mark.seq).and_then(|p| p.stdin.take()) else { return };
+        let killer = self.killer();
+        let pid = self.shell_pid.clone();
+        tokio::spawn(async move {
+            if upload::fill(&context, &who, content, &path, gzip).await.is_err() {
+                // The job would wait for ever at its fifo; with its shell it comes back as lost.
+                end(&killer, &pid, "", "KILL").await;
+            }
+        });
+    }
+
+    fn killer(&mut self) -> Shell {
+        let start = || Shell::start(Arc::clone(&self.context), self.who.clone());
+        match &self.killer {
+            Some(killer) if killer.alive() => killer.clone(),
+            _ => self.killer.insert(start()).clone(),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        if !self.greeted.0 {
+            return Some(self.opened + self.context.login_limit());
+        }
+        self.pending.iter().filter_map(|p| p.deadline).min()
+    }
+
+    /// Ends what is past its time. `false` when the shell must be given up.
+    fn overdue(&mut self) -> bool {
+        let now = Instant::now();
+        if !self.greeted.0 {
+            self.failure = Some(self.context.session.explain("the shell gave no answer: timed out"));
+            return now < self.opened + self.context.login_limit();
+        }
+        let Some(late) = self.pending.iter_mut().find(|p| p.deadline.is_some_and(|d| d <= now)) else {
+            return true;
+        };
+        let signal = match late.signals {
+            0 => "TERM",
+            1 => "KILL",
+            _ => return false,
+        };
+        late.signals += 1;
+        late.deadline = Some(now + GRACE);
+        let group = late.group.clone().unwrap_or_default();
+        let (killer, pid) = (self.killer(), self.shell_pid.clone());
+        tokio::spawn(async move { end(&killer, &pid, &group, signal).await });
+        true
+    }
+
+    /// The shell is gone: everybody who waits learns why.
+    fn bury(mut self) {
+        let said = [self.said.as_slice(), &self.err.leftover()].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        let host = &self.context.target.inventory_hostname;
+        let error = match self.failure.take() {
+            Some(error) => error,
+            None if !self.greeted.0 => {
+                login::refusal(&self.who, &said, host).unwrap_or_else(|| self.context.session.explain(&said))
+            }
+            None => {
+                let last = said.trim().lines().last().unwrap_or("the shell on the host ended").to_string();
+                let running = self.pending.front().map(|p| format!(" while `{}` ran", p.script.name));
+                RemoteError::Lost(format!("{host}: {last}{}", running.unwrap_or_default()))
+            }
+        };
+        if self.main {
+            self.context.session.failed(&error);
+        }
+        for pending in self.pending {
+            let result = match pending.signals {
+                0 => Err(error.clone()),
+                _ => Ok(Output { status: Status::TimedOut, ..Output::done(-1, "", "") }),
+            };
+            // Nobody may be waiting any more.
+            let _ = pending.reply.send(result);
+        }
+    }
+}
+
+/// Has another shell of the same user end a job (`group`) or a whole shell.
+async fn end(killer: &Shell, pid: &str, group: &str, signal: &str) {
+    let job = Job::new(&KILL).var("shell", pid).var("group", group).var("signal", signal);
+    let (reply, answer) = oneshot::channel();
+    if killer.send(Request::Run(Box::new(job), reply)).is_ok() {
+        // Where it fails the deadline that follows gives the shell up.
+        let _ = answer.await;
+    }
+}
+
+struct Running {
+    driver: Driver,
+    channel: Channel,
+    bursts: mpsc::UnboundedReceiver<Vec<u8>>,
+}
+
+impl Running {
+    async fn run(self, mut queue: mpsc::UnboundedReceiver<Request>) {
+        let Running { mut driver, channel, bursts } = self;
+        let Channel { stdin, mut stdout, mut stderr, hold, .. } = channel;
+        tokio::spawn(write_all(stdin, bursts));
+        let mut stopped = None;
+        let mut open = (true, true);
+        let (mut out, mut err) = (vec![0; 64 << 10], vec![0; 16 << 10]);
+        let mut ends: Option<Instant> = None;
+        driver.flush();
+        while open.0 || open.1 {
+            let deadline = ends.or_else(|| driver.deadline());
+            let late = tokio::time::sleep_until(deadline.unwrap_or_else(|| Instant::now() + GRACE));
+            tokio::select! {
+                request = queue.recv(), if driver.input.is_some() => {
+                    let mut next = request;
+                    if next.is_none() {
+                        driver.retire(&mut ends);
+                    }
+                    while let Some(request) = next {
+                        match request {
+                            Request::Run(job, reply) => driver.take(*job, reply),
+                            Request::Stop(done) => {
+                                stopped = Some(done);
+                                break;
+                            }
+                        }
+                        next = queue.try_recv().ok();
+                    }
+                    if stopped.is_some() {
+                        driver.stop().await;
+                        break;
+                    }
+                    driver.flush();
+                }
+                read = read(&mut stdout, &mut out), if open.0 => match read {
+                    0 => {
+                        open.0 = false;
+                        ends.get_or_insert(Instant::now() + Duration::from_secs(1));
+                    }
+                    n => driver.out.feed(&out[..n]).into_iter().for_each(|m| driver.on_out(m)),
+                },
+                read = read(&mut stderr, &mut err), if open.1 => match read {
+                    0 => open.1 = false,
+                    n => driver.read_stderr(&err[..n]),
+                },
+                () = late, if deadline.is_some() => {
+                    if ends.is_some() || !driver.overdue() {
+                        break;
+                    }
+                }
+            }
+            driver.settle();
+            if driver.input.is_none() && driver.pending.is_empty() && ends.is_none() {
+                ends = Some(Instant::now() + GRACE);
+            }
+        }
+        queue.close();
+        while let Ok(Request::Run(job, reply)) = queue.try_recv() {
+            driver.take(*job, reply);
+        }
+        driver.bury();
+        drop(hold);
+        if let Some(done) = stopped {
+            // Whoever asked for the stop may have gone.
+            let _ = done.send(());
+        }
+    }
+}
+
+impl Driver {
+    fn read_stderr(&mut self, bytes: &[u8]) {
+        for mark in self.err.feed(bytes) {
+            if mark.kind == Kind::Hello {
+                self.said = mark.body.clone();
+            }
+            self.on_err(mark);
+        }
+    }
+
+    /// Nobody will send a job any more: the shell may end after those it has.
+    fn retire(&mut self, ends: &mut Option<Instant>) {
+        self.input = None;
+        if self.pending.is_empty() {
+            *ends = Some(Instant::now() + GRACE);
+        }
+    }
+
+    /// Ends the running job's process group and the shell.
+    async fn stop(&mut self) {
+        let host = &self.context.target.inventory_hostname;
+        self.failure = Some(RemoteError::Lost(format!("{host}: stopped")));
+        if self.greeted.0 && !self.pending.is_empty() {
+            let (killer, pid) = (self.killer(), self.shell_pid.clone());
+            let _ = tokio::time::timeout(2 * GRACE, end(&killer, &pid, "", "TERM")).await;
+        }
+        self.input = None;
+    }
+}
+
+/// Reads some; an error is an end too.
+async fn read(from: &mut Reader, buffer: &mut [u8]) -> usize {
+    from.read(buffer).await.unwrap_or(0)
+}
+
+async fn write_all(mut stdin: Writer, mut bursts: mpsc::UnboundedReceiver<Vec<u8>>) {
+    while let Some(burst) = bursts.recv().await {
+        if stdin.write_all(&burst).await.is_err() || stdin.flush().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Writing and looking at files, with awkward names and with each shell there is.
+
+use super::*;
+use crate::remote::files::*;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+fn content(text: &str) -> Content {
+    Content::Bytes(Arc::from(text.as_bytes()))
+}
+
+async fn go(remote: &Arc<dyn Remote>, job: Job) -> Output {
+    remote.submit(&Become::No, job).await.unwrap()
+}
+
+#[test]
+fn a_file_is_written_whatever_its_name() {
+    for shell in shells() {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let remote = local(&shell);
+            for name in
+                ["plain", "two words", "quo'te\"s", "new\nline", "$(touch x)`id`", "-n", "tail\n", "*"]
+            {
+                let path = dir.path().join(name);
+                let file = WriteFile {
+                    mode: Some("0640".into()),
+                    ..WriteFile::new(path.to_str().unwrap(), content("text\n"))
+                };
+                let output = go(&remote, write_file_job(file)).await;
+                assert!(output.ok(), "{shell}: {name:?}: {}", output.stderr_text());
+                assert_eq!(std::fs::read_to_string(&path).unwrap(), "text\n");
+                let options =
+                    StatOptions { sha1: true, sha256: true, content: Some(100), ..StatOptions::default() };
+                let seen = stat_of(&go(&remote, stat_job([path.to_str().unwrap()], &options)).await);
+                let meta = std::fs::metadata(&path).unwrap();
+                assert_eq!(
+                    (seen.exists, seen.mode, seen.size, seen.inode),
+                    (true, 0o640, 5, meta.ino()),
+                    "{shell}: {name:?}"
+                );
+                assert_eq!((seen.uid, seen.mtime, seen.nlink), (meta.uid(), meta.mtime(), 1));
+                assert_eq!(seen.owner, "root");
+                assert_eq!(seen.content.as_deref(), Some(b"text\n".as_slice()));
+            }
+            let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
+            assert_eq!(names.len(), 8, "no temporary file is left");
+        });
+    }
+}
+
+#[test]
+fn what_was_there_is_kept_checked_and_backed_up() {
+    for shell in shells() {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let remote = local(&shell);
+            let path = dir.path().join("conf");
+            std::fs::write(&path, "old").unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o604)).unwrap();
+            std::os::unix::fs::chown(&path, Some(12), Some(13)).unwrap();
+            let file =
+                || WriteFile { backup: true, ..WriteFile::new(path.to_str().unwrap(), content("new")) };
+            let absent = go(&remote, write_file_job(WriteFile { expect: Expect::Absent, ..file() })).await;
+            assert_eq!(absent.rc, RC_CHANGED, "{shell}");
+            let other = Expect::Sha1("0".repeat(40));
+            let changed = go(&remote, write_file_job(WriteFile { expect: other, ..file() })).await;
+            assert_eq!(changed.rc, RC_CHANGED, "{shell}");
+            let refused =
+                go(&remote, write_file_job(WriteFile { validate: Some("grep -q old %s".into()), ..file() }))
+                    .await;
+            assert_eq!(refused.rc, RC_INVALID, "{shell}: {}", refused.stderr_text());
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+            // The SHA-1 of `old`.
+            let same = Expect::Sha1(
+                stat_of(
+                    &go(
+                        &remote,
+                        stat_job(
+                            [path.to_str().unwrap()],
+                            &StatOptions { sha1: true, ..StatOptions::default() },
+                        ),
+                    )
+                    .await,
+                )
+                .sha1
+                .unwrap(),
+            );
+            let done = go(
+                &remote,
+                write_file_job(WriteFile { expect: same, validate: Some("grep -q new %s".into()), ..file() }),
+            )
+            .await;
+            assert!(done.ok(), "{shell}: {}", done.stderr_text());
+            let meta = std::fs::metadata(&path).unwrap();
+            assert_eq!((meta.mode() & 0o7777, meta.uid(), meta.gid()), (0o604, 12, 13), "{shell}");
+            let copy = done.field(path.to_str().unwrap(), "backup_file").unwrap();
+            assert_eq!(std::fs::read_to_string(copy).unwrap(), "old");
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+        });
+    }
+}
+
+#[test]
+fn links_directories_and_missing_folders() {
+    for shell in shells() {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let remote = local(&shell);
+            let at = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
+            std::fs::write(at("real"), "old").unwrap();
+            symlink("real", at("link")).unwrap();
+            symlink("nowhere", at("dangling")).unwrap();
+            let followed = WriteFile { follow: true, ..WriteFile::new(at("link"), content("new")) };
+            assert!(go(&remote, write_file_job(followed)).await.ok());
+            assert_eq!(std::fs::read_to_string(at("real")).unwrap(), "new");
+            assert!(std::fs::symlink_metadata(at("link")).unwrap().is_symlink());
+            let no_folder = go(&remote, write_file_job(WriteFile::new(at("no/x"), content("")))).await;
+            assert_eq!(no_folder.rc, RC_NO_DIRECTORY, "{shell}");
+            assert_eq!(
+                go(&remote, write_file_job(WriteFile::new(at(""), content("")))).await.rc,
+                RC_IS_DIRECTORY
+            );
+            let plain = go(
+                &remote,
+                stat_job([at("link"), at("dangling"), at("gone"), at("")], &StatOptions::default()),
+            )
+            .await;
+            let all = stats(&plain);
+            let of = |name: &str| &all[at(name).as_bytes()];
+            assert_eq!(
+                (of("link").kind, of("link").target.as_deref()),
+                (FileKind::Link, Some(b"real".as_slice())),
+                "{shell}"
+            );
+            assert!(of("dangling").exists && !of("gone").exists, "{shell}");
+            assert_eq!(of("").kind, FileKind::Directory);
+            let follow = StatOptions { follow: true, ..StatOptions::default() };
+            let all = stats(&go(&remote, stat_job([at("link"), at("dangling")], &follow)).await);
+            assert_eq!(all[at("link").as_bytes()].kind, FileKind::File, "{shell}");
+            assert!(!all[at("dangling").as_bytes()].exists, "{shell}");
+        });
+    }
+}

@@ -1,0 +1,223 @@
+//! Quoting, framing, chains, time limits and shells that die, with each shell there is.
+
+use super::*;
+use proptest::prelude::*;
+use std::time::Instant;
+
+fn script(text: &str) -> Arc<Script> {
+    Script::new("test", text)
+}
+
+async fn sh(remote: &Arc<dyn Remote>, text: &str) -> Output {
+    remote.submit(&Become::No, Job::new(&script(text))).await.unwrap()
+}
+
+#[test]
+fn outputs_come_back_whole_and_in_order() {
+    for shell in shells() {
+        run(async {
+            let remote = local(&shell);
+            let texts = [
+                "echo one; echo two >&2",
+                "exit 7",
+                "printf 'a\\0b\\377'",
+                "no_such_command_x",
+                "kill -9 $$x",
+            ];
+            let jobs: Vec<_> =
+                texts.iter().map(|t| remote.submit(&Become::No, Job::new(&script(t)))).collect();
+            let mut outputs = Vec::new();
+            for job in jobs {
+                outputs.push(job.await.unwrap());
+            }
+            assert_eq!(outputs[0], Output::done(0, "one\n", "two\n"), "{shell}");
+            assert_eq!(outputs[1], Output::done(7, "", ""), "{shell}");
+            assert_eq!(outputs[2].stdout, b"a\0b\xff", "{shell}");
+            assert_eq!(outputs[3].rc, 127, "{shell}");
+            assert_eq!(remote.round_trips(), 1, "{shell}");
+            assert_eq!(sh(&remote, "echo x").await.stdout, b"x\n");
+            assert_eq!(remote.round_trips(), 2, "{shell}");
+        });
+    }
+}
+
+#[test]
+fn a_script_with_a_fault_harms_only_itself() {
+    for shell in shells() {
+        run(async {
+            let remote = local(&shell);
+            for text in [
+                "if then ((",
+                "'",
+                "}",
+                "exit 3; }",
+                "set -e; false; echo no",
+                "exec 1>&- 2>&-",
+                "set",
+                "return 4",
+            ] {
+                sh(&remote, text).await;
+                assert_eq!(sh(&remote, "echo next").await, Output::done(0, "next\n", ""), "{shell}: {text}");
+            }
+        });
+    }
+}
+
+#[test]
+fn the_surroundings_of_a_script_are_plain() {
+    for shell in shells() {
+        run(async {
+            let remote = local(&shell);
+            let seen = sh(&remote, "umask; echo $LC_ALL; cat; command -v sysctl >/dev/null; case $PATH in */sbin*) echo sbin;; esac").await;
+            assert_eq!(String::from_utf8_lossy(&seen.stdout), "0022\nC\nsbin\n", "{shell}");
+            let job = Job::new(&script("env; tr '\\0' '\\n' </proc/self/cmdline"))
+                .var("secret", "hunter2")
+                .var("home", "x");
+            let seen = remote.submit(&Become::No, job.args(["hunter2"])).await.unwrap();
+            assert!(!String::from_utf8_lossy(&seen.stdout).contains("hunter2"), "{shell}");
+        });
+    }
+}
+
+#[test]
+fn a_broken_chain_skips_the_rest() {
+    for shell in shells() {
+        run(async {
+            let remote = local(&shell);
+            let job =
+                |text: &str, chain| remote.submit(&Become::No, Job { chain, ..Job::new(&script(text)) });
+            let jobs = [
+                job("true", Some(1)),
+                job("exit 9", Some(1)),
+                job("echo no", Some(1)),
+                job("echo yes", Some(2)),
+                job("echo free", None),
+            ];
+            let mut seen = Vec::new();
+            for job in jobs {
+                let output = job.await.unwrap();
+                seen.push((output.status, output.rc, String::from_utf8(output.stdout).unwrap()));
+            }
+            let want = [
+                (Status::Done, 0, ""),
+                (Status::Done, 9, ""),
+                (Status::Skipped, 0, ""),
+                (Status::Done, 0, "yes\n"),
+                (Status::Done, 0, "free\n"),
+            ];
+            assert_eq!(seen, want.map(|(s, r, t)| (s, r, t.to_string())), "{shell}");
+        });
+    }
+}
+
+#[test]
+fn a_job_past_its_time_is_ended_with_all_it_started() {
+    for shell in shells() {
+        run(async {
+            let remote = local(&shell);
+            let begun = Instant::now();
+            let slow = Job::new(&script("sleep 987.5 & sleep 987.5; echo late"))
+                .timeout(Some(Duration::from_millis(300)));
+            let slow = remote.submit(&Become::No, slow);
+            let quick = remote
+                .submit(&Become::No, Job::new(&script("echo quick")).timeout(Some(Duration::from_secs(60))));
+            let slow = slow.await.unwrap();
+            assert_eq!((slow.status, slow.stdout.as_slice()), (Status::TimedOut, b"".as_slice()), "{shell}");
+            assert_eq!(quick.await.unwrap(), Output::done(0, "quick\n", ""), "{shell}");
+            assert!(begun.elapsed() < Duration::from_secs(4), "{shell}: TERM must do");
+            let left = sh(&remote, "for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <$f; echo; done 2>/dev/null | grep '^sleep 987.5'").await;
+            assert_eq!(String::from_utf8_lossy(&left.stdout), "", "{shell}");
+        });
+    }
+}
+
+#[test]
+fn a_job_deaf_to_term_is_killed() {
+    run(async {
+        let remote = local("/bin/sh");
+        let deaf = Job::new(&script("trap '' TERM; while :; do sleep 0.1; done"))
+            .timeout(Some(Duration::from_millis(100)));
+        let output = remote.submit(&Become::No, deaf).await.unwrap();
+        assert_eq!(output.status, Status::TimedOut);
+        assert_eq!(sh(&remote, "echo alive").await.stdout, b"alive\n");
+    });
+}
+
+#[test]
+fn a_job_that_kills_its_shell_is_lost_and_the_next_finds_a_new_one() {
+    for shell in shells() {
+        run(async {
+            let remote = local(&shell);
+            let killed = remote.submit(&Become::No, Job::new(&script("kill -9 $$; sleep 1")));
+            let behind = remote.submit(&Become::No, Job::new(&script("echo never")));
+            assert!(matches!(killed.await, Err(RemoteError::Lost(_))), "{shell}");
+            assert!(matches!(behind.await, Err(RemoteError::Lost(_))), "{shell}");
+            assert_eq!(sh(&remote, "echo again").await.stdout, b"again\n", "{shell}");
+        });
+    }
+}
+
+#[test]
+fn a_reset_ends_what_runs() {
+    for shell in shells() {
+        run(async {
+            let remote = local(&shell);
+            let job = remote.submit(&Become::No, Job::new(&script("sleep 876.5; echo done")));
+            sh(&local(&shell), "until grep -qs 876.5 /proc/[0-9]*/cmdline; do :; done").await;
+            remote.reset().await;
+            assert!(matches!(job.await, Err(RemoteError::Lost(_))), "{shell}");
+            let left = sh(&remote, "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o 'sleep 876[.]5'").await;
+            assert_eq!(String::from_utf8_lossy(&left.stdout), "", "{shell}");
+        });
+    }
+}
+
+#[test]
+fn long_output_is_cut_and_long_input_streams() {
+    for shell in shells() {
+        run(async {
+            let remote = local(&shell);
+            let long = sh(&remote, "head -c 104857600 /dev/zero; echo end >&2").await;
+            assert_eq!(
+                (long.stdout.len(), long.truncated, long.stderr.as_slice()),
+                (job::OUTPUT_LIMIT, true, b"end\n".as_slice())
+            );
+            let content: Vec<u8> =
+                (0..3_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+            let count = Job::new(&script("cat")).stdin(Content::Bytes(content.clone().into()));
+            let output = remote.submit(&Become::No, count).await.unwrap();
+            assert!(output.stdout == content, "{shell}: {} bytes", output.stdout.len());
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), &content).unwrap();
+            let count = Job::new(&script("wc -c")).stdin(Content::File(file.path().into()));
+            let output = remote.submit(&Become::No, count).await.unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "3000000", "{shell}");
+        });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_bytes_arrive_as_they_are(
+        var in proptest::collection::vec(1u8.., 0..300),
+        args in proptest::collection::vec(proptest::collection::vec(1u8.., 0..40), 0..6),
+        stdin in proptest::collection::vec(any::<u8>(), 0..2000),
+    ) {
+        for shell in shells() {
+            let (var, args, stdin) = (var.clone(), args.clone(), stdin.clone());
+            let output = run(async {
+                let echo = script("printf '%s\\0' \"$value\" \"$#\" \"$@\"; cat");
+                let job = Job::new(&echo).var("value", &var).args(&args).stdin(Content::Bytes(stdin.clone().into()));
+                local(&shell).submit(&Become::No, job).await.unwrap()
+            });
+            let mut want = [var, vec![0]].concat();
+            want.extend_from_slice(format!("{}\0", args.len()).as_bytes());
+            args.iter().for_each(|a| { want.extend_from_slice(a); want.push(0) });
+            // printf prints one empty word for no arguments at all; here there are always two.
+            want.extend_from_slice(&stdin);
+            prop_assert_eq!(output.stdout, want, "{}", shell);
+        }
+    }
+}
