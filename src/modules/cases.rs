@@ -23,7 +23,7 @@ use super::registry::generated::ENTRIES;
 use super::{Args, Behaviour, Controller, Failure, Staged, coerce, registry};
 use crate::base::{Map, Value};
 use crate::plan::{Action, Decision};
-use crate::remote::{Content, Job, Output, Status};
+use crate::remote::{Content, Job, Output};
 use crate::spec::{ModuleSpec, split_free_form, to_text};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -125,7 +125,7 @@ impl Seen {
             stdout.extend(text(field).bytes());
             stdout.push(0);
         }
-        Output { status: Status::Done, rc: self.rc, stdout, stderr: self.stderr.clone().into_bytes() }
+        Output::done(self.rc, stdout, self.stderr.as_bytes())
     }
 }
 
