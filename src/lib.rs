@@ -5,6 +5,7 @@
 pub mod base;
 pub mod exec;
 pub mod graph;
+pub mod lab;
 pub mod modules;
 pub mod plan;
 pub mod remote;

@@ -1,0 +1,208 @@
+//! `fitout lab …`: the lab's command line.
+
+use super::{Guard, Lab, LabError, LabOptions};
+use clap::{Args, Subcommand};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// Throw-away hosts on this machine, to try playbooks on (needs root on Linux).
+#[derive(Debug, Subcommand)]
+pub enum LabCommand {
+    /// Bring hosts up and print the inventory's path.
+    Up(Up),
+    /// Take a lab down and remove all it had.
+    Down {
+        #[command(flatten)]
+        lab: Named,
+        /// Every lab, and what is left of killed ones.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show the labs and their hosts.
+    List,
+    /// Log in to a host, or run a command there.
+    Ssh {
+        #[command(flatten)]
+        lab: Named,
+        /// Name of the host, e.g. node1.
+        #[arg(default_value = "node1")]
+        host: String,
+        /// Command and its arguments; a login shell when there is none.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// Put every host back to the state after its first boot.
+    Reset {
+        #[command(flatten)]
+        lab: Named,
+    },
+    /// Try a playbook on fresh hosts: check, apply, apply again (must change nothing), verify.
+    Test(Test),
+}
+
+#[derive(Debug, Args)]
+pub struct Named {
+    /// Name of the lab; labs of different names live side by side.
+    #[arg(long, default_value = "lab")]
+    name: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Up {
+    #[command(flatten)]
+    lab: Named,
+    #[command(flatten)]
+    kind: Kind,
+}
+
+#[derive(Debug, Args)]
+pub struct Kind {
+    /// Number of hosts.
+    #[arg(short = 'n', long, default_value_t = 1)]
+    hosts: usize,
+    /// Debian suite.
+    #[arg(long, default_value = "bookworm")]
+    suite: String,
+    /// Packages to have beside the minimum; may be given more than once.
+    #[arg(long = "package")]
+    packages: Vec<String>,
+    /// Have python3 and python3-apt, which other tools need.
+    #[arg(long)]
+    with_python: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Test {
+    playbook: PathBuf,
+    #[command(flatten)]
+    kind: Kind,
+    /// Leave the hosts up when something fails, to look at them.
+    #[arg(long)]
+    keep: bool,
+    /// Variables, as `fitout apply -e` takes them.
+    #[arg(short = 'e', long = "extra-vars")]
+    extra_vars: Vec<String>,
+}
+
+impl Kind {
+    fn options(self, name: String, ephemeral: bool) -> LabOptions {
+        LabOptions {
+            name,
+            hosts: self.hosts,
+            suite: self.suite,
+            packages: self.packages,
+            with_python: self.with_python,
+            ephemeral,
+            ..LabOptions::default()
+        }
+    }
+}
+
+/// Runs one `fitout lab` command. Exit codes: 0 done, 1 failed; `ssh` gives that of the remote command.
+pub fn run(command: LabCommand) -> Result<ExitCode, LabError> {
+    match command {
+        LabCommand::Up(up) => self::up(up),
+        LabCommand::Down { all: true, .. } => super::down_all().map(|names| {
+            names.iter().for_each(|name| eprintln!("lab {name}: down"));
+            ExitCode::SUCCESS
+        }),
+        LabCommand::Down { lab, .. } => super::down(&lab.name).map(|()| ExitCode::SUCCESS),
+        LabCommand::List => list(),
+        LabCommand::Ssh { lab, host, command } => ssh(&lab.name, &host, &command),
+        LabCommand::Reset { lab } => Lab::open(&lab.name)?.reset().map(|()| ExitCode::SUCCESS),
+        LabCommand::Test(test) => self::test(test),
+    }
+}
+
+fn up(up: Up) -> Result<ExitCode, LabError> {
+    let started = std::time::Instant::now();
+    let lab = Lab::up(&up.kind.options(up.lab.name, false))?;
+    eprintln!(
+        "lab {}: {} hosts up in {:.1} s",
+        lab.name(),
+        lab.hosts().len(),
+        started.elapsed().as_secs_f32()
+    );
+    println!("{}", lab.inventory_path().display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list() -> Result<ExitCode, LabError> {
+    for name in Lab::names()? {
+        match Lab::open(&name) {
+            Ok(lab) => {
+                println!("{name}\t{}", lab.inventory_path().display());
+                for host in lab.hosts() {
+                    let state = if host.leader.is_some() { "up" } else { "not running" };
+                    println!("  {}\t{}\t{state}", host.name, host.address);
+                }
+            }
+            Err(LabError::NoLab { .. }) => {
+                println!("{name}\thalf up; `fitout lab down --name {name}` removes it")
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ssh(lab: &str, host: &str, command: &[String]) -> Result<ExitCode, LabError> {
+    let host = Lab::open(lab)?.host(host)?;
+    let error = host.ssh().arg("--").args(command).exec();
+    Err(LabError::Command { command: "ssh".into(), output: error.to_string() })
+}
+
+fn test(test: Test) -> Result<ExitCode, LabError> {
+    let name = format!("test-{}", std::process::id());
+    let keep = test.keep;
+    let guard = Guard::new(Lab::up(&test.kind.options(name, !keep))?);
+    let failed = try_playbook(&guard, &test.playbook, &test.extra_vars)?;
+    let Some(step) = failed else {
+        eprintln!("lab test: passed");
+        return Ok(ExitCode::SUCCESS);
+    };
+    eprintln!("lab test: `{step}` failed");
+    if keep {
+        eprintln!(
+            "hint: the hosts are up: fitout lab ssh --name {0}; fitout lab down --name {0}",
+            guard.name()
+        );
+        // Not dropped, so not taken down.
+        std::mem::forget(guard);
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+/// Runs the steps; gives the first that failed.
+fn try_playbook(lab: &Lab, playbook: &Path, extra: &[String]) -> Result<Option<&'static str>, LabError> {
+    // `verify` is a plan that must be empty, so before the second apply's own word it says that nothing would change,
+    // and after it that nothing did.
+    let steps: [(&str, &[&str]); 5] = [
+        ("check", &["check"]),
+        ("apply", &["apply", "--yes"]),
+        ("verify", &["verify"]),
+        ("apply again", &["apply", "--yes", "--json"]),
+        ("verify again", &["verify"]),
+    ];
+    for (title, words) in steps {
+        eprintln!("lab test: {title}");
+        let mut command = fitout()?;
+        command.args(words).arg("-i").arg(lab.inventory_path()).arg(playbook);
+        for vars in extra {
+            command.arg("-e").arg(vars);
+        }
+        let shown = || format!("fitout {}", words.join(" "));
+        let failed = |e: std::io::Error| LabError::Command { command: shown(), output: e.to_string() };
+        let status = command.status().map_err(failed)?;
+        if !status.success() {
+            return Ok(Some(title));
+        }
+    }
+    Ok(None)
+}
+
+fn fitout() -> Result<Command, LabError> {
+    let exe = std::env::current_exe();
+    exe.map(Command::new).map_err(super::io("cannot find", Path::new("fitout itself")))
+}

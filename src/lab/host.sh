@@ -1,0 +1,38 @@
+#!/bin/sh
+# One lab host, as the first process of its own PID and mount namespaces: when this ends, all of the host ends.
+# usage: host.sh CGROUP LOWER DIR MACHINE
+set -eu
+cgroup=$1 lower=$2 dir=$3 machine=$4
+
+# Enters the cgroup $1 in every hierarchy. Version 1 has many; some refuse (cpuset wants settings first), which only
+# means that the host's processes are not counted there.
+enter() {
+	for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*; do
+		[ -f "$hierarchy/cgroup.procs" ] || continue
+		mkdir -p "$hierarchy/$cgroup/$1" 2>/dev/null || continue
+		echo 0 2>/dev/null >"$hierarchy/$cgroup/$1/cgroup.procs" || true
+		# Only a hierarchy's root is entered: what is below the mount of version 2 is no hierarchy of its own.
+		[ "$hierarchy" != /sys/fs/cgroup ] || break
+	done
+}
+
+enter keeper
+# A disk that is itself an overlay (a container's) cannot hold an upper layer; memory can.
+if ! mount -t overlay -o "lowerdir=$lower,upperdir=$dir/upper,workdir=$dir/work,volatile" fitout-lab "$dir/root" 2>/dev/null; then
+	mount -t tmpfs -o mode=0755 fitout-lab "$dir/work"
+	mkdir "$dir/work/upper" "$dir/work/work"
+	cp -a "$dir/upper/." "$dir/work/upper/"
+	mount -t overlay -o "lowerdir=$lower,upperdir=$dir/work/upper,workdir=$dir/work/work" fitout-lab "$dir/root"
+fi
+
+while :; do
+	status=0
+	(
+		enter box
+		exec systemd-nspawn -q --register=no --keep-unit -b -D "$dir/root" -M "$machine" \
+			--resolv-conf=off --timezone=off --link-journal=no --console=read-only --notify-ready=yes \
+			--network-namespace-path="$dir/netns"
+	) || status=$?
+	# 133: the host was rebooted from within.
+	[ "$status" = 133 ] || exit "$status"
+done

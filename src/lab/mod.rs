@@ -1,0 +1,384 @@
+//! Throw-away hosts on this machine: booted Debian, real systemd, real sshd, an own network.
+//!
+//! A host is `systemd-nspawn -b` over an overlay: the lower layer is a root file system that mmdebstrap made once and
+//! that all labs share, the upper layer is the host's own and is thrown away. So a host is up in a few seconds and
+//! costs only what it writes.
+//!
+//! Nothing may stay behind, also after `kill -9`, hence these rules:
+//!
+//! - The overlay is mounted in a mount namespace of its own, and the host runs in a PID namespace of its own. When that
+//!   namespace's first process dies, every process and every mount of the host goes with it.
+//! - What the kernel keeps by name can be found without our state: cgroups `fitout-lab/STATE/LAB/HOST`, links with the
+//!   alias `fitout-lab STATE LAB`, mounts below the state directory (STATE is a hash of the state directory, so two state
+//!   directories never touch each other's hosts).
+//! - State is written before the thing it describes exists. `down` reads it, then looks for what it does not name.
+//!
+//! What is absent: no registration with systemd-machined, no bridge address outside `10.213.0.0/16`, no change to the
+//! machine's configuration but forwarding, which the last lab to leave puts back.
+
+pub mod cli;
+
+mod apt;
+mod cgroup;
+mod host;
+mod net;
+mod root;
+mod rootfs;
+mod ssh;
+mod state;
+mod sweep;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use root::Root;
+pub use state::StateDir;
+
+/// What a lab is made of.
+#[derive(Clone, Debug)]
+pub struct LabOptions {
+    /// Lower-case letters, digits and dashes, at most 24 characters. Labs of different names live side by side.
+    pub name: String,
+    /// Number of hosts, 1 to 250; they are named node1, node2, …
+    pub hosts: usize,
+    /// Debian suite, e.g. `bookworm`.
+    pub suite: String,
+    /// Packages beside those that make a minimal host with systemd and sshd.
+    pub packages: Vec<String>,
+    /// Install python3 and python3-apt, which other tools need on a host.
+    pub with_python: bool,
+    /// Password of the user `pw`, who may sudo only with it.
+    pub password: String,
+    /// The lab belongs to this process: `sweep_orphans` takes it down when the process is gone.
+    pub ephemeral: bool,
+    /// How long a host may take to boot.
+    pub boot_limit: Duration,
+}
+
+impl Default for LabOptions {
+    fn default() -> Self {
+        LabOptions {
+            name: "lab".into(),
+            hosts: 1,
+            suite: "bookworm".into(),
+            packages: Vec::new(),
+            with_python: false,
+            password: "lab-password".into(),
+            ephemeral: false,
+            boot_limit: Duration::from_secs(90),
+        }
+    }
+}
+
+/// One booted host.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Its name in the inventory, and its hostname.
+    pub name: String,
+    /// IPv4 address, reachable from this machine.
+    pub address: String,
+    /// An ssh configuration with the lab's key and known hosts: `ssh -F FILE NAME`.
+    pub ssh_config: PathBuf,
+    pub known_hosts: PathBuf,
+    /// This machine's end of the host's link.
+    pub veth: String,
+    /// The host's first process (its systemd), as a process id of this machine; `None` when it is not running.
+    pub leader: Option<u32>,
+    /// Where the host keeps what it needs on this machine (upper layer, console log).
+    pub dir: PathBuf,
+}
+
+impl Host {
+    /// The host's file system as this machine sees it, while the host runs.
+    pub fn root_dir(&self) -> Option<PathBuf> {
+        self.leader.map(|pid| PathBuf::from(format!("/proc/{pid}/root")))
+    }
+
+    /// Takes the link down (`false`) or up again: packets are lost, connections are not reset.
+    pub fn link(&self, up: bool) -> Result<(), LabError> {
+        net::set_link(&self.veth, up)
+    }
+
+    /// A command over ssh as root, with the lab's key and verified host keys.
+    pub fn ssh(&self) -> std::process::Command {
+        let mut command = std::process::Command::new("ssh");
+        command.arg("-F").arg(&self.ssh_config).arg(&self.name);
+        command
+    }
+}
+
+/// What went wrong, where, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    #[error("the lab needs root on Linux: {0}")]
+    Unsupported(String),
+    #[error("`{name}` is no name for a lab: use up to 24 lower-case letters, digits and dashes")]
+    BadName { name: String },
+    #[error("a lab has 1 to 250 hosts, not {0}")]
+    BadCount(usize),
+    #[error(
+        "no lab `{name}` is up\nhint: `fitout lab list` shows the labs, `fitout lab up --name {name}` starts one"
+    )]
+    NoLab { name: String },
+    #[error(
+        "lab `{name}` is up already\nhint: `fitout lab reset` renews its hosts, `fitout lab down` removes it"
+    )]
+    Exists { name: String },
+    #[error("lab `{lab}` has no host `{host}`")]
+    NoHost { lab: String, host: String },
+    #[error("{tool} is not installed\nhint: `make deps` or `apt-get install {package}`")]
+    MissingTool { tool: String, package: String },
+    #[error("`{command}` failed: {output}")]
+    Command { command: String, output: String },
+    #[error("{host} did not boot: {why}\n{console}")]
+    Boot { host: String, why: String, console: String },
+    #[error("{doing} {path}: {source}")]
+    Io { doing: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("no free network of 10.213.N.0/24 on this machine")]
+    NoNetwork,
+    #[error("cannot remove what lab `{lab}` left: {what}")]
+    Leftover { lab: String, what: String },
+}
+
+/// Shorthand for `map_err` on file operations.
+pub(crate) fn io<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(std::io::Error) -> LabError + 'a {
+    move |source| LabError::Io { doing, path: path.to_owned(), source }
+}
+
+/// A lab that is up. Dropping it leaves it up; see [`Guard`] for tests.
+#[derive(Debug)]
+pub struct Lab {
+    state: StateDir,
+    record: state::Record,
+}
+
+impl Lab {
+    /// Brings the hosts up, in parallel, in the default state directory. The first lab of a kind builds its root file
+    /// system (half a minute and a network); later ones take a few seconds. On failure nothing is left.
+    pub fn up(options: &LabOptions) -> Result<Lab, LabError> {
+        Self::up_in(StateDir::from_env(), options)
+    }
+
+    /// As [`Lab::up`], with the state elsewhere.
+    pub fn up_in(state: StateDir, options: &LabOptions) -> Result<Lab, LabError> {
+        supported()?;
+        state::check_options(options)?;
+        let rootfs = rootfs::ensure(&state, options)?;
+        let record = state.claim(options, &rootfs)?;
+        let lab = Lab { state, record };
+        match lab.start(&options.password, options.boot_limit) {
+            Ok(()) => Ok(lab),
+            Err(error) => {
+                // The first error is the one worth reading; a second one would only say that cleaning was hard, and
+                // `lab down` will say that again.
+                let _ = sweep::lab(&lab.state, &lab.record.name);
+                Err(error)
+            }
+        }
+    }
+
+    /// A lab that an earlier process brought up.
+    pub fn open(name: &str) -> Result<Lab, LabError> {
+        Self::open_in(StateDir::from_env(), name)
+    }
+
+    /// As [`Lab::open`], with the state elsewhere.
+    pub fn open_in(state: StateDir, name: &str) -> Result<Lab, LabError> {
+        supported()?;
+        let record = state.read(name)?.ok_or_else(|| LabError::NoLab { name: name.into() })?;
+        Ok(Lab { state, record })
+    }
+
+    /// Names of all labs of the default state directory, up or half up.
+    pub fn names() -> Result<Vec<String>, LabError> {
+        StateDir::from_env().names()
+    }
+
+    pub fn name(&self) -> &str {
+        &self.record.name
+    }
+
+    /// The lab's folder: inventory, key, known hosts, ssh configuration.
+    pub fn dir(&self) -> PathBuf {
+        self.state.lab_dir(&self.record.name)
+    }
+
+    /// An INI inventory with group `lab` holding all hosts.
+    pub fn inventory_path(&self) -> PathBuf {
+        self.dir().join("inventory.ini")
+    }
+
+    /// The private key that opens `root`, `deploy` and `pw` on every host.
+    pub fn key_path(&self) -> PathBuf {
+        self.dir().join("id_ed25519")
+    }
+
+    pub fn hosts(&self) -> Vec<Host> {
+        (1..=self.record.hosts).map(|index| self.host_at(index)).collect()
+    }
+
+    /// The host of this name.
+    pub fn host(&self, name: &str) -> Result<Host, LabError> {
+        let missing = || LabError::NoHost { lab: self.record.name.clone(), host: name.into() };
+        self.hosts().into_iter().find(|h| h.name == name).ok_or_else(missing)
+    }
+
+    fn host_at(&self, index: usize) -> Host {
+        let dir = self.dir();
+        let plan = host::HostPlan::new(&self.state, &self.record, index);
+        Host {
+            leader: plan.leader(),
+            name: plan.name,
+            address: plan.address,
+            ssh_config: dir.join("ssh_config"),
+            known_hosts: dir.join("known_hosts"),
+            veth: plan.veth,
+            dir: plan.dir,
+        }
+    }
+
+    fn start(&self, password: &str, limit: Duration) -> Result<(), LabError> {
+        let net = net::Net::new(&self.state, &self.record);
+        net.open_nat()?;
+        ssh::write_lab_files(&self.dir(), &self.record)?;
+        let secret = host::password_hash(password)?;
+        self.in_parallel(|plan| {
+            net.add_host(&plan)?;
+            plan.prepare(&self.dir(), &secret)?;
+            plan.boot(limit)
+        })?;
+        ssh::write_known_hosts(&self.dir(), &self.record)
+    }
+
+    /// Puts every host back to the state after its first boot, by throwing away its upper layer and booting again.
+    /// Addresses and host keys stay.
+    pub fn reset(&self) -> Result<(), LabError> {
+        self.in_parallel(|plan| {
+            plan.stop()?;
+            plan.restore()?;
+            net::set_link(&plan.veth, true)?;
+            plan.boot(LabOptions::default().boot_limit)
+        })
+    }
+
+    fn in_parallel(
+        &self,
+        act: impl Fn(host::HostPlan) -> Result<(), LabError> + Sync,
+    ) -> Result<(), LabError> {
+        let plans = (1..=self.record.hosts).map(|i| host::HostPlan::new(&self.state, &self.record, i));
+        let act = &act;
+        std::thread::scope(|scope| {
+            let running: Vec<_> = plans.map(|plan| scope.spawn(move || act(plan))).collect();
+            let results: Vec<_> = running
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect();
+            results.into_iter().collect()
+        })
+    }
+
+    /// Takes the hosts down and removes everything they had. Downloaded packages stay in the lab's cache.
+    pub fn down(self) -> Result<(), LabError> {
+        sweep::lab(&self.state, &self.record.name)
+    }
+}
+
+/// Takes the named lab down, whatever is left of it: also what a killed `up` had half made.
+pub fn down(name: &str) -> Result<(), LabError> {
+    supported()?;
+    sweep::lab(&StateDir::from_env(), name)
+}
+
+/// Takes down every lab of the default state directory; returns their names.
+pub fn down_all() -> Result<Vec<String>, LabError> {
+    supported()?;
+    sweep::all(&StateDir::from_env())
+}
+
+/// Takes down the ephemeral labs whose process is gone.
+pub fn sweep_orphans() -> Result<(), LabError> {
+    supported()?;
+    sweep::orphans(&StateDir::from_env())
+}
+
+/// Takes the lab down at the end of a scope.
+#[derive(Debug)]
+pub struct Guard(Option<Lab>);
+
+impl Guard {
+    pub fn new(lab: Lab) -> Self {
+        Guard(Some(lab))
+    }
+}
+
+impl std::ops::Deref for Guard {
+    type Target = Lab;
+
+    fn deref(&self) -> &Lab {
+        self.0.as_ref().expect("a guard holds its lab until it is dropped")
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.0.take().map(Lab::down) {
+            eprintln!("{error}");
+        }
+    }
+}
+
+/// The lab works on namespaces and overlays, so on Linux as root.
+fn supported() -> Result<(), LabError> {
+    if !cfg!(target_os = "linux") {
+        return Err(LabError::Unsupported(format!("this is {}", std::env::consts::OS)));
+    }
+    if !rustix::process::geteuid().is_root() {
+        return Err(LabError::Unsupported("you are not root\nhint: sudo fitout lab …".into()));
+    }
+    let tools = [
+        ("mmdebstrap", "mmdebstrap"),
+        ("systemd-nspawn", "systemd-container"),
+        ("ip", "iproute2"),
+        ("iptables", "iptables"),
+        ("ssh-keygen", "openssh-client"),
+        ("unshare", "util-linux"),
+    ];
+    for (tool, package) in tools {
+        if find_tool(tool).is_none() {
+            return Err(LabError::MissingTool { tool: tool.into(), package: package.into() });
+        }
+    }
+    Ok(())
+}
+
+/// Where a program is; the administrator's folders too, which a user's PATH may lack.
+pub(crate) fn find_tool(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let extra = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(PathBuf::from);
+    std::env::split_paths(&path).chain(extra).map(|dir| dir.join(name)).find(|file| file.is_file())
+}
+
+/// Runs a program to its end; its output is the error when it fails. `input` goes to its stdin.
+pub(crate) fn run(program: &str, args: &[&str], input: Option<&str>) -> Result<String, LabError> {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let shown = || format!("{program} {}", args.join(" "));
+    let failed = |output: String| LabError::Command { command: shown(), output };
+    let file = find_tool(program).unwrap_or_else(|| program.into());
+    let mut child = Command::new(file)
+        .args(args)
+        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| failed(e.to_string()))?;
+    if let (Some(text), Some(mut stdin)) = (input, child.stdin.take()) {
+        stdin.write_all(text.as_bytes()).map_err(|e| failed(e.to_string()))?;
+    }
+    let output = child.wait_with_output().map_err(|e| failed(e.to_string()))?;
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() {
+        return Ok(stdout.into_owned());
+    }
+    Err(failed(format!("{}{}", stdout, String::from_utf8_lossy(&output.stderr)).trim().to_owned()))
+}
