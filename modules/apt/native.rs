@@ -1,0 +1,350 @@
+//! apt: one probe for all names, one transaction for all that differ.
+
+mod deb;
+mod seen;
+#[cfg(test)]
+mod tests;
+
+use crate::base::{Map, Value};
+use crate::modules::kit::{claims, diff, only, result};
+use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
+use crate::plan::{Action, Change, Claims, Decision};
+use crate::remote::{Job, Output};
+use crate::script;
+use crate::spec::ModuleSpec;
+use seen::{Item, Seen};
+use std::sync::Arc;
+
+pub fn behaviour() -> Behaviour {
+    Behaviour::Staged(Arc::new(Apt))
+}
+
+/// Also what `package` uses where apt is the package manager.
+pub struct Apt;
+
+/// What apt and the maintainer scripts of packages may write: nearly everything but users' data.
+pub const WRITES: &[&str] = &[
+    "package:*", "lock:dpkg", "file:/etc/*", "file:/usr/*", "file:/var/*", "file:/opt/*", "file:/boot/*",
+    "file:/lib/*", "file:/bin/*", "file:/sbin/*", "file:/srv/*", "service:*", "user:*", "group:*", "module:*",
+    "sysctl:*",
+];
+pub const READS: &[&str] = &["package:*", "file:/etc/apt/*", "file:/var/lib/apt/*", "file:/var/lib/dpkg/*"];
+
+impl Staged for Apt {
+    fn claims(&self, _: &ModuleSpec, args: &Args) -> Claims {
+        if args.values().any(has_unknown) {
+            return Claims::everything();
+        }
+        let mut all = claims(READS, WRITES);
+        if let Some(path) = args.opt_str("deb").filter(|d| d.starts_with('/')) {
+            all.reads.push(format!("file:{path}"));
+        }
+        all
+    }
+
+    fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
+        if let Some(file) = args.opt_str("deb") {
+            return Ok(vec![Job::new(script!("apt.deb", "deb.sh")).args([file])]);
+        }
+        let items = items(args)?;
+        let mut want = Vec::new();
+        if cache_asked(args) {
+            want.push("cache");
+        }
+        let state = args.str("state");
+        match state {
+            "build-dep" => want.push("build_dep"),
+            _ if items.is_empty() => {}
+            "latest" => want.extend(["installed", "candidates", "available"]),
+            "absent" => want.push("installed"),
+            _ => want.extend(["installed", "available"]),
+        }
+        if state == "fixed" {
+            want.push("fixed");
+        }
+        if upgrade_command(args).is_some() {
+            want.push("upgrade");
+        }
+        if args.bool("autoremove") && items.is_empty() && upgrade_command(args).is_none() {
+            want.push("autoremove");
+        }
+        let job = Job::new(script!("apt.probe", "probe.sh"))
+            .var("want", want.join(" "))
+            .var("mode", upgrade_command(args).unwrap_or_default().join(" "))
+            .var("release", args.str("default_release"))
+            .flag("purge", args.bool("purge"));
+        Ok(vec![job.args(items.iter().map(|i| i.name.as_str()))])
+    }
+
+    fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
+        let output = only(seen)?;
+        if let Some(file) = args.opt_str("deb") {
+            return deb::decide(args, file, output);
+        }
+        let seen = Seen::read(output)?;
+        let items = items(args)?;
+        let stale = cache_asked(args) && seen.cache_stale(args.int("cache_valid_time"));
+        let plan = plan(args, &items, &seen)?;
+        // Lists are fetched for a purpose: to install something, to learn of newer versions, or alone.
+        let learns = args.str("state") == "latest" && !items.is_empty() || upgrade_command(args).is_some();
+        let alone = items.is_empty() && upgrade_command(args).is_none() && !args.bool("autoremove");
+        let refresh = stale && (plan.action.is_some() || learns || alone);
+        decision(args, &items, &seen, plan, refresh, learns)
+    }
+
+    fn finish(&self, args: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
+        finish(args, decision, done)
+    }
+
+    /// apt-get's own exit status tells; and lists that are always too old would never verify.
+    fn verify(&self) -> bool {
+        false
+    }
+}
+
+/// What is to be done but for fetching the lists: apt-get's words, and why.
+#[derive(Default)]
+struct Plan {
+    action: Option<Action>,
+    reasons: Vec<String>,
+    before: String,
+    after: String,
+    command: Vec<String>,
+}
+
+fn cache_asked(args: &Args) -> bool {
+    args.opt_bool("update_cache").unwrap_or(args.int("cache_valid_time") > 0)
+}
+
+fn upgrade_command(args: &Args) -> Option<Vec<&'static str>> {
+    let all = args.list("name") == ["*"] && args.str("state") == "latest";
+    match args.str("upgrade") {
+        "dist" | "full" => Some(vec!["dist-upgrade"]),
+        "yes" | "safe" => Some(vec!["upgrade", "--with-new-pkgs"]),
+        _ if all => Some(vec!["upgrade", "--with-new-pkgs"]),
+        _ => None,
+    }
+}
+
+fn items(args: &Args) -> Result<Vec<Item>, Failure> {
+    let names = args.list("name").into_iter().flat_map(|n| n.split(',')).map(str::trim);
+    names.filter(|n| !n.is_empty() && (*n != "*" || upgrade_command(args).is_none())).map(Item::parse).collect()
+}
+
+fn plan(args: &Args, items: &[Item], seen: &Seen) -> Result<Plan, Failure> {
+    let mut plan = Plan::default();
+    let simulated = |key: &str, command: &[&str], plan: &mut Plan| -> Result<(), Failure> {
+        let lines = seen.simulated(key)?;
+        if !lines.is_empty() {
+            plan.action = Some(Action::Update);
+            plan.reasons.push(seen::summary(&lines));
+            plan.after = lines.join("\n") + "\n";
+            plan.command = command.iter().map(|w| (*w).to_string()).collect();
+        }
+        Ok(())
+    };
+    if let Some(command) = upgrade_command(args) {
+        simulated("upgrade", &command, &mut plan)?;
+        return Ok(plan);
+    }
+    let names: Vec<&str> = items.iter().map(|i| i.text.as_str()).collect();
+    match args.str("state") {
+        "fixed" if items.is_empty() => simulated("fixed", &["-f", "install"], &mut plan)?,
+        "build-dep" => simulated("build_dep", &[&["build-dep", "--"], &names[..]].concat(), &mut plan)?,
+        "absent" => remove(args, items, seen, &mut plan),
+        _ => install(args, items, seen, &mut plan)?,
+    }
+    if items.is_empty() && args.bool("autoremove") {
+        simulated("autoremove", &["autoremove"], &mut plan)?;
+    }
+    if items.is_empty() && plan.action.is_none() && (args.bool("clean") || args.bool("autoclean")) {
+        plan.action = Some(Action::Run);
+        plan.reasons.push("the cache of package files is cleaned".into());
+    }
+    Ok(plan)
+}
+
+fn remove(args: &Args, items: &[Item], seen: &Seen, plan: &mut Plan) {
+    let mut words = Vec::new();
+    for item in items {
+        for package in seen.matching(item) {
+            let left = package.status == "config-files" && args.bool("purge");
+            if package.installed() || left {
+                words.push(item.with_name(&package.name));
+                plan.before.push_str(&format!("{} {}\n", package.name, package.version));
+                let why = if left { "has configuration files left" } else { "is installed" };
+                plan.reasons.push(format!("{} {why}", package.name));
+            }
+        }
+    }
+    if !words.is_empty() {
+        plan.action = Some(Action::Delete);
+        plan.command = vec![if args.bool("purge") { "purge" } else { "remove" }.into(), "--".into()];
+        plan.command.extend(words);
+    }
+}
+
+fn install(args: &Args, items: &[Item], seen: &Seen, plan: &mut Plan) -> Result<(), Failure> {
+    let latest = args.str("state") == "latest";
+    let (mut words, mut new) = (Vec::new(), false);
+    for item in items {
+        for name in seen.expand(item)? {
+            let installed = seen.installed(&name);
+            let wanted = item.version.as_deref();
+            let newer = if latest && wanted.is_none() { seen.newer(&name, installed) } else { None };
+            let reason = match installed {
+                None if args.bool("only_upgrade") => continue,
+                None if wanted.is_none() && seen.provided(&name) => continue,
+                None => {
+                    new = true;
+                    format!("{name} is not installed")
+                }
+                Some(p) if wanted.is_some_and(|w| !seen::fits(w, &p.version)) => {
+                    format!("{name} is {}, not {}", p.version, wanted.unwrap_or_default())
+                }
+                Some(p) => match &newer {
+                    Some(version) => format!("{name} is {}, and {version} is there", p.version),
+                    None => continue,
+                },
+            };
+            plan.reasons.push(reason);
+            if let Some(p) = installed {
+                plan.before.push_str(&format!("{name} {}\n", p.version));
+            }
+            let version = newer.as_deref().or(wanted).unwrap_or("");
+            plan.after.push_str(format!("{name} {version}").trim_end());
+            plan.after.push('\n');
+            words.push(item.with_name(&name));
+        }
+    }
+    if !words.is_empty() {
+        plan.action = Some(if new && plan.before.is_empty() { Action::Create } else { Action::Update });
+        plan.command.push("install".into());
+        if args.str("state") == "fixed" {
+            plan.command.push("-f".into());
+        }
+        plan.command.push("--".into());
+        plan.command.extend(words);
+    }
+    Ok(())
+}
+
+/// apt-get's options that every step of this task takes.
+fn options(args: &Args) -> Vec<String> {
+    let mut out: Vec<String> = vec!["-y".into(), "-q".into()];
+    for option in args.str("dpkg_options").split(',').map(str::trim).filter(|o| !o.is_empty()) {
+        out.extend(["-o".into(), format!("Dpkg::Options::=--{option}")]);
+    }
+    if let Some(on) = args.opt_bool("install_recommends") {
+        out.extend(["-o".into(), format!("APT::Install-Recommends={}", if on { "yes" } else { "no" })]);
+    }
+    if let Some(release) = args.opt_str("default_release").filter(|r| !r.is_empty()) {
+        out.extend(["-t".into(), release.into()]);
+    }
+    let force = args.bool("force");
+    for (on, option) in [
+        (force || args.bool("allow_unauthenticated"), "--allow-unauthenticated"),
+        (force || args.bool("allow_downgrade"), "--allow-downgrades"),
+        (force || args.bool("allow_change_held_packages"), "--allow-change-held-packages"),
+        (force, "--allow-remove-essential"),
+        (args.bool("only_upgrade"), "--only-upgrade"),
+        (args.bool("fail_on_autoremove"), "--no-remove"),
+        (args.bool("autoremove"), "--auto-remove"),
+        (args.bool("purge"), "--purge"),
+    ] {
+        if on {
+            out.push(option.into());
+        }
+    }
+    out
+}
+
+fn step<S: AsRef<str>>(args: &Args, words: &[S]) -> Job {
+    Job::new(script!("apt.run", "run.sh"))
+        .var("lock_timeout", args.int("lock_timeout").max(0).to_string())
+        .var("policy_rc_d", args.opt_int("policy_rc_d").map(|n| n.to_string()).unwrap_or_default())
+        .args(words.iter().map(AsRef::as_ref))
+}
+
+fn decision(
+    args: &Args,
+    items: &[Item],
+    seen: &Seen,
+    mut plan: Plan,
+    refresh: bool,
+    learns: bool,
+) -> Result<Decision, Failure> {
+    let mut effects = Vec::new();
+    if refresh {
+        let retries = args.int("update_cache_retries").max(0).to_string();
+        effects.push(step(args, &["update", "-q"]).var("retries", retries));
+        plan.reasons.insert(0, "the package lists are too old".into());
+    }
+    if refresh && learns {
+        // What is newest is known only after the lists were fetched, so the whole command runs then.
+        plan.command = match upgrade_command(args) {
+            Some(command) => command.into_iter().map(String::from).collect(),
+            None => ["install", "--"].into_iter().map(String::from).chain(items.iter().map(|i| i.text.clone())).collect(),
+        };
+    }
+    if !plan.command.is_empty() {
+        effects.push(step(args, &[options(args), plan.command.clone()].concat()));
+    }
+    for (on, command) in [(args.bool("autoclean"), "autoclean"), (args.bool("clean"), "clean")] {
+        if on && (plan.action.is_some() || refresh) {
+            effects.push(step(args, &["-y", "-q", command]));
+        }
+    }
+    let now = result([
+        ("cache_updated", refresh.into()),
+        ("cache_update_time", if refresh { seen.now } else { seen.cache_time }.into()),
+    ]);
+    let Some(action) = plan.action.or(refresh.then_some(Action::Run)) else {
+        return Ok(Decision::unchanged(now));
+    };
+    let diffs = match (plan.before.is_empty(), plan.after.is_empty()) {
+        (true, true) => Vec::new(),
+        _ => vec![diff("packages", plan.before, plan.after)],
+    };
+    let change = Change { action, reason: plan.reasons.join("; "), diffs };
+    Ok(Decision { change: Some(change), effects, result: now, warnings: Vec::new() })
+}
+
+fn finish(args: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
+    if let Some(failed) = done.iter().find(|o| !o.ok()) {
+        let mut failure = Failure::from_output(failed);
+        failure.result.insert("stdout".into(), String::from_utf8_lossy(&failed.stdout).into_owned().into());
+        failure.message = explain(failure.message, args);
+        return Err(failure);
+    }
+    let join = |pick: fn(&Output) -> &[u8]| -> String {
+        done.iter().map(|o| String::from_utf8_lossy(pick(o)).into_owned()).collect()
+    };
+    let stdout = join(|o| &o.stdout);
+    let mut result = decision.result;
+    // Whether a run that had to fetch the lists first changed a package is known only now.
+    let learned = decision.effects.len() > 1 && result.get("cache_updated") == Some(&Value::Bool(true));
+    if learned && stdout.contains("0 upgraded, 0 newly installed, 0 to remove") {
+        result.insert("changed".into(), false.into());
+    }
+    result.insert("stdout".into(), stdout.into());
+    result.insert("stderr".into(), join(|o| &o.stderr).into());
+    Ok(result)
+}
+
+/// apt-get's last line is seldom what the user must do; say that.
+fn explain(message: String, args: &Args) -> String {
+    let hint = if message.contains("Unable to locate package") || message.contains("has no installation candidate") {
+        "check the name, and that a repository which has it is configured and its lists are fetched (`update_cache: true`)"
+    } else if message.contains("Could not get lock") || message.contains("frontend lock") {
+        "another process held the lock for all of `lock_timeout`"
+    } else if message.contains("without --allow-downgrades") || message.contains("Packages were downgraded") {
+        "set `allow_downgrade: true` if the lower version is meant"
+    } else if message.contains("not authenticated") || message.contains("NO_PUBKEY") {
+        "the repository's key is not known to the host (`deb822_repository` with `signed_by`)"
+    } else {
+        return message;
+    };
+    let _ = args;
+    format!("{message}\nhint: {hint}")
+}

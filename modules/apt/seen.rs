@@ -1,0 +1,213 @@
+//! What the probe saw, as packages and versions.
+
+use crate::modules::Failure;
+use crate::remote::Output;
+use std::collections::BTreeMap;
+
+/// One entry of `name`: `libc6:i386`, `nginx=1.22*`, `php-*`.
+#[derive(Debug, PartialEq)]
+pub struct Item {
+    /// As it was given, for apt-get.
+    pub text: String,
+    pub name: String,
+    pub version: Option<String>,
+}
+
+impl Item {
+    /// # Errors
+    /// Comparisons other than `=` cannot be given to apt-get.
+    pub fn parse(text: &str) -> Result<Item, Failure> {
+        if text.contains(['<', '>', ' ']) {
+            let message = format!(
+                "`{text}` is not a package name; write `name`, `name=version` or `name=1.2*` (`>=` is not understood)"
+            );
+            return Err(Failure::new(message));
+        }
+        if text.starts_with('-') {
+            return Err(Failure::new(format!("`{text}` is not a package name")));
+        }
+        let (name, version) = match text.split_once('=') {
+            Some((name, version)) => (name, Some(version.to_string())),
+            None => (text, None),
+        };
+        Ok(Item { text: text.into(), name: name.into(), version })
+    }
+
+    pub fn is_pattern(&self) -> bool {
+        self.name.contains(['*', '?', '['])
+    }
+
+    /// The word for apt-get where the item's pattern stands for `name`.
+    pub fn with_name(&self, name: &str) -> String {
+        match &self.version {
+            _ if !self.is_pattern() => self.text.clone(),
+            Some(version) => format!("{name}={version}"),
+            None => name.to_string(),
+        }
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        let glob = globset::GlobBuilder::new(&self.name).build();
+        glob.is_ok_and(|g| g.compile_matcher().is_match(name))
+    }
+}
+
+#[derive(Debug)]
+pub struct Package {
+    pub name: String,
+    pub arch: String,
+    pub status: String,
+    pub version: String,
+}
+
+impl Package {
+    pub fn installed(&self) -> bool {
+        matches!(self.status.as_str(), "installed" | "triggers-awaited" | "triggers-pending")
+    }
+}
+
+pub struct Seen<'a> {
+    output: &'a Output,
+    packages: Vec<Package>,
+    candidates: BTreeMap<String, String>,
+    /// The host's clock and the time of its lists, in seconds since 1970; 0 where not asked for.
+    pub now: i64,
+    pub cache_time: i64,
+}
+
+impl<'a> Seen<'a> {
+    /// # Errors
+    /// A host without dpkg and apt-get.
+    pub fn read(output: &'a Output) -> Result<Seen<'a>, Failure> {
+        if output.field("", "tool").as_deref() == Some("absent") {
+            return Err(Failure::new("the host has no apt-get; use `package`, or a module of its package manager"));
+        }
+        let list = output.field("", "list").unwrap_or_default();
+        let packages = list.lines().filter_map(|l| {
+            let mut words = l.split('\t').map(str::to_string);
+            Some(Package { name: words.next()?, arch: words.next()?, status: words.next()?, version: words.next()? })
+        });
+        let number = |text: String| text.trim().parse::<i64>().ok();
+        let times = output.field("", "cache_times").unwrap_or_default();
+        Ok(Seen {
+            output,
+            packages: packages.collect(),
+            candidates: policy(&output.field("", "policy").unwrap_or_default()),
+            now: output.field("", "now").and_then(number).unwrap_or(0),
+            cache_time: times.lines().filter_map(|l| number(l.into())).max().unwrap_or(0),
+        })
+    }
+
+    pub fn cache_stale(&self, valid_for: i64) -> bool {
+        self.cache_time == 0 || self.now >= self.cache_time + valid_for
+    }
+
+    /// Packages dpkg knows under the item's name or pattern.
+    pub fn matching(&self, item: &Item) -> Vec<&Package> {
+        if !item.is_pattern() {
+            let found = self.find(&item.name);
+            let fits_version = |p: &&Package| item.version.as_deref().is_none_or(|v| fits(v, &p.version));
+            return found.into_iter().filter(fits_version).collect();
+        }
+        self.packages.iter().filter(|p| item.matches(&p.name)).collect()
+    }
+
+    fn find(&self, name: &str) -> Option<&Package> {
+        let (name, arch) = name.split_once(':').map_or((name, None), |(n, a)| (n, Some(a)));
+        let of_arch = |p: &&Package| arch.is_none_or(|a| a == "any" || a == "native" || p.arch == a);
+        let mut found = self.packages.iter().filter(|p| p.name == name).filter(of_arch);
+        let first = found.next()?;
+        Some(if first.installed() { first } else { found.find(|p| p.installed()).unwrap_or(first) })
+    }
+
+    pub fn installed(&self, name: &str) -> Option<&Package> {
+        self.find(name).filter(|p| p.installed())
+    }
+
+    /// The names an item stands for: itself, or what the archive has for its pattern.
+    ///
+    /// # Errors
+    /// A pattern that fits nothing.
+    pub fn expand(&self, item: &Item) -> Result<Vec<String>, Failure> {
+        if !item.is_pattern() {
+            return Ok(vec![item.name.clone()]);
+        }
+        let available = self.output.field(&item.name, "available").unwrap_or_default();
+        let known = available.lines().map(str::trim).chain(self.packages.iter().map(|p| p.name.as_str()));
+        let mut names: Vec<String> = known.filter(|n| item.matches(n)).map(str::to_string).collect();
+        names.sort();
+        names.dedup();
+        if names.is_empty() {
+            return Err(Failure::new(format!("No package(s) matching '{}' available", item.name)));
+        }
+        Ok(names)
+    }
+
+    /// A newer version that the archive has, or any version for a package that is not installed.
+    pub fn newer(&self, name: &str, installed: Option<&Package>) -> Option<String> {
+        let candidate = self.candidates.get(name).or_else(|| self.candidates.get(name.split(':').next()?))?;
+        let differs = candidate != "(none)" && installed.is_none_or(|p| p.version != *candidate);
+        differs.then(|| candidate.clone())
+    }
+
+    /// Whether the name is virtual and an installed package provides it.
+    pub fn provided(&self, name: &str) -> bool {
+        if self.candidates.get(name).is_some_and(|c| c != "(none)") {
+            return false;
+        }
+        let provides = self.output.field("", "provides").unwrap_or_default();
+        provides.lines().filter_map(|l| l.splitn(3, '\t').nth(2)).any(|list| {
+            list.split(',').any(|one| one.split('(').next().map(str::trim) == Some(name))
+        })
+    }
+
+    /// Lines of a dry run that would do something.
+    ///
+    /// # Errors
+    /// apt-get's message where the dry run failed.
+    pub fn simulated(&self, key: &str) -> Result<Vec<String>, Failure> {
+        if let Some(said) = self.output.field("", &format!("{key}_failed")) {
+            return Err(Failure::new(said.trim().to_string()));
+        }
+        let said = self.output.field("", key).unwrap_or_default();
+        let acts = |l: &&str| l.starts_with("Inst ") || l.starts_with("Remv ") || l.starts_with("Purg ");
+        Ok(said.lines().filter(acts).map(str::to_string).collect())
+    }
+}
+
+/// `apt-cache policy` → candidate of each package.
+fn policy(text: &str) -> BTreeMap<String, String> {
+    let (mut out, mut name) = (BTreeMap::new(), "");
+    for line in text.lines() {
+        if let Some(candidate) = line.trim().strip_prefix("Candidate:") {
+            out.insert(name.to_string(), candidate.trim().to_string());
+        } else if !line.starts_with(' ') {
+            name = line.trim_end_matches(':');
+        }
+    }
+    out
+}
+
+/// Whether a version is the wanted one; `1.2*` fits every one that begins so.
+pub fn fits(wanted: &str, version: &str) -> bool {
+    if !wanted.contains(['*', '?', '[']) {
+        return wanted == version;
+    }
+    globset::GlobBuilder::new(wanted).build().is_ok_and(|g| g.compile_matcher().is_match(version))
+}
+
+/// `3 to install, 1 to remove: a, b, c …`
+pub fn summary(lines: &[String]) -> String {
+    let names = |verb: &str| -> Vec<&str> {
+        lines.iter().filter_map(|l| l.strip_prefix(verb)?.split_whitespace().next()).collect()
+    };
+    let (inst, gone) = (names("Inst "), [names("Remv "), names("Purg ")].concat());
+    let mut parts = Vec::new();
+    for (list, what) in [(inst, "to install or upgrade"), (gone, "to remove")] {
+        if !list.is_empty() {
+            let more = if list.len() > 5 { " …" } else { "" };
+            parts.push(format!("{} {what}: {}{more}", list.len(), list[..list.len().min(5)].join(", ")));
+        }
+    }
+    parts.join("; ")
+}
