@@ -29,7 +29,22 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo:rerun-if-changed={}", folder.display());
         entry(folder, &mut mods, &mut entries).map_err(|e| format!("{}: {e}", folder.display()))?;
     }
-    let text = format!("{mods}\npub static ENTRIES: &[Entry] = &[\n{entries}];\n");
+    let mut common = String::new();
+    println!("cargo:rerun-if-changed={}", root.join("common").display());
+    let mut fragments: Vec<PathBuf> = match fs::read_dir(root.join("common")) {
+        Ok(files) => files.filter_map(|f| f.ok().map(|f| f.path())).collect(),
+        Err(_) => Vec::new(),
+    };
+    fragments.retain(|f| f.extension().is_some_and(|e| e == "yml"));
+    fragments.sort();
+    for path in &fragments {
+        let name = path.file_stem().unwrap_or_default();
+        writeln!(common, "({name:?}, include_str!({path:?})),")?;
+    }
+    let text = format!(
+        "{mods}\npub static ENTRIES: &[Entry] = &[\n{entries}];\n\
+         pub static COMMON: &[(&str, &str)] = &[\n{common}];\n"
+    );
     fs::write(PathBuf::from(env::var("OUT_DIR")?).join("registry.rs"), text)?;
     Ok(())
 }

@@ -16,8 +16,10 @@ mod args;
 mod cases;
 pub mod declarative;
 pub mod facts;
+pub mod files;
 pub mod kit;
 pub mod registry;
+pub mod run;
 
 pub use args::{ArgsExt, coerce, has_unknown, spec_claims};
 pub use registry::{Registry, registry};

@@ -1,7 +1,8 @@
 //! Look-up of modules by any of their names: those built in, and a user's `library/` folders.
 
 use super::{Behaviour, Module, declarative};
-use crate::spec::ModuleSpec;
+use crate::spec::{ArgSpec, ModuleSpec};
+use indexmap::IndexMap;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -109,7 +110,7 @@ impl Registry {
 impl Entry {
     fn module(&self) -> Module {
         // A test parses every module.yml, so a broken one cannot be shipped.
-        let spec: Arc<ModuleSpec> = match serde_yaml::from_str(self.spec) {
+        let spec = match parse(self.spec) {
             Ok(spec) => Arc::new(spec),
             Err(e) => panic!("modules/{}/module.yml: {e}", self.name),
         };
@@ -121,11 +122,26 @@ impl Entry {
     }
 }
 
+/// module.yml with its shared arguments in place.
+fn parse(text: &str) -> Result<ModuleSpec, String> {
+    let mut spec: ModuleSpec = serde_yaml::from_str(text).map_err(|e| e.to_string())?;
+    for name in &spec.common {
+        let found = generated::COMMON.iter().find(|(n, _)| n == name);
+        let (_, text) = found.ok_or_else(|| format!("there are no common arguments `{name}`"))?;
+        let shared: IndexMap<String, ArgSpec> =
+            serde_yaml::from_str(text).map_err(|e| format!("common/{name}.yml: {e}"))?;
+        for (key, arg) in shared {
+            spec.args.entry(key).or_insert(arg);
+        }
+    }
+    Ok(spec)
+}
+
 /// Reads one folder of a library.
 fn load(folder: &Path) -> Result<Module, String> {
     let read = |name: &str| std::fs::read_to_string(folder.join(name));
     let text = read("module.yml").map_err(|e| format!("module.yml: {e}"))?;
-    let spec: ModuleSpec = serde_yaml::from_str(&text).map_err(|e| format!("module.yml: {e}"))?;
+    let spec = parse(&text).map_err(|e| format!("module.yml: {e}"))?;
     if folder.join("native.rs").exists() {
         return Err(
             "native.rs is compiled into fitout only; a library module is probe.sh and apply.sh".into()

@@ -29,6 +29,9 @@ pub struct ModuleSpec {
     pub description: String,
     #[serde(default)]
     pub args: IndexMap<String, ArgSpec>,
+    /// Names of shared argument lists (`/modules/common/NAME.yml`), put behind `args` when the module is loaded.
+    #[serde(default)]
+    pub common: Vec<String>,
     /// The argument that a bare string is (`command: uptime` → `cmd`). Such a module takes `k=v` words out of
     /// the string only where `free_form_keys` names them.
     #[serde(default)]

@@ -1,0 +1,73 @@
+//! template: rendered on the controller, put in place like any content.
+
+use crate::base::Map;
+use crate::modules::files::{self, Put};
+use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
+use crate::plan::{Claims, Decision};
+use crate::remote::files::{FileKind, stat_job};
+use crate::remote::{Job, Output};
+use crate::spec::ModuleSpec;
+use std::sync::Arc;
+
+struct Template;
+
+pub fn behaviour() -> Behaviour {
+    Behaviour::Staged(Arc::new(Template))
+}
+
+impl Staged for Template {
+    fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
+        files::claims(spec, args)
+    }
+
+    fn probe(&self, args: &Args, controller: &dyn Controller) -> Result<Vec<Job>, Failure> {
+        let dest = args.str("dest");
+        let inside = files::join(dest, files::base_name(args.str("src")));
+        let options = Put::probe(args.bool("follow"), false, controller.diff_mode());
+        let follow = Put::probe(true, false, false);
+        Ok(vec![stat_job([dest, &inside], &options), stat_job([dest, files::parent(dest)], &follow)])
+    }
+
+    fn decide(&self, args: &Args, seen: &[Output], controller: &dyn Controller) -> Result<Decision, Failure> {
+        let (src, dest) = (args.str("src"), args.str("dest"));
+        let template = controller.find_file("templates", src)?;
+        let mut stats = files::seen(seen.first())?;
+        let mut followed = files::seen(seen.get(1))?;
+        let mut real = |path: &str| followed.remove(path.as_bytes()).unwrap_or_default();
+        let folder = real(dest);
+        let is_folder = folder.exists && folder.kind == FileKind::Directory;
+        if dest.ends_with('/') && !is_folder {
+            return Err(Failure::new(format!("Destination directory {dest} does not exist")));
+        }
+        let path = if is_folder { files::join(dest, files::base_name(src)) } else { dest.to_string() };
+        let now = stats.remove(path.as_bytes()).unwrap_or_default();
+        let mut result = Map::from_iter([("dest".into(), path.as_str().into())]);
+        result.insert("src".into(), template.display().to_string().into());
+        if now.exists && !args.bool("force") && now.kind != FileKind::Directory {
+            files::describe(&now, &mut result);
+            return Ok(Decision::unchanged(result));
+        }
+        if !is_folder && !now.exists {
+            files::put::need_folder(dest, &real(files::parent(dest)))?;
+        }
+        let mut text = controller.render(&template, args)?;
+        let ends = args.str("newline_sequence");
+        if !ends.is_empty() && ends != "\n" {
+            text = text.replace('\n', ends);
+        }
+        result.insert("checksum".into(), files::sha1(text.as_bytes()).into());
+        let title = template.display().to_string();
+        let mut put = Put::new(args, &path, &now, text);
+        put.title = &title;
+        if args.str("mode") == "preserve" {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(&template).ok().map(|m| m.permissions().mode() & 0o7777);
+            put.wanted.mode = mode.map(|m| format!("{m:04o}"));
+        }
+        put.decide(result)
+    }
+
+    fn finish(&self, _: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
+        files::finish(decision, done)
+    }
+}
