@@ -26,7 +26,7 @@ const WHOLE: u64 = 1 << 20;
 enum From {
     Content(Vec<u8>),
     Local(PathBuf),
-    Host(String),
+    Host,
 }
 
 fn source(args: &Args, controller: &dyn Controller) -> Result<From, Failure> {
@@ -35,7 +35,7 @@ fn source(args: &Args, controller: &dyn Controller) -> Result<From, Failure> {
     }
     let src = args.str("src");
     if args.bool("remote_src") {
-        return Ok(From::Host(src.to_string()));
+        return Ok(From::Host);
     }
     controller.find_file("files", src).map(From::Local)
 }
@@ -44,7 +44,7 @@ fn source(args: &Args, controller: &dyn Controller) -> Result<From, Failure> {
 fn name_of(args: &Args, from: &From) -> String {
     match from {
         From::Content(_) => String::new(),
-        From::Local(_) | From::Host(_) => files::base_name(args.str("src")).to_string(),
+        From::Local(_) | From::Host => files::base_name(args.str("src")).to_string(),
     }
 }
 
@@ -61,7 +61,7 @@ impl Staged for Copy {
         let from = source(args, controller)?;
         match &from {
             From::Local(path) if path.is_dir() => folder::probe(args, path, controller),
-            From::Host(_) => remote::probe(args, controller),
+            From::Host => remote::probe(args, controller),
             _ => {
                 let dest = args.str("dest");
                 let inside = files::join(dest, &name_of(args, &from));
@@ -76,7 +76,7 @@ impl Staged for Copy {
         let from = source(args, controller)?;
         let (content, shown) = match &from {
             From::Local(path) if path.is_dir() => return folder::decide(args, path, seen, controller),
-            From::Host(_) => return remote::decide(args, seen, controller),
+            From::Host => return remote::decide(args, seen, controller),
             From::Content(bytes) => (Source::Bytes(Arc::from(bytes.as_slice())), String::new()),
             From::Local(path) => {
                 (read_local(path, args.bool("decrypt"), controller)?, path.display().to_string())

@@ -9,6 +9,7 @@
 //!   seen:                            # one output for each probe job
 //!     - records: [[vim, state, present]]
 //!     - {rc: 1, stdout: text, stderr: text}
+//!     - stats: {/etc/x: {content: text, mode: "0600"}, /etc/y: absent}   # as the stat job reports
 //!   change: create                   # or update, replace, delete, run, none
 //!   reason: state is absent          # whole text
 //!   diff: {before: a, after: b}      # of the first diff
@@ -25,6 +26,7 @@ use crate::base::{Map, Value};
 use crate::plan::{Action, Decision};
 use crate::remote::{Content, Job, Output};
 use crate::spec::{ModuleSpec, split_free_form, to_text};
+use indexmap::IndexMap;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -75,6 +77,79 @@ struct Seen {
     stdout: String,
     stderr: String,
     records: Vec<[serde_yaml::Value; 3]>,
+    stats: IndexMap<String, Stat>,
+}
+
+/// A path as the stat job of [`crate::remote::files`] reports it. Files without content are empty.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stat {
+    Word(String),
+    There(There),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct There {
+    kind: String,
+    mode: String,
+    owner: String,
+    group: String,
+    uid: u32,
+    gid: u32,
+    mtime: i64,
+    inode: u64,
+    links: u32,
+    content: String,
+    target: Option<String>,
+    unreadable: bool,
+}
+
+impl Default for There {
+    fn default() -> There {
+        There {
+            kind: "file".into(),
+            mode: "0644".into(),
+            owner: "root".into(),
+            group: "root".into(),
+            uid: 0,
+            gid: 0,
+            mtime: 1_700_000_000,
+            inode: 7,
+            links: 1,
+            content: String::new(),
+            target: None,
+            unreadable: false,
+        }
+    }
+}
+
+impl There {
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let kind = match self.kind.as_str() {
+            "directory" => 0o040_000,
+            "link" => 0o120_000,
+            "fifo" => 0o010_000,
+            _ => 0o100_000,
+        };
+        let raw = kind | u32::from_str_radix(&self.mode, 8).expect("mode is octal");
+        let (time, size) = (self.mtime, self.content.len());
+        let (uid, gid, inode, links) = (self.uid, self.gid, self.inode, self.links);
+        let (owner, group) = (&self.owner, &self.group);
+        let stat = format!(
+            "{raw:x}\n{uid}\n{gid}\n{size}\n{time}\n{time}\n{time}\n{inode}\n1\n{links}\n{owner}\n{group}"
+        );
+        let mut out = vec![("exists", "1".to_string()), ("stat", stat)];
+        out.extend(self.target.iter().map(|t| ("link", t.clone())));
+        if self.unreadable {
+            out.push(("unreadable", "1".into()));
+        } else if self.kind == "file" {
+            out.push(("sha1", super::files::sha1(self.content.as_bytes())));
+            let hex: Vec<String> = self.content.bytes().map(|b| format!("{b:02x}")).collect();
+            out.push(("contentx", hex.join(" ")));
+        }
+        out
+    }
 }
 
 #[derive(Deserialize)]
@@ -124,6 +199,18 @@ impl Seen {
         for field in self.records.iter().flatten() {
             stdout.extend(text(field).bytes());
             stdout.push(0);
+        }
+        for (path, stat) in &self.stats {
+            let fields = match stat {
+                Stat::Word(word) => {
+                    assert_eq!(word, "absent", "{path}: neither `absent` nor a mapping");
+                    vec![("exists", "0".to_string())]
+                }
+                Stat::There(there) => there.fields(),
+            };
+            for (key, value) in fields {
+                stdout.extend(format!("{path}\0{key}\0{value}\0").bytes());
+            }
         }
         Output::done(self.rc, stdout, self.stderr.as_bytes())
     }
