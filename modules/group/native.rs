@@ -1,0 +1,75 @@
+//! group: one line of the group database against what is wanted.
+
+use crate::base::Map;
+use crate::modules::kit::{changed, claims, diff, field, only, result, with_diff};
+use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
+use crate::plan::{Action, Claims, Decision};
+use crate::remote::{Job, Output};
+use crate::script;
+use crate::spec::ModuleSpec;
+use std::sync::Arc;
+
+pub fn behaviour() -> Behaviour {
+    Behaviour::Staged(Arc::new(Group))
+}
+
+struct Group;
+
+impl Staged for Group {
+    fn claims(&self, _: &ModuleSpec, args: &Args) -> Claims {
+        if args.values().any(has_unknown) {
+            return Claims::everything();
+        }
+        let name = format!("group:{}", args.str("name"));
+        // All groups share these files, and groupadd chooses the next free number.
+        let files = ["file:/etc/group", "file:/etc/gshadow", "file:/etc/group-", "file:/etc/gshadow-", "file:/etc/.pwd.lock"];
+        let writes: Vec<&str> = files.into_iter().chain([name.as_str()]).collect();
+        claims(&["file:/etc/passwd", "file:/etc/login.defs"], &writes)
+    }
+
+    fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
+        let job = Job::new(script!("group.probe", "probe.sh"));
+        Ok(vec![job.var("name", args.str("name")).flag("local", args.bool("local"))])
+    }
+
+    fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
+        let entry = field(only(seen)?, "", "entry");
+        let has = entry.as_deref().and_then(|e| e.split(':').nth(2)).and_then(|g| g.parse::<i64>().ok());
+        let wanted = args.opt_int("gid");
+        let name = args.str("name");
+        let mut out: Map = result([
+            ("name", name.into()),
+            ("state", args.str("state").into()),
+            ("system", args.bool("system").into()),
+        ]);
+        let present = args.str("state") == "present";
+        if let Some(gid) = wanted.or(has).filter(|_| present) {
+            out.insert("gid".into(), gid.into());
+        }
+        let (act, action, reason) = match (present, has, wanted) {
+            (true, None, _) => ("add", Action::Create, format!("group {name} is absent")),
+            (true, Some(has), Some(gid)) if has != gid => {
+                ("modify", Action::Update, format!("gid of {name} is {has}, not {gid}"))
+            }
+            (false, Some(_), _) => ("remove", Action::Delete, format!("group {name} is present")),
+            _ => return Ok(Decision::unchanged(out)),
+        };
+        let number = |name: &str| args.opt_int(name).map(|n| n.to_string()).unwrap_or_default();
+        let job = Job::new(script!("group.apply", "apply.sh"))
+            .var("act", act)
+            .var("name", name)
+            .var("gid", number("gid"))
+            .var("gid_min", number("gid_min"))
+            .var("gid_max", number("gid_max"))
+            .flag("system", args.bool("system"))
+            .flag("non_unique", args.bool("non_unique"))
+            .flag("force", args.bool("force"));
+        let line = |there: bool, gid: Option<i64>| match (there, gid) {
+            (false, _) => "state: absent\n".to_string(),
+            (true, Some(gid)) => format!("state: present\ngid: {gid}\n"),
+            (true, None) => "state: present\n".to_string(),
+        };
+        let diff = diff(name, line(has.is_some(), has), line(present, wanted.or(has)));
+        Ok(with_diff(changed(action, reason, vec![job], out), diff))
+    }
+}

@@ -1,0 +1,174 @@
+//! user: the entries of the user database against what is wanted.
+
+mod changes;
+
+use crate::base::Map;
+use crate::modules::kit::{changed, claims, field, only, result};
+use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
+use crate::plan::{Action, Claims, Decision};
+use crate::remote::{Job, Output};
+use crate::script;
+use crate::spec::ModuleSpec;
+use std::sync::Arc;
+
+pub fn behaviour() -> Behaviour {
+    Behaviour::Staged(Arc::new(User))
+}
+
+struct User;
+
+/// The user database's files; useradd writes nearly all of them and chooses the next free number.
+const FILES: &[&str] = &[
+    "file:/etc/passwd", "file:/etc/shadow", "file:/etc/group", "file:/etc/gshadow", "file:/etc/subuid",
+    "file:/etc/subgid", "file:/etc/passwd-", "file:/etc/shadow-", "file:/etc/group-", "file:/etc/gshadow-",
+    "file:/etc/.pwd.lock", "file:/var/mail/*", "file:/var/log/*",
+];
+
+impl Staged for User {
+    fn claims(&self, _: &ModuleSpec, args: &Args) -> Claims {
+        if args.values().any(has_unknown) {
+            return Claims::everything();
+        }
+        let name = args.str("name");
+        let mut writes: Vec<String> = FILES.iter().map(|f| (*f).to_string()).collect();
+        // A user brings a group of its own name.
+        writes.extend([format!("user:{name}"), format!("group:{name}"), format!("file:/home/{name}")]);
+        if name == "root" {
+            writes.push("file:/root".into());
+        }
+        writes.extend(args.opt_str("home").map(|h| format!("file:{h}")));
+        let mut reads = vec!["file:/etc/skel/*".to_string(), "file:/etc/login.defs".into(), "file:/etc/default/*".into()];
+        reads.extend(args.opt_str("group").map(|g| format!("group:{g}")));
+        reads.extend(args.list("groups").iter().map(|g| format!("group:{g}")));
+        claims(&reads, &writes)
+    }
+
+    fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
+        if args.has("ssh_key_passphrase") {
+            return Err(Failure::new(
+                "ssh_key_passphrase is refused: ssh-keygen takes it on its command line, where every user of the \
+                 host can read it; make the key on the controller and `copy` it",
+            ));
+        }
+        Ok(vec![probe(args)])
+    }
+
+    fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
+        let output = only(seen)?;
+        let is = Observed::read(output);
+        let name = args.str("name");
+        if args.str("state") == "absent" {
+            let out = result([("name", name.into()), ("state", "absent".into())]);
+            if is.is_none() {
+                return Ok(Decision::unchanged(out));
+            }
+            let job = apply(args, "remove").flag("remove", args.bool("remove")).flag("force", args.bool("force"));
+            return Ok(changed(Action::Delete, format!("user {name} is present"), vec![job], out));
+        }
+        check_group(args, output)?;
+        match is {
+            None => Ok(changes::create(args)),
+            Some(is) => Ok(changes::update(args, &is, output)),
+        }
+    }
+
+    fn finish(&self, args: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
+        if let Some(failed) = done.iter().find(|o| !o.ok()) {
+            return Err(Failure::from_output(failed));
+        }
+        let mut out = decision.result;
+        // The last effect looks once more: a new user's number is known only then.
+        if let Some((is, output)) = done.last().and_then(|o| Some((Observed::read(o)?, o))) {
+            out.extend(described(args, &is, output));
+        }
+        Ok(out)
+    }
+}
+
+fn probe(args: &Args) -> Job {
+    let group = args.str("group");
+    let by_name = if group.bytes().all(|b| b.is_ascii_digit()) { "" } else { group };
+    let shadow = ["password", "password_lock", "expires", "password_expire_max", "password_expire_min",
+        "password_expire_warn", "password_expire_account_disable"];
+    Job::new(script!("user.probe", "probe.sh"))
+        .var("name", args.str("name"))
+        .flag("local", args.bool("local"))
+        .var("group", by_name)
+        .flag("shadow", shadow.iter().any(|a| args.has(a)))
+        .var("key_file", if args.bool("generate_ssh_key") { key_file(args) } else { String::new() })
+}
+
+fn key_file(args: &Args) -> String {
+    args.opt_str("ssh_key_file").map_or_else(|| format!(".ssh/id_{}", args.str("ssh_key_type")), str::to_string)
+}
+
+fn apply(args: &Args, act: &str) -> Job {
+    Job::new(script!("user.apply", "apply.sh")).var("act", act).var("name", args.str("name"))
+}
+
+/// A primary group by name must be there.
+fn check_group(args: &Args, output: &Output) -> Result<(), Failure> {
+    let group = args.str("group");
+    let named = !group.is_empty() && !group.bytes().all(|b| b.is_ascii_digit());
+    if named && field(output, "", "group").is_none() {
+        return Err(Failure::new(format!("Group {group} does not exist")));
+    }
+    Ok(())
+}
+
+/// The fields of a user as the host tells them.
+struct Observed {
+    uid: i64,
+    gid: i64,
+    comment: String,
+    home: String,
+    shell: String,
+    groups: Vec<String>,
+    shadow: Vec<String>,
+}
+
+impl Observed {
+    fn read(output: &Output) -> Option<Observed> {
+        let entry = field(output, "", "entry")?;
+        let f: Vec<&str> = entry.split(':').collect();
+        let get = |i: usize| f.get(i).copied().unwrap_or("").to_string();
+        let groups = output.field("", "groups").unwrap_or_default();
+        let shadow = output.field("", "shadow").unwrap_or_default();
+        Some(Observed {
+            uid: get(2).parse().ok()?,
+            gid: get(3).parse().ok()?,
+            comment: get(4),
+            home: get(5),
+            shell: get(6),
+            groups: groups.split_whitespace().map(str::to_string).collect(),
+            shadow: shadow.split(':').map(str::to_string).collect(),
+        })
+    }
+}
+
+fn described(args: &Args, is: &Observed, output: &Output) -> Map {
+    let mut out = result([
+        ("name", args.str("name").into()),
+        ("state", "present".into()),
+        ("uid", is.uid.into()),
+        ("group", is.gid.into()),
+        ("home", is.home.as_str().into()),
+        ("shell", is.shell.as_str().into()),
+        ("comment", is.comment.as_str().into()),
+        ("append", args.bool("append").into()),
+        ("move_home", args.bool("move_home").into()),
+    ]);
+    if args.has("groups") {
+        out.insert("groups".into(), args.list("groups").join(",").into());
+    }
+    if args.has("password") {
+        out.insert("password".into(), "NOT_LOGGING_PASSWORD".into());
+    }
+    if let Some(file) = field(output, "", "key") {
+        out.insert("ssh_key_file".into(), file.into());
+    }
+    if let Some(key) = field(output, "", "public_key") {
+        out.insert("ssh_public_key".into(), key.into());
+    }
+    out
+}
