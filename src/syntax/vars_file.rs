@@ -67,17 +67,22 @@ pub(super) fn load(path: &Path, sources: &Sources, keyring: &Keyring, diags: &mu
     if is_vault(text.as_bytes()) {
         return decrypted(path, file, &text, sources, keyring, diags);
     }
+    parse_yaml_or_json(file, &text, diags).map(|node| Loaded { node, secret: false })
+}
+
+/// The tree of a text that is YAML or JSON.
+pub(super) fn parse_yaml_or_json(file: FileId, text: &str, diags: &mut Diags) -> Option<Node> {
     let mut own = Diags::default();
-    let node = yaml::parse(file, &text, &mut own);
+    let node = yaml::parse(file, text, &mut own);
     // JSON is YAML but for rare things (tabs, keys of a thousand letters): then it is read as what it is.
     let node = match node {
         None if text.trim_start().starts_with(['{', '[']) => {
-            json(file, &text).inspect(|_| own = Diags::default())
+            json(file, text).inspect(|_| own = Diags::default())
         }
         node => node,
     };
     diags.extend(own);
-    node.map(|node| Loaded { node, secret: false })
+    node
 }
 
 /// A file encrypted as a whole. What is shown of it has its letters masked, so places stay right and nothing leaks.

@@ -13,11 +13,14 @@ use std::sync::{Arc, Mutex};
 /// Asks the user for the password of a vault id; the error is shown as it is.
 pub type Ask<'a> = &'a dyn Fn(&str) -> Result<String, String>;
 
+/// What came of each vault text, by its hash.
+type Opened = HashMap<[u8; 32], Result<Vec<u8>, VaultError>>;
+
 /// Passwords in the order given. Opened values are remembered, since each opening costs 10,000 hash rounds.
 #[derive(Clone, Default)]
 pub struct Keyring {
     passwords: Vec<(String, Vec<u8>)>,
-    opened: Arc<Mutex<HashMap<[u8; 32], Result<Vec<u8>, VaultError>>>>,
+    opened: Arc<Mutex<Opened>>,
 }
 
 impl fmt::Debug for Keyring {
