@@ -20,6 +20,7 @@ pub mod files;
 pub mod kit;
 pub mod registry;
 pub mod run;
+pub mod text;
 
 pub use args::{ArgsExt, coerce, has_unknown, spec_claims};
 pub use registry::{Registry, registry};
