@@ -1,0 +1,90 @@
+//! What the modules share that rewrite one text file: probe, reading, writing back.
+
+use super::{Put, put, seen};
+use crate::base::Map;
+use crate::modules::{Args, ArgsExt, Failure};
+use crate::plan::Decision;
+use crate::remote::files::{FileKind, FileStat, stat_job};
+use crate::remote::{Job, Output};
+
+/// The probe: the file with its content, and the folder it would be made in.
+pub fn probe(path: &str) -> Vec<Job> {
+    vec![stat_job([path, super::parent(path)], &Put::probe(true, true, true))]
+}
+
+/// A file as it is, to be edited.
+pub struct Edit {
+    pub path: String,
+    pub now: FileStat,
+    pub text: String,
+}
+
+impl Edit {
+    /// Reads the probe. Fails for folders, unreadable files, bytes that are no UTF-8, and, unless `create`,
+    /// for a file that is not there.
+    pub fn read(path: &str, outputs: &[Output], create: bool) -> Result<Edit, Failure> {
+        let mut stats = seen(outputs.first())?;
+        let now = stats.remove(path.as_bytes()).unwrap_or_default();
+        if now.exists && now.kind == FileKind::Directory {
+            return Err(Failure::new(format!("Path {path} is a directory !")));
+        }
+        if !now.exists {
+            if !create {
+                return Err(Failure::new(format!("Destination {path} does not exist !")));
+            }
+            put::need_folder(path, &stats.remove(super::parent(path).as_bytes()).unwrap_or_default())?;
+        }
+        if now.unreadable {
+            let why = "cannot be read by this user; does the task need `become`?";
+            return Err(Failure::new(format!("{path} {why}")));
+        }
+        let bytes = match &now.content {
+            Some(bytes) => bytes.clone(),
+            None if !now.exists || now.size == 0 => Vec::new(),
+            None => return Err(Failure::new(format!("{path} is too large to be edited"))),
+        };
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Failure::new(format!("{path} is not UTF-8 text; it was not touched")))?;
+        Ok(Edit { path: path.to_string(), now, text })
+    }
+
+    /// The decision for a new text; `why` tells what differs. Attributes are compared in any case.
+    pub fn decide(
+        &self,
+        args: &Args,
+        new: Option<String>,
+        why: &str,
+        result: Map,
+    ) -> Result<Decision, Failure> {
+        if new.is_none() && !self.now.exists {
+            return Ok(Decision::unchanged(result));
+        }
+        let content = new.unwrap_or_else(|| self.text.clone());
+        let mut put = Put::new(args, &self.path, &self.now, content);
+        put.follow = true;
+        put.reason = why;
+        let mut bare = result.clone();
+        bare.insert("path".into(), self.path.as_str().into());
+        let mut decision = put.decide(bare)?;
+        if args.has("mode") || args.has("owner") || args.has("group") {
+            let attributes = decision.change.as_ref().is_some_and(|c| c.diffs.len() > 1);
+            let only = decision.effects.first().is_some_and(|j| &*j.script.name == "files.attributes");
+            if attributes || only {
+                let text = decision.result.get("msg").and_then(|m| m.as_str()).unwrap_or_default();
+                let told = "ownership, perms or SE linux context changed";
+                let text = if text.is_empty() { told.to_string() } else { format!("{text} and {told}") };
+                decision.result.insert("msg".into(), text.into());
+            }
+        }
+        Ok(decision)
+    }
+}
+
+/// The final result: `backup` is Ansible's name for the copy in these modules.
+pub fn finish(decision: Decision, done: &[Output]) -> Result<Map, Failure> {
+    let mut result = super::finish(decision, done)?;
+    if let Some(name) = result.get("backup_file").cloned() {
+        result.insert("backup".into(), name);
+    }
+    Ok(result)
+}
