@@ -1,0 +1,62 @@
+# shellcheck disable=SC2154 # variables come with the job
+# Brings path to a state.
+# vars: path, state, src, mode (octal), owner, group, atime, mtime (as touch -t takes them, or now), force
+case $path in -*) path=./$path ;; esac
+attributes() { # PATH
+  if [ "$owner$group" ]; then
+    chown ${nofollow:+-h} "$owner${group:+:$group}" "$1" || exit 1
+  fi
+  if [ "$mode" ]; then chmod "$mode" "$1" || exit 1; fi
+}
+# Missing folders on the way, each with the attributes.
+folders() { # PATH
+  case $1 in */*) folders_up=${1%/*} ;; *) folders_up='' ;; esac
+  if [ "$folders_up" ] && [ ! -d "$folders_up" ]; then folders "$folders_up"; fi
+  [ -d "$1" ] && return
+  mkdir "$1" || [ -d "$1" ] || exit 1
+  attributes "$1"
+}
+touched() { # LETTER TIME
+  case $2 in
+    '') ;;
+    now) touch "-$1" "$path" || exit 1 ;;
+    *) touch "-$1" -t "$2" "$path" || exit 1 ;;
+  esac
+}
+nofollow=''
+case $state in
+  directory)
+    while case $path in ?*/) ;; *) false ;; esac; do path=${path%/}; done
+    folders "$path"
+    ;;
+  absent)
+    rm -rf "$path" || exit 1
+    ;;
+  touch)
+    [ -e "$path" ] || { : >"$path"; } || exit 1
+    attributes "$path"
+    touched a "$atime"
+    touched m "$mtime"
+    ;;
+  link)
+    nofollow=1
+    tmp=${path%/}.fitout-$$
+    rm -f "$tmp"
+    ln -s "$src" "$tmp" || exit 1
+    [ -L "$path" ] || [ ! -d "$path" ] || rmdir "$path" || { rm -f "$tmp"; exit 1; }
+    # Renaming onto a link to a folder would move into that folder.
+    if [ -L "$path" ] && [ -d "$path" ]; then rm -f "$path"; fi
+    mv -f "$tmp" "$path" || { rm -f "$tmp"; exit 1; }
+    [ -z "$owner$group" ] || chown -h "$owner${group:+:$group}" "$path" || exit 1
+    ;;
+  hard)
+    tmp=$path.fitout-$$
+    rm -f "$tmp"
+    ln "$src" "$tmp" || exit 1
+    [ ! -d "$path" ] || rmdir "$path" || { rm -f "$tmp"; exit 1; }
+    mv -f "$tmp" "$path" || { rm -f "$tmp"; exit 1; }
+    # Renaming one name of a file onto another does nothing at all.
+    rm -f "$tmp"
+    attributes "$path"
+    ;;
+esac

@@ -1,0 +1,300 @@
+//! file: folders, links, times and attributes.
+
+mod links;
+mod times;
+
+use crate::base::Map;
+use crate::modules::files::{self, Attributes, attributes, state_word};
+use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
+use crate::plan::{Action, Change, Claims, Decision, Diff};
+use crate::remote::files::{FileKind, FileStat, StatOptions, stat_job};
+use crate::remote::{Job, Output};
+use crate::script;
+use crate::spec::ModuleSpec;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+struct File;
+
+pub fn behaviour() -> Behaviour {
+    Behaviour::Staged(Arc::new(File))
+}
+
+/// What the probes told.
+struct Seen {
+    /// The path itself.
+    here: FileStat,
+    /// What it points to, where it is a link.
+    there: FileStat,
+}
+
+impl Staged for File {
+    fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
+        let mut claims = files::claims(spec, args);
+        if let Some(src) = args.opt_str("src") {
+            claims.reads.push(format!("file:{}", links::resolved(args.str("path"), src)));
+        }
+        claims
+    }
+
+    fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
+        let path = args.str("path");
+        let followed = StatOptions { follow: true, ..StatOptions::default() };
+        let mut real = vec![path.to_string(), files::parent(path).to_string()];
+        if let Some(src) = args.opt_str("src") {
+            real.push(links::resolved(path, src));
+        }
+        let mut jobs = vec![stat_job([path], &StatOptions::default()), stat_job(&real, &followed)];
+        if args.bool("recurse") {
+            jobs.push(Job::new(script!("file.walk", "walk.sh")).args([path]));
+        }
+        let wanted = times::wanted(args)?;
+        if wanted.needs_probe() {
+            jobs.push(Job::new(script!("file.times", "times.sh")).args(wanted.civil()));
+        }
+        Ok(jobs)
+    }
+
+    fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
+        let path = args.str("path");
+        let here = files::seen_one(seen.first(), path)?;
+        let mut real = files::seen(seen.get(1))?;
+        let there = real.get(path.as_bytes()).cloned().unwrap_or_default();
+        let state = match args.opt_str("state") {
+            Some(state) => state,
+            None if args.bool("recurse") => "directory",
+            None if here.kind == FileKind::Directory && here.exists => "directory",
+            None if here.kind == FileKind::Link && here.exists && args.has("src") => "link",
+            None => "file",
+        };
+        if args.bool("recurse") && state != "directory" {
+            return Err(Failure::new("recurse option requires state to be 'directory'"));
+        }
+        if args.has("src") && !matches!(state, "link" | "hard") {
+            return Err(Failure::new(format!("src option requires state to be 'link' or 'hard', not '{state}'")));
+        }
+        let seen_now = Seen { here, there };
+        match state {
+            "absent" => Ok(absent(path, &seen_now.here)),
+            "directory" => directory(args, &seen_now, seen.get(2)),
+            "link" => links::soft(args, &seen_now, &mut real),
+            "hard" => links::hard(args, &seen_now, &mut real),
+            "touch" => touch(args, &seen_now, seen.last(), &real),
+            _ => attributes_only(args, &seen_now, seen.last()),
+        }
+    }
+
+    fn finish(&self, _: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
+        files::finish(decision, done)
+    }
+
+    /// Touching is never finished.
+    fn verify(&self) -> bool {
+        false
+    }
+}
+
+/// The job that makes a state; attributes as far as they are wanted.
+fn make(args: &Args, state: &str, base: u32) -> Result<Job, Failure> {
+    let wanted = Attributes::of(args);
+    Ok(Job::new(script!("file.make", "make.sh"))
+        .var("path", args.str("path"))
+        .var("state", state)
+        .var("src", args.str("src"))
+        .var("mode", wanted.octal(base, state == "directory")?.unwrap_or_default())
+        .var("owner", wanted.owner.unwrap_or_default())
+        .var("group", wanted.group.unwrap_or_default())
+        .var("atime", "")
+        .var("mtime", ""))
+}
+
+fn look(path: &str, follow: bool) -> Job {
+    stat_job([path], &StatOptions { follow, ..StatOptions::default() })
+}
+
+fn states(path: &str, before: &str, after: &str) -> Diff {
+    let side = |state: &str| format!("path: {path}\nstate: {state}\n");
+    Diff { before_header: path.into(), after_header: path.into(), before: side(before), after: side(after) }
+}
+
+/// A decision to change something, its result from `key` on.
+fn change(
+    args: &Args,
+    key: &str,
+    action: Action,
+    reason: String,
+    diff: Diff,
+    effects: Vec<Job>,
+) -> Decision {
+    let result = Map::from_iter([(key.into(), args.str("path").into())]);
+    let change = Change { action, reason, diffs: vec![diff] };
+    Decision { change: Some(change), effects, result, warnings: Vec::new() }
+}
+
+fn unchanged(key: &str, path: &str, stat: &FileStat) -> Decision {
+    let mut result = Map::from_iter([(key.into(), path.into())]);
+    files::describe(stat, &mut result);
+    Decision::unchanged(result)
+}
+
+fn absent(path: &str, here: &FileStat) -> Decision {
+    if !here.exists {
+        return unchanged("path", path, here);
+    }
+    let word = state_word(here);
+    let job = Job::new(script!("file.make", "make.sh")).var("path", path).var("state", "absent");
+    let job = ["src", "mode", "owner", "group", "atime", "mtime"].iter().fold(job, |j, n| j.var(n, ""));
+    let result = Map::from_iter([("path".into(), path.into()), ("state".into(), "absent".into())]);
+    let change = Change {
+        action: Action::Delete,
+        reason: format!("{path} is there ({word})"),
+        diffs: vec![states(path, word, "absent")],
+    };
+    Decision { change: Some(change), effects: vec![job], result, warnings: Vec::new() }
+}
+
+fn directory(args: &Args, seen: &Seen, walked: Option<&Output>) -> Result<Decision, Failure> {
+    let path = args.str("path");
+    // A link to a folder is one.
+    let now = if args.bool("follow") && seen.here.kind == FileKind::Link { &seen.there } else { &seen.here };
+    if seen.here.exists && now.exists && now.kind != FileKind::Directory {
+        let word = state_word(&seen.here);
+        return Err(Failure::new(format!("{path} already exists as a {word}")));
+    }
+    if !now.exists {
+        let effects = vec![make(args, "directory", 0o755)?, look(path, true)];
+        let reason = format!("{path} is absent");
+        let mut decision =
+            change(args, "path", Action::Create, reason, states(path, "absent", "directory"), effects);
+        decision.result.insert("state".into(), "directory".into());
+        return Ok(decision);
+    }
+    let wanted = Attributes::of(args);
+    let mut groups: Vec<(Vec<attributes::Difference>, Vec<String>)> = Vec::new();
+    let mut add = |differences: Vec<attributes::Difference>, path: String| {
+        if differences.is_empty() {
+            return;
+        }
+        match groups.iter_mut().find(|(d, _)| *d == differences) {
+            Some((_, paths)) => paths.push(path),
+            None => groups.push((differences, vec![path])),
+        }
+    };
+    add(wanted.differences(now)?, path.to_string());
+    if args.bool("recurse") {
+        let below: BTreeMap<Vec<u8>, FileStat> = files::seen(walked)?;
+        for (path, stat) in below {
+            let differences = wanted.differences(&stat)?;
+            add(differences, String::from_utf8_lossy(&path).into_owned());
+        }
+    }
+    if groups.is_empty() {
+        return Ok(unchanged("path", path, now));
+    }
+    let mut effects: Vec<Job> = Vec::new();
+    for (differences, paths) in &groups {
+        let owner_only: Vec<_> = differences.iter().filter(|d| d.what != "mode").cloned().collect();
+        let nofollow = args.bool("recurse") && !owner_only.is_empty();
+        effects.push(Attributes::job(differences, nofollow, paths.iter().map(String::as_str)));
+    }
+    let count: usize = groups.iter().map(|(_, paths)| paths.len()).sum();
+    let (differences, paths) = &groups[0];
+    let mut reason = attributes::reason(differences);
+    if paths[0] != path {
+        reason = format!("{}: {reason}", paths[0]);
+    }
+    if count > 1 {
+        reason.push_str(&format!("; and {} more below", count - 1));
+    }
+    effects.push(look(path, true));
+    let diff = attributes::diff(&paths[0], differences);
+    let mut decision = change(args, "path", Action::Update, reason, diff, effects);
+    files::describe(now, &mut decision.result);
+    Ok(decision)
+}
+
+fn touch(
+    args: &Args,
+    seen: &Seen,
+    last: Option<&Output>,
+    real: &BTreeMap<Vec<u8>, FileStat>,
+) -> Result<Decision, Failure> {
+    let path = args.str("path");
+    let now = if args.bool("follow") && seen.there.exists { &seen.there } else { &seen.here };
+    let wanted = times::wanted(args)?;
+    let (atime, mtime) = wanted.for_touch();
+    if !now.exists {
+        let folder = real.get(files::parent(path).as_bytes()).cloned().unwrap_or_default();
+        if !folder.exists {
+            let parent = files::parent(path);
+            return Err(Failure::new(format!("{path} cannot be made: {parent} does not exist")));
+        }
+        let mut job = make(args, "touch", 0o644)?;
+        set(&mut job, "atime", atime);
+        set(&mut job, "mtime", mtime);
+        let reason = format!("{path} is absent");
+        let effects = vec![job, look(path, true)];
+        return Ok(change(args, "dest", Action::Create, reason, states(path, "absent", "touch"), effects));
+    }
+    let differences = Attributes::of(args).differences(now)?;
+    let old = wanted.reasons(now, last, true);
+    if differences.is_empty() && old.is_empty() {
+        return Ok(unchanged("dest", path, now));
+    }
+    let mut job = make(args, "touch", now.mode)?;
+    set(&mut job, "atime", atime);
+    set(&mut job, "mtime", mtime);
+    let mut reasons = old;
+    reasons.extend((!differences.is_empty()).then(|| attributes::reason(&differences)));
+    let diff = attributes::diff(path, &differences);
+    let effects = vec![job, look(path, true)];
+    let mut decision = change(args, "dest", Action::Update, reasons.join("; "), diff, effects);
+    files::describe(now, &mut decision.result);
+    Ok(decision)
+}
+
+fn set(job: &mut Job, name: &str, value: String) {
+    for (key, old) in &mut job.vars {
+        if **key == *name {
+            *old = value.clone().into_bytes();
+        }
+    }
+}
+
+fn attributes_only(args: &Args, seen: &Seen, last: Option<&Output>) -> Result<Decision, Failure> {
+    let path = args.str("path");
+    let link = seen.here.exists && seen.here.kind == FileKind::Link;
+    let follow = args.bool("follow");
+    let now = if link && follow { &seen.there } else { &seen.here };
+    if args.str("state") == "file" && now.exists && now.kind == FileKind::Directory {
+        return Err(Failure::new(format!("file ({path}) is directory, cannot continue")));
+    }
+    if !now.exists {
+        return Err(Failure::new(format!("file ({path}) is absent, cannot continue")));
+    }
+    let differences = Attributes::of(args).differences(now)?;
+    let wanted = times::wanted(args)?;
+    let old = wanted.reasons(now, last, false);
+    if differences.is_empty() && old.is_empty() {
+        return Ok(unchanged("path", path, now));
+    }
+    let mut effects = Vec::new();
+    let mut reasons = Vec::new();
+    if !differences.is_empty() {
+        effects.push(Attributes::job(&differences, link && !follow, [path]));
+        reasons.push(attributes::reason(&differences));
+    }
+    if !old.is_empty() {
+        let (atime, mtime) = wanted.for_touch();
+        let mut job = make(&Args::from_iter([("path".into(), path.into())]), "touch", now.mode)?;
+        set(&mut job, "atime", if args.has("access_time") { atime } else { String::new() });
+        set(&mut job, "mtime", if args.has("modification_time") { mtime } else { String::new() });
+        effects.push(job);
+        reasons.extend(old);
+    }
+    effects.push(look(path, follow));
+    let diff = attributes::diff(path, &differences);
+    let mut decision = change(args, "path", Action::Update, reasons.join("; "), diff, effects);
+    files::describe(now, &mut decision.result);
+    Ok(decision)
+}
