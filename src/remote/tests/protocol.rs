@@ -163,7 +163,7 @@ fn a_reset_ends_what_runs() {
         run(async {
             let remote = local(&shell);
             let job = remote.submit(&Become::No, Job::new(&script("sleep 876.5; echo done")));
-            sh(&local(&shell), "until grep -qs 876.5 /proc/[0-9]*/cmdline; do :; done").await;
+            sh(&local(&shell), "until grep -qsz '^876[.]5$' /proc/[0-9]*/cmdline; do :; done").await;
             remote.reset().await;
             assert!(matches!(job.await, Err(RemoteError::Lost(_))), "{shell}");
             let left = sh(&remote, "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o 'sleep 876[.]5'").await;
