@@ -1,8 +1,8 @@
 //! SSH against a real sshd on loopback: the price of a session, and all the ways it fails.
 
 use fitout::remote::{
-    Become, Connection, Content, HostKeyChecking, Job, Output, Remote, RemoteError, Script, SshOptions, Target,
-    connect,
+    Become, Connection, Content, HostKeyChecking, Job, Output, Remote, RemoteError, Script, SshOptions,
+    Target, connect,
 };
 use std::future::Future;
 use std::net::{Ipv4Addr, TcpListener};
@@ -177,8 +177,10 @@ async fn pass(
 }
 
 fn run<F: Future>(future: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
-    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(120), future).await.expect("it hangs") })
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
+    runtime
+        .block_on(async { tokio::time::timeout(Duration::from_secs(120), future).await.expect("it hangs") })
 }
 
 fn job(text: &str) -> Job {
@@ -221,14 +223,16 @@ fn further_channels_share_the_session() {
     let server = Sshd::start("");
     run(async {
         let host = server.host();
-        let content: Vec<u8> = (0..2_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let content: Vec<u8> =
+            (0..2_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         let text = "many equal words ".repeat(100_000).into_bytes();
         for bytes in [content, text] {
             let sent = job("cat").stdin(Content::Bytes(bytes.clone().into()));
             let output = host.submit(&Become::No, sent).await.expect("done");
             assert!(output.stdout == bytes, "{} of {} bytes", output.stdout.len(), bytes.len());
         }
-        let late = host.submit(&Become::No, job("sleep 765.5").timeout(Some(Duration::from_millis(200)))).await;
+        let late =
+            host.submit(&Become::No, job("sleep 765.5").timeout(Some(Duration::from_millis(200)))).await;
         assert_eq!(late.expect("an output").status, fitout::remote::Status::TimedOut);
         let logins = server.log().matches("Accepted publickey").count();
         assert_eq!(logins, 1, "{}", server.log());

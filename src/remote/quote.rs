@@ -24,8 +24,10 @@ pub fn quote(text: &str) -> String {
 /// Appends a printf format that prints exactly `bytes`, NUL included.
 fn printf_format(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'\'');
-    for &b in bytes {
+    for (i, &b) in bytes.iter().enumerate() {
         match b {
+            // Not an option.
+            b'-' if i == 0 => out.extend_from_slice(b"\\055"),
             b'\'' => out.extend_from_slice(b"'\\''"),
             b'\\' => out.extend_from_slice(b"\\\\"),
             b'%' => out.extend_from_slice(b"%%"),

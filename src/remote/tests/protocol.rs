@@ -196,8 +196,22 @@ fn long_output_is_cut_and_long_input_streams() {
     }
 }
 
+#[test]
+fn content_that_looks_like_options_or_formats_is_content() {
+    for shell in shells() {
+        run(async {
+            let remote = local(&shell);
+            for text in ["-n", "--", "-", "%s%d", "\\n\\101", "a\0-b\0", "'", "\u{81}\u{88}", ""] {
+                let job = Job::new(&script("cat")).stdin(Content::Bytes(text.as_bytes().into()));
+                let output = remote.submit(&Become::No, job).await.unwrap();
+                assert_eq!(String::from_utf8_lossy(&output.stdout), text, "{shell}");
+            }
+        });
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
 
     #[test]
     fn any_bytes_arrive_as_they_are(
