@@ -1,0 +1,9 @@
+# shellcheck shell=sh disable=SC2154
+# The running name and the one for the next boot; `name` is the wanted one only where both are.
+running=
+file=
+read -r running </proc/sys/kernel/hostname || running=$(hostname)
+[ ! -r /etc/hostname ] || read -r file </etc/hostname
+emit '' running "$running"
+emit '' file "$file"
+if [ "$running" = "$name" ]; then emit '' name "$file"; else emit '' name "$running"; fi
