@@ -1,12 +1,12 @@
-//! PyYAML lets the lines of a quoted text or a bracket stand left of their key; the parser here does not. Such lines
-//! are read as if they were indented, and positions are mapped back.
+//! PyYAML lets the lines of a quoted text or a bracket stand left of their key, or behind a tab; the parser here does
+//! not. Such lines are read as if they were indented with blanks, and positions are mapped back.
 
 use saphyr_parser::ScanError;
 
 /// Deeper than any playbook is indented, so one insertion is enough.
 const PAD: &str = "                                                                                ";
-/// Lines to be moved in one file, at most: each costs one more reading.
-const MAX_PADS: usize = 64;
+/// Faults to be mended in one file, at most: each costs one more reading.
+const MAX_TRIES: usize = 64;
 
 /// A text in which some lines were indented, and where.
 #[derive(Default)]
@@ -14,9 +14,21 @@ pub(super) struct Padded {
     pub text: String,
     /// Offsets in `text` of the inserted blanks, ascending.
     pads: Vec<usize>,
+    tries: usize,
 }
 
 impl Padded {
+    /// `key:<tab>value` is read as with a blank.
+    fn blank_for_tab(&mut self, at: usize) -> bool {
+        let blanks = self.text[..at].trim_end_matches([' ', '\t']).len();
+        let end = at + self.text[at..].len() - self.text[at..].trim_start_matches([' ', '\t']).len();
+        let tabs = self.text[blanks..end].contains('\t');
+        if tabs {
+            self.text.replace_range(blanks..end, &" ".repeat(end - blanks));
+        }
+        tabs
+    }
+
     /// The offset in the original text.
     pub fn original(&self, offset: usize) -> usize {
         let before = self.pads.partition_point(|p| *p < offset);
@@ -33,7 +45,15 @@ impl Padded {
 
     /// Indents the lines that `error`, at byte `at` of the padded text, is about. False: it is about other things.
     pub fn mend(&mut self, error: &ScanError, at: usize) -> bool {
-        if self.pads.len() >= MAX_PADS || !error.info().contains("invalid indentation") {
+        self.tries += 1;
+        if self.tries > MAX_TRIES {
+            return false;
+        }
+        if error.info().contains("valid YAML whitespace") {
+            return self.blank_for_tab(at);
+        }
+        let tab = error.info().contains("tab cannot be used as indentation");
+        if !tab && !error.info().contains("invalid indentation") {
             return false;
         }
         let lines: Vec<usize> = if error.info().contains("quoted scalar") {

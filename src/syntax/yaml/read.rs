@@ -12,6 +12,8 @@ use std::sync::Arc;
 const MAX_DEPTH: usize = 128;
 /// Nodes that aliases and merge keys may add to a file; a "billion laughs" wants more.
 const MAX_COPIES: usize = 200_000;
+/// Nodes under anchors, counted once for each anchor above them.
+const MAX_ANCHORED: usize = 1_000_000;
 
 pub(super) fn document(file: FileId, text: &str, diags: &mut Diags) -> Option<Node> {
     let mut padded = Padded::default();
@@ -102,6 +104,7 @@ struct Builder<'a> {
     /// Nodes by anchor, with their number of nodes.
     anchors: HashMap<usize, (Arc<Node>, usize)>,
     copies: usize,
+    anchored: usize,
     failed: bool,
 }
 
@@ -120,6 +123,7 @@ impl<'a> Builder<'a> {
             open: Vec::new(),
             anchors: HashMap::new(),
             copies: 0,
+            anchored: 0,
             failed: false,
         }
     }
@@ -216,6 +220,12 @@ impl<'a> Builder<'a> {
     fn add(&mut self, node: Node, anchor: usize) -> Step<Option<Node>> {
         if anchor != 0 {
             let size = count(&node);
+            // Anchors around anchors are copied too, once for each.
+            self.anchored += size;
+            if self.anchored > MAX_ANCHORED {
+                let message = format!("anchors stand for more than {MAX_ANCHORED} values");
+                return Err(Diag::error("yaml-bomb", node.span, message).into());
+            }
             self.anchors.insert(anchor, (Arc::new(node.clone()), size));
         }
         match self.open.last_mut() {
