@@ -72,6 +72,11 @@ impl Sources {
         Arc::clone(&files[id.0 as usize])
     }
 
+    /// Every file read so far, in the order of reading.
+    pub fn all(&self) -> Vec<Arc<SourceFile>> {
+        self.0.read().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
     /// `path:line:column` of a span's start.
     pub fn location(&self, span: Span) -> String {
         let file = self.get(span.file);

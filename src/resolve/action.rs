@@ -1,0 +1,202 @@
+//! The module call of a task: which action it is, and its arguments as one list whatever form they were written in.
+
+use super::known;
+use super::unit::{Frame, Unit};
+use crate::base::{Diag, Span, Template, Value};
+use crate::modules::Module;
+use crate::modules::registry::{Registry, registry};
+use crate::spec::freeform::{FreeForm, split_free_form, split_words};
+use crate::syntax::ast::{Action, ActionArgs, Entries, Spanned};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The argument under which a whole argument list given as one template is kept (`module: "{{ args }}"`).
+pub(crate) const VARIABLE_ARGS: &str = "_variable_params";
+
+impl Unit<'_> {
+    /// The module an action names, else an error that says what it is instead.
+    pub fn module(&mut self, action: &Action, frame: &Frame) -> Option<Arc<Module>> {
+        let name = &*action.name.value;
+        let role = frame.role.as_ref().map(|r| r.path.clone());
+        let libraries: Vec<Arc<Registry>> =
+            role.into_iter().chain([self.play.playbook_dir.clone()]).filter_map(|d| self.library(&d)).collect();
+        for library in &libraries {
+            if let Some(module) = library.get(name) {
+                return Some(Arc::clone(module));
+            }
+        }
+        if let Some(module) = registry().get(name) {
+            return Some(Arc::clone(module));
+        }
+        for collection in self.play.collections.clone() {
+            if let Some(module) = registry().get(&format!("{collection}.{name}")) {
+                return Some(Arc::clone(module));
+            }
+        }
+        let diag = self.no_module(&action.name, frame);
+        self.diags.push(diag);
+        None
+    }
+
+    fn library(&mut self, dir: &Path) -> Option<Arc<Registry>> {
+        let folder = dir.join("library");
+        let mut known = self.c.registries.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(found) = known.get(&folder) {
+            return found.clone();
+        }
+        let read = if folder.is_dir() { Some(Registry::with_library(std::slice::from_ref(&folder))) } else { None };
+        let made = match read {
+            Some(Ok(registry)) => Some(Arc::new(registry)),
+            Some(Err(why)) => {
+                self.diags.push(Diag::error("bad-module", None, why));
+                None
+            }
+            None => None,
+        };
+        known.insert(folder, made.clone());
+        made
+    }
+
+    fn no_module(&self, name: &Spanned<Arc<str>>, frame: &Frame) -> Diag {
+        let word = &*name.value;
+        let short = word.rsplit('.').next().unwrap_or(word);
+        if let Some(file) = self.python_plugin(short, frame) {
+            let message = format!("`{word}` is a Python plugin, which fitout cannot run");
+            return Diag::error("python-plugin", name.span, message)
+                .hint(format!("it stands in {}; a module of fitout's own is a folder with module.yml", file.display()));
+        }
+        let parts = word.split('.').count();
+        if parts >= 3 && !word.starts_with("ansible.") || known::is_module(short) && (parts != 2) {
+            let message = format!("module `{word}` is not supported");
+            let diag = Diag::error("unsupported-module", name.span, message);
+            return diag.hint("`fitout modules` lists those that are");
+        }
+        let names = registry().all_names().chain(known::ACTIONS.iter().copied());
+        Diag::error("unknown-module", name.span, format!("there is no module `{word}`")).did_you_mean(word, names)
+    }
+
+    /// A Python file of the repository that would provide a module or an action.
+    fn python_plugin(&self, name: &str, frame: &Frame) -> Option<PathBuf> {
+        let mut roots = vec![self.play.playbook_dir.clone()];
+        roots.extend(frame.role.as_ref().map(|r| r.path.clone()));
+        roots.extend(self.collection_root(frame));
+        let folders = ["library", "action_plugins", "plugins/modules", "plugins/action"];
+        let paths = roots.iter().flat_map(|r| folders.iter().map(|f| r.join(f).join(format!("{name}.py"))));
+        let mut paths = paths.filter(|p| self.c.loader.is_there(p));
+        paths.next()
+    }
+
+    /// The arguments in one list. Text is split as the module's interface says.
+    pub fn arguments(&mut self, action: &Action, module: Option<&Module>) -> Entries {
+        let mut entries = match &action.args {
+            ActionArgs::None => Entries::new(),
+            ActionArgs::Entries(entries) => entries.clone(),
+            ActionArgs::Text(text) => self.text_arguments(action, text, module),
+            ActionArgs::Other(value) => self.other_arguments(action, value, module),
+        };
+        for (key, value) in &action.extra {
+            if !entries.iter().any(|(k, _)| k.value == key.value) {
+                entries.push((key.clone(), value.clone()));
+            }
+        }
+        entries
+    }
+
+    fn other_arguments(&mut self, action: &Action, value: &Spanned<Value>, module: Option<&Module>) -> Entries {
+        let free = module.and_then(|m| m.spec.free_form.clone());
+        let scalar = !matches!(value.value, Value::List(_) | Value::Map(_));
+        match free {
+            Some(name) if scalar => {
+                vec![(Spanned { value: name.into(), span: value.span }, value.clone())]
+            }
+            _ if value.value.is_null() => Entries::new(),
+            _ => {
+                let message =
+                    format!("`{}` wants its arguments as a mapping, not {}", action.name.value, value.value.type_name());
+                self.diags.push(Diag::error("argument-form", value.span, message));
+                Entries::new()
+            }
+        }
+    }
+
+    fn text_arguments(&mut self, action: &Action, value: &Spanned<Value>, module: Option<&Module>) -> Entries {
+        let span = value.span;
+        let text = match &value.value {
+            Value::Str(text) => Arc::clone(text),
+            Value::Template(t) => Arc::clone(&t.text),
+            _ => return self.other_arguments(action, value, module),
+        };
+        let free = module.and_then(|m| m.spec.free_form.clone());
+        let split = match module {
+            Some(module) => split_free_form(&module.spec, &text),
+            None => split_words(&text, None),
+        };
+        let form = match split {
+            Ok(form) => form,
+            Err(why) => {
+                self.diags.push(Diag::error("argument-form", span, format!("the arguments cannot be split: {why}")));
+                return Entries::new();
+            }
+        };
+        self.split_entries(action, value, &text, form, free, module.is_some())
+    }
+
+    fn split_entries(
+        &mut self,
+        action: &Action,
+        value: &Spanned<Value>,
+        text: &Arc<str>,
+        form: FreeForm,
+        free: Option<String>,
+        is_module: bool,
+    ) -> Entries {
+        let span = value.span;
+        let mut entries = Entries::new();
+        for word in form.words {
+            let at = place_of(span, text, word.at.start, word.at.end, &self.c.loader.sources);
+            let value = text_value(&word.value, at);
+            entries.push((Spanned { value: word.key.into(), span: at }, Spanned { value, span: at }));
+        }
+        if form.rest.is_empty() {
+            return entries;
+        }
+        let whole = entries.is_empty() && form.rest == text.trim();
+        let rest = if whole { value.value.clone() } else { text_value(&form.rest, span) };
+        match free {
+            Some(name) => entries.insert(0, (Spanned { value: name.into(), span }, Spanned { value: rest, span })),
+            None if !is_module => {
+                let key: Arc<str> = "_raw_params".into();
+                entries.insert(0, (Spanned { value: key, span }, Spanned { value: rest, span }));
+            }
+            None if form.rest.starts_with("{{") && entries.is_empty() => {
+                entries.push((Spanned { value: VARIABLE_ARGS.into(), span }, Spanned { value: rest, span }));
+            }
+            None => {
+                let message = format!("`{}` is no `name=value` argument of `{}`", form.rest, action.name.value);
+                self.diags.push(Diag::error("argument-form", span, message));
+            }
+        }
+        entries
+    }
+}
+
+/// A piece of `k=v` text as a value: always text, a template where it holds one.
+fn text_value(text: &str, span: Span) -> Value {
+    match crate::syntax::yaml::is_template(text) {
+        true => Value::Template(Arc::new(Template { text: text.into(), span: Some(span) })),
+        false => text.into(),
+    }
+}
+
+/// The place of a part of a scalar's text; the scalar itself where it is folded or quoted out of step.
+fn place_of(span: Span, text: &str, start: usize, end: usize, sources: &crate::base::Sources) -> Span {
+    let file = sources.get(span.file);
+    let written = file.text.get(span.start as usize..span.end as usize).unwrap_or_default();
+    match written.find(text) {
+        Some(at) => {
+            let base = span.start as usize + at;
+            Span::new(span.file, base + start, base + end)
+        }
+        None => span,
+    }
+}

@@ -1,0 +1,136 @@
+//! Resolution: playbooks, roles and includes become one [`Program`] in which every name is bound.
+//!
+//! The whole program is compiled before a host is touched, includes of fixed names too, and all findings are
+//! collected. What only a run can name (templated includes) is compiled by the same code through [`Includer`].
+
+mod action;
+mod constant;
+mod defaults;
+mod includes;
+mod keywords;
+mod known;
+mod load;
+mod plays;
+mod roles;
+mod specs;
+mod tasks;
+mod unit;
+mod uses;
+
+use crate::base::{Diags, Map, Severity, Sources};
+use crate::graph::{Definitions, Includer, Program};
+use crate::syntax::vault::Keyring;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What is compiled, and with which answers from the command line.
+pub struct CompileOptions {
+    pub playbooks: Vec<PathBuf>,
+    pub extra_vars: Map,
+    pub tags: Vec<String>,
+    pub skip_tags: Vec<String>,
+    pub start_at_task: Option<String>,
+    /// Searched after `roles/` beside the playbook, before the playbook's own folder.
+    pub roles_path: Vec<PathBuf>,
+    pub collections_path: Vec<PathBuf>,
+    pub keyring: Arc<Keyring>,
+    pub sources: Sources,
+}
+
+impl CompileOptions {
+    /// One playbook, no options.
+    pub fn new(playbook: impl Into<PathBuf>, keyring: Arc<Keyring>, sources: Sources) -> Self {
+        CompileOptions {
+            playbooks: vec![playbook.into()],
+            extra_vars: Map::new(),
+            tags: Vec::new(),
+            skip_tags: Vec::new(),
+            start_at_task: None,
+            roles_path: default_roles_path(),
+            collections_path: default_collections_path(),
+            keyring,
+            sources,
+        }
+    }
+}
+
+/// What came of it. `warnings` never holds an error.
+pub struct Compiled {
+    pub program: Program,
+    pub includer: Arc<dyn Includer>,
+    pub definitions: Definitions,
+    pub warnings: Diags,
+}
+
+/// `ANSIBLE_ROLES_PATH`, else where Ansible looks by default.
+pub fn default_roles_path() -> Vec<PathBuf> {
+    env_paths("ANSIBLE_ROLES_PATH", &["~/.ansible/roles", "/usr/share/ansible/roles", "/etc/ansible/roles"])
+}
+
+/// `ANSIBLE_COLLECTIONS_PATH`, else where Ansible looks by default.
+pub fn default_collections_path() -> Vec<PathBuf> {
+    env_paths("ANSIBLE_COLLECTIONS_PATH", &["~/.ansible/collections", "/usr/share/ansible/collections"])
+}
+
+fn env_paths(name: &str, default: &[&str]) -> Vec<PathBuf> {
+    if let Some(set) = std::env::var_os(name).filter(|v| !v.is_empty()) {
+        return std::env::split_paths(&set).collect();
+    }
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let expand = |path: &&str| match path.strip_prefix("~/") {
+        Some(rest) => home.as_ref().map(|h| h.join(rest)),
+        None => Some(PathBuf::from(path)),
+    };
+    default.iter().filter_map(expand).collect()
+}
+
+/// Compiles playbooks into one program. All findings are collected; with an error among them there is none.
+pub fn compile(options: &CompileOptions) -> Result<Compiled, Diags> {
+    let loader = load::Loader::new(options.sources.clone(), Arc::clone(&options.keyring));
+    let compiler = Arc::new(unit::Compiler::new(
+        loader,
+        options.extra_vars.clone(),
+        options.roles_path.clone(),
+        options.collections_path.clone(),
+    ));
+    let mut diags = Diags::default();
+    let mut made = Vec::new();
+    for playbook in &options.playbooks {
+        plays::playbook(&compiler, &load::tidy(playbook), &mut diags, &mut made);
+    }
+    let mut plays = Vec::new();
+    for play in made {
+        diags.extend(play.unit.diags);
+        plays.push(Arc::new(play.plan));
+    }
+    if diags.has_errors() {
+        return Err(diags);
+    }
+    debug_assert!(diags.iter().all(|d| d.severity == Severity::Warning));
+    let program = Program { plays, hash: hash(options) };
+    let includer = Arc::new(includes::RunTime(compiler));
+    Ok(Compiled { program, includer, definitions: Definitions::new(), warnings: diags })
+}
+
+/// SHA-256 over every file read, the options and the tool's version.
+fn hash(options: &CompileOptions) -> String {
+    use sha2::{Digest, Sha256};
+    let mut sha = Sha256::new();
+    let mut feed = |bytes: &[u8]| {
+        sha.update((bytes.len() as u64).to_le_bytes());
+        sha.update(bytes);
+    };
+    feed(env!("CARGO_PKG_VERSION").as_bytes());
+    for file in options.sources.all() {
+        feed(file.path.as_os_str().as_encoded_bytes());
+        feed(file.text.as_bytes());
+    }
+    for (name, value) in &options.extra_vars {
+        feed(name.to_string().as_bytes());
+        feed(format!("{value:?}").as_bytes());
+    }
+    for word in options.tags.iter().chain(&options.skip_tags).chain(&options.start_at_task) {
+        feed(word.as_bytes());
+    }
+    sha.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}

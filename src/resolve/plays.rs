@@ -1,0 +1,198 @@
+//! Playbooks as plays: imports followed, sections put in order, vars_files read, prompts named.
+
+use super::keywords::{inherit, many};
+use super::load::{missing, tidy};
+use super::unit::{Compiler, Frame, PlayScope, Unit};
+use crate::base::{Diag, Diags, Map, Span, Value};
+use crate::graph::{PlayPlan, Prompt, Sequence, Step, TaskKeywords};
+use crate::syntax::ast::{Keywords, Play, PlaybookEntry, Spanned};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A compiled play with what the checks want to know of it.
+pub(crate) struct Made<'c> {
+    pub plan: PlayPlan,
+    pub unit: Unit<'c>,
+    pub keywords: Keywords,
+    pub hosts: Spanned<Value>,
+}
+
+/// What `import_playbook` hands down.
+#[derive(Clone, Default)]
+struct Imported {
+    keywords: TaskKeywords,
+    chain: Vec<PathBuf>,
+}
+
+/// All plays of a playbook and of those it imports, in order.
+pub(crate) fn playbook<'c>(c: &'c Compiler, path: &Path, diags: &mut Diags, out: &mut Vec<Made<'c>>) {
+    follow(c, path, &Imported::default(), diags, out);
+}
+
+fn follow<'c>(c: &'c Compiler, path: &Path, imported: &Imported, diags: &mut Diags, out: &mut Vec<Made<'c>>) {
+    let Some(book) = c.loader.playbook(path, diags) else { return };
+    let mut inner = imported.clone();
+    inner.chain.push(path.to_path_buf());
+    for entry in &book.entries {
+        match entry {
+            PlaybookEntry::Play(play) => {
+                let made = compile_play(c, play, path, imported);
+                out.push(made);
+            }
+            PlaybookEntry::Import { file, keywords, .. } => {
+                let mut own = inner.clone();
+                own.keywords = inherit(&inner.keywords, keywords);
+                match imported_path(c, path, file, &own.keywords) {
+                    Ok(next) if own.chain.contains(&next) => {
+                        let names: Vec<String> = own.chain.iter().map(|p| p.display().to_string()).collect();
+                        let message =
+                            format!("playbooks import each other in a circle: {} → {}", names.join(" → "), next.display());
+                        diags.push(Diag::error("cycle", file.span, message));
+                    }
+                    Ok(next) => follow(c, &next, &own, diags, out),
+                    Err(diag) => diags.push(diag),
+                }
+            }
+        }
+    }
+}
+
+fn imported_path(c: &Compiler, from: &Path, file: &Spanned<Value>, k: &TaskKeywords) -> Result<PathBuf, Diag> {
+    let dir = from.parent().unwrap_or(Path::new("."));
+    let scope = Arc::new(PlayScope { playbook_dir: dir.to_path_buf(), ..PlayScope::default() });
+    let unit = Unit::new(c, scope);
+    let frame = first_frame(k.clone(), dir);
+    let name = unit.known_text(&file.value, &frame).map_err(|why| {
+        let message = format!("the file of import_playbook must be known before the run: {why}");
+        Diag::error("import-template", file.span, message).hint("give the variable with -e")
+    })?;
+    let path = tidy(&dir.join(&name));
+    if path.is_file() {
+        return Ok(path);
+    }
+    let mut looked = vec![path];
+    let parts: Vec<&str> = name.split('.').collect();
+    if parts.len() >= 3 && !name.contains('/') {
+        for root in &c.collections_path {
+            let root = if root.ends_with("ansible_collections") { root.clone() } else { root.join("ansible_collections") };
+            let dir = root.join(parts[0]).join(parts[1]).join("playbooks");
+            if let Some(path) = c.loader.main_file(&dir, &parts[2..].join("/")) {
+                return Ok(path);
+            }
+            looked.push(dir.join(parts[2..].join("/")));
+        }
+    }
+    Err(missing("missing-file", file.span, &format!("playbook `{name}`"), &looked))
+}
+
+fn first_frame(keywords: TaskKeywords, dir: &Path) -> Frame {
+    Frame {
+        keywords: Arc::new(keywords),
+        role: None,
+        dir: dir.to_path_buf(),
+        chain: Arc::default(),
+        handlers: false,
+    }
+}
+
+fn compile_play<'c>(c: &'c Compiler, play: &Play, path: &Path, imported: &Imported) -> Made<'c> {
+    let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
+    let dir = if dir.as_os_str().is_empty() { PathBuf::from(".") } else { dir };
+    let mut vars = Map::new();
+    for map in &imported.keywords.vars {
+        vars.extend(map.iter().map(|(k, v)| (k.clone(), v.clone())));
+    }
+    let get = |name: &str| play.keywords.get(name).map(|v| v.value.clone());
+    for map in get("vars").iter().flat_map(many) {
+        vars.extend(map.as_map().into_iter().flat_map(|m| m.iter().map(|(k, v)| (k.clone(), v.clone()))));
+    }
+    let collections = get("collections").map(|v| many(&v)).unwrap_or_default();
+    let vars = Arc::new(vars);
+    let scope = PlayScope {
+        playbook_dir: dir.clone(),
+        vars: Arc::clone(&vars),
+        collections: collections.iter().filter_map(Value::as_str).map(Arc::from).collect(),
+    };
+    let mut unit = Unit::new(c, Arc::new(scope));
+    let mut keywords = unit.inherit(&first_frame(imported.keywords.clone(), &dir), &play.keywords);
+    keywords.vars.clear();
+    let frame = first_frame(keywords, &dir);
+    let frame = frame.enter(path, None);
+    let (body, handlers) = sections(&mut unit, play, &frame);
+    let plan = PlayPlan {
+        span: play.span,
+        name: get("name").filter(|n| !n.is_null()).unwrap_or_else(|| play.hosts.value.clone()),
+        hosts: play.hosts.value.clone(),
+        playbook_dir: dir,
+        gather_facts: get("gather_facts"),
+        gather_subset: get("gather_subset"),
+        facts_used: None,
+        serial: get("serial"),
+        max_fail_percentage: get("max_fail_percentage"),
+        order: get("order"),
+        force_handlers: get("force_handlers"),
+        vars,
+        vars_files: get("vars_files").map(|v| many(&v)).unwrap_or_default(),
+        vars_prompt: prompts(play, &mut unit.diags),
+        keywords: Arc::clone(&frame.keywords),
+        role_layers: unit.layers.clone(),
+        body: Arc::new(body),
+        handlers,
+    };
+    Made { plan, unit, keywords: play.keywords.clone(), hosts: play.hosts.clone() }
+}
+
+/// pre_tasks, then roles and tasks, then post_tasks, each followed by the handlers that were notified in it.
+fn sections(unit: &mut Unit, play: &Play, frame: &Frame) -> (Sequence, Vec<Arc<crate::graph::Handler>>) {
+    let mut steps = Vec::new();
+    let flush = || Step::Flush { implicit: true };
+    steps.extend(unit.items(&play.pre_tasks, frame));
+    if !steps.is_empty() {
+        steps.push(flush());
+    }
+    for role in &play.roles {
+        steps.extend(unit.role_use(role, frame));
+    }
+    steps.extend(unit.items(&play.tasks, frame));
+    steps.push(flush());
+    let before = steps.len();
+    steps.extend(unit.items(&play.post_tasks, frame));
+    if steps.len() > before {
+        steps.push(flush());
+    }
+    let own = Frame { handlers: true, ..frame.clone() };
+    let mut handlers = std::mem::take(&mut unit.handlers);
+    handlers.extend(unit.handler_items(&play.handlers, &own));
+    // Handlers of roles that handlers import.
+    handlers.append(&mut unit.handlers);
+    (Sequence { steps }, handlers)
+}
+
+fn prompts(play: &Play, diags: &mut Diags) -> Vec<Prompt> {
+    let Some(written) = play.keywords.get("vars_prompt") else { return Vec::new() };
+    let mut out = Vec::new();
+    for entry in many(&written.value) {
+        match prompt(&entry, written.span) {
+            Ok(prompt) => out.push(prompt),
+            Err(diag) => diags.push(diag),
+        }
+    }
+    out
+}
+
+fn prompt(entry: &Value, span: Span) -> Result<Prompt, Diag> {
+    let get = |name: &str| entry.get(name);
+    let Some(name) = get("name").and_then(Value::as_str) else {
+        return Err(Diag::error("bad-prompt", span, "an entry of vars_prompt needs a `name`"));
+    };
+    let flag = |key: &str, or: bool| get(key).map_or(or, super::constant::is_true);
+    Ok(Prompt {
+        name: name.into(),
+        prompt: get("prompt").cloned().unwrap_or_else(|| name.into()),
+        private: flag("private", true),
+        default: get("default").cloned(),
+        confirm: flag("confirm", false),
+        encrypt: get("encrypt").and_then(Value::as_str).map(Arc::from),
+        unsafe_text: flag("unsafe", false),
+    })
+}

@@ -1,0 +1,68 @@
+//! Checks against interfaces: a module's arguments by its module.yml, a role's by its argument_specs.
+
+use super::action::VARIABLE_ARGS;
+use super::load::Meta;
+use super::roles::RoleRef;
+use super::unit::{Frame, Noted, Unit, Written};
+use crate::base::{Map, Span, Value};
+use crate::graph::{Act, Step, TaskNode};
+use crate::modules::Module;
+use crate::modules::registry::registry;
+use crate::spec::check::check_args;
+use crate::syntax::ast::{Entries, Task};
+use std::sync::Arc;
+
+impl Unit<'_> {
+    /// Names, types and groups of arguments. Those that module_defaults may add are not missed.
+    pub fn check_module_args(&mut self, task: &Task, module: &Arc<Module>, entries: &Entries, frame: &Frame) {
+        if entries.iter().any(|(k, _)| &*k.value == VARIABLE_ARGS) {
+            return;
+        }
+        let at = task.action.name.span;
+        let given: Vec<(&str, Span, &Value)> = entries.iter().map(|(k, v)| (&*k.value, k.span, &v.value)).collect();
+        let defaults = !frame.keywords.module_defaults.is_empty() || task.keywords.get("module_defaults").is_some();
+        for diag in check_args(&module.spec, at, &given).iter() {
+            let of_absence = matches!(diag.code, "missing-argument" | "argument-group");
+            if !(defaults && of_absence) {
+                self.diags.push(diag.clone());
+            }
+        }
+    }
+
+    /// The task that validates a role's arguments before the role's own tasks, as Ansible inserts it.
+    pub fn validation(&mut self, meta: &Meta, call: &RoleRef, frame: &Frame) -> Option<Step> {
+        let entry = call.from.tasks.as_deref().unwrap_or("main");
+        let entry = entry.trim_end_matches(".yml").trim_end_matches(".yaml");
+        let spec = meta.argument_specs.as_ref()?.get(entry)?;
+        let module = Arc::clone(registry().get("validate_argument_spec")?);
+        let mut args = Map::new();
+        args.insert("argument_spec".into(), spec.get("options").cloned().unwrap_or_else(|| Map::new().into()));
+        args.insert("provided_arguments".into(), Map::new().into());
+        let context = [("type", "role"), ("name", &call.name), ("argument_spec_name", entry)];
+        args.insert("validate_args_context".into(), context.into_iter().collect::<Value>());
+        let mut keywords = (*frame.keywords).clone();
+        if !keywords.tags.contains(&"always".into()) {
+            keywords.tags.push("always".into());
+        }
+        let about = spec.get("short_description").and_then(Value::as_str);
+        let words = about.map(|a| format!(" - {a}")).unwrap_or_default();
+        let node = Arc::new(TaskNode {
+            id: self.c.next_id(),
+            span: call.span,
+            name: Some(format!("Validating arguments against arg spec '{entry}'{words}").into()),
+            act: Act::Module { module, args: Arc::new(args) },
+            keywords: Arc::new(keywords),
+            role: frame.role.clone(),
+            uses: None,
+            uses_other_hosts: false,
+        });
+        self.tasks.push(Noted {
+            node: Arc::clone(&node),
+            handler: false,
+            dir: frame.dir.clone(),
+            listen: Vec::new(),
+            written: Arc::new(Written::default()),
+        });
+        Some(Step::Task(node))
+    }
+}
