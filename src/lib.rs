@@ -9,5 +9,6 @@ pub mod lab;
 pub mod modules;
 pub mod plan;
 pub mod remote;
+pub mod resolve;
 pub mod spec;
 pub mod syntax;

@@ -5,7 +5,7 @@ use super::unit::{Frame, Unit};
 use crate::base::{Diag, Span, Template, Value};
 use crate::modules::Module;
 use crate::modules::registry::{Registry, registry};
-use crate::spec::freeform::{FreeForm, split_free_form, split_words};
+use crate::spec::{FreeForm, split_free_form, split_words};
 use crate::syntax::ast::{Action, ActionArgs, Entries, Spanned};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,8 +18,11 @@ impl Unit<'_> {
     pub fn module(&mut self, action: &Action, frame: &Frame) -> Option<Arc<Module>> {
         let name = &*action.name.value;
         let role = frame.role.as_ref().map(|r| r.path.clone());
-        let libraries: Vec<Arc<Registry>> =
-            role.into_iter().chain([self.play.playbook_dir.clone()]).filter_map(|d| self.library(&d)).collect();
+        let libraries: Vec<Arc<Registry>> = role
+            .into_iter()
+            .chain([self.play.playbook_dir.clone()])
+            .filter_map(|d| self.library(&d))
+            .collect();
         for library in &libraries {
             if let Some(module) = library.get(name) {
                 return Some(Arc::clone(module));
@@ -44,7 +47,8 @@ impl Unit<'_> {
         if let Some(found) = known.get(&folder) {
             return found.clone();
         }
-        let read = if folder.is_dir() { Some(Registry::with_library(std::slice::from_ref(&folder))) } else { None };
+        let read =
+            if folder.is_dir() { Some(Registry::with_library(std::slice::from_ref(&folder))) } else { None };
         let made = match read {
             Some(Ok(registry)) => Some(Arc::new(registry)),
             Some(Err(why)) => {
@@ -62,8 +66,10 @@ impl Unit<'_> {
         let short = word.rsplit('.').next().unwrap_or(word);
         if let Some(file) = self.python_plugin(short, frame) {
             let message = format!("`{word}` is a Python plugin, which fitout cannot run");
-            return Diag::error("python-plugin", name.span, message)
-                .hint(format!("it stands in {}; a module of fitout's own is a folder with module.yml", file.display()));
+            return Diag::error("python-plugin", name.span, message).hint(format!(
+                "it stands in {}; a module of fitout's own is a folder with module.yml",
+                file.display()
+            ));
         }
         let parts = word.split('.').count();
         if parts >= 3 && !word.starts_with("ansible.") || known::is_module(short) && (parts != 2) {
@@ -72,14 +78,16 @@ impl Unit<'_> {
             return diag.hint("`fitout modules` lists those that are");
         }
         let names = registry().all_names().chain(known::ACTIONS.iter().copied());
-        Diag::error("unknown-module", name.span, format!("there is no module `{word}`")).did_you_mean(word, names)
+        Diag::error("unknown-module", name.span, format!("there is no module `{word}`"))
+            .did_you_mean(word, names)
     }
 
     /// A Python file of the repository that would provide a module or an action.
     fn python_plugin(&self, name: &str, frame: &Frame) -> Option<PathBuf> {
         let mut roots = vec![self.play.playbook_dir.clone()];
         roots.extend(frame.role.as_ref().map(|r| r.path.clone()));
-        roots.extend(self.collection_root(frame));
+        let home = frame.role.as_ref().map_or(&self.play.playbook_dir, |r| &r.path);
+        roots.extend(self.galaxy(home).map(|g| g.root.clone()));
         let folders = ["library", "action_plugins", "plugins/modules", "plugins/action"];
         let paths = roots.iter().flat_map(|r| folders.iter().map(|f| r.join(f).join(format!("{name}.py"))));
         let mut paths = paths.filter(|p| self.c.loader.is_there(p));
@@ -102,7 +110,12 @@ impl Unit<'_> {
         entries
     }
 
-    fn other_arguments(&mut self, action: &Action, value: &Spanned<Value>, module: Option<&Module>) -> Entries {
+    fn other_arguments(
+        &mut self,
+        action: &Action,
+        value: &Spanned<Value>,
+        module: Option<&Module>,
+    ) -> Entries {
         let free = module.and_then(|m| m.spec.free_form.clone());
         let scalar = !matches!(value.value, Value::List(_) | Value::Map(_));
         match free {
@@ -111,15 +124,23 @@ impl Unit<'_> {
             }
             _ if value.value.is_null() => Entries::new(),
             _ => {
-                let message =
-                    format!("`{}` wants its arguments as a mapping, not {}", action.name.value, value.value.type_name());
+                let message = format!(
+                    "`{}` wants its arguments as a mapping, not {}",
+                    action.name.value,
+                    value.value.type_name()
+                );
                 self.diags.push(Diag::error("argument-form", value.span, message));
                 Entries::new()
             }
         }
     }
 
-    fn text_arguments(&mut self, action: &Action, value: &Spanned<Value>, module: Option<&Module>) -> Entries {
+    fn text_arguments(
+        &mut self,
+        action: &Action,
+        value: &Spanned<Value>,
+        module: Option<&Module>,
+    ) -> Entries {
         let span = value.span;
         let text = match &value.value {
             Value::Str(text) => Arc::clone(text),
@@ -134,7 +155,11 @@ impl Unit<'_> {
         let form = match split {
             Ok(form) => form,
             Err(why) => {
-                self.diags.push(Diag::error("argument-form", span, format!("the arguments cannot be split: {why}")));
+                self.diags.push(Diag::error(
+                    "argument-form",
+                    span,
+                    format!("the arguments cannot be split: {why}"),
+                ));
                 return Entries::new();
             }
         };
@@ -163,7 +188,9 @@ impl Unit<'_> {
         let whole = entries.is_empty() && form.rest == text.trim();
         let rest = if whole { value.value.clone() } else { text_value(&form.rest, span) };
         match free {
-            Some(name) => entries.insert(0, (Spanned { value: name.into(), span }, Spanned { value: rest, span })),
+            Some(name) => {
+                entries.insert(0, (Spanned { value: name.into(), span }, Spanned { value: rest, span }))
+            }
             None if !is_module => {
                 let key: Arc<str> = "_raw_params".into();
                 entries.insert(0, (Spanned { value: key, span }, Spanned { value: rest, span }));
@@ -172,7 +199,8 @@ impl Unit<'_> {
                 entries.push((Spanned { value: VARIABLE_ARGS.into(), span }, Spanned { value: rest, span }));
             }
             None => {
-                let message = format!("`{}` is no `name=value` argument of `{}`", form.rest, action.name.value);
+                let message =
+                    format!("`{}` is no `name=value` argument of `{}`", form.rest, action.name.value);
                 self.diags.push(Diag::error("argument-form", span, message));
             }
         }

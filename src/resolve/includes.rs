@@ -104,14 +104,22 @@ impl Unit<'_> {
         });
         let id = self.c.next_id();
         let site = self.put_site(id, task, frame, apply.as_deref());
-        let node = self.node(task, Act::IncludeRole(Arc::clone(&include)), keywords, frame, &entries, Some(id));
+        let node =
+            self.node(task, Act::IncludeRole(Arc::clone(&include)), keywords, frame, &entries, Some(id));
         if let Some(call) = constant_call(&include) {
             self.preload_role(&node, &call, &include, name.span, &site);
         }
         vec![Step::Task(node)]
     }
 
-    fn preload_role(&mut self, node: &Arc<TaskNode>, call: &RoleCall, include: &IncludeRole, span: Span, site: &Site) {
+    fn preload_role(
+        &mut self,
+        node: &Arc<TaskNode>,
+        call: &RoleCall,
+        include: &IncludeRole,
+        span: Span,
+        site: &Site,
+    ) {
         // A role that includes itself under a condition ends at run time, not here.
         let depth = site.frame.chain.iter().filter(|(p, _)| p.ends_with(&call.name)).count();
         if depth > 0 && self.c.recursive(call, &site.frame) || site.frame.chain.len() > 60 {
@@ -124,7 +132,13 @@ impl Unit<'_> {
     }
 
     /// The role of an include, with the handlers it brings.
-    fn included_role(&mut self, call: &RoleCall, validate: bool, span: Span, frame: &Frame) -> Option<IncludedRole> {
+    fn included_role(
+        &mut self,
+        call: &RoleCall,
+        validate: bool,
+        span: Span,
+        frame: &Frame,
+    ) -> Option<IncludedRole> {
         let from = From {
             tasks: Some(call.tasks_from.clone()).filter(|t| t != "main"),
             vars: call.vars_from.clone(),
@@ -141,7 +155,11 @@ impl Unit<'_> {
         let own = std::mem::replace(&mut self.handlers, handlers);
         self.included_handlers.extend(own.iter().cloned());
         let body = body?;
-        Some(IncludedRole { body: Arc::new(Sequence { steps: body.steps }), handlers: own, scope: body.scope })
+        Some(IncludedRole {
+            body: Arc::new(Sequence { steps: body.steps }),
+            handlers: own,
+            scope: body.scope,
+        })
     }
 
     /// What the tasks of an include inherit: all that is around it, of itself only `vars` and `apply`.
@@ -216,7 +234,8 @@ impl Compiler {
         let tasks = Path::new("tasks").join(&call.tasks_from);
         frame.chain.iter().any(|(p, _)| {
             let stem = p.with_extension("");
-            call.tasks_from == "main" && p.ends_with(&call.name) || stem.ends_with(Path::new(&call.name).join(&tasks))
+            call.tasks_from == "main" && p.ends_with(&call.name)
+                || stem.ends_with(Path::new(&call.name).join(&tasks))
         })
     }
 

@@ -3,9 +3,9 @@
 use crate::base::{Diag, Diags, Map, Sources, Span, Value};
 use crate::modules::registry;
 use crate::syntax::ast::{Entries, Item, Playbook, RoleUse};
-use crate::syntax::vault::Keyring;
 use crate::syntax::playbook::{Reader, RoleMeta};
 use crate::syntax::vars_file;
+use crate::syntax::vault::Keyring;
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -56,13 +56,12 @@ impl Loader {
 
     fn reader(&self) -> Reader<'_> {
         let names = registry::registry().all_names().chain(super::known::ACTIONS.iter().copied());
-        Reader::new(&self.sources, &self.keyring, names.chain(super::known::modules()))
+        let names: Vec<&str> = names.chain(super::known::modules()).collect();
+        Reader::new(&self.sources, &self.keyring, names)
     }
 
     pub fn playbook(&self, path: &Path, diags: &mut Diags) -> Option<Arc<Playbook>> {
-        cached(&self.playbooks, path, || {
-            self.reader().playbook(path, diags)
-        })
+        cached(&self.playbooks, path, || self.reader().playbook(path, diags))
     }
 
     /// A file of tasks or handlers.
@@ -87,7 +86,9 @@ impl Loader {
     fn read_meta(&self, role: &Path, diags: &mut Diags) -> Meta {
         let mut meta = Meta::default();
         if let Some(path) = self.main_file(&role.join("meta"), "main") {
-            if let Some(RoleMeta { dependencies, allow_duplicates, all }) = self.reader().role_meta(&path, diags) {
+            if let Some(RoleMeta { dependencies, allow_duplicates, all }) =
+                self.reader().role_meta(&path, diags)
+            {
                 meta.dependencies = dependencies;
                 meta.allow_duplicates = allow_duplicates;
                 let get = |name: &str| all.iter().find(|(k, _)| &*k.value == name).map(|(_, v)| &v.value);

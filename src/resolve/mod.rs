@@ -17,6 +17,9 @@ mod tasks;
 mod unit;
 mod uses;
 
+#[cfg(test)]
+mod tests;
+
 use crate::base::{Diags, Map, Severity, Sources};
 use crate::graph::{Definitions, Includer, Program};
 use crate::syntax::vault::Keyring;

@@ -45,8 +45,11 @@ fn follow<'c>(c: &'c Compiler, path: &Path, imported: &Imported, diags: &mut Dia
                 match imported_path(c, path, file, &own.keywords) {
                     Ok(next) if own.chain.contains(&next) => {
                         let names: Vec<String> = own.chain.iter().map(|p| p.display().to_string()).collect();
-                        let message =
-                            format!("playbooks import each other in a circle: {} → {}", names.join(" → "), next.display());
+                        let message = format!(
+                            "playbooks import each other in a circle: {} → {}",
+                            names.join(" → "),
+                            next.display()
+                        );
                         diags.push(Diag::error("cycle", file.span, message));
                     }
                     Ok(next) => follow(c, &next, &own, diags, out),
@@ -57,7 +60,12 @@ fn follow<'c>(c: &'c Compiler, path: &Path, imported: &Imported, diags: &mut Dia
     }
 }
 
-fn imported_path(c: &Compiler, from: &Path, file: &Spanned<Value>, k: &TaskKeywords) -> Result<PathBuf, Diag> {
+fn imported_path(
+    c: &Compiler,
+    from: &Path,
+    file: &Spanned<Value>,
+    k: &TaskKeywords,
+) -> Result<PathBuf, Diag> {
     let dir = from.parent().unwrap_or(Path::new("."));
     let scope = Arc::new(PlayScope { playbook_dir: dir.to_path_buf(), ..PlayScope::default() });
     let unit = Unit::new(c, scope);
@@ -74,7 +82,11 @@ fn imported_path(c: &Compiler, from: &Path, file: &Spanned<Value>, k: &TaskKeywo
     let parts: Vec<&str> = name.split('.').collect();
     if parts.len() >= 3 && !name.contains('/') {
         for root in &c.collections_path {
-            let root = if root.ends_with("ansible_collections") { root.clone() } else { root.join("ansible_collections") };
+            let root = if root.ends_with("ansible_collections") {
+                root.clone()
+            } else {
+                root.join("ansible_collections")
+            };
             let dir = root.join(parts[0]).join(parts[1]).join("playbooks");
             if let Some(path) = c.loader.main_file(&dir, &parts[2..].join("/")) {
                 return Ok(path);

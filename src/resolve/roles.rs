@@ -106,7 +106,12 @@ impl Unit<'_> {
             Some(file) => self.task_file(&file, call.span, &Frame { dir, ..frame.clone() }),
             None if from.is_some_and(|f| f != "main") => {
                 let what = format!("`{}` of role `{}`", from.unwrap_or("main"), call.name);
-                self.diags.push(missing("missing-file", call.span, &what, &[dir.join(from.unwrap_or("main"))]));
+                self.diags.push(missing(
+                    "missing-file",
+                    call.span,
+                    &what,
+                    &[dir.join(from.unwrap_or("main"))],
+                ));
                 Vec::new()
             }
             None => Vec::new(),
@@ -205,8 +210,12 @@ impl Unit<'_> {
         let names: Vec<String> = looked.iter().flat_map(|d| folders(d)).collect();
         let what = format!("role `{}`", call.name);
         let last = call.name.rsplit('.').next().unwrap_or(&call.name);
-        let diag = missing("unknown-role", call.span, &what, &looked).did_you_mean(last, names.iter().map(|s| &**s));
-        let galaxy = call.name.contains('.').then_some("install it with `ansible-galaxy`, or add its folder to roles_path");
+        let diag =
+            missing("unknown-role", call.span, &what, &looked).did_you_mean(last, names.iter().map(|s| &**s));
+        let galaxy = call
+            .name
+            .contains('.')
+            .then_some("install it with `ansible-galaxy`, or add its folder to roles_path");
         self.diags.push(match galaxy {
             Some(hint) => diag.hint(hint),
             None => diag,
@@ -242,7 +251,7 @@ impl Unit<'_> {
     }
 
     /// The collection checkout a directory stands in, if any.
-    fn galaxy(&self, dir: &Path) -> Option<Arc<Galaxy>> {
+    pub fn galaxy(&self, dir: &Path) -> Option<Arc<Galaxy>> {
         let known = |d: &Path| self.c.galaxy.lock().unwrap_or_else(|e| e.into_inner()).get(d).cloned();
         if let Some(known) = known(dir) {
             return known;

@@ -8,7 +8,7 @@ use crate::base::{Map, Span, Value};
 use crate::graph::{Act, Step, TaskNode};
 use crate::modules::Module;
 use crate::modules::registry::registry;
-use crate::spec::check::check_args;
+use crate::spec::check_args;
 use crate::syntax::ast::{Entries, Task};
 use std::sync::Arc;
 
@@ -19,8 +19,10 @@ impl Unit<'_> {
             return;
         }
         let at = task.action.name.span;
-        let given: Vec<(&str, Span, &Value)> = entries.iter().map(|(k, v)| (&*k.value, k.span, &v.value)).collect();
-        let defaults = !frame.keywords.module_defaults.is_empty() || task.keywords.get("module_defaults").is_some();
+        let given: Vec<(&str, Span, &Value)> =
+            entries.iter().map(|(k, v)| (&*k.value, k.span, &v.value)).collect();
+        let defaults =
+            !frame.keywords.module_defaults.is_empty() || task.keywords.get("module_defaults").is_some();
         for diag in check_args(&module.spec, at, &given).iter() {
             let of_absence = matches!(diag.code, "missing-argument" | "argument-group");
             if !(defaults && of_absence) {
@@ -36,7 +38,10 @@ impl Unit<'_> {
         let spec = meta.argument_specs.as_ref()?.get(entry)?;
         let module = Arc::clone(registry().get("validate_argument_spec")?);
         let mut args = Map::new();
-        args.insert("argument_spec".into(), spec.get("options").cloned().unwrap_or_else(|| Map::new().into()));
+        args.insert(
+            "argument_spec".into(),
+            spec.get("options").cloned().unwrap_or_else(|| Map::new().into()),
+        );
         args.insert("provided_arguments".into(), Map::new().into());
         let context = [("type", "role"), ("name", &call.name), ("argument_spec_name", entry)];
         args.insert("validate_args_context".into(), context.into_iter().collect::<Value>());

@@ -101,7 +101,8 @@ impl Unit<'_> {
         };
         if !KINDS.contains(&&*word) {
             let message = format!("meta cannot do `{word}`");
-            self.diags.push(Diag::error("bad-meta", span, message).did_you_mean(&word, KINDS.iter().copied()));
+            self.diags
+                .push(Diag::error("bad-meta", span, message).did_you_mean(&word, KINDS.iter().copied()));
             return Vec::new();
         }
         let keywords = self.task_keywords(task, frame);

@@ -131,7 +131,12 @@ impl Written {
 }
 
 impl Compiler {
-    pub fn new(loader: Loader, extra_vars: Map, roles_path: Vec<PathBuf>, collections_path: Vec<PathBuf>) -> Self {
+    pub fn new(
+        loader: Loader,
+        extra_vars: Map,
+        roles_path: Vec<PathBuf>,
+        collections_path: Vec<PathBuf>,
+    ) -> Self {
         Compiler {
             loader,
             extra_vars: Arc::new(extra_vars),

@@ -1,0 +1,127 @@
+use super::*;
+use crate::base::Value;
+use crate::graph::{Act, Sequence, Step};
+use std::path::Path;
+
+/// Files of one case in a folder of their own; the name is the first column, then the text.
+pub(crate) fn case(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    dir
+}
+
+pub(crate) fn options(dir: &Path) -> CompileOptions {
+    CompileOptions::new(dir.join("site.yml"), Arc::new(Keyring::default()), Sources::default())
+}
+
+fn compiled(dir: &Path) -> Compiled {
+    let options = options(dir);
+    compile(&options).unwrap_or_else(|d| {
+        let words: Vec<String> = d.iter().map(|d| d.render(&options.sources, false)).collect();
+        panic!("{}", words.join("\n"));
+    })
+}
+
+/// The program as text, one step a line.
+fn outline(sequence: &Sequence, depth: usize, out: &mut String) {
+    for step in &sequence.steps {
+        let pad = "  ".repeat(depth);
+        match step {
+            Step::Flush { .. } => out.push_str(&format!("{pad}flush\n")),
+            Step::Block(block) => {
+                out.push_str(&format!("{pad}block\n"));
+                outline(&block.body, depth + 1, out);
+            }
+            Step::Task(node) => {
+                let act = match &node.act {
+                    Act::Module { module, .. } => module.spec.name.clone(),
+                    Act::IncludeTasks { .. } => "include_tasks".into(),
+                    Act::IncludeRole(_) => "include_role".into(),
+                    Act::Meta(word) => format!("meta {word}"),
+                };
+                let k = &node.keywords;
+                let role = node.role.as_ref().map(|r| format!("{}: ", r.name)).unwrap_or_default();
+                out.push_str(&format!("{pad}{role}{act} when={} tags={}\n", k.when.len(), k.tags.len()));
+            }
+        }
+    }
+}
+
+fn body(compiled: &Compiled) -> String {
+    let mut out = String::new();
+    outline(&compiled.program.plays[0].body, 0, &mut out);
+    out
+}
+
+#[test]
+fn sections_roles_and_dependencies_come_in_order() {
+    let dir = case(&[
+        (
+            "site.yml",
+            "- hosts: all\n  tags: site\n  pre_tasks:\n    - ping:\n  roles:\n    - {role: web, when: x, listen_port: 80}\n    - base\n  tasks:\n    - import_tasks: more.yml\n      when: y\n    - block:\n        - command: uptime\n      when: z\n  handlers:\n    - name: own\n      ping:\n",
+        ),
+        ("more.yml", "- ping:\n  when: [a, b]\n"),
+        ("roles/web/tasks/main.yml", "- include_tasks: inner.yml\n  tags: inner\n"),
+        ("roles/web/tasks/inner.yml", "- ping:\n"),
+        ("roles/web/handlers/main.yml", "- name: restart\n  listen: web changed\n  ping:\n"),
+        ("roles/web/meta/main.yml", "dependencies:\n  - base\n"),
+        ("roles/base/tasks/main.yaml", "- ping:\n"),
+        ("roles/base/defaults/main.yml", "size: 3\n"),
+    ]);
+    let compiled = compiled(dir.path());
+    let expected = "ping when=0 tags=1\nflush\nbase: ping when=1 tags=1\nweb: include_tasks when=1 tags=2\n\
+                    base: ping when=0 tags=1\nping when=3 tags=1\nblock\n  command when=1 tags=1\nflush\n";
+    assert_eq!(body(&compiled), expected);
+    let play = &compiled.program.plays[0];
+    let names: Vec<_> = play.handlers.iter().map(|h| h.task.name.clone().unwrap()).collect();
+    assert_eq!(names, [Value::from("restart"), Value::from("own")]);
+    assert_eq!(&*play.handlers[0].aliases[0], "web : restart");
+    assert_eq!(play.handlers[0].listen, [Value::from("web changed")]);
+    assert_eq!(play.role_layers.len(), 3);
+    assert_eq!(play.role_layers[1].params.get("listen_port"), Some(&80.into()));
+}
+
+#[test]
+fn an_include_is_compiled_early_and_again_for_names_of_the_run() {
+    let dir = case(&[
+        (
+            "site.yml",
+            "- hosts: all\n  tasks:\n    - block:\n        - include_tasks: '{{ x }}.yml'\n          when: own\n          vars: {v: 1}\n      when: outer\n",
+        ),
+        ("a.yml", "- ping:\n"),
+    ]);
+    let compiled = compiled(dir.path());
+    let Step::Block(block) = &compiled.program.plays[0].body.steps[0] else { panic!() };
+    let Step::Task(node) = &block.body.steps[0] else { panic!() };
+    let made = compiled.includer.tasks(node, "a.yml").unwrap();
+    let Step::Task(inner) = &made.steps[0] else { panic!() };
+    assert_eq!(inner.keywords.when, [Value::from("outer")], "an include's own condition stays with it");
+    assert_eq!(inner.keywords.vars.len(), 1);
+    assert!(Arc::ptr_eq(&made, &compiled.includer.tasks(node, "a.yml").unwrap()), "cached");
+    let error = compiled.includer.tasks(node, "b.yml").unwrap_err();
+    assert!(error.contains("`b.yml` does not exist"), "{error}");
+}
+
+#[test]
+fn all_findings_come_at_once() {
+    let dir = case(&[
+        (
+            "site.yml",
+            "- hosts: all\n  roles: [wbe]\n  tasks:\n    - copyy: {src: a, dest: b}\n    - include_tasks: gone.yml\n    - import_tasks: self.yml\n    - command:\n",
+        ),
+        ("self.yml", "- import_tasks: self.yml\n"),
+        ("roles/web/tasks/main.yml", "[]\n"),
+    ]);
+    let codes: Vec<&str> = match compile(&options(dir.path())) {
+        Ok(_) => panic!("errors were expected"),
+        Err(diags) => diags.into_sorted().iter().map(|d| d.code).collect(),
+    };
+    for code in ["unknown-role", "missing-file", "cycle"] {
+        assert!(codes.contains(&code), "{code} in {codes:?}");
+    }
+    assert!(codes.iter().any(|c| c.contains("unknown") && *c != "unknown-role"), "{codes:?}");
+}
