@@ -1,0 +1,2 @@
+# shellcheck shell=sh
+emit '' visudo "$(command -v visudo)"
