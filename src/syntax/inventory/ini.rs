@@ -4,7 +4,7 @@ use super::literal::literal;
 use super::{GroupId, HostId, Target, UNGROUPED, range};
 use crate::base::{Diag, FileId, Span, Template, Value};
 use crate::syntax::yaml::is_template;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 #[derive(Copy, Clone, PartialEq)]
@@ -22,7 +22,7 @@ struct Reader<'a, 'b> {
     section: Section,
     /// Groups that were named and not yet declared: where, and as what.
     pending: HashMap<GroupId, (Span, &'static str)>,
-    declared: Vec<GroupId>,
+    declared: HashSet<GroupId>,
 }
 
 pub(super) fn read(to: &mut Target, file: FileId) {
@@ -32,7 +32,7 @@ pub(super) fn read(to: &mut Target, file: FileId) {
         file,
         section: Section::Hosts(UNGROUPED),
         pending: HashMap::new(),
-        declared: vec![super::ALL, UNGROUPED],
+        declared: HashSet::from([super::ALL, UNGROUPED]),
     };
     let mut start = 0;
     for line in text.split_inclusive('\n') {
@@ -106,12 +106,12 @@ impl Reader<'_, '_> {
             }
         };
         if matches!(self.section, Section::Vars(_)) {
-            if !self.declared.contains(&group) && self.known_before(group) {
-                self.declared.push(group);
+            if self.known_before(group) {
+                self.declared.insert(group);
             }
             self.pending.entry(group).or_insert((span, "vars"));
         } else {
-            self.declared.push(group);
+            self.declared.insert(group);
         }
         true
     }

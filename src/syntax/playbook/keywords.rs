@@ -254,7 +254,7 @@ fn words(value: &Value) -> String {
         Value::Null => "nothing".into(),
         Value::Bool(_) => "a boolean".into(),
         Value::Int(_) | Value::Float(_) => "a number".into(),
-        Value::Str(text) => format!("the text `{text}`"),
+        Value::Str(text) => format!("the text `{text:.60}`"),
         Value::Template(_) => "a template".into(),
         Value::List(_) => "a list".into(),
         Value::Map(_) => "a mapping".into(),

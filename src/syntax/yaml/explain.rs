@@ -36,8 +36,7 @@ pub(super) fn syntax(file: FileId, text: &str, at: usize, info: &str) -> Diag {
         if let Some((from, to)) = bare_template(line.text) {
             let span = Span::new(file, line.start + from, line.start + to);
             let template = &line.text[from..to];
-            return Diag::error("yaml-template-quotes", span, "a value that begins with `{{` needs quotes")
-                .hint(format!("write \"{}\"", template.replace('"', "'")));
+            return template_quotes(span, template);
         }
         if let Some((from, to)) = text_after_quote(line.text) {
             let span = Span::new(file, line.start + from, line.start + to);
@@ -58,15 +57,20 @@ pub(super) fn key_is_collection(key: &Node, map: Span, text: &str) -> Diag {
     if whole.starts_with("{{") {
         let line = whole.lines().next().unwrap_or("").trim_end();
         let end = map.start + u32::try_from(line.len()).unwrap_or(0);
-        return Diag::error(
-            "yaml-template-quotes",
-            Span { end, ..map },
-            "a value that begins with `{{` needs quotes",
-        )
-        .hint(format!("write \"{}\"", line.replace('"', "'")));
+        return template_quotes(Span { end, ..map }, line);
     }
     Diag::error("yaml-key", key.span, format!("a key must be text, not {}", key.type_name()))
 }
+
+fn template_quotes(span: Span, template: &str) -> Diag {
+    let quoted = template.replace('"', "'");
+    let shown = if quoted.len() <= MAX_SHOWN { quoted.as_str() } else { "{{ … }}" };
+    Diag::error("yaml-template-quotes", span, "a value that begins with `{{` needs quotes")
+        .hint(format!("write \"{shown}\""))
+}
+
+/// Bytes of the user's text that a hint repeats, at most.
+const MAX_SHOWN: usize = 100;
 
 #[derive(Copy, Clone)]
 struct Line<'a> {
@@ -110,6 +114,7 @@ fn hint(line: &Line, at: usize, info: &str) -> Option<String> {
     let value = line.text.split_once(": ").map(|(_, v)| v.trim());
     if info.contains("mapping values are not allowed") {
         return Some(match value {
+            Some(value) if value.len() > MAX_SHOWN => "put the value into quotes".into(),
             Some(value) if value.contains(": ") || value.ends_with(':') => {
                 format!("put the value into quotes: '{}'", value.replace('\'', "''"))
             }

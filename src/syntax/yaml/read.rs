@@ -334,7 +334,7 @@ impl<'a> Builder<'a> {
             }
             match places.get(&scalar.text) {
                 Some(at) => {
-                    let message = format!("the key `{}` stands twice; the last one counts", scalar.text);
+                    let message = format!("the key `{:.60}` stands twice; the last one counts", scalar.text);
                     self.diags.push(
                         Diag::warning("duplicate-key", key.span, message)
                             .related(own[*at].0.span, "first here"),

@@ -190,3 +190,20 @@ fn bytes_that_are_not_utf8_are_placed() {
     assert_eq!(&*sources.get(id).text, "a: b\n");
     assert!(read_text(Path::new("/nowhere/x.yml"), &sources).unwrap_err().message.contains("no such file"));
 }
+
+#[test]
+fn a_line_of_a_megabyte_makes_no_message_of_a_megabyte() {
+    let word = "x".repeat(1 << 20);
+    let start = std::time::Instant::now();
+    for text in [
+        format!("a: b: {word}\n"),
+        format!("a: {{{{ {word} }}}}\n"),
+        format!("a: \"{word}\n"),
+        format!("{word}: a\n"),
+    ] {
+        let message = bad(&text);
+        assert!(message.len() < 5000, "{} bytes: {:.300}", message.len(), message);
+    }
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+    assert_eq!(json(&format!("a: {word}\n")).len(), word.len() + 8);
+}
