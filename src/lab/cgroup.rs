@@ -88,12 +88,7 @@ pub(super) fn kill(lab: &str, path: &str) -> Result<(), LabError> {
         if alive.is_empty() {
             break;
         }
-        for pid in &alive {
-            if let Some(pid) = i32::try_from(*pid).ok().and_then(rustix::process::Pid::from_raw) {
-                // A process that has gone meanwhile is what is wanted.
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            }
-        }
+        alive.iter().for_each(|pid| kill_process(*pid));
         if Instant::now() > deadline {
             let what = format!("processes {alive:?} do not end");
             return Err(LabError::Leftover { lab: lab.into(), what });
@@ -101,6 +96,13 @@ pub(super) fn kill(lab: &str, path: &str) -> Result<(), LabError> {
         std::thread::sleep(Duration::from_millis(5));
     }
     remove(path, deadline, lab)
+}
+
+/// Kills one process. One that has gone meanwhile is what is wanted.
+pub(super) fn kill_process(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
 }
 
 fn remove(path: &str, deadline: Instant, lab: &str) -> Result<(), LabError> {

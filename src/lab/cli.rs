@@ -29,7 +29,7 @@ pub enum LabCommand {
         #[arg(default_value = "node1")]
         host: String,
         /// Command and its arguments; a login shell when there is none.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        #[arg(last = true)]
         command: Vec<String>,
     },
     /// Put every host back to the state after its first boot.

@@ -1,7 +1,7 @@
 //! One host: its upper layer, its start and its end.
 
 use super::state::Record;
-use super::{LabError, StateDir, apt, cgroup, find_tool, io, net, run, ssh};
+use super::{LabError, MEMBER, StateDir, apt, cgroup, find_tool, io, net, run, ssh};
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixDatagram;
@@ -21,6 +21,7 @@ pub(super) struct HostPlan {
     lab: String,
     lower: PathBuf,
     cgroup: String,
+    member: String,
     machine: String,
     archives: PathBuf,
 }
@@ -42,6 +43,7 @@ impl HostPlan {
             lab: record.name.clone(),
             lower: record.rootfs.clone(),
             cgroup: cgroup::host_path(state, &record.name, &name),
+            member: format!("{}-{}", state.tag(), record.name),
             machine: format!("{}-{name}", net::bridge(record.net)),
             archives: state.archives(),
             name,
@@ -145,6 +147,8 @@ impl HostPlan {
         notify.set_read_timeout(Some(Duration::from_millis(100))).map_err(io("cannot use", &socket))?;
         let outcome = self.await_ready(&notify, &mut child, deadline);
         let _ = fs::remove_file(&socket);
+        // The host outlives this function; this only takes note of its end, so that no zombie stays.
+        std::thread::spawn(move || child.wait());
         outcome
     }
 
@@ -192,6 +196,7 @@ impl HostPlan {
             .env_clear()
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .env("NOTIFY_SOCKET", socket)
+            .env(MEMBER, &self.member)
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(log_too)

@@ -163,6 +163,7 @@ impl Lab {
     pub fn up_in(state: StateDir, options: &LabOptions) -> Result<Lab, LabError> {
         supported()?;
         state::check_options(options)?;
+        sweep::orphans(&state)?;
         let rootfs = rootfs::ensure(&state, options)?;
         let record = state.claim(options, &rootfs)?;
         let lab = Lab { state, record };
@@ -358,6 +359,12 @@ pub(crate) fn find_tool(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).chain(extra).map(|dir| dir.join(name)).find(|file| file.is_file())
 }
 
+/// Environment variable that marks the programs a process runs to make labs: when it is killed, they are still at work.
+pub(crate) const MAKER: &str = "FITOUT_LAB_MAKER";
+
+/// Environment variable that marks a host's first processes, before they have entered its cgroup.
+pub(crate) const MEMBER: &str = "FITOUT_LAB_MEMBER";
+
 /// Runs a program to its end; its output is the error when it fails. `input` goes to its stdin.
 pub(crate) fn run(program: &str, args: &[&str], input: Option<&str>) -> Result<String, LabError> {
     use std::io::Write;
@@ -367,6 +374,7 @@ pub(crate) fn run(program: &str, args: &[&str], input: Option<&str>) -> Result<S
     let file = find_tool(program).unwrap_or_else(|| program.into());
     let mut child = Command::new(file)
         .args(args)
+        .env(MAKER, state::Maker::this().mark())
         .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

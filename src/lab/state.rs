@@ -14,8 +14,33 @@ pub(super) struct Record {
     pub net: u8,
     pub hosts: usize,
     pub rootfs: PathBuf,
-    /// The process an ephemeral lab belongs to, with its start time, for process ids are used again.
-    pub owner: Option<(u32, u64)>,
+    /// The process that brought the lab up.
+    pub maker: Maker,
+    /// The lab goes with its maker.
+    pub ephemeral: bool,
+}
+
+/// A process, with its start time, for process ids are used again.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Maker {
+    pub pid: u32,
+    pub start: u64,
+}
+
+impl Maker {
+    pub(super) fn this() -> Self {
+        let pid = std::process::id();
+        Maker { pid, start: start_time(pid).unwrap_or_default() }
+    }
+
+    pub(super) fn alive(self) -> bool {
+        start_time(self.pid) == Some(self.start)
+    }
+
+    /// Value of [`super::MAKER`] in the environment of every program this process runs for a lab.
+    pub(super) fn mark(self) -> String {
+        format!("{}-{}", self.pid, self.start)
+    }
 }
 
 /// Folder with the cached root file systems, downloaded packages, and one folder a lab.
@@ -70,10 +95,6 @@ impl StateDir {
         if self.lab_dir(&options.name).exists() {
             return Err(LabError::Exists { name: options.name.clone() });
         }
-        let owner = options.ephemeral.then(|| {
-            let pid = std::process::id();
-            (pid, start_time(pid).unwrap_or_default())
-        });
         let taken: Vec<u8> = self.records()?.iter().map(|record| record.net).collect();
         for candidate in net::free_networks()?.filter(|n| !taken.contains(n)) {
             let record = Record {
@@ -81,7 +102,8 @@ impl StateDir {
                 net: candidate,
                 hosts: options.hosts,
                 rootfs: rootfs.to_owned(),
-                owner,
+                maker: Maker::this(),
+                ephemeral: options.ephemeral,
             };
             self.write(&record)?;
             // The bridge's name is the claim: another state directory may want the same network at this moment.
@@ -135,11 +157,25 @@ impl StateDir {
     }
 }
 
+/// Processes with this variable in their environment.
+pub(super) fn processes_marked(name: &str, value: &str) -> Vec<u32> {
+    let wanted = format!("{name}={value}");
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|pid| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
+        })
+        .collect()
+}
+
 /// When a process was started, in the kernel's ticks; `None` when there is no such process.
 pub(super) fn start_time(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in brackets may hold blanks and brackets; the 22nd field is the 20th after it.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    // What has ended and only waits for its parent to notice is no process any more.
+    (fields.next()? != "Z").then(|| fields.nth(18)?.parse().ok())?
 }
 
 pub(super) fn check_options(options: &LabOptions) -> Result<(), LabError> {

@@ -1,17 +1,19 @@
 //! Taking labs down: by what the state says, then by what the kernel still shows.
 
 use super::host::{HostPlan, remove_tree};
-use super::state::{self, StateDir};
-use super::{LabError, cgroup, io, net};
+use super::state::{self, Maker, Record, StateDir};
+use super::{LabError, MAKER, MEMBER, cgroup, io, net};
 use rustix::mount::{UnmountFlags, unmount};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Removes all of a lab. It is no error when some or all of it is gone already.
 pub(super) fn lab(state: &StateDir, name: &str) -> Result<(), LabError> {
     state::check_name(name)?;
     let dir = state.lab_dir(name);
     let record = state.read(name)?;
+    end_making(state, name, record.as_ref())?;
     for host in cgroup::hosts(state, name) {
         cgroup::kill(name, &cgroup::host_path(state, name, &host))?;
     }
@@ -30,6 +32,45 @@ pub(super) fn lab(state: &StateDir, name: &str) -> Result<(), LabError> {
     net::restore_forwarding(state)
 }
 
+/// Ends what is still at work on the lab: an `up` that runs or was killed, the programs it had started, and hosts that
+/// have not yet entered their cgroup. After this only the cgroups' own processes can hold the lab.
+fn end_making(state: &StateDir, name: &str, record: Option<&Record>) -> Result<(), LabError> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let member = format!("{}-{name}", state.tag());
+    let unfinished = record.filter(|r| r.maker != Maker::this() && !complete(state, &r.name));
+    if let Some(record) = unfinished.filter(|record| record.maker.alive()) {
+        cgroup::kill_process(record.maker.pid);
+    }
+    loop {
+        let mut busy = state::processes_marked(MEMBER, &member);
+        // A finished maker that lives may be making another lab.
+        if let Some(record) = record.filter(|record| unfinished.is_some() || !record.maker.alive()) {
+            busy.extend(state::processes_marked(MAKER, &record.maker.mark()));
+            busy.extend(record.maker.alive().then_some(record.maker.pid));
+        }
+        if record.is_some_and(|record| record.maker == Maker::this()) {
+            busy.retain(|pid| *pid != std::process::id());
+        }
+        if busy.is_empty() {
+            return Ok(());
+        }
+        busy.iter().for_each(|pid| cgroup::kill_process(*pid));
+        if Instant::now() > deadline {
+            return Err(LabError::Leftover {
+                lab: name.into(),
+                what: format!("processes {busy:?} do not end"),
+            });
+        }
+        // The time the kernel takes to end them; they are not our children, so there is nothing to wait for.
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether `up` has come to its end: the known hosts are what it writes last.
+fn complete(state: &StateDir, name: &str) -> bool {
+    state.lab_dir(name).join("known_hosts").exists()
+}
+
 /// Every lab of the state directory, and every one of which only kernel objects are left.
 pub(super) fn all(state: &StateDir) -> Result<Vec<String>, LabError> {
     let mut names = state.names()?;
@@ -46,11 +87,10 @@ pub(super) fn all(state: &StateDir) -> Result<Vec<String>, LabError> {
     Ok(names)
 }
 
-/// Labs whose process ended without taking them down.
+/// Labs whose process ended without taking them down, or without getting them up.
 pub(super) fn orphans(state: &StateDir) -> Result<(), LabError> {
     for record in state.records()? {
-        let orphaned = record.owner.is_some_and(|(pid, start)| state::start_time(pid) != Some(start));
-        if orphaned {
+        if !record.maker.alive() && (record.ephemeral || !complete(state, &record.name)) {
             // Two test processes may find the same orphan; the one that comes second finds it gone.
             let _lock = state.lock(&format!("sweep-{}", record.net))?;
             lab(state, &record.name)?;

@@ -1,0 +1,50 @@
+#!/bin/sh
+# Installs what building, testing and the lab need on Debian, and only what is missing.
+set -eu
+
+# Command and the package that brings it.
+wanted='
+cc gcc
+curl curl
+git git
+ip iproute2
+iptables iptables
+mmdebstrap mmdebstrap
+shellcheck shellcheck
+ssh openssh-client
+sudo sudo
+systemd-nspawn systemd-container
+unshare util-linux
+'
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+PATH=$PATH:/usr/sbin:/sbin:$HOME/.cargo/bin
+missing=$(printf '%s' "$wanted" | while read -r command package; do
+	[ -z "$command" ] || command -v "$command" >/dev/null || printf '%s ' "$package"
+done)
+[ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
+
+if [ -n "$missing" ]; then
+	if ! command -v apt-get >/dev/null; then
+		echo "deps: install these by hand, this is no Debian: $missing" >&2
+		exit 1
+	fi
+	echo "deps: installing $missing" >&2
+	as_root apt-get -qq update
+	# shellcheck disable=SC2086 # a list of names
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing >/dev/null
+fi
+
+if ! command -v cargo >/dev/null; then
+	echo "deps: Rust is not installed: see https://rustup.rs" >&2
+	exit 1
+fi
+cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+if ! cargo nextest --version >/dev/null 2>&1; then
+	echo "deps: installing cargo-nextest" >&2
+	cargo install --quiet --locked cargo-nextest
+fi
