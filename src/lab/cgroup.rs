@@ -65,12 +65,11 @@ fn below(dir: &Path) -> Vec<u32> {
 
 /// The host's systemd: of the processes in its `init.scope`, the one whose own namespace calls it 1.
 pub(super) fn leader(path: &str) -> Option<u32> {
-    let in_scope = hierarchies().into_iter().find_map(|h| {
+    hierarchies().into_iter().find_map(|h| {
         let box_dir = h.join(path).join("box");
         let scopes = [box_dir.join("payload/init.scope"), box_dir.join("init.scope")];
         scopes.iter().flat_map(|scope| below(scope)).find(|pid| first_in_namespace(*pid))
-    });
-    in_scope
+    })
 }
 
 fn first_in_namespace(pid: u32) -> bool {

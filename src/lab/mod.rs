@@ -304,11 +304,11 @@ pub fn sweep_orphans() -> Result<(), LabError> {
 
 /// Takes the lab down at the end of a scope.
 #[derive(Debug)]
-pub struct Guard(Option<Lab>);
+pub struct Guard(Lab);
 
 impl Guard {
     pub fn new(lab: Lab) -> Self {
-        Guard(Some(lab))
+        Guard(lab)
     }
 }
 
@@ -316,13 +316,13 @@ impl std::ops::Deref for Guard {
     type Target = Lab;
 
     fn deref(&self) -> &Lab {
-        self.0.as_ref().expect("a guard holds its lab until it is dropped")
+        &self.0
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if let Some(Err(error)) = self.0.take().map(Lab::down) {
+        if let Err(error) = sweep::lab(&self.0.state, &self.0.record.name) {
             eprintln!("{error}");
         }
     }

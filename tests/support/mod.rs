@@ -2,7 +2,7 @@
 //!
 //! Every test has hosts of its own. A host boots in less time than it takes to clean one that another test has used,
 //! and two tests never wait for each other. What a killed test left is taken down by the next test that wants a host.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 pub mod proxy;
 
