@@ -1,0 +1,1 @@
+//! The tables in tests/eval: `template ⇒ expected`, each with the variables above it.
