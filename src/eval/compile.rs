@@ -1,0 +1,155 @@
+//! Text becomes a program: minijinja's parser, our tree, a cache keyed by the text.
+
+use super::error::{ErrorKind, EvalError, Res};
+use super::ir::{Body, Program, Stmt};
+use super::{Engine, lower};
+use minijinja::machinery::{self, ast};
+use minijinja::syntax::SyntaxConfig;
+use std::sync::Arc;
+
+/// How a template file is read and written: the template module's options of the same names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TemplateOptions {
+    pub trim_blocks: bool,
+    pub lstrip_blocks: bool,
+    pub newline_sequence: String,
+    pub keep_trailing_newline: bool,
+    pub variable: (String, String),
+    pub block: (String, String),
+    pub comment: (String, String),
+}
+
+impl Default for TemplateOptions {
+    fn default() -> Self {
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        TemplateOptions {
+            trim_blocks: true,
+            lstrip_blocks: false,
+            newline_sequence: "\n".into(),
+            keep_trailing_newline: true,
+            variable: pair("{{", "}}"),
+            block: pair("{%", "%}"),
+            comment: pair("{#", "#}"),
+        }
+    }
+}
+
+impl TemplateOptions {
+    /// How templates in YAML values are read.
+    pub(crate) fn inline() -> Self {
+        TemplateOptions { keep_trailing_newline: false, ..TemplateOptions::default() }
+    }
+
+    fn syntax(&self) -> Res<SyntaxConfig> {
+        let mut builder = SyntaxConfig::builder();
+        builder
+            .trim_blocks(self.trim_blocks)
+            .lstrip_blocks(self.lstrip_blocks)
+            .keep_trailing_newline(self.keep_trailing_newline);
+        let usual = TemplateOptions::default();
+        if (&self.variable, &self.block, &self.comment) != (&usual.variable, &usual.block, &usual.comment) {
+            builder
+                .variable_delimiters(self.variable.0.clone(), self.variable.1.clone())
+                .block_delimiters(self.block.0.clone(), self.block.1.clone())
+                .comment_delimiters(self.comment.0.clone(), self.comment.1.clone());
+        }
+        builder
+            .build()
+            .map_err(|e| EvalError::new(ErrorKind::Syntax, format!("the delimiters do not work: {e}")))
+    }
+
+    /// Takes over what a first line `#jinja2: trim_blocks: false, …` says; gives the text after it.
+    pub(crate) fn header<'t>(&mut self, text: &'t str) -> Res<&'t str> {
+        let Some(rest) = text.strip_prefix("#jinja2:") else { return Ok(text) };
+        let (line, body) = rest.split_once('\n').unwrap_or((rest, ""));
+        for pair in line.split(',').filter(|p| !p.trim().is_empty()) {
+            let (key, value) = pair.split_once(':').ok_or_else(|| {
+                EvalError::new(ErrorKind::Syntax, format!("`{pair}` in the #jinja2 line is no `key: value`"))
+            })?;
+            let value = value.trim().trim_matches(['\'', '"']);
+            let truth = || matches!(value.to_ascii_lowercase().as_str(), "true" | "yes" | "on" | "1");
+            match key.trim() {
+                "trim_blocks" => self.trim_blocks = truth(),
+                "lstrip_blocks" => self.lstrip_blocks = truth(),
+                "keep_trailing_newline" => self.keep_trailing_newline = truth(),
+                "newline_sequence" => self.newline_sequence = value.replace("\\n", "\n").replace("\\r", "\r"),
+                "variable_start_string" => self.variable.0 = value.to_owned(),
+                "variable_end_string" => self.variable.1 = value.to_owned(),
+                "block_start_string" => self.block.0 = value.to_owned(),
+                "block_end_string" => self.block.1 = value.to_owned(),
+                "comment_start_string" => self.comment.0 = value.to_owned(),
+                "comment_end_string" => self.comment.1 = value.to_owned(),
+                other => {
+                    let message = format!("`{other}` in the #jinja2 line is not an option");
+                    return Err(EvalError::new(ErrorKind::Syntax, message));
+                }
+            }
+        }
+        Ok(body)
+    }
+}
+
+/// minijinja's finding as ours: what is wrong and where in the text.
+pub(crate) fn syntax_error(error: &minijinja::Error, text: &str) -> Box<EvalError> {
+    let detail = error.detail().map_or_else(|| error.to_string(), str::to_owned);
+    let mut fail = EvalError::new(ErrorKind::Syntax, format!("syntax error in template: {detail}"));
+    let at = error.range().map_or(0, |r| r.start.min(text.len()));
+    (fail.line, fail.column) = line_column(text, at);
+    fail
+}
+
+/// Line and column (from 1) of a byte offset.
+pub(crate) fn line_column(text: &str, at: usize) -> (u32, u32) {
+    let before = text.get(..at.min(text.len())).unwrap_or(text);
+    let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+}
+
+/// Parses a template's text.
+pub(crate) fn template(text: &str, options: &TemplateOptions) -> Res<Program> {
+    let syntax = options.syntax()?;
+    let tree = machinery::parse(text, "<template>", syntax).map_err(|e| syntax_error(&e, text))?;
+    let ast::Stmt::Template(root) = &tree else {
+        return Err(EvalError::new(ErrorKind::Syntax, "not a template"));
+    };
+    let mut body = lower::stmts(&root.children)?;
+    let single = body.len() == 1 && matches!(body[0], Stmt::Emit(_)) && !options.keep_trailing_newline;
+    let body = match body.pop() {
+        Some(Stmt::Emit(expr)) if single => Body::Native(expr),
+        Some(last) => {
+            body.push(last);
+            Body::Text(body)
+        }
+        None => Body::Text(body),
+    };
+    Ok(Program { text: text.into(), body })
+}
+
+/// Parses a bare expression.
+pub(crate) fn expression(text: &str) -> Res<Program> {
+    let tree = machinery::parse_expr(text).map_err(|e| syntax_error(&e, text))?;
+    Ok(Program { text: text.into(), body: Body::Native(lower::expr(&tree)?) })
+}
+
+impl Engine {
+    pub(crate) fn compiled_template(&self, text: &Arc<str>) -> Res<Arc<Program>> {
+        let known = self.templates.read().unwrap_or_else(|e| e.into_inner()).get(text).cloned();
+        if let Some(known) = known {
+            return known.map_err(Box::new);
+        }
+        let made = template(text, &TemplateOptions::inline()).map(Arc::new).map_err(|e| *e);
+        let mut cache = self.templates.write().unwrap_or_else(|e| e.into_inner());
+        cache.entry(text.clone()).or_insert(made).clone().map_err(Box::new)
+    }
+
+    pub(crate) fn compiled_expression(&self, text: &str) -> Res<Arc<Program>> {
+        let known = self.expressions.read().unwrap_or_else(|e| e.into_inner()).get(text).cloned();
+        if let Some(known) = known {
+            return known.map_err(Box::new);
+        }
+        let made = expression(text).map(Arc::new).map_err(|e| *e);
+        let mut cache = self.expressions.write().unwrap_or_else(|e| e.into_inner());
+        cache.entry(text.into()).or_insert(made).clone().map_err(Box::new)
+    }
+}

@@ -1,0 +1,564 @@
+//! Statements: loops, conditions, assignments, macros, blocks, includes.
+
+use super::compile::{self, TemplateOptions};
+use super::error::{ErrorKind, EvalError, Fail, Res, wrong};
+use super::expr::Given;
+use super::ir::*;
+use super::run::{Frame, LoopState, MacroValue, Run, V};
+use super::{Rendered, ops};
+use crate::base::{Key, List, Map, Value};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// What statements write. A single emission keeps its type.
+#[derive(Default)]
+pub(crate) struct Out {
+    single: Option<V>,
+    text: String,
+    count: usize,
+    /// A parent takes over: what is written outside of blocks is dropped.
+    extends: Option<Arc<Program>>,
+}
+
+/// How a body ended.
+#[derive(PartialEq)]
+enum Flow {
+    Next,
+    Break,
+    Continue,
+}
+
+impl Run<'_> {
+    fn emit(&mut self, out: &mut Out, v: V) -> Res<()> {
+        out.count += 1;
+        if out.count == 1 {
+            out.single = Some(v);
+            return Ok(());
+        }
+        if let Some(first) = out.single.take() {
+            self.write(out, first)?;
+        }
+        self.write(out, v)
+    }
+
+    fn write(&mut self, out: &mut Out, v: V) -> Res<()> {
+        let value = self.force(v)?;
+        match &value {
+            Value::Str(s) => out.text.push_str(s),
+            Value::Null => {}
+            other => out.text.push_str(&self.text(other)?),
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, mut out: Out) -> Res<String> {
+        if let Some(first) = out.single.take() {
+            self.write(&mut out, first)?;
+        }
+        Ok(out.text)
+    }
+
+    /// Runs statements; a single emission keeps its type, more become text.
+    pub fn native_text(&mut self, stmts: &[Stmt]) -> Res<V> {
+        let mut out = Out::default();
+        self.frames.push(Frame::default());
+        let flow = self.stmts(stmts, &mut out);
+        let parents = flow.and_then(|_| self.parents(&mut out));
+        self.frames.pop();
+        parents?;
+        match out.single.take() {
+            Some(v) => Ok(v),
+            None => Ok(V::Data(Value::from(out.text))),
+        }
+    }
+
+    /// Runs statements with a frame of their own and gives the text.
+    pub fn body_text(&mut self, stmts: &[Stmt], frame: Frame) -> Res<String> {
+        let mut out = Out::default();
+        self.frames.push(frame);
+        let flow = self.stmts(stmts, &mut out);
+        self.frames.pop();
+        flow?;
+        self.finish(out)
+    }
+
+    fn stmts(&mut self, stmts: &[Stmt], out: &mut Out) -> Res<Flow> {
+        for stmt in stmts {
+            match self.stmt(stmt, out)? {
+                Flow::Next => {}
+                other => return Ok(other),
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn stmt(&mut self, stmt: &Stmt, out: &mut Out) -> Res<Flow> {
+        match stmt {
+            Stmt::Raw(_) | Stmt::Emit(_) if out.extends.is_some() => {}
+            Stmt::Raw(text) => self.emit(out, V::Data(Value::Str(text.clone())))?,
+            Stmt::Emit(expr) => {
+                let v = self.eval(expr)?;
+                self.emit(out, v).map_err(|e| at(e, expr))?;
+            }
+            Stmt::If(test, then, otherwise) => {
+                let v = self.eval(test)?;
+                let truth = self.truth(v).map_err(|e| at(e, test))?;
+                return self.stmts(if truth { then } else { otherwise }, out);
+            }
+            Stmt::For(def) => {
+                let items = self.eval(&def.iter)?;
+                self.for_loop(def, items, 0, out)?;
+            }
+            Stmt::Set(target, expr) => {
+                let v = self.eval(expr)?;
+                self.assign(target, v)?;
+            }
+            Stmt::SetBlock(target, filter, body) => {
+                let text = self.body_text(body, Frame::default())?;
+                let v = self.filtered(filter.as_ref(), text)?;
+                self.assign(target, v)?;
+            }
+            Stmt::FilterBlock(filter, body) => {
+                let text = self.body_text(body, Frame::default())?;
+                let v = self.filtered(Some(filter), text)?;
+                self.emit(out, v)?;
+            }
+            Stmt::With(sets, body) => {
+                self.frames.push(Frame::default());
+                let flow = self.with(sets, body, out);
+                self.frames.pop();
+                return flow;
+            }
+            Stmt::Plain(body) => return self.stmts(body, out),
+            Stmt::Macro(def) => {
+                let v = V::Macro(Arc::new(MacroValue { def: def.clone(), frames: None }));
+                self.set(def.name.clone(), v);
+            }
+            Stmt::CallBlock { call, body } => {
+                let text = self.call_block(call, body)?;
+                self.emit(out, text)?;
+            }
+            Stmt::Do(expr) => {
+                self.eval(expr)?;
+            }
+            Stmt::Continue => return Ok(Flow::Continue),
+            Stmt::Break => return Ok(Flow::Break),
+            Stmt::Block(_)
+            | Stmt::Extends(_)
+            | Stmt::Include { .. }
+            | Stmt::Import(..)
+            | Stmt::FromImport(..) => {
+                self.multi(stmt, out)?;
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    /// Statements that concern other templates.
+    fn multi(&mut self, stmt: &Stmt, out: &mut Out) -> Res<()> {
+        match stmt {
+            Stmt::Block(def) => {
+                let chain = self.blocks.entry(def.name.clone()).or_default();
+                if !chain.iter().any(|b| Arc::ptr_eq(b, def)) {
+                    chain.push(def.clone());
+                }
+                if out.extends.is_none() {
+                    let text = self.block(&def.name, 0)?;
+                    self.emit(out, V::Data(Value::from(text)))?;
+                }
+            }
+            Stmt::Extends(name) => {
+                let v = self.eval(name)?;
+                let (program, _) = self.load(v)?.ok_or_else(|| wrong("`extends` needs a template"))?;
+                out.extends = Some(program);
+            }
+            Stmt::Include { name, ignore_missing } => {
+                let v = self.eval(name)?;
+                let loaded = match self.load(v) {
+                    Err(e) if *ignore_missing && e.kind == ErrorKind::File => None,
+                    other => other?,
+                };
+                if let Some((program, file)) = loaded {
+                    let text = self.included(&program, file)?;
+                    self.emit(out, V::Data(Value::from(text)))?;
+                }
+            }
+            Stmt::Import(expr, name) => {
+                let module = self.module(expr)?;
+                self.set(name.clone(), V::Module(Arc::new(module)));
+            }
+            Stmt::FromImport(expr, names) => {
+                let module = self.module(expr)?;
+                for (name, alias) in names {
+                    let v = module.get(name).cloned().ok_or_else(|| {
+                        EvalError::new(
+                            ErrorKind::Undefined(name.to_string()),
+                            format!("the imported template has no `{name}`"),
+                        )
+                    })?;
+                    self.set(alias.clone(), v);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn with(&mut self, sets: &[(Target, Expr)], body: &[Stmt], out: &mut Out) -> Res<Flow> {
+        for (target, expr) in sets {
+            let v = self.eval(expr)?;
+            self.assign(target, v)?;
+        }
+        self.stmts(body, out)
+    }
+
+    fn filtered(&mut self, filter: Option<&Expr>, text: String) -> Res<V> {
+        let input = V::Data(Value::from(text));
+        match filter {
+            Some(expr @ Expr { kind: Kind::Filter(call), .. }) => {
+                self.filter(call, Some(input)).map_err(|e| at(e, expr))
+            }
+            _ => Ok(input),
+        }
+    }
+
+    fn for_loop(&mut self, def: &Arc<ForLoop>, items: V, depth: usize, out: &mut Out) -> Res<()> {
+        let mut items = self.items(items).map_err(|e| at(e, &def.iter))?;
+        if let Some(filter) = &def.filter {
+            let mut kept = Vec::new();
+            for item in items {
+                self.frames.push(Frame::default());
+                let keep = self.assign(&def.target, item.clone()).and_then(|()| {
+                    let v = self.eval(filter)?;
+                    self.truth(v)
+                });
+                self.frames.pop();
+                if keep? {
+                    kept.push(item);
+                }
+            }
+            items = kept;
+        }
+        if items.is_empty() {
+            self.frames.push(Frame::default());
+            let flow = self.stmts(&def.otherwise, out);
+            self.frames.pop();
+            return flow.map(|_| ());
+        }
+        let items = Arc::new(items);
+        let changed = Arc::new(Mutex::new(None));
+        for (index, item) in items.iter().enumerate() {
+            let state = LoopState {
+                items: items.clone(),
+                index,
+                depth,
+                recursive: def.recursive.then(|| def.clone()),
+                changed: changed.clone(),
+            };
+            self.frames.push(Frame(vec![("loop".into(), V::Loop(Arc::new(state)))]));
+            let flow = self.assign(&def.target, item.clone()).and_then(|()| self.stmts(&def.body, out));
+            self.frames.pop();
+            if flow? == Flow::Break {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// `loop(items)` in a recursive loop.
+    pub fn recurse(&mut self, state: &LoopState, items: V) -> Res<V> {
+        let def = state.recursive.clone().ok_or_else(|| wrong("`loop()` needs a loop marked `recursive`"))?;
+        if state.depth > 100 {
+            return Err(wrong("the loop recursed more than 100 times"));
+        }
+        let mut out = Out::default();
+        self.for_loop(&def, items, state.depth + 1, &mut out)?;
+        self.finish(out).map(|t| V::Data(Value::from(t)))
+    }
+
+    /// The members a loop goes over: a list's items, a map's keys, a text's characters.
+    pub fn items(&mut self, v: V) -> Res<Vec<V>> {
+        if let V::AllHosts = v {
+            return Ok(self.scope.hosts().into_iter().map(|h| V::Data(Value::from(h))).collect());
+        }
+        match self.force(v)? {
+            Value::List(items) => items.iter().map(|i| self.settle(i.clone(), "")).collect(),
+            Value::Map(map) => Ok(map.keys().map(|k| V::Data(k.to_value())).collect()),
+            Value::Str(text) => Ok(text.chars().map(|c| V::Data(Value::from(c.to_string()))).collect()),
+            other => Err(wrong(format!("a {} cannot be looped over", other.type_name()))),
+        }
+    }
+
+    pub fn set(&mut self, name: Arc<str>, v: V) {
+        if self.frames.is_empty() {
+            self.frames.push(Frame::default());
+        }
+        if let Some(top) = self.frames.last_mut() {
+            top.set(name, v);
+        }
+    }
+
+    fn assign(&mut self, target: &Target, v: V) -> Res<()> {
+        match target {
+            Target::Name(name) => self.set(name.clone(), v),
+            Target::Attr(object, name) => match self.fetch(object)? {
+                V::Namespace(frame) => {
+                    frame.lock().unwrap_or_else(|e| e.into_inner()).set(name.clone(), v);
+                }
+                _ => {
+                    return Err(wrong(format!(
+                        "`{object}` is not a namespace; only those can be assigned into"
+                    )));
+                }
+            },
+            Target::Unpack(targets) => {
+                let items = self.items(v)?;
+                if items.len() != targets.len() {
+                    let (want, have) = (targets.len(), items.len());
+                    return Err(wrong(format!("{have} values cannot be unpacked into {want} names")));
+                }
+                for (target, item) in targets.iter().zip(items) {
+                    self.assign(target, item)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn call_block(&mut self, call: &Expr, body: &Arc<MacroDef>) -> Res<V> {
+        let Kind::Call(callee, args) = &call.kind else { return Err(wrong("`call` needs a macro call")) };
+        let callee = self.eval(callee)?;
+        let mut given = self.arguments(args)?;
+        let caller = MacroValue { def: body.clone(), frames: Some(self.frames.clone()) };
+        given.named.push(("caller".into(), V::Macro(Arc::new(caller))));
+        match callee {
+            V::Macro(m) => self.call_macro(&m, given),
+            _ => Err(wrong("`call` needs a macro")),
+        }
+    }
+
+    pub fn call_macro(&mut self, called: &MacroValue, given: Given) -> Res<V> {
+        let def = &called.def;
+        if self.macro_depth > 60 {
+            return Err(EvalError::new(
+                ErrorKind::Recursion,
+                format!("the macro `{}` calls itself endlessly", def.name),
+            ));
+        }
+        let mut named = given.named;
+        let mut pos = given.pos.into_iter();
+        let mut frame = Frame::default();
+        let outside = called.frames.clone().map(|f| std::mem::replace(&mut self.frames, f));
+        let mut bind = || -> Res<()> {
+            for (name, default) in &def.params {
+                let by_name = named.iter().position(|(n, _)| n == name);
+                let v = match (pos.next(), by_name, default) {
+                    (Some(v), None, _) => v,
+                    (None, Some(at), _) => named.swap_remove(at).1,
+                    (Some(_), Some(_), _) => {
+                        return Err(wrong(format!("`{}` gets `{name}` twice", def.name)));
+                    }
+                    (None, None, Some(default)) => {
+                        self.frames.push(frame.clone());
+                        let v = self.eval(default);
+                        self.frames.pop();
+                        v?
+                    }
+                    (None, None, None) => {
+                        let message = format!("parameter `{name}` of `{}` was not given", def.name);
+                        V::Undefined(Arc::new(*super::error::undefined(name, message)))
+                    }
+                };
+                frame.set(name.clone(), v);
+            }
+            Ok(())
+        };
+        let bound = bind();
+        let text = bound.and_then(|()| {
+            if let Some(at) = named.iter().position(|(n, _)| &**n == "caller") {
+                frame.set("caller".into(), named.swap_remove(at).1);
+            }
+            let rest = pos.map(|v| self.data(v)).collect::<Res<List>>()?;
+            frame.set("varargs".into(), V::Data(Value::from(rest)));
+            let mut extra = Map::new();
+            for (name, v) in named.drain(..) {
+                extra.insert(Key::Str(name), self.data(v)?);
+            }
+            frame.set("kwargs".into(), V::Data(Value::from(extra)));
+            self.macro_depth += 1;
+            let text = self.body_text(&def.body, frame);
+            self.macro_depth -= 1;
+            text
+        });
+        if let Some(outside) = outside {
+            self.frames = outside;
+        }
+        text.map(|t| V::Data(Value::from(t)))
+    }
+
+    /// The text of a block: the most derived definition, or that `above` it for `super()`.
+    pub fn block(&mut self, name: &Arc<str>, above: usize) -> Res<String> {
+        let def = self.blocks.get(name).and_then(|chain| chain.get(above)).cloned();
+        let def = def.ok_or_else(|| wrong(format!("there is no block `{name}` to show here")))?;
+        let frame =
+            Frame(vec![("super".into(), V::Super(name.clone(), above + 1)), ("self".into(), V::Blocks)]);
+        self.body_text(&def.body, frame)
+    }
+
+    fn parents(&mut self, out: &mut Out) -> Res<()> {
+        let mut generations = 0;
+        while let Some(parent) = out.extends.take() {
+            generations += 1;
+            if generations > 50 {
+                return Err(EvalError::new(ErrorKind::Recursion, "templates extend each other endlessly"));
+            }
+            *out = Out { extends: None, ..Out::default() };
+            let Body::Text(stmts) = &parent.body else { return Ok(()) };
+            self.stmts(stmts, out)?;
+        }
+        Ok(())
+    }
+
+    fn included(&mut self, program: &Program, file: Arc<str>) -> Res<String> {
+        if self.depth > 40 {
+            return Err(EvalError::new(ErrorKind::Recursion, "templates include each other endlessly"));
+        }
+        let before = self.files.current.replace(file);
+        self.depth += 1;
+        let blocks = std::mem::take(&mut self.blocks);
+        let text = self.page(program);
+        self.blocks = blocks;
+        self.depth -= 1;
+        self.files.current = before;
+        text
+    }
+
+    /// Runs a whole file's program to text.
+    fn page(&mut self, program: &Program) -> Res<String> {
+        let result = match &program.body {
+            Body::Native(expr) => self.eval(expr),
+            Body::Text(stmts) => self.native_text(stmts),
+        };
+        let text = result.and_then(|v| {
+            let mut out = Out::default();
+            self.write(&mut out, v)?;
+            Ok(out.text)
+        });
+        text.map_err(|mut e| {
+            if e.file.is_none() && e.span.is_none() {
+                if e.line == 0 && e.column > 0 {
+                    (e.line, e.column) = compile::line_column(&program.text, e.column as usize - 1);
+                }
+                e.file = self.files.current.clone();
+            }
+            e
+        })
+    }
+
+    /// The variables and macros that a template defines.
+    fn module(&mut self, expr: &Expr) -> Res<Frame> {
+        let v = self.eval(expr)?;
+        let (program, file) = self.load(v)?.ok_or_else(|| wrong("`import` needs a template"))?;
+        let before = self.files.current.replace(file);
+        self.frames.push(Frame::default());
+        let mut out = Out::default();
+        let flow = match &program.body {
+            Body::Text(stmts) => self.stmts(stmts, &mut out).map(|_| ()),
+            Body::Native(_) => Ok(()),
+        };
+        let frames = self.frames.clone();
+        let mut exported = self.frames.pop().unwrap_or_default();
+        self.files.current = before;
+        flow?;
+        for (_, v) in &mut exported.0 {
+            if let V::Macro(m) = v {
+                *v = V::Macro(Arc::new(MacroValue { def: m.def.clone(), frames: Some(frames.clone()) }));
+            }
+        }
+        Ok(exported)
+    }
+
+    /// A template by its name, or the first that exists of a list of names.
+    fn load(&mut self, v: V) -> Res<Option<(Arc<Program>, Arc<str>)>> {
+        let names = match self.force(v)? {
+            Value::List(items) => items.iter().map(|i| self.text(i)).collect::<Res<Vec<_>>>()?,
+            other => vec![self.text(&other)?],
+        };
+        let beside =
+            self.files.current.as_ref().and_then(|f| Path::new(&**f).parent().map(Path::to_path_buf));
+        let context = &self.scope.context().search;
+        for name in &names {
+            let roots = beside.iter().chain(&self.files.search).cloned();
+            let inherited = context.iter().flat_map(|d| [d.join("templates"), d.clone()]);
+            let found = roots.chain(inherited).map(|d| d.join(name)).find(|p| p.is_file());
+            if let Some(path) = found {
+                let text = read(&path)?;
+                let mut options =
+                    TemplateOptions { keep_trailing_newline: false, ..self.files.options.clone() };
+                let text = options.header(&text)?;
+                let file: Arc<str> = path.display().to_string().into();
+                let program = compile::template(text, &options).map_err(|mut e| {
+                    e.file = Some(file.clone());
+                    e
+                })?;
+                return Ok(Some((Arc::new(program), file)));
+            }
+        }
+        let message = format!("template not found: {}", names.join(", "));
+        Err(EvalError::new(ErrorKind::File, message))
+    }
+
+    /// The template module's rendering: header, trailing newline, newline sequence.
+    pub fn render_file(
+        &mut self,
+        text: &str,
+        path: &Path,
+        options: &TemplateOptions,
+        search: &[PathBuf],
+    ) -> Res<Rendered> {
+        let mut options = options.clone();
+        let file: Arc<str> = path.display().to_string().into();
+        let body = options.header(text)?;
+        let program = compile::template(body, &options).map_err(|mut e| {
+            e.file = Some(file.clone());
+            e.line += u32::from(body.len() != text.len());
+            e
+        })?;
+        self.files.search = search.to_vec();
+        self.files.options = options.clone();
+        self.files.current = Some(file);
+        let rendered = match self.page(&program) {
+            Ok(rendered) => rendered,
+            Err(e) => match e.kind {
+                ErrorKind::Unknown(why) => return Ok(Rendered::Unknown(why)),
+                _ => return Err(e),
+            },
+        };
+        let rendered = match options.newline_sequence.as_str() {
+            "\n" => rendered,
+            other => rendered.replace("\r\n", "\n").replace('\n', other),
+        };
+        Ok(if self.touched_secret { Rendered::Secret(rendered) } else { Rendered::Text(rendered) })
+    }
+}
+
+fn read(path: &Path) -> Res<String> {
+    std::fs::read_to_string(path)
+        .map_err(|e| EvalError::new(ErrorKind::File, format!("cannot read {}: {e}", path.display())))
+}
+
+/// Notes the place of an expression in a failure that has none.
+fn at(mut e: Fail, expr: &Expr) -> Fail {
+    if e.line == 0 && e.column == 0 && e.span.is_none() {
+        e.column = expr.at + 1;
+    }
+    e
+}
+
+/// `loop.changed(value)`: whether it differs from that of the last call.
+pub(crate) fn loop_changed(state: &LoopState, value: Value) -> bool {
+    let mut last = state.changed.lock().unwrap_or_else(|e| e.into_inner());
+    let differs = !last.as_ref().is_some_and(|l| ops::equal(l, &value));
+    *last = Some(value);
+    differs
+}

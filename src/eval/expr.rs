@@ -1,0 +1,407 @@
+//! Expressions: from the tree to a value.
+
+use super::error::{ErrorKind, EvalError, Fail, Res, undefined, wrong};
+use super::ir::*;
+use super::ops;
+use super::run::{LoopState, Run, V};
+use super::{filters, pyformat};
+use crate::base::{Key, List, Map, Sources, Span, Value};
+use std::sync::Arc;
+
+/// Positional and named arguments, evaluated.
+#[derive(Default)]
+pub(crate) struct Given {
+    pub pos: Vec<V>,
+    pub named: Vec<(Arc<str>, V)>,
+}
+
+impl Run<'_> {
+    pub fn eval(&mut self, expr: &Expr) -> Res<V> {
+        self.kind(expr).map_err(|mut e| {
+            if e.line == 0 && e.column == 0 && e.span.is_none() {
+                e.column = expr.at + 1;
+            }
+            e
+        })
+    }
+
+    fn kind(&mut self, expr: &Expr) -> Res<V> {
+        Ok(V::Data(match &expr.kind {
+            Kind::Const(value) => value.clone(),
+            Kind::Var(name) => return self.fetch(name),
+            Kind::List(items) | Kind::Tuple(items) => self.list(items)?,
+            Kind::Map(pairs) => self.map(pairs)?,
+            Kind::Not(inner) => {
+                let v = self.eval(inner)?;
+                Value::Bool(!self.truth(v)?)
+            }
+            Kind::Neg(inner) => ops::negate(&self.forced(inner)?)?,
+            Kind::And(..) | Kind::Or(..) => return self.short_circuit(expr),
+            Kind::Op(Op::Rem, left, right) => {
+                let l = self.forced(left)?;
+                let v = self.eval(right)?;
+                let r = self.ready(v)?;
+                match l {
+                    Value::Str(format) => {
+                        let tuple = matches!(right.kind, Kind::Tuple(_));
+                        Value::from(pyformat::percent(self, &format, &r, tuple)?)
+                    }
+                    l => ops::arithmetic(Op::Rem, &l, &r)?,
+                }
+            }
+            Kind::Op(op, left, right) => {
+                let l = self.forced(left)?;
+                let r = self.forced(right)?;
+                ops::arithmetic(*op, &l, &r)?
+            }
+            Kind::Concat(left, right) => {
+                let l = self.forced(left)?;
+                let r = self.forced(right)?;
+                let (l, r) = (self.text(&l)?, self.text(&r)?);
+                Value::from(l + &r)
+            }
+            Kind::Compare(first, rest) => self.comparison(first, rest)?,
+            Kind::If(test, then, otherwise) => return self.choice(test, then, otherwise.as_deref()),
+            Kind::Filter(call) => return self.filter(call, None),
+            Kind::Test(call) => Value::Bool(self.test(call)?),
+            Kind::Attr(base, name) => {
+                let base = self.eval(base)?;
+                return self.attr(base, name);
+            }
+            Kind::Item(base, index) => {
+                let base = self.eval(base)?;
+                let index = self.forced(index)?;
+                return self.item(base, &index);
+            }
+            Kind::Slice(base, bounds) => {
+                let base = self.forced(base)?;
+                let mut ends = [None; 3];
+                for (end, bound) in ends.iter_mut().zip(bounds) {
+                    if let Some(bound) = bound {
+                        *end = match self.forced(bound)? {
+                            Value::Int(i) => Some(i),
+                            Value::Null => None,
+                            other => {
+                                return Err(wrong(format!(
+                                    "a slice needs int bounds, not {}",
+                                    other.type_name()
+                                )));
+                            }
+                        };
+                    }
+                }
+                ops::slice(&base, ends)?
+            }
+            Kind::Call(callee, args) => return self.call(callee, args),
+        }))
+    }
+
+    /// Evaluates for use in an operation.
+    pub fn forced(&mut self, expr: &Expr) -> Res<Value> {
+        let v = self.eval(expr)?;
+        self.force(v)
+    }
+
+    fn list(&mut self, items: &[Expr]) -> Res<Value> {
+        let mut out = List::with_capacity(items.len());
+        for item in items {
+            let v = self.eval(item)?;
+            out.push(self.data(v)?);
+        }
+        Ok(Value::from(out))
+    }
+
+    fn map(&mut self, pairs: &[(Expr, Expr)]) -> Res<Value> {
+        let mut out = Map::with_capacity(pairs.len());
+        for (key, value) in pairs {
+            let key = self.forced(key)?;
+            let key =
+                ops::key(&key).ok_or_else(|| wrong(format!("a {} cannot be a key", key.type_name())))?;
+            let v = self.eval(value)?;
+            out.insert(key, self.data(v)?);
+        }
+        Ok(Value::from(out))
+    }
+
+    /// `and` and `or`; where the left side is unknown the right one may still decide.
+    fn short_circuit(&mut self, expr: &Expr) -> Res<V> {
+        let (left, right, decides) = match &expr.kind {
+            Kind::And(l, r) => (l, r, false),
+            Kind::Or(l, r) => (l, r, true),
+            _ => return self.eval(expr),
+        };
+        let outcome = self.eval(left).and_then(|v| Ok((self.truth(v.clone())?, v)));
+        match outcome {
+            Ok((truth, v)) if truth == decides => Ok(v),
+            Ok(_) => self.eval(right),
+            Err(e) if matches!(e.kind, ErrorKind::Unknown(_)) => {
+                let decided = self.eval(right).and_then(|v| self.truth(v));
+                if decided.is_ok_and(|t| t == decides) { Ok(V::Data(Value::Bool(decides))) } else { Err(e) }
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    fn comparison(&mut self, first: &Expr, rest: &[(Cmp, Expr)]) -> Res<Value> {
+        let v = self.eval(first)?;
+        let mut left = self.comparable(v)?;
+        for (op, expr) in rest {
+            let v = self.eval(expr)?;
+            let right = match op {
+                Cmp::In | Cmp::NotIn => self.container(v)?,
+                _ => self.comparable(v)?,
+            };
+            if !ops::compare(*op, &left, &right)? {
+                return Ok(Value::Bool(false));
+            }
+            left = right;
+        }
+        Ok(Value::Bool(true))
+    }
+
+    fn comparable(&mut self, v: V) -> Res<Value> {
+        if matches!(v, V::Data(Value::Omit)) { Ok(Value::Omit) } else { self.ready(v) }
+    }
+
+    /// The right side of `in`: of maps only the keys count, so their members stay untouched.
+    fn container(&mut self, v: V) -> Res<Value> {
+        match v {
+            V::Data(Value::Map(_)) => self.force(v),
+            V::AllHosts => Ok(Value::from(self.scope.hosts().into_iter().map(Value::from).collect::<List>())),
+            V::Host(scope) => Ok(Value::from(scope.names().into_iter().map(Value::from).collect::<List>())),
+            V::AllVars => Ok(Value::from(self.scope.names().into_iter().map(Value::from).collect::<List>())),
+            other => self.ready(other),
+        }
+    }
+
+    fn choice(&mut self, test: &Expr, then: &Expr, otherwise: Option<&Expr>) -> Res<V> {
+        let v = self.eval(test)?;
+        if self.truth(v)? {
+            return self.eval(then);
+        }
+        match otherwise {
+            Some(expr) => self.eval(expr),
+            None => {
+                let message = "the inline `if` was false and has no `else`";
+                Ok(V::Undefined(Arc::new(*undefined("if", message))))
+            }
+        }
+    }
+
+    pub fn arguments(&mut self, args: &[Arg]) -> Res<Given> {
+        let mut given = Given::default();
+        for arg in args {
+            let v = self.eval(arg.expr())?;
+            match arg {
+                Arg::Pos(_) => given.pos.push(v),
+                Arg::Named(name, _) => given.named.push((name.clone(), v)),
+                Arg::Spread(_) => given.pos.extend(self.items(v)?),
+                Arg::SpreadNamed(_) => match self.force(v)? {
+                    Value::Map(map) => {
+                        for (key, value) in map.iter() {
+                            given.named.push((key.to_string().into(), self.settle(value.clone(), "")?));
+                        }
+                    }
+                    other => return Err(wrong(format!("`**` needs a dict, not {}", other.type_name()))),
+                },
+            }
+        }
+        Ok(given)
+    }
+
+    /// Runs a filter, on its own input or on the text of a block.
+    pub fn filter(&mut self, call: &FilterCall, block: Option<V>) -> Res<V> {
+        let input = match (&call.input, block) {
+            (Some(Expr { kind: Kind::Filter(inner), .. }), Some(text)) => self.filter(inner, Some(text))?,
+            (Some(expr), _) => self.eval(expr)?,
+            (None, Some(text)) => text,
+            (None, None) => return Err(wrong("a filter without input")),
+        };
+        let given = self.arguments(&call.args)?;
+        let run = call.run.ok_or_else(|| filters::missing(&call.name))?;
+        run.call(self, input, given).map_err(|e| named(e, "filter", &call.name))
+    }
+
+    fn test(&mut self, call: &TestCall) -> Res<bool> {
+        let input = self.eval(&call.input)?;
+        let given = self.arguments(&call.args)?;
+        let run = call.run.ok_or_else(|| super::tests::missing(&call.name))?;
+        run(self, input, given).map_err(|e| named(e, "test", &call.name))
+    }
+
+    /// `base.name`: a member of a map before anything else.
+    pub fn attr(&mut self, base: V, name: &Arc<str>) -> Res<V> {
+        match base {
+            V::Data(Value::Map(map)) => match map.get(&**name) {
+                Some(value) => self.settle(value.clone(), ""),
+                None => Ok(missing(&Value::Map(map), name)),
+            },
+            V::Undefined(_) => Ok(base),
+            V::Data(Value::Unknown(_)) => Ok(base),
+            V::Module(frame) => Ok(frame.get(name).cloned().unwrap_or_else(|| {
+                V::Undefined(Arc::new(*undefined(name, format!("the imported template has no `{name}`"))))
+            })),
+            V::Namespace(frame) => {
+                let frame = frame.lock().unwrap_or_else(|e| e.into_inner());
+                Ok(frame.get(name).cloned().unwrap_or_else(|| {
+                    V::Undefined(Arc::new(*undefined(name, format!("the namespace has no `{name}`"))))
+                }))
+            }
+            V::Loop(state) => self.loop_attr(&state, name),
+            V::Host(_) | V::AllHosts | V::AllVars => self.item(base, &Value::Str(name.clone())),
+            V::Blocks => Ok(V::Block(name.clone())),
+            V::Macro(m) if &**name == "name" => Ok(V::Data(Value::Str(m.def.name.clone()))),
+            other => {
+                let value = self.force(other)?;
+                Ok(missing(&value, name))
+            }
+        }
+    }
+
+    /// `base[index]`.
+    pub fn item(&mut self, base: V, index: &Value) -> Res<V> {
+        match base {
+            V::Undefined(_) | V::Data(Value::Unknown(_)) => return Ok(base),
+            V::AllHosts => return Ok(self.host(index)),
+            V::Host(scope) => {
+                let name: Arc<str> = self.text(index)?.into();
+                let mut inner = Run::new(self.engine, &*scope);
+                inner.depth = self.depth + 1;
+                let v = inner.fetch(&name)?;
+                self.touched_secret |= inner.touched_secret;
+                return Ok(if matches!(v, V::Global(_) | V::AllHosts | V::AllVars) {
+                    V::Undefined(Arc::new(*undefined(&name, format!("the host has no variable `{name}`"))))
+                } else {
+                    v
+                });
+            }
+            V::AllVars => {
+                let name: Arc<str> = self.text(index)?.into();
+                return match self.scope.get(&name) {
+                    Some(value) => self.settle(value, &name),
+                    None => Ok(V::Undefined(Arc::new(*undefined(&name, format!("`{name}` is undefined"))))),
+                };
+            }
+            V::Data(Value::Map(map)) => {
+                let found = ops::key(index).and_then(|k| map.get(&k).cloned());
+                return match found {
+                    Some(value) => self.settle(value, ""),
+                    None => Ok(missing(&Value::Map(map), &self.text(index)?)),
+                };
+            }
+            V::Namespace(_) | V::Module(_) | V::Loop(_) => {
+                let name: Arc<str> = self.text(index)?.into();
+                return self.attr(base, &name);
+            }
+            _ => {}
+        }
+        let base = self.force(base)?;
+        match (&base, index) {
+            (Value::List(items), Value::Int(i)) => match place(*i, items.len()) {
+                Some(at) => self.settle(items[at].clone(), ""),
+                None => Ok(missing(&base, &i.to_string())),
+            },
+            (Value::Str(text), Value::Int(i)) => {
+                let chars: Vec<char> = text.chars().collect();
+                Ok(match place(*i, chars.len()) {
+                    Some(at) => V::Data(Value::from(chars[at].to_string())),
+                    None => missing(&base, &i.to_string()),
+                })
+            }
+            _ => Ok(missing(&base, &self.text(index)?)),
+        }
+    }
+
+    fn host(&mut self, index: &Value) -> V {
+        let name = index.as_str().unwrap_or_default();
+        match self.scope.host(name) {
+            Some(scope) => V::Host(scope),
+            None => V::Undefined(Arc::new(*undefined(
+                name,
+                format!("there is no host `{name}` in the inventory"),
+            ))),
+        }
+    }
+
+    fn loop_attr(&mut self, state: &LoopState, name: &str) -> Res<V> {
+        let length = state.items.len();
+        Ok(V::Data(match name {
+            "index" => Value::from(state.index + 1),
+            "index0" => Value::from(state.index),
+            "revindex" => Value::from(length - state.index),
+            "revindex0" => Value::from(length - state.index - 1),
+            "first" => Value::Bool(state.index == 0),
+            "last" => Value::Bool(state.index + 1 == length),
+            "length" => Value::from(length),
+            "depth" => Value::from(state.depth + 1),
+            "depth0" => Value::from(state.depth),
+            "previtem" | "nextitem" => {
+                let at = if name == "nextitem" { Some(state.index + 1) } else { state.index.checked_sub(1) };
+                return Ok(at.and_then(|i| state.items.get(i).cloned()).unwrap_or_else(|| {
+                    V::Undefined(Arc::new(*undefined(name, format!("`loop.{name}` is undefined here"))))
+                }));
+            }
+            _ => return Ok(V::Undefined(Arc::new(*undefined(name, format!("`loop` has no `{name}`"))))),
+        }))
+    }
+}
+
+/// A list's index as Python counts it, from the end when negative.
+pub(crate) fn place(index: i64, length: usize) -> Option<usize> {
+    let at = if index < 0 { index + i64::try_from(length).ok()? } else { index };
+    usize::try_from(at).ok().filter(|at| *at < length)
+}
+
+fn missing(base: &Value, name: &str) -> V {
+    let message = match base {
+        Value::Map(map) => {
+            let known = map.keys().filter_map(Key::as_str);
+            let near = crate::base::diag::nearest(name, known);
+            let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+            format!("the dict has no `{name}`{hint}")
+        }
+        Value::List(items) => format!("the list of {} items has no `{name}`", items.len()),
+        other => format!("a {} has no `{name}`", other.type_name()),
+    };
+    V::Undefined(Arc::new(*undefined(name, message)))
+}
+
+fn named(mut e: Fail, what: &str, name: &str) -> Fail {
+    if e.kind == ErrorKind::Type && !e.message.starts_with("the filter") && !e.message.starts_with("the test")
+    {
+        e.message = format!("the {what} `{name}`: {}", e.message);
+    }
+    e
+}
+
+/// The place in a file of a line and column in a template's text, which may stand there indented,
+/// folded or with escapes: exact where the line is found, else the whole value.
+pub(crate) fn spot(sources: &Sources, span: Span, text: &str, line: u32, column: u32) -> Span {
+    if line == 0 {
+        return span;
+    }
+    let file = sources.get(span.file);
+    let (start, end) = (span.start as usize, (span.end as usize).min(file.text.len()));
+    let Some(written) = file.text.get(start..end) else { return span };
+    let Some(wanted) = text.lines().nth(line as usize - 1) else { return span };
+    let indent = wanted.len() - wanted.trim_start().len();
+    let Some(found) = written.find(wanted.trim()) else { return span };
+    let ahead: usize = wanted.chars().take(column as usize - 1).map(char::len_utf8).sum();
+    let at = start + found + ahead.saturating_sub(indent);
+    Span::new(span.file, at, (at + 1).min(end.max(at)))
+}
+
+impl EvalError {
+    /// The failure as a finding about the user's files.
+    pub fn to_diag(&self) -> crate::base::Diag {
+        let code = match self.kind {
+            ErrorKind::Undefined(_) => "undefined-variable",
+            ErrorKind::Syntax => "template-syntax",
+            ErrorKind::Lookup => "lookup-failed",
+            ErrorKind::Recursion => "recursive-variable",
+            ErrorKind::Locked => "vault-locked",
+            _ => "template-failed",
+        };
+        crate::base::Diag::error(code, self.span, self.to_string())
+    }
+}

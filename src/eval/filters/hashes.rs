@@ -1,0 +1,133 @@
+//! Checksums, encodings, password hashes, UUIDs.
+
+use super::FilterFn::{self, Deep};
+use crate::base::Value;
+use crate::eval::call::Args;
+use crate::eval::error::{Res, wrong};
+use crate::eval::run::Run;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use md5::Md5;
+use sha1::Sha1;
+use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
+
+pub(super) const TABLE: &[(&str, FilterFn)] = &[
+    ("b64encode", Deep(b64encode)),
+    ("b64decode", Deep(b64decode)),
+    ("hash", Deep(hash)),
+    ("md5", Deep(|r, v, _| digest(r, &v, "md5"))),
+    ("sha1", Deep(|r, v, _| digest(r, &v, "sha1"))),
+    ("checksum", Deep(|r, v, _| digest(r, &v, "sha1"))),
+    ("password_hash", Deep(password_hash)),
+    ("to_uuid", Deep(to_uuid)),
+];
+
+fn b64encode(run: &mut Run<'_>, value: Value, _: &Args) -> Res<Value> {
+    Ok(Value::from(STANDARD.encode(run.text(&value)?)))
+}
+
+fn b64decode(run: &mut Run<'_>, value: Value, _: &Args) -> Res<Value> {
+    let text: String = run.text(&value)?.split_whitespace().collect();
+    let bytes = STANDARD.decode(text).map_err(|e| wrong(format!("this text is no base64: {e}")))?;
+    String::from_utf8(bytes).map(Value::from).map_err(|_| wrong("the decoded bytes are no UTF-8 text"))
+}
+
+pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn hash(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
+    let kind = args.text(run, 0, "hashtype")?.unwrap_or_else(|| "sha1".into());
+    digest(run, &value, &kind)
+}
+
+fn digest(run: &mut Run<'_>, value: &Value, kind: &str) -> Res<Value> {
+    let text = run.text(value)?;
+    Ok(Value::from(match kind {
+        "md5" => hex(Md5::digest(&text)),
+        "sha1" => hex(Sha1::digest(&text)),
+        "sha224" => hex(Sha224::digest(&text)),
+        "sha256" => hex(Sha256::digest(&text)),
+        "sha384" => hex(Sha384::digest(&text)),
+        "sha512" => hex(Sha512::digest(&text)),
+        other => return Err(wrong(format!("there is no hash `{other}`"))),
+    }))
+}
+
+/// `password_hash`: crypt's SHA-2 forms, with a fixed salt where one is given.
+fn password_hash(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
+    let password = run.text(&value)?;
+    let kind = args.text(run, 0, "hashtype")?.unwrap_or_else(|| "sha512".into());
+    let salt = args.text(run, 1, "salt")?;
+    let rounds = args.int(3, "rounds")?.and_then(|r| u32::try_from(r).ok());
+    crypt(&password, &kind, salt, rounds).map(Value::from)
+}
+
+/// A password in crypt's form `$6$salt$hash`.
+pub(crate) fn crypt(password: &str, kind: &str, salt: Option<String>, rounds: Option<u32>) -> Res<String> {
+    let alphabet = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let salt = salt.unwrap_or_else(|| {
+        (0..16).map(|_| char::from(alphabet[usize::from(rand::random::<u8>() % 64)])).collect()
+    });
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '/';
+    if salt.is_empty() || salt.len() > 16 || !salt.chars().all(legal) {
+        return Err(wrong("the salt must be 1 to 16 of the characters ./0-9A-Za-z"));
+    }
+    // passlib's defaults, which Ansible uses where it has it, are the larger ones.
+    let (mark, rounds) = match kind {
+        "sha512" | "sha512_crypt" => ("6", rounds.unwrap_or(656_000)),
+        "sha256" | "sha256_crypt" => ("5", rounds.unwrap_or(535_000)),
+        other => {
+            return Err(wrong(format!("the password hash `{other}` is not supported; use sha512 or sha256")));
+        }
+    };
+    let params = sha_crypt::Params::new(rounds).map_err(|e| wrong(format!("{rounds} rounds: {e}")))?;
+    let head = if rounds == 5000 { format!("${mark}$") } else { format!("${mark}$rounds={rounds}$") };
+    let body = match mark {
+        "6" => crypt64(&sha_crypt::sha512_crypt(password.as_bytes(), salt.as_bytes(), params), 21),
+        _ => crypt64(&sha_crypt::sha256_crypt(password.as_bytes(), salt.as_bytes(), params), 10),
+    };
+    Ok(format!("{head}{salt}${body}"))
+}
+
+/// crypt's own base 64: bytes taken in threes from three runs of a hash, in turning order.
+fn crypt64(hash: &[u8], run: usize) -> String {
+    let alphabet = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut out = String::new();
+    let mut put = |mut word: u32, count: usize| {
+        for _ in 0..count {
+            out.push(char::from(alphabet[(word & 63) as usize]));
+            word >>= 6;
+        }
+    };
+    let (mut a, mut b, mut c) = (0, run, 2 * run);
+    for _ in 0..run {
+        put(u32::from(hash[a]) << 16 | u32::from(hash[b]) << 8 | u32::from(hash[c]), 4);
+        // SHA-512 turns to the left, SHA-256 to the right.
+        (a, b, c) = if run == 21 { (b + 1, c + 1, a + 1) } else { (c + 1, a + 1, b + 1) };
+    }
+    match run {
+        21 => put(u32::from(hash[63]), 2),
+        _ => put(u32::from(hash[31]) << 8 | u32::from(hash[30]), 3),
+    }
+    out
+}
+
+/// A version 5 UUID in Ansible's name space, or in one given.
+fn to_uuid(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
+    let namespace =
+        args.text(run, 0, "namespace")?.unwrap_or_else(|| "361E6D51-FAEC-444A-9079-341386DA8E2E".into());
+    let digits: String = namespace.chars().filter(|c| *c != '-').collect();
+    let bytes: Option<Vec<u8>> = (0..32)
+        .step_by(2)
+        .map(|i| digits.get(i..i + 2).and_then(|d| u8::from_str_radix(d, 16).ok()))
+        .collect();
+    let mut hasher = Sha1::new();
+    hasher.update(bytes.ok_or_else(|| wrong(format!("`{namespace}` is no UUID")))?);
+    hasher.update(run.text(&value)?);
+    let mut id: Vec<u8> = hasher.finalize()[..16].to_vec();
+    id[6] = (id[6] & 0x0f) | 0x50;
+    id[8] = (id[8] & 0x3f) | 0x80;
+    let h = hex(id);
+    Ok(Value::from(format!("{}-{}-{}-{}-{}", &h[..8], &h[8..12], &h[12..16], &h[16..20], &h[20..])))
+}

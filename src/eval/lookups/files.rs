@@ -1,0 +1,261 @@
+//! Lookups of files on the controller.
+
+use super::{Call, unreadable};
+use crate::base::{List, Map, Value};
+use crate::eval::compile::TemplateOptions;
+use crate::eval::error::{Res, lookup_failed};
+use crate::eval::run::Run;
+use crate::eval::{Rendered, filters};
+use std::path::{Path, PathBuf};
+
+/// Where a file is looked for: below each search directory in `kind`, then in the directory itself.
+fn candidates(run: &Run<'_>, name: &str, kind: &str) -> Vec<PathBuf> {
+    let name = filters::expanduser(name);
+    let path = Path::new(&name);
+    if path.is_absolute() {
+        return vec![path.to_path_buf()];
+    }
+    let context = run.scope.context();
+    let roots = context.search.iter().chain(Some(&context.playbook_dir));
+    roots.flat_map(|d| [d.join(kind).join(path), d.join(path)]).collect()
+}
+
+fn find(run: &Run<'_>, name: &str, kind: &str) -> Res<PathBuf> {
+    let places = candidates(run, name, kind);
+    places.iter().find(|p| p.exists()).cloned().ok_or_else(|| {
+        let tried: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
+        lookup_failed(format!("could not find `{name}`; looked for {}", tried.join(", ")))
+    })
+}
+
+/// A file's text; a vault's in clear, and then secret.
+pub(super) fn read(run: &mut Run<'_>, path: &Path) -> Res<String> {
+    let bytes = std::fs::read(path).map_err(|e| unreadable(path, &e))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| lookup_failed(format!("{} is no UTF-8 text", path.display())))?;
+    if !text.starts_with("$ANSIBLE_VAULT;") {
+        return Ok(text);
+    }
+    run.touched_secret = true;
+    let opener = run.scope.context().open_vault.clone();
+    let opener = opener
+        .ok_or_else(|| lookup_failed(format!("{} is a vault and there is no password", path.display())))?;
+    opener(&text).map_err(|why| lookup_failed(format!("{}: {why}", path.display())))
+}
+
+pub(super) fn file(run: &mut Run<'_>, call: &Call<'_>, whole: bool) -> Res<List> {
+    let (lstrip, rstrip) = (call.flag("lstrip", false), call.flag("rstrip", !whole));
+    let mut out = List::new();
+    for name in call.texts(run)? {
+        let path = find(run, &name, "files")?;
+        let text = read(run, &path)?;
+        let mut part = text.as_str();
+        if lstrip {
+            part = part.trim_start();
+        }
+        if rstrip {
+            part = part.trim_end();
+        }
+        out.push(Value::from(part));
+    }
+    Ok(out)
+}
+
+pub(super) fn template(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
+    let mut options = TemplateOptions::default();
+    for (name, slot) in [
+        ("variable_start_string", &mut options.variable.0),
+        ("variable_end_string", &mut options.variable.1),
+        ("comment_start_string", &mut options.comment.0),
+        ("comment_end_string", &mut options.comment.1),
+    ] {
+        if let Some(text) = call.option_text(run, name)? {
+            *slot = text;
+        }
+    }
+    options.trim_blocks = call.flag("trim_blocks", true);
+    options.lstrip_blocks = call.flag("lstrip_blocks", false);
+    let mut out = List::new();
+    for name in call.texts(run)? {
+        let path = find(run, &name, "templates")?;
+        let text = read(run, &path)?;
+        let scope =
+            Overlay { inner: run.scope, vars: call.option("template_vars").cloned().unwrap_or_default() };
+        let mut inner = Run::new(run.engine, &scope);
+        inner.depth = run.depth + 1;
+        if inner.depth > 40 {
+            return Err(lookup_failed("templates look each other up endlessly"));
+        }
+        let search: Vec<PathBuf> = path.parent().map(Path::to_path_buf).into_iter().collect();
+        let rendered = inner.render_file(&text, &path, &options, &search)?;
+        let text = match rendered {
+            Rendered::Text(text) => text,
+            Rendered::Secret(text) => {
+                run.touched_secret = true;
+                text
+            }
+            Rendered::Unknown(why) => return Err(crate::eval::run::unknown(why)),
+        };
+        let typed = call.flag("convert_data", false) && text.trim_start().starts_with(['{', '[']);
+        let data = typed.then(|| crate::eval::yaml::read(&text)).and_then(Result::ok);
+        out.push(data.filter(|v| !matches!(v, Value::Str(_))).unwrap_or_else(|| Value::from(text)));
+    }
+    Ok(out)
+}
+
+/// A scope with a few variables over it.
+struct Overlay<'a> {
+    inner: &'a dyn crate::eval::Scope,
+    vars: Value,
+}
+
+impl crate::eval::Scope for Overlay<'_> {
+    fn get(&self, name: &str) -> Option<Value> {
+        self.vars.get(name).cloned().or_else(|| self.inner.get(name))
+    }
+
+    fn names(&self) -> Vec<String> {
+        let own = self.vars.as_map().map(|m| m.keys().map(ToString::to_string).collect::<Vec<_>>());
+        own.into_iter().flatten().chain(self.inner.names()).collect()
+    }
+
+    fn context(&self) -> &crate::eval::LookupContext {
+        self.inner.context()
+    }
+
+    fn host(&self, host: &str) -> Option<std::sync::Arc<dyn crate::eval::Scope>> {
+        self.inner.host(host)
+    }
+
+    fn hosts(&self) -> Vec<String> {
+        self.inner.hosts()
+    }
+}
+
+/// The files a pattern matches in its directory, sorted.
+pub(crate) fn glob(pattern: &Path) -> Res<Vec<PathBuf>> {
+    let (Some(directory), Some(name)) = (pattern.parent(), pattern.file_name().and_then(|n| n.to_str()))
+    else {
+        return Ok(Vec::new());
+    };
+    let bad = |e: globset::Error| lookup_failed(format!("`{name}` is no pattern: {e}"));
+    let matcher =
+        globset::GlobBuilder::new(name).literal_separator(true).build().map_err(bad)?.compile_matcher();
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    let Ok(entries) = std::fs::read_dir(directory) else { return Ok(Vec::new()) };
+    let hidden = |n: &str| n.starts_with('.') && !name.starts_with('.');
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .filter(|e| e.file_name().to_str().is_some_and(|n| !hidden(n) && matcher.is_match(n)))
+        .map(|e| e.path())
+        .filter(|p| p.is_file())
+        .collect();
+    found.sort();
+    Ok(found)
+}
+
+pub(super) fn fileglob(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
+    let mut out = List::new();
+    for pattern in call.texts(run)? {
+        for place in candidates(run, &pattern, "files") {
+            let found = glob(&place)?;
+            if !found.is_empty() {
+                out.extend(found.into_iter().map(|p| Value::from(p.display().to_string())));
+                break;
+            }
+        }
+    }
+    Ok(out)
+}
+
+pub(super) fn first_found(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
+    let mut names = Vec::new();
+    let mut skip = call.flag("skip", false);
+    let mut terms = List::new();
+    filters::flatten(&call.terms.to_vec(), None, false, &mut terms);
+    let of_options: Map = call.args.named.iter().map(|(k, v)| (k.clone().into(), v.clone())).collect();
+    if of_options.contains_key("files") {
+        terms.push(Value::from(of_options));
+    }
+    for term in &terms {
+        let Value::Map(map) = term else {
+            names.push(run.text(term)?);
+            continue;
+        };
+        skip |= map.get("skip").is_some_and(|s| match s {
+            Value::Str(s) => filters::word_truth(s) == Some(true),
+            s => s.truth() == Some(true),
+        });
+        let files = words(run, map.get("files"))?;
+        let paths = words(run, map.get("paths"))?;
+        if paths.is_empty() {
+            names.extend(files);
+        } else {
+            names.extend(paths.iter().flat_map(|p| files.iter().map(move |f| format!("{p}/{f}"))));
+        }
+    }
+    for name in names.iter().filter(|n| !n.is_empty()) {
+        let kinds = ["files", "vars", "templates", "tasks"];
+        let found = kinds.iter().flat_map(|k| candidates(run, name, k)).find(|p| p.exists());
+        if let Some(path) = found {
+            return Ok(vec![Value::from(path.display().to_string())]);
+        }
+    }
+    if skip {
+        return Ok(List::new());
+    }
+    Err(lookup_failed(format!("none of these files was found: {}", names.join(", "))))
+}
+
+/// A list, or a text of names between commas, colons or semicolons.
+fn words(run: &mut Run<'_>, value: Option<&Value>) -> Res<Vec<String>> {
+    match value {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::List(l)) => l.iter().map(|v| run.text(v)).collect(),
+        Some(v) => {
+            let text = run.text(v)?;
+            Ok(text.split([',', ';', ':']).map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect())
+        }
+    }
+}
+
+pub(super) fn filetree(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
+    use std::os::unix::fs::MetadataExt;
+    let mut out = List::new();
+    for name in call.texts(run)? {
+        let root = find(run, &name, "files")?;
+        for entry in walkdir::WalkDir::new(&root).min_depth(1).sort_by_file_name() {
+            let entry = entry.map_err(|e| lookup_failed(e.to_string()))?;
+            let path = entry.path();
+            let meta = path.symlink_metadata().map_err(|e| unreadable(path, &e))?;
+            let inside = path.strip_prefix(&root).unwrap_or(path).display().to_string();
+            let kind = match meta.file_type() {
+                t if t.is_dir() => "directory",
+                t if t.is_symlink() => "link",
+                _ => "file",
+            };
+            let mut item = Map::new();
+            item.insert("root".into(), Value::from(root.display().to_string()));
+            item.insert("path".into(), Value::from(inside));
+            item.insert("state".into(), Value::from(kind));
+            item.insert(
+                "src".into(),
+                match std::fs::read_link(path) {
+                    Ok(target) => Value::from(target.display().to_string()),
+                    Err(_) => Value::from(path.display().to_string()),
+                },
+            );
+            item.insert("uid".into(), Value::from(meta.uid()));
+            item.insert("gid".into(), Value::from(meta.gid()));
+            item.insert("mode".into(), Value::from(format!("0{:o}", meta.mode() & 0o7777)));
+            item.insert("size".into(), Value::from(meta.size()));
+            item.insert("mtime".into(), Value::from(meta.mtime() as f64));
+            out.push(Value::from(item));
+        }
+    }
+    Ok(out)
+}
+
+pub(super) fn locate(run: &Run<'_>, name: &str) -> Res<PathBuf> {
+    find(run, name, "files")
+}

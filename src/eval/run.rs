@@ -1,0 +1,387 @@
+//! The state of one evaluation: frames of template variables, what was evaluated already, what was touched.
+
+use super::error::{ErrorKind, EvalError, Fail, Res, undefined, wrong};
+use super::ir::{BlockDef, Body, ForLoop, MacroDef, Program};
+use super::pyrepr::text_into;
+use super::{Engine, Scope, compile, hide, plain};
+use crate::base::{Key, List, Map, Template, Value};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+/// A value inside a running template: data, or one of the things only templates have.
+#[derive(Clone)]
+pub(crate) enum V {
+    /// Never a template at its top; members may still be templates.
+    Data(Value),
+    Undefined(Arc<EvalError>),
+    Macro(Arc<MacroValue>),
+    /// An imported template: what it sets and defines.
+    Module(Arc<Frame>),
+    Namespace(Arc<Mutex<Frame>>),
+    Loop(Arc<LoopState>),
+    /// A function of the language: `range`, `lookup`, …
+    Global(&'static str),
+    /// `hostvars`, and one host in it.
+    AllHosts,
+    Host(Arc<dyn Scope>),
+    /// `vars`: all variables by name.
+    AllVars,
+    /// `super` in a block: name and depth of what it calls.
+    Super(Arc<str>, usize),
+    /// `self`, and one of its blocks.
+    Blocks,
+    Block(Arc<str>),
+    /// `cycler` and `joiner`: items and how often it was asked.
+    Cycler(Arc<(Vec<Value>, Mutex<usize>)>),
+    Joiner(Arc<(Value, Mutex<bool>)>),
+}
+
+pub(crate) struct MacroValue {
+    pub def: Arc<MacroDef>,
+    /// The variables it sees, where they are not those of its caller.
+    pub frames: Option<Vec<Frame>>,
+}
+
+pub(crate) struct LoopState {
+    pub items: Arc<Vec<V>>,
+    pub index: usize,
+    pub depth: usize,
+    pub recursive: Option<Arc<ForLoop>>,
+    pub changed: Arc<Mutex<Option<Value>>>,
+}
+
+/// Variables a template has set, few, so a list.
+#[derive(Clone, Default)]
+pub(crate) struct Frame(pub Vec<(Arc<str>, V)>);
+
+impl Frame {
+    pub fn get(&self, name: &str) -> Option<&V> {
+        self.0.iter().find(|(n, _)| **n == *name).map(|(_, v)| v)
+    }
+
+    pub fn set(&mut self, name: Arc<str>, value: V) {
+        match self.0.iter_mut().find(|(n, _)| *n == name) {
+            Some(slot) => slot.1 = value,
+            None => self.0.push((name, value)),
+        }
+    }
+}
+
+/// Templates nested in variables deeper than this are taken for an endless recursion.
+const DEPTH: usize = 48;
+
+pub(crate) struct Run<'a> {
+    pub engine: &'a Engine,
+    pub scope: &'a dyn Scope,
+    pub frames: Vec<Frame>,
+    /// Results of the templates in variables, by address; the template is kept so that none is reused.
+    memo: HashMap<usize, (Arc<Template>, V)>,
+    active: Vec<Arc<str>>,
+    pub depth: usize,
+    pub blocks: HashMap<Arc<str>, Vec<Arc<BlockDef>>>,
+    pub touched_secret: bool,
+    pub files: Files,
+    pub macro_depth: usize,
+}
+
+/// Where the template files of this evaluation are found.
+#[derive(Clone, Default)]
+pub(crate) struct Files {
+    pub search: Vec<PathBuf>,
+    pub options: compile::TemplateOptions,
+    pub current: Option<Arc<str>>,
+}
+
+impl<'a> Run<'a> {
+    pub fn new(engine: &'a Engine, scope: &'a dyn Scope) -> Self {
+        Run {
+            engine,
+            scope,
+            frames: Vec::new(),
+            memo: HashMap::new(),
+            active: Vec::new(),
+            depth: 0,
+            blocks: HashMap::new(),
+            touched_secret: false,
+            files: Files::default(),
+            macro_depth: 0,
+        }
+    }
+
+    /// The finished value of a template in a YAML value.
+    pub fn top(&mut self, template: &Arc<Template>) -> Res<Value> {
+        let program = self.engine.native(template).map_err(|e| self.place(e, template))?;
+        self.whole(&program, Some(template))
+    }
+
+    /// The finished value of a program: unknowns and secrets marked, members evaluated.
+    pub fn whole(&mut self, program: &Program, template: Option<&Arc<Template>>) -> Res<Value> {
+        self.touched_secret = false;
+        self.frames.clear();
+        let result = self.program(program).and_then(|v| match v {
+            V::Undefined(e) => Err(Box::new((*e).clone())),
+            other => plain(other, self),
+        });
+        match result {
+            Ok(value) if self.touched_secret => Ok(hide(value)),
+            Ok(value) => Ok(value),
+            Err(e) => match e.kind {
+                ErrorKind::Unknown(why) => Ok(Value::Unknown(why)),
+                _ => Err(match template {
+                    Some(t) => self.place(e, t),
+                    None => e,
+                }),
+            },
+        }
+    }
+
+    fn program(&mut self, program: &Program) -> Res<V> {
+        let result = match &program.body {
+            Body::Native(expr) => self.eval(expr),
+            Body::Text(stmts) => self.native_text(stmts),
+        };
+        result.map_err(|e| in_text(e, &program.text))
+    }
+
+    /// Gives a failure the place in the user's file that its line and column in the template stand for.
+    fn place(&self, mut e: Fail, template: &Template) -> Fail {
+        if let (None, Some(span), None) = (e.span, template.span, &e.file) {
+            e.span = Some(super::expr::spot(&self.engine.sources, span, &template.text, e.line, e.column));
+        }
+        e
+    }
+
+    /// A variable's value ready for use: a template is evaluated, once.
+    pub fn settle(&mut self, value: Value, name: &str) -> Res<V> {
+        let Value::Template(template) = value else { return Ok(V::Data(value)) };
+        let address = Arc::as_ptr(&template) as usize;
+        if let Some((_, known)) = self.memo.get(&address) {
+            return Ok(known.clone());
+        }
+        if !name.is_empty() && self.active.iter().any(|a| **a == *name) || self.depth > DEPTH {
+            let mut chain: Vec<&str> = self.active.iter().map(|a| &**a).collect();
+            let first = chain.iter().position(|a| *a == name).unwrap_or(0);
+            chain.push(name);
+            let message =
+                format!("these variables are defined by each other: {}", chain[first..].join(" → "));
+            return Err(self.place(EvalError::new(ErrorKind::Recursion, message), &template));
+        }
+        let result = self.nested(&template, name)?;
+        self.memo.insert(address, (template, result.clone()));
+        Ok(result)
+    }
+
+    fn nested(&mut self, template: &Arc<Template>, name: &str) -> Res<V> {
+        let program = self.engine.native(template).map_err(|e| self.place(e, template))?;
+        let frames = std::mem::take(&mut self.frames);
+        let secret = std::mem::replace(&mut self.touched_secret, false);
+        let blocks = std::mem::take(&mut self.blocks);
+        let named = !name.is_empty();
+        if named {
+            self.active.push(name.into());
+        }
+        self.depth += 1;
+        let result = self.program(&program);
+        self.depth -= 1;
+        if named {
+            self.active.pop();
+        }
+        self.frames = frames;
+        self.blocks = blocks;
+        let touched = std::mem::replace(&mut self.touched_secret, secret);
+        match result {
+            Ok(V::Data(value)) if touched => Ok(V::Data(hide(value))),
+            Ok(V::Undefined(e)) => Ok(V::Undefined(Arc::new(*self.place(Box::new((*e).clone()), template)))),
+            Ok(v) => Ok(v),
+            Err(e) => match &e.kind {
+                ErrorKind::Unknown(why) => Ok(V::Data(Value::Unknown(why.clone()))),
+                ErrorKind::Undefined(_) => Ok(V::Undefined(Arc::new(*self.place(e, template)))),
+                _ => Err(self.place(e, template)),
+            },
+        }
+    }
+
+    /// A name's value: the template's own variables, then the scope's, then the language's functions.
+    pub fn fetch(&mut self, name: &Arc<str>) -> Res<V> {
+        if let Some(v) = self.frames.iter().rev().find_map(|f| f.get(name)) {
+            return Ok(v.clone());
+        }
+        if let Some(value) = self.scope.get(name) {
+            return self.settle(value, name);
+        }
+        if let Some(v) = super::globals::find(name) {
+            return Ok(v);
+        }
+        Ok(V::Undefined(Arc::new(*undefined(name, format!("`{name}` is undefined")))))
+    }
+
+    /// The value for use in an operation: undefined and unknown end the evaluation, secrets are opened.
+    pub fn force(&mut self, v: V) -> Res<Value> {
+        match v {
+            V::Data(Value::Unknown(why)) => Err(unknown(why)),
+            V::Data(Value::Secret(s)) => {
+                self.touched_secret = true;
+                match s.reveal() {
+                    Ok(text) => Ok(Value::from(text)),
+                    Err(why) => Err(EvalError::new(ErrorKind::Locked, why)),
+                }
+            }
+            V::Data(Value::Template(t)) => {
+                let v = self.settle(Value::Template(t), "")?;
+                self.force(v)
+            }
+            other => self.data(other),
+        }
+    }
+
+    /// The value as data, unknowns and secrets left as they are.
+    pub fn data(&mut self, v: V) -> Res<Value> {
+        Ok(match v {
+            V::Data(value) => value,
+            V::Undefined(e) => return Err(Box::new((*e).clone())),
+            V::Namespace(frame) => {
+                let frame = frame.lock().unwrap_or_else(|e| e.into_inner()).clone();
+                let mut map = Map::new();
+                for (name, v) in frame.0 {
+                    map.insert(Key::Str(name), self.data(v)?);
+                }
+                Value::from(map)
+            }
+            V::Host(scope) => {
+                let names = scope.names();
+                let mut inner = Run::new(self.engine, &*scope);
+                inner.depth = self.depth + 1;
+                let mut map = Map::new();
+                for name in names {
+                    let v = inner.fetch(&name.as_str().into())?;
+                    if let V::Data(value) = v {
+                        map.insert(Key::from(name), value);
+                    }
+                }
+                Value::from(map)
+            }
+            V::AllHosts => {
+                let mut map = Map::new();
+                for host in self.scope.hosts() {
+                    if let Some(scope) = self.scope.host(&host) {
+                        map.insert(Key::from(host), self.data(V::Host(scope))?);
+                    }
+                }
+                Value::from(map)
+            }
+            V::AllVars => {
+                let scope = self.scope;
+                let vars = scope.names().into_iter().filter_map(|n| scope.get(&n).map(|v| (Key::from(n), v)));
+                Value::from(vars.collect::<Map>())
+            }
+            V::Macro(m) => return Err(wrong(format!("the macro `{}` must be called", m.def.name))),
+            V::Global(name) => return Err(wrong(format!("the function `{name}` must be called"))),
+            V::Module(_) => return Err(wrong("an imported template cannot be used as a value")),
+            V::Loop(_) => return Err(wrong("`loop` cannot be used as a value")),
+            V::Super(..) | V::Blocks | V::Block(_) => return Err(wrong("a block must be called")),
+            V::Cycler(_) | V::Joiner(_) => return Err(wrong("a cycler or joiner cannot be used as a value")),
+        })
+    }
+
+    /// The value with all templates inside evaluated; `None` if there are none.
+    pub fn deep(&mut self, value: &Value) -> Res<Option<Value>> {
+        if !needs_work(value) {
+            return Ok(None);
+        }
+        Ok(Some(match value {
+            Value::Template(_) => {
+                let v = self.settle(value.clone(), "")?;
+                let value = self.data(v)?;
+                self.deep(&value)?.unwrap_or(value)
+            }
+            Value::List(items) => {
+                let mut out = List::with_capacity(items.len());
+                for item in items.iter() {
+                    let item = self.deep(item)?.unwrap_or_else(|| item.clone());
+                    if item != Value::Omit {
+                        out.push(item);
+                    }
+                }
+                Value::from(out)
+            }
+            Value::Map(map) => {
+                let mut out = Map::with_capacity(map.len());
+                for (key, item) in map.iter() {
+                    let item = self.deep(item)?.unwrap_or_else(|| item.clone());
+                    if item != Value::Omit {
+                        out.insert(key.clone(), item);
+                    }
+                }
+                Value::from(out)
+            }
+            other => other.clone(),
+        }))
+    }
+
+    /// Forced and deeply evaluated: what filters and functions get.
+    pub fn ready(&mut self, v: V) -> Res<Value> {
+        let value = self.force(v)?;
+        Ok(self.deep(&value)?.unwrap_or(value))
+    }
+
+    /// Python's `str()`, secrets inside opened (and noted), unknowns inside ending the evaluation.
+    pub fn text(&mut self, value: &Value) -> Res<String> {
+        if let Value::Str(s) = value {
+            return Ok(s.to_string());
+        }
+        let whole = self.deep(value)?;
+        let value = whole.as_ref().unwrap_or(value);
+        self.note(value)?;
+        let mut out = String::new();
+        text_into(value, true, &mut out);
+        Ok(out)
+    }
+
+    /// Notes what a value that is about to be written out holds: secrets, unknowns.
+    pub fn note(&mut self, value: &Value) -> Res<()> {
+        match value {
+            Value::Secret(s) => {
+                self.touched_secret = true;
+                s.reveal().map(|_| ()).map_err(|why| EvalError::new(ErrorKind::Locked, why))
+            }
+            Value::Unknown(why) => Err(unknown(why.clone())),
+            Value::List(items) => items.iter().try_for_each(|i| self.note(i)),
+            Value::Map(map) => map.values().try_for_each(|i| self.note(i)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Python's truth.
+    pub fn truth(&mut self, v: V) -> Res<bool> {
+        match v {
+            V::Data(Value::Omit) | V::Macro(_) | V::Global(_) | V::Loop(_) | V::Host(_) => Ok(true),
+            other => {
+                let value = self.force(other)?;
+                Ok(value.truth().unwrap_or(true))
+            }
+        }
+    }
+}
+
+pub(crate) fn unknown(why: Arc<str>) -> Fail {
+    EvalError::new(ErrorKind::Unknown(why.clone()), format!("not known yet: {why}"))
+}
+
+/// Turns an offset kept in `column` while the failure rises into line and column of the text.
+fn in_text(mut e: Fail, text: &str) -> Fail {
+    if e.line == 0 && e.column > 0 {
+        (e.line, e.column) = compile::line_column(text, e.column as usize - 1);
+    }
+    e
+}
+
+/// True when a value holds templates or omitted members.
+pub(crate) fn needs_work(value: &Value) -> bool {
+    match value {
+        Value::Template(_) => true,
+        Value::List(items) => items.iter().any(|i| needs_work(i) || *i == Value::Omit),
+        Value::Map(map) => map.values().any(|i| needs_work(i) || *i == Value::Omit),
+        _ => false,
+    }
+}
