@@ -66,10 +66,16 @@ fn run_table(name: &str, table: &str) -> (usize, String) {
                     None => found == expected.trim(),
                 };
                 if !matches {
-                    let _ = writeln!(wrong, "{name}:{}: {text}\n  expected {expected}\n  found    {found}", number + 1);
+                    let _ = writeln!(
+                        wrong,
+                        "{name}:{}: {text}\n  expected {expected}\n  found    {found}",
+                        number + 1
+                    );
                 }
             }
-            None => assert!(line.is_empty() || line.starts_with('#'), "{name}:{}: no ⇒ in {line}", number + 1),
+            None => {
+                assert!(line.is_empty() || line.starts_with('#'), "{name}:{}: no ⇒ in {line}", number + 1)
+            }
         }
     }
     (count, wrong)

@@ -1,8 +1,175 @@
-//! The executor.
+//! The executor: walks the compiled program for every host.
+//!
+//! Each host walks on its own, in Ansible's order, like a processor that executes out of order and retires in
+//! order. At the first task that has not been looked at, everything behind it that can be read with what is known
+//! is probed in the same round trip ([`ahead`]). When a task's turn comes its observation is used, unless an
+//! effect in between may have touched it (claims); then it is probed again. Effects are sent without waiting for
+//! the ones before them, in a chain that stops at the first failure ([`flight`]), and outcomes are told in order.
+//! Hosts meet only where they must ([`lockstep`]): `run_once`, `hostvars`, `any_errors_fatal`, `serial`.
+//!
+//! Invariants: nothing here prints; a secret reaches no event and no journal ([`redact`]); in check mode no effect
+//! is sent; an effect is journalled before it is sent.
 
+mod ahead;
+mod argspec;
+mod background;
 pub mod cancel;
+mod connect;
+mod control;
+mod defaults;
 pub mod event;
-pub mod lockstep;
+mod flight;
+mod flow;
+mod gather;
+mod host;
+mod include;
+pub mod journal;
+mod lockstep;
+mod lookups;
+mod loops;
+mod manner;
+mod meta;
 pub mod options;
+mod outcome;
+mod play;
+mod prompt;
 pub mod redact;
 pub mod saved;
+mod scope;
+mod state;
+mod tags;
+mod task;
+mod tell;
+mod unit;
+mod vars_files;
+mod world;
+
+pub use cancel::Cancel;
+pub use event::{Broadcast, Event, Sink};
+pub use options::{BecomeOptions, ConnectionOptions, HostKeys, Mode, RunOptions, RunReport};
+pub use redact::Redactor;
+pub use saved::SavedPlan;
+
+use crate::eval::Engine;
+use crate::graph::{Includer, Program};
+use crate::syntax::inventory::Inventory;
+use crate::syntax::vault::Keyring;
+use event::HostRecap;
+use state::{Run, World, locked};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Instant;
+
+/// What a run works with.
+pub struct Work {
+    pub program: Program,
+    pub includer: Arc<dyn Includer>,
+    pub inventory: Arc<Inventory>,
+    pub engine: Arc<Engine>,
+    pub keyring: Arc<Keyring>,
+    /// Shared with whoever prints besides the sinks.
+    pub redactor: Arc<Redactor>,
+}
+
+/// Runs all plays. Findings about tasks and hosts are events; an error is what stops the run as a whole.
+pub async fn run(
+    options: RunOptions,
+    work: Work,
+    sink: Arc<dyn Sink>,
+    cancel: Cancel,
+) -> Result<RunReport, String> {
+    let began = Instant::now();
+    let program = work.program.clone();
+    let id =
+        jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string() + &format!("-{}", std::process::id());
+    let journal = match journal::Journal::create(&options.run_dir, &id) {
+        Ok(journal) => journal,
+        Err(message) => {
+            sink.event(&Event::Warning { message, place: None });
+            journal::Journal::default()
+        }
+    };
+    let run = Arc::new(new_run(options, work, sink, cancel, journal));
+    run.redactor.learn_value(&run.options.extra_vars.clone().into());
+    let hosts = world::hosts(&run);
+    run.emit(Event::RunStarted { run: id.clone(), check: run.check(), hosts });
+    run.journal_note(
+        &serde_json::json!({"run": id, "program": program.hash, "check": run.check(), "at": journal::now()}),
+    );
+    let mut error = None;
+    for plan in &program.plays {
+        match play::run_play(&run, plan).await {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(message) => {
+                error = Some(message);
+                break;
+            }
+        }
+    }
+    background::settle(&run).await;
+    let report = report(&run, program.hash);
+    let round_trips = locked(&run.connections).values().map(|c| c.round_trips()).sum();
+    let recap = report.recap.iter().map(|(h, r)| (Arc::clone(h), r.clone())).collect();
+    run.emit(Event::RunDone { recap, elapsed: began.elapsed(), round_trips });
+    run.journal_note(
+        &serde_json::json!({"done": id, "interrupted": report.interrupted, "at": journal::now()}),
+    );
+    let connections: Vec<_> = locked(&run.connections).drain().map(|(_, c)| c).collect();
+    for connection in connections {
+        connection.reset().await;
+    }
+    error.map_or(Ok(report), Err)
+}
+
+fn new_run(
+    options: RunOptions,
+    work: Work,
+    sink: Arc<dyn Sink>,
+    cancel: Cancel,
+    journal: journal::Journal,
+) -> Run {
+    let Work { program: _, includer, inventory, engine, keyring, redactor } = work;
+    let opener_redactor = Arc::clone(&redactor);
+    let opener_keyring = Arc::clone(&keyring);
+    let vault = move |text: &str| {
+        let plain = opener_keyring.open_text(text).map_err(|e| e.to_string())?;
+        opener_redactor.learn_content(&plain);
+        Ok(plain)
+    };
+    Run {
+        options,
+        engine,
+        includer,
+        keyring,
+        vault: Box::new(vault),
+        world: RwLock::new(World { inventory, version: 0 }),
+        memory: RwLock::default(),
+        connections: Mutex::default(),
+        sink,
+        redactor,
+        cancel,
+        recap: Mutex::default(),
+        lost: Mutex::default(),
+        decisions: Mutex::default(),
+        background: Mutex::default(),
+        folders: Mutex::default(),
+        groups: Mutex::default(),
+        journal: Mutex::new(journal),
+    }
+}
+
+fn report(run: &Run, program: String) -> RunReport {
+    let recap = locked(&run.recap).clone();
+    let any = |count: fn(&HostRecap) -> u64| recap.values().any(|r| count(r) > 0);
+    let lost = |kind| locked(&run.lost).values().any(|l| *l == kind);
+    let mut decisions = std::mem::take(&mut *locked(&run.decisions));
+    decisions.sort();
+    RunReport {
+        changes: any(|r| r.changed) || any(|r| r.unknown),
+        failed: lost(state::Lost::Failed) || any(|r| r.failed),
+        unreachable: lost(state::Lost::Unreachable) || any(|r| r.unreachable),
+        interrupted: run.cancel.requested(),
+        saved: SavedPlan { version: saved::VERSION, program, invocation: Vec::new(), decisions },
+        recap,
+    }
+}

@@ -100,6 +100,38 @@ pub struct TaskNode {
     pub uses_other_hosts: bool,
 }
 
+impl TaskNode {
+    /// The module's short name, or the include's or meta's.
+    pub fn action_name(&self) -> &str {
+        match &self.act {
+            Act::Module { module, .. } => &module.spec.name,
+            Act::IncludeTasks { .. } => "include_tasks",
+            Act::IncludeRole(_) => "include_role",
+            Act::Meta(_) => "meta",
+        }
+    }
+}
+
+impl PlayPlan {
+    /// Whether hosts may have to wait for each other within a batch.
+    pub fn has_barriers(&self) -> bool {
+        fn any(sequence: &Sequence) -> bool {
+            sequence.steps.iter().any(|step| match step {
+                Step::Task(task) => waits(task),
+                Step::Block(block) => any(&block.body) || any(&block.rescue) || any(&block.always),
+                Step::Flush { .. } => false,
+            })
+        }
+        // What an include brings is not known here.
+        fn waits(task: &TaskNode) -> bool {
+            let k = &task.keywords;
+            let include = matches!(task.act, Act::IncludeTasks { .. } | Act::IncludeRole(_));
+            include || task.uses_other_hosts || k.run_once.is_some() || k.any_errors_fatal.is_some()
+        }
+        self.max_fail_percentage.is_some() || any(&self.body) || self.handlers.iter().any(|h| waits(&h.task))
+    }
+}
+
 #[derive(Debug)]
 pub enum Act {
     /// A module with its raw arguments; values are templates still.

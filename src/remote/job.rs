@@ -37,6 +37,8 @@ pub struct Job {
     /// stream to the shell and are in no argv and no environment.
     pub vars: Vec<(Arc<str>, Vec<u8>)>,
     pub args: Vec<Vec<u8>>,
+    /// Exported to the script's commands: a task's `environment`. Names as the shell takes them.
+    pub env: Vec<(Arc<str>, Vec<u8>)>,
     pub stdin: Option<Content>,
     /// After this the job's process group is ended and the status is [`Status::TimedOut`].
     pub timeout: Option<Duration>,
@@ -51,6 +53,7 @@ impl Job {
             script: Arc::clone(script),
             vars: Vec::new(),
             args: Vec::new(),
+            env: Vec::new(),
             stdin: None,
             timeout: None,
             chain: None,

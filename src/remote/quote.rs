@@ -64,7 +64,14 @@ pub fn fault(job: &Job) -> Option<String> {
     if let Some((name, _)) = job.vars.iter().find(|(n, _)| !name_ok(n)) {
         return Some(format!("{}: `{name}` cannot be a variable of a script", job.script.name));
     }
-    if let Some((name, _)) = job.vars.iter().find(|(_, v)| v.contains(&0)) {
+    let exportable = |n: &str| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        n.bytes().all(plain) && !n.is_empty() && !n.starts_with(|c: char| c.is_ascii_digit())
+    };
+    if let Some((name, _)) = job.env.iter().find(|(n, _)| !exportable(n)) {
+        return Some(format!("environment: `{name}` cannot be the name of an environment variable"));
+    }
+    if let Some((name, _)) = job.vars.iter().chain(&job.env).find(|(_, v)| v.contains(&0)) {
         return Some(format!("{}: the value of `{name}` contains a NUL byte", job.script.name));
     }
     if job.args.iter().any(|a| a.contains(&0)) {
@@ -116,6 +123,11 @@ fn subshell(out: &mut Vec<u8>, seq: u64, slot: usize, job: &Job) {
             out.push(b' ');
             out.extend_from_slice(name.as_bytes());
         }
+        out.push(b'\n');
+    }
+    for (name, value) in &job.env {
+        out.extend_from_slice(format!("export {name}=").as_bytes());
+        quote_into(out, value);
         out.push(b'\n');
     }
     for (name, value) in &job.vars {

@@ -290,3 +290,11 @@ mod tests {
         assert!(convert(ArgType::Str, &locked).unwrap_err().contains("no vault password"));
     }
 }
+
+/// A value as Ansible's booleans are read; `None` where it is none.
+pub fn to_bool(value: &Value) -> Option<bool> {
+    match boolean(value) {
+        Ok(Value::Bool(b)) => Some(b),
+        _ => None,
+    }
+}

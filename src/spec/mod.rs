@@ -7,7 +7,7 @@ mod freeform;
 
 pub use check::check_args;
 pub use coerce::{coerce, from_yaml, resolve};
-pub use convert::{convert, to_text};
+pub use convert::{convert, to_bool, to_text};
 pub use freeform::{FreeForm, Word, split_free_form, split_words};
 
 use indexmap::IndexMap;

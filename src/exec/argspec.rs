@@ -1,0 +1,149 @@
+//! `validate_argument_spec`: a role's parameters against the `argument_specs` of its meta.
+
+use super::outcome::UnitOutcome;
+use super::scope::TaskScope;
+use super::state::Run;
+use crate::base::{List, Map, Value};
+use crate::eval::Scope;
+use crate::modules::{Args, ArgsExt, Failure};
+use std::sync::Arc;
+
+/// Every fault of the parameters, all of them in one failure.
+pub fn validate(run: &Run, args: &Args, scope: &Arc<TaskScope>) -> Result<UnitOutcome, Failure> {
+    let spec = args.map("argument_spec").cloned().unwrap_or_default();
+    let given = args.map("provided_arguments").cloned();
+    let mut faults = Vec::new();
+    for (name, option) in &spec {
+        let name = name.to_string();
+        let value = match &given {
+            Some(given) => given.get(name.as_str()).cloned(),
+            None => match scope.get(&name) {
+                None => None,
+                Some(raw) => match run.engine.evaluate(&raw, &**scope) {
+                    Ok(value) => Some(value),
+                    Err(error) => {
+                        faults.push(format!("{name}: {error}"));
+                        continue;
+                    }
+                },
+            },
+        };
+        check(&name, option, value.as_ref(), &mut faults);
+    }
+    if faults.is_empty() {
+        let result = [("msg".into(), "The arg spec validation passed".into())].into_iter().collect();
+        return Ok(UnitOutcome::done(None, result));
+    }
+    let mut failure = Failure::new(format!("Validation of arguments failed:\n{}", faults.join("\n")));
+    let errors: List = faults.iter().map(|f| f.as_str().into()).collect();
+    failure.result.insert("argument_errors".into(), errors.into());
+    Err(failure)
+}
+
+fn check(name: &str, option: &Value, value: Option<&Value>, faults: &mut Vec<String>) {
+    let truth = |key: &str| option.get(key).and_then(crate::spec::to_bool).unwrap_or(false);
+    let value = match value {
+        None | Some(Value::Omit) => {
+            if truth("required") {
+                faults.push(format!("missing required arguments: {name}"));
+            }
+            return;
+        }
+        Some(Value::Unknown(_)) => return,
+        Some(Value::Null) if !truth("required") => return,
+        Some(value) => value,
+    };
+    let kind = option.get("type").and_then(Value::as_str).unwrap_or("str");
+    let value = match typed(kind, value) {
+        Ok(value) => value,
+        Err(why) => {
+            faults.push(format!("argument '{name}' {why}"));
+            return;
+        }
+    };
+    choices(name, option, &value, faults);
+    let members = option.get("options").and_then(Value::as_map);
+    match (&value, members) {
+        (Value::Map(map), Some(members)) => inside(name, members, map, faults),
+        (Value::List(list), Some(members)) => {
+            for item in list.iter().filter_map(Value::as_map) {
+                inside(name, members, item, faults);
+            }
+        }
+        (Value::List(list), None) => {
+            let Some(of) = option.get("elements").and_then(Value::as_str) else { return };
+            for item in list.iter() {
+                if let Err(why) = typed(of, item) {
+                    faults.push(format!("Elements value for option '{name}' {why}"));
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn inside(name: &str, members: &Map, map: &Map, faults: &mut Vec<String>) {
+    for (key, option) in members {
+        let key = key.to_string();
+        check(&format!("{name}.{key}"), option, map.get(key.as_str()), faults);
+    }
+    let unknown = map.keys().filter(|k| !members.contains_key(*k));
+    faults.extend(unknown.map(|k| format!("{name}: unknown option `{k}`")));
+}
+
+fn choices(name: &str, option: &Value, value: &Value, faults: &mut Vec<String>) {
+    let Some(allowed) = option.get("choices").and_then(Value::as_list) else { return };
+    let text = |v: &Value| crate::spec::to_text(v);
+    let of: Vec<String> = allowed.iter().map(text).collect();
+    let one = |value: &Value, faults: &mut Vec<String>| {
+        if !of.contains(&text(value)) {
+            faults.push(format!("value of {name} must be one of: {}, got: {}", of.join(", "), text(value)));
+        }
+    };
+    match value {
+        Value::List(list) => list.iter().for_each(|v| one(v, faults)),
+        other => one(other, faults),
+    }
+}
+
+fn typed(kind: &str, value: &Value) -> Result<Value, String> {
+    use crate::spec::ArgType;
+    let kind = match kind {
+        "bool" => ArgType::Bool,
+        "int" => ArgType::Int,
+        "float" => ArgType::Float,
+        "list" => ArgType::List,
+        "dict" => ArgType::Dict,
+        "path" => ArgType::Path,
+        "raw" | "any" => ArgType::Raw,
+        "json" | "jsonarg" => ArgType::Json,
+        "bytes" | "bits" => ArgType::Bytes,
+        _ => ArgType::Str,
+    };
+    crate::spec::convert(kind, value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_all_told() {
+        let json = |text: &str| Value::from_json(&serde_json::from_str(text).unwrap());
+        let cases = [
+            (r#"{"type":"int","required":true}"#, None, "missing required"),
+            (r#"{"type":"int"}"#, Some(r#""x""#), "argument 'p'"),
+            (r#"{"type":"str","choices":["a","b"]}"#, Some(r#""c""#), "must be one of: a, b"),
+            (r#"{"type":"dict","options":{"x":{"type":"int"}}}"#, Some(r#"{"y":1}"#), "unknown option `y`"),
+            (r#"{"type":"list","elements":"int"}"#, Some(r#"["q"]"#), "Elements value"),
+        ];
+        for (option, value, expected) in cases {
+            let mut faults = Vec::new();
+            check("p", &json(option), value.map(json).as_ref(), &mut faults);
+            assert!(faults.iter().any(|f| f.contains(expected)), "{option}: {faults:?}");
+        }
+        let mut faults = Vec::new();
+        check("p", &json(r#"{"type":"int"}"#), Some(&json("3")), &mut faults);
+        assert!(faults.is_empty());
+    }
+}

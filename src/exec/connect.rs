@@ -1,0 +1,229 @@
+//! Which connection and which user a task runs with, from keywords, variables and the command line.
+
+use super::options::HostKeys;
+use super::scope::TaskScope;
+use super::state::{Run, locked};
+use super::unit::{evaluated_flag, evaluated_text};
+use crate::base::{Secret, Value};
+use crate::eval::Scope;
+use crate::graph::TaskKeywords;
+use crate::remote::{Become, BecomeMethod, Connection, HostKeyChecking, Remote, SshOptions, Target, connect};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The connection to the task's host (or the one it is delegated to) and the user on it.
+pub fn for_task(
+    run: &Arc<Run>,
+    keywords: &TaskKeywords,
+    scope: &Arc<TaskScope>,
+    delegate: Option<&str>,
+) -> Result<(Arc<dyn Remote>, Become), String> {
+    let place = Place::new(run, keywords, scope, delegate)?;
+    let target = target(&place)?;
+    let who = place.who(target_user(&target).as_deref())?;
+    Ok((pooled(run, target), who))
+}
+
+/// A connection that no other task shares.
+pub fn separate(
+    run: &Arc<Run>,
+    keywords: &TaskKeywords,
+    scope: &Arc<TaskScope>,
+) -> Result<Arc<dyn Remote>, String> {
+    let delegate = evaluated_text(run, &keywords.delegate_to, scope)?;
+    let place = Place::new(run, keywords, scope, delegate.as_deref())?;
+    super::manner::with(run, keywords, scope, connect(target(&place)?))
+}
+
+/// The user a task becomes on its own host.
+pub fn become_of(run: &Arc<Run>, keywords: &TaskKeywords, scope: &Arc<TaskScope>) -> Result<Become, String> {
+    let place = Place::new(run, keywords, scope, None)?;
+    let user = place.keyword_or(&keywords.remote_user, "ansible_user")?;
+    place.who(user.as_deref())
+}
+
+fn pooled(run: &Run, target: Target) -> Arc<dyn Remote> {
+    let key = format!("{target:?}");
+    let mut pool = locked(&run.connections);
+    Arc::clone(pool.entry(key).or_insert_with(|| connect(target)))
+}
+
+/// The login user, where it is known.
+fn target_user(target: &Target) -> Option<String> {
+    match &target.connection {
+        Connection::Ssh(ssh) => ssh.user.clone(),
+        _ => rustix::process::getuid().is_root().then(|| "root".to_string()),
+    }
+}
+
+/// A host as one task reaches it: names are read with that host's variables.
+struct Place<'a> {
+    run: &'a Arc<Run>,
+    keywords: &'a TaskKeywords,
+    scope: Arc<TaskScope>,
+    vars: Arc<dyn Scope>,
+    host: String,
+    /// Delegated to a host that no inventory knows.
+    stranger: bool,
+}
+
+impl<'a> Place<'a> {
+    fn new(
+        run: &'a Arc<Run>,
+        keywords: &'a TaskKeywords,
+        scope: &Arc<TaskScope>,
+        delegate: Option<&str>,
+    ) -> Result<Self, String> {
+        let own: Arc<dyn Scope> = Arc::<TaskScope>::clone(scope);
+        let (vars, host, stranger) = match delegate {
+            None => (own, scope.host.to_string(), false),
+            Some(host) if *host == *scope.host => (own, host.to_string(), false),
+            Some(host) => match scope.host(host) {
+                Some(other) => (other, host.to_string(), false),
+                None => (own, host.to_string(), true),
+            },
+        };
+        Ok(Place { run, keywords, scope: Arc::clone(scope), vars, host, stranger })
+    }
+
+    /// A connection variable as text, evaluated in the host's own scope.
+    fn var(&self, name: &str) -> Result<Option<String>, String> {
+        Ok(self.value(name)?.map(|v| crate::spec::to_text(&v)).filter(|s| !s.is_empty()))
+    }
+
+    fn value(&self, name: &str) -> Result<Option<Value>, String> {
+        if self.stranger {
+            return Ok(None);
+        }
+        let Some(raw) = self.vars.get(name) else { return Ok(None) };
+        let value = self.run.engine.evaluate(&raw, &*self.vars).map_err(|e| format!("{name}: {e}"))?;
+        Ok(Some(value).filter(|v| !matches!(v, Value::Null | Value::Omit)))
+    }
+
+    fn secret(&self, names: &[&str]) -> Result<Option<Secret>, String> {
+        for name in names {
+            match self.value(name)? {
+                Some(Value::Secret(secret)) => return Ok(Some(secret)),
+                Some(Value::Null) | None => {}
+                Some(other) => {
+                    let text = crate::spec::to_text(&other);
+                    self.run.redactor.learn(&text);
+                    return Ok(Some(Secret::new(text)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The variable wins over the keyword, as in Ansible.
+    fn keyword_or(&self, keyword: &Option<Value>, name: &str) -> Result<Option<String>, String> {
+        match self.var(name)? {
+            Some(value) => Ok(Some(value)),
+            None => evaluated_text(self.run, keyword, &self.scope),
+        }
+    }
+
+    fn who(&self, login: Option<&str>) -> Result<Become, String> {
+        let options = &self.run.options.become_options;
+        let on = match self.value("ansible_become")? {
+            Some(value) => crate::spec::to_bool(&value).unwrap_or(false),
+            None => {
+                evaluated_flag(self.run, &self.keywords.become_, &self.scope, options.on.unwrap_or(false))?
+            }
+        };
+        if !on {
+            return Ok(Become::No);
+        }
+        let user = self.keyword_or(&self.keywords.become_user, "ansible_become_user")?;
+        let user = user.or_else(|| options.user.clone()).unwrap_or_else(|| "root".into());
+        // Becoming whom one is already needs no sudo on the host.
+        if login == Some(user.as_str()) {
+            return Ok(Become::No);
+        }
+        let method = self.keyword_or(&self.keywords.become_method, "ansible_become_method")?;
+        let method = method.or_else(|| options.method.clone()).unwrap_or_else(|| "sudo".into());
+        let method = match method.rsplit('.').next().unwrap_or(&method) {
+            "sudo" => BecomeMethod::Sudo,
+            "su" => BecomeMethod::Su,
+            "doas" => BecomeMethod::Doas,
+            other => return Err(format!("become_method `{other}` is not supported: use sudo, su or doas")),
+        };
+        let flags = self.keyword_or(&self.keywords.become_flags, "ansible_become_flags")?;
+        let flags = flags.or_else(|| options.flags.clone()).unwrap_or_default();
+        Ok(Become::User { method, user: user.into(), flags: flags.into() })
+    }
+}
+
+fn target(place: &Place<'_>) -> Result<Target, String> {
+    let options = &place.run.options.connection;
+    let local = ["localhost", "127.0.0.1", "::1"].contains(&place.host.as_str());
+    let implicit_local = local && (place.stranger || !super::world::is_listed(place.run, &place.host));
+    let keyword = match place.stranger {
+        true => None,
+        false => place.keyword_or(&place.keywords.connection, "ansible_connection")?,
+    };
+    let kind = match (keyword, implicit_local) {
+        (Some(kind), _) => kind,
+        (None, true) => "local".into(),
+        (None, false) => options.kind.clone().unwrap_or_else(|| "ssh".into()),
+    };
+    let address =
+        place.var("ansible_host")?.or(place.var("ansible_ssh_host")?).unwrap_or_else(|| place.host.clone());
+    let connection = match kind.rsplit('.').next().unwrap_or(&kind) {
+        "ssh" | "smart" | "paramiko" | "paramiko_ssh" | "openssh" => Connection::Ssh(ssh(place, address)?),
+        "local" => Connection::Local,
+        "chroot" => Connection::Chroot(PathBuf::from(address)),
+        "nspawn" => Connection::Nspawn(address),
+        other => {
+            return Err(format!("connection `{other}` is not supported: use ssh, local, chroot or nspawn"));
+        }
+    };
+    let mut target = Target::new(place.host.as_str(), connection);
+    let passwords =
+        ["ansible_become_password", "ansible_become_pass", "ansible_sudo_pass", "ansible_su_pass"];
+    target.become_password =
+        place.secret(&passwords)?.or_else(|| place.run.options.become_options.password.clone());
+    if let Some(shell) = place.var("ansible_shell_executable")? {
+        target.shell = shell;
+    }
+    target.connect_timeout = options.timeout;
+    Ok(target)
+}
+
+fn ssh(place: &Place<'_>, address: String) -> Result<SshOptions, String> {
+    let options = &place.run.options.connection;
+    let mut ssh = SshOptions::new(address);
+    let port = match place.var("ansible_port")?.or(place.var("ansible_ssh_port")?) {
+        Some(port) => Some(port),
+        None => evaluated_text(place.run, &place.keywords.port, &place.scope)?,
+    };
+    ssh.port = match port {
+        None => None,
+        Some(text) => Some(text.parse().map_err(|_| format!("ansible_port `{text}` is not a port number"))?),
+    };
+    ssh.user = match place.var("ansible_user")?.or(place.var("ansible_ssh_user")?) {
+        Some(user) => Some(user),
+        None => evaluated_text(place.run, &place.keywords.remote_user, &place.scope)?
+            .or_else(|| options.remote_user.clone()),
+    };
+    let key = place.var("ansible_ssh_private_key_file")?.or(place.var("ansible_private_key_file")?);
+    ssh.private_key_file = key.map(PathBuf::from).or_else(|| options.private_key.clone());
+    let common = place.var("ansible_ssh_common_args")?;
+    let extra = place.var("ansible_ssh_extra_args")?;
+    for text in [options.ssh_args.clone(), common, extra].into_iter().flatten() {
+        let words = shell_words::split(&text).map_err(|e| format!("ssh arguments `{text}`: {e}"))?;
+        ssh.args.extend(words);
+    }
+    let checking =
+        match place.value("ansible_host_key_checking")?.or(place.value("ansible_ssh_host_key_checking")?) {
+            Some(value) if crate::spec::to_bool(&value) == Some(false) => HostKeys::Off,
+            _ => options.host_key_checking,
+        };
+    ssh.host_key_checking = match checking {
+        HostKeys::Strict => HostKeyChecking::Config,
+        HostKeys::AcceptNew => HostKeyChecking::AcceptNew,
+        HostKeys::Off => HostKeyChecking::Off,
+    };
+    ssh.executable = place.var("ansible_ssh_executable")?;
+    Ok(ssh)
+}

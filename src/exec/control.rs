@@ -1,0 +1,293 @@
+//! Modules carried out on the controller: debug, set_fact, assert, fail, include_vars, add_host, group_by, pause …
+
+use super::host::{Host, TaskContext};
+use super::outcome::{TaskOutcome, UnitOutcome};
+use super::scope::TaskScope;
+use super::state::HostMemory;
+use super::unit::{Blocked, Stage, arguments, conditions};
+use crate::base::{List, Map, Value};
+use crate::eval::Truth;
+use crate::modules::{Args, ArgsExt, Failure, Module};
+use std::sync::Arc;
+
+type Done = Result<UnitOutcome, Failure>;
+
+impl Host {
+    /// One control task with all its items.
+    pub async fn control(&mut self, cx: &Arc<TaskContext>, module: &Arc<Module>, raw: &Map) -> TaskOutcome {
+        self.tell_started(cx);
+        let no_log =
+            super::unit::evaluated_flag(&self.run, &cx.keywords.no_log, &cx.scope, false).unwrap_or(true);
+        let loop_var = super::loops::variable(&self.run, cx);
+        let items = match super::loops::items(&self.run, cx) {
+            Ok(None) => {
+                let unit = self.control_repeated(cx, module, raw, &cx.scope).await;
+                return TaskOutcome { units: vec![unit], looped: false, loop_var, no_log };
+            }
+            Ok(Some(items)) => items,
+            Err(stage) => {
+                let unit = match stage {
+                    Stage::Skip(why) => UnitOutcome::skipped(why),
+                    Stage::Unknown(why) => UnitOutcome::unknown(&*why),
+                    Stage::Fail(failure) => UnitOutcome::failed(failure),
+                    Stage::Ready(_) => UnitOutcome::done(None, Map::new()),
+                };
+                return TaskOutcome { units: vec![unit], looped: false, loop_var, no_log };
+            }
+        };
+        let mut units = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            // Made anew for each item: `set_fact` in a loop reads what the item before it set.
+            let base = self.scope(&cx.keywords, &cx.frame, cx.node.role.as_ref());
+            let now = TaskContext {
+                node: Arc::clone(&cx.node),
+                keywords: Arc::clone(&cx.keywords),
+                frame: Arc::clone(&cx.frame),
+                scope: base,
+                title: cx.title.clone(),
+            };
+            let Some(scope) = super::loops::scopes(&self.run, &now, &items, &loop_var).into_iter().nth(index)
+            else {
+                continue;
+            };
+            let label = super::loops::label(&self.run, &now, &scope, item, no_log);
+            let unit = self.control_repeated(cx, module, raw, &scope).await;
+            units.push(UnitOutcome { label: Some(label), item: Some(item.clone()), ..unit });
+        }
+        TaskOutcome { units, looped: true, loop_var, no_log }
+    }
+
+    /// One item, again and again until its `until` holds (`async_status`).
+    async fn control_repeated(
+        &mut self,
+        cx: &Arc<TaskContext>,
+        module: &Arc<Module>,
+        raw: &Map,
+        scope: &Arc<TaskScope>,
+    ) -> UnitOutcome {
+        let mut patience = super::task::Patience::new(&self.run, cx, scope);
+        loop {
+            let outcome = self.control_unit(cx, module, raw, scope).await;
+            match patience.judge(&self.run, cx, scope, outcome) {
+                Ok(outcome) => return outcome,
+                Err(outcome) => {
+                    self.tell_retry(cx, patience.attempt, patience.retries, &outcome);
+                    if self.interrupted_while(patience.delay).await {
+                        return UnitOutcome::failed(Failure::new("interrupted"));
+                    }
+                    patience.attempt += 1;
+                }
+            }
+        }
+    }
+
+    async fn control_unit(
+        &mut self,
+        cx: &Arc<TaskContext>,
+        module: &Arc<Module>,
+        raw: &Map,
+        scope: &Arc<TaskScope>,
+    ) -> UnitOutcome {
+        match conditions(&self.run, &cx.keywords.when, scope) {
+            Ok(Truth::True) => {}
+            Ok(Truth::False) => return UnitOutcome::skipped("Conditional result was False"),
+            Ok(Truth::Unknown(why)) => return UnitOutcome::unknown(&*why),
+            Err(message) => {
+                return UnitOutcome::failed(Failure::new(format!("The conditional check failed: {message}")));
+            }
+        }
+        let name = module.spec.name.as_str();
+        let done = match name {
+            "assert" => self.assert(raw, scope),
+            "debug" => self.debug(raw, scope),
+            "set_fact" => self.set_fact(cx, module, raw, scope),
+            _ => match arguments(&self.run, &cx.keywords, module, raw, scope) {
+                Ok(args) => self.plain_control(name, &args, scope).await,
+                Err(Blocked::Unknown(why)) => Ok(UnitOutcome::unknown(&*why)),
+                Err(Blocked::Failure(failure)) => Err(failure),
+            },
+        };
+        done.unwrap_or_else(UnitOutcome::failed).judge(&self.run, &cx.keywords, scope)
+    }
+
+    async fn plain_control(&mut self, name: &str, args: &Args, scope: &Arc<TaskScope>) -> Done {
+        match name {
+            "fail" => Err(Failure::new(args.str("msg"))),
+            "include_vars" => self.include_vars(args, scope),
+            "add_host" => super::world::add_host(&self.run, args).map(changed_if),
+            "group_by" => super::world::group_by(&self.run, &self.name, args).map(changed_if),
+            "pause" => self.pause(args).await,
+            "async_status" => super::background::status(&self.run, args),
+            "set_stats" => Ok(UnitOutcome::done(None, Map::new())),
+            "validate_argument_spec" => super::argspec::validate(&self.run, args, scope),
+            other => Err(Failure::new(format!("{other} cannot run here"))),
+        }
+    }
+
+    fn evaluated(&self, value: &Value, scope: &Arc<TaskScope>) -> Result<Value, Failure> {
+        self.run.engine.evaluate(value, &**scope).map_err(|e| Failure::new(e.to_string()))
+    }
+
+    /// Conditions are read here and not as arguments: they are expressions, not templates.
+    fn assert(&self, raw: &Map, scope: &Arc<TaskScope>) -> Done {
+        let message = |names: &[&str], default: &str| -> Result<Value, Failure> {
+            match names.iter().find_map(|n| raw.get(*n)) {
+                Some(value) => self.evaluated(value, scope),
+                None => Ok(default.into()),
+            }
+        };
+        let quiet = match raw.get("quiet") {
+            Some(value) => crate::spec::to_bool(&self.evaluated(value, scope)?).unwrap_or(false),
+            None => false,
+        };
+        let that = match raw.get("that") {
+            Some(Value::List(list)) => Arc::unwrap_or_clone(Arc::clone(list)),
+            Some(one) => vec![one.clone()],
+            None => return Err(Failure::new("assert: the argument `that` is missing")),
+        };
+        for condition in that {
+            let truth = self.run.engine.condition(&condition, &**scope);
+            match truth.map_err(|e| Failure::new(e.to_string()))? {
+                Truth::True => {}
+                Truth::Unknown(why) => return Ok(UnitOutcome::unknown(&*why)),
+                Truth::False => {
+                    let shown = match &condition {
+                        Value::Template(t) => Value::from(&*t.text),
+                        other => other.clone(),
+                    };
+                    let said = message(&["fail_msg", "msg"], "Assertion failed")?;
+                    let mut failure = Failure::new(crate::spec::to_text(&said));
+                    failure.result.insert("msg".into(), said);
+                    failure.result.insert("assertion".into(), shown);
+                    failure.result.insert("evaluated_to".into(), false.into());
+                    return Err(failure);
+                }
+            }
+        }
+        let said = message(&["success_msg"], "All assertions passed")?;
+        let mut result = Map::new();
+        if !quiet {
+            result.insert("msg".into(), said);
+        }
+        Ok(UnitOutcome::done(None, result))
+    }
+
+    fn debug(&self, raw: &Map, scope: &Arc<TaskScope>) -> Done {
+        let mut result = Map::new();
+        if let Some(level) = raw.get("verbosity") {
+            let level = crate::spec::to_text(&self.evaluated(level, scope)?).parse::<u8>().unwrap_or(0);
+            if level > self.run.options.verbosity {
+                return Ok(UnitOutcome::skipped("Verbosity threshold not met."));
+            }
+        }
+        match (raw.get("var"), raw.get("msg")) {
+            (Some(var), _) => {
+                let text = crate::spec::to_text(&self.evaluated(var, scope)?);
+                let value = match self.run.engine.expression(&text, &**scope) {
+                    Ok(Value::Unknown(why)) => format!("(known after {why})").into(),
+                    Ok(value) => value,
+                    Err(error) if matches!(error.kind, crate::eval::ErrorKind::Undefined(_)) => {
+                        "VARIABLE IS NOT DEFINED!".into()
+                    }
+                    Err(error) => return Err(Failure::new(error.to_string())),
+                };
+                result.insert(text.into(), value);
+            }
+            (None, Some(msg)) => {
+                result.insert(
+                    "msg".into(),
+                    match self.evaluated(msg, scope)? {
+                        Value::Unknown(why) => format!("(known after {why})").into(),
+                        known => known,
+                    },
+                );
+            }
+            (None, None) => {
+                result.insert("msg".into(), "Hello world!".into());
+            }
+        }
+        Ok(UnitOutcome::done(None, result))
+    }
+
+    fn set_fact(&mut self, cx: &TaskContext, module: &Module, raw: &Map, scope: &Arc<TaskScope>) -> Done {
+        let mut facts =
+            super::defaults::for_module(&self.run, &cx.keywords, module, scope).map_err(Failure::new)?;
+        let mut cacheable = false;
+        for (key, value) in raw {
+            let value = self.evaluated(value, scope)?;
+            let key = match key.as_str() {
+                Some("cacheable") => {
+                    cacheable = crate::spec::to_bool(&value).unwrap_or(false);
+                    continue;
+                }
+                Some(text) if text.contains("{{") => {
+                    let template = crate::base::Template { text: text.into(), span: None };
+                    self.evaluated(&Value::Template(Arc::new(template)), scope)?
+                }
+                Some(text) => text.into(),
+                None => return Err(Failure::new(format!("set_fact: `{key}` is not a variable name"))),
+            };
+            facts.insert(crate::spec::to_text(&key).into(), value);
+        }
+        if facts.is_empty() {
+            return Err(Failure::new(
+                "No key/value pairs provided, at least one is required for this action to succeed",
+            ));
+        }
+        let shown = facts.clone();
+        let set = |memory: &mut HostMemory| {
+            for (key, value) in facts {
+                if cacheable {
+                    HostMemory::insert(&mut memory.cacheable, key.clone(), value.clone());
+                }
+                HostMemory::insert(&mut memory.set, key, value);
+            }
+        };
+        match super::unit::evaluated_text(&self.run, &cx.keywords.delegate_to, scope) {
+            Ok(Some(other)) if self.delegates_facts(cx, scope) => self.run.remember(&other.into(), set),
+            _ => self.remember(set),
+        }
+        // `ansible_facts` in the result is for display; the names are variables, not facts.
+        let result = [("ansible_facts_set".into(), Value::from(shown))].into_iter().collect();
+        Ok(UnitOutcome::done(None, result))
+    }
+
+    fn delegates_facts(&self, cx: &TaskContext, scope: &Arc<TaskScope>) -> bool {
+        super::unit::evaluated_flag(&self.run, &cx.keywords.delegate_facts, scope, false).unwrap_or(false)
+    }
+
+    fn include_vars(&mut self, args: &Args, scope: &Arc<TaskScope>) -> Done {
+        let loaded = super::vars_files::include(&self.run, args, scope)?;
+        let files: List = loaded.files.iter().map(|f| f.display().to_string().into()).collect();
+        let vars = loaded.vars;
+        self.remember(|memory| {
+            for (key, value) in vars {
+                HostMemory::insert(&mut memory.included, key, value);
+            }
+        });
+        let result = [("ansible_included_var_files".into(), Value::from(files))].into_iter().collect();
+        Ok(UnitOutcome::done(None, result))
+    }
+
+    /// Once for all hosts in Ansible; here each host waits on its own, which takes no longer.
+    async fn pause(&mut self, args: &Args) -> Done {
+        let seconds = args.int("seconds") + 60 * args.int("minutes");
+        if args.has("prompt") && seconds == 0 {
+            return Ok(UnitOutcome::done(None, super::prompt::ask(args)?));
+        }
+        let seconds = u64::try_from(seconds).unwrap_or(0);
+        if !self.run.check() && self.interrupted_while(std::time::Duration::from_secs(seconds)).await {
+            return Err(Failure::new("interrupted"));
+        }
+        let result = [("delta".into(), seconds.into())].into_iter().collect();
+        Ok(UnitOutcome::done(None, result))
+    }
+}
+
+fn changed_if((changed, result): (bool, Map)) -> UnitOutcome {
+    let mut outcome = UnitOutcome::done(None, result);
+    if changed {
+        outcome.status = super::outcome::Status::Changed;
+    }
+    outcome
+}

@@ -1,0 +1,347 @@
+//! One host's walk through a play: steps in Ansible's order, blocks, failures, handlers.
+
+use super::ahead::Ahead;
+use super::flow::{FailedTask, Flow, Frame, Steps};
+use super::lockstep::{Lockstep, Position};
+use super::outcome::TaskOutcome;
+use super::scope::{PlayScope, TaskScope, host_layers, task_layers};
+use super::state::Run;
+use super::task::TaskRun;
+use crate::base::{Map, Value};
+use crate::eval::vars::{Layers, Level};
+use crate::graph::{BlockNode, Handler, RoleScope, Step, TaskKeywords, TaskNode};
+use crate::plan::Claims;
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+/// Where the walk will go on in a list of steps that encloses the current one.
+#[derive(Clone)]
+pub struct Cursor {
+    pub steps: Steps,
+    /// The step that is being done.
+    pub next: usize,
+    pub frame: Arc<Frame>,
+    /// Length of the position in front of this list's indices.
+    pub prefix: usize,
+}
+
+pub struct Host {
+    pub run: Arc<Run>,
+    pub play: Arc<PlayScope>,
+    pub batch: Arc<Lockstep<TaskOutcome>>,
+    pub name: Arc<str>,
+    /// Variables before any task's own; made anew when the host learns something.
+    pub base: Layers,
+    pub position: Position,
+    /// The enclosing lists, outermost first.
+    pub cursors: Vec<Cursor>,
+    /// Units probed before their turn.
+    pub ahead: Ahead,
+    /// Effects sent since the last time everything was awaited.
+    pub recent: Vec<Claims>,
+    /// Tasks whose effects are on their way, in order.
+    pub flying: VecDeque<TaskRun>,
+    /// On a plan: effects that were not made.
+    pub planned: Vec<(String, Claims)>,
+    /// Handlers of the play and of roles included since.
+    pub handlers: Vec<Arc<Handler>>,
+    pub notified: HashSet<usize>,
+    /// The chain that effects in flight share.
+    chain: Option<u64>,
+    pub started: bool,
+}
+
+impl Host {
+    pub fn new(
+        run: Arc<Run>,
+        play: Arc<PlayScope>,
+        batch: Arc<Lockstep<TaskOutcome>>,
+        name: Arc<str>,
+    ) -> Host {
+        let base = host_layers(&run, &play, &name, &run.memory(&name));
+        let handlers = play.plan.handlers.clone();
+        let started = run.options.start_at_task.is_none();
+        Host {
+            run,
+            play,
+            batch,
+            name,
+            base,
+            position: Vec::new(),
+            cursors: Vec::new(),
+            ahead: Ahead::default(),
+            recent: Vec::new(),
+            flying: VecDeque::new(),
+            planned: Vec::new(),
+            handlers,
+            notified: HashSet::new(),
+            chain: None,
+            started,
+        }
+    }
+
+    /// The whole body of the play; notified handlers run also after a failure where that was asked for.
+    pub async fn walk(mut self) -> Flow {
+        let body = Steps::Sequence(Arc::clone(&self.play.plan.body));
+        let mut flow = self.gather_facts().await;
+        if matches!(flow, Flow::Next) {
+            flow = self.steps(body, Arc::new(Frame::default())).await;
+        }
+        if matches!(flow, Flow::Next) {
+            flow = self.drain().await;
+        }
+        if matches!(flow, Flow::Failed(_)) && self.forced_handlers() {
+            self.position = vec![usize::MAX];
+            self.flush(&Arc::new(Frame::default())).await;
+        }
+        self.ahead.clear();
+        flow
+    }
+
+    fn forced_handlers(&self) -> bool {
+        let set = self.play.plan.force_handlers.as_ref().and_then(crate::spec::to_bool);
+        self.run.options.force_handlers || set == Some(true)
+    }
+
+    pub async fn steps(&mut self, steps: Steps, frame: Arc<Frame>) -> Flow {
+        let depth = self.position.len();
+        let mut flow = Flow::Next;
+        self.cursors.push(Cursor { steps: steps.clone(), next: 0, frame: Arc::clone(&frame), prefix: depth });
+        for (index, step) in steps.steps().iter().enumerate() {
+            self.position.truncate(depth);
+            self.position.push(index);
+            if let Some(cursor) = self.cursors.last_mut() {
+                cursor.next = index;
+            }
+            if self.run.cancel.requested() || self.batch.is_fatal() {
+                flow = Flow::Stop;
+                break;
+            }
+            self.batch.advance(&self.name, &self.position);
+            flow = match step {
+                Step::Task(node) => Box::pin(self.task(node, &frame)).await,
+                Step::Block(block) => Box::pin(self.block(block, &frame)).await,
+                Step::Flush { .. } => match self.drain().await {
+                    Flow::Next => Box::pin(self.flush(&frame)).await,
+                    other => other,
+                },
+            };
+            if !matches!(flow, Flow::Next) {
+                break;
+            }
+        }
+        self.cursors.pop();
+        self.position.truncate(depth);
+        flow
+    }
+
+    async fn block(&mut self, block: &Arc<BlockNode>, frame: &Arc<Frame>) -> Flow {
+        let guarded = !block.rescue.steps.is_empty() || !block.always.steps.is_empty();
+        if guarded {
+            match self.drain().await {
+                Flow::Next => {}
+                other => return other,
+            }
+        }
+        let mut flow = self.part(Steps::Body(Arc::clone(block)), frame).await;
+        if !guarded {
+            return flow;
+        }
+        if matches!(flow, Flow::Next) {
+            flow = self.drain().await;
+        }
+        if let Flow::Failed(failed) = &flow
+            && !block.rescue.steps.is_empty()
+        {
+            self.ahead.clear();
+            self.note_failure(failed);
+            self.run.count(&self.name, |r| {
+                r.rescued += 1;
+                r.failed = r.failed.saturating_sub(1);
+            });
+            flow = self.part(Steps::Rescue(Arc::clone(block)), frame).await;
+            if matches!(flow, Flow::Next) {
+                flow = self.drain().await;
+            }
+        }
+        if matches!(flow, Flow::Next | Flow::Failed(_)) && !block.always.steps.is_empty() {
+            self.ahead.clear();
+            let always = self.part(Steps::Always(Arc::clone(block)), frame).await;
+            let always = if matches!(always, Flow::Next) { self.drain().await } else { always };
+            if !matches!(always, Flow::Next) {
+                flow = always;
+            }
+        }
+        flow
+    }
+
+    async fn part(&mut self, steps: Steps, frame: &Arc<Frame>) -> Flow {
+        let depth = self.position.len();
+        self.position.push(steps.part());
+        let flow = self.steps(steps, Arc::clone(frame)).await;
+        self.position.truncate(depth);
+        flow
+    }
+
+    /// For the rescue's expressions.
+    fn note_failure(&mut self, failed: &FailedTask) {
+        let mut task = Map::new();
+        task.insert("name".into(), failed.name.as_str().into());
+        task.insert("action".into(), failed.node.action_name().into());
+        self.remember(|memory| {
+            super::state::HostMemory::insert(&mut memory.set, "ansible_failed_task", Value::from(task));
+            let result = Value::from(failed.result.clone());
+            super::state::HostMemory::insert(&mut memory.set, "ansible_failed_result", result);
+        });
+    }
+
+    /// Handlers that were notified, in the order they are declared; they may notify later ones.
+    pub async fn flush(&mut self, frame: &Arc<Frame>) -> Flow {
+        let mut index = 0;
+        while index < self.handlers.len() {
+            if self.notified.remove(&index) {
+                let handler = Arc::clone(&self.handlers[index]);
+                let depth = self.position.len();
+                self.position.push(index);
+                let flow = Box::pin(self.task(&handler.task, frame)).await;
+                let flow = if matches!(flow, Flow::Next) { self.drain().await } else { flow };
+                self.position.truncate(depth);
+                if !matches!(flow, Flow::Next) {
+                    return flow;
+                }
+            }
+            index += 1;
+        }
+        Flow::Next
+    }
+
+    /// Marks handlers of a name or topic; `false` when there is none.
+    pub fn notify(&mut self, name: &str) -> bool {
+        let mut found = false;
+        // Of several handlers of one name the last declared is the one, as in Ansible.
+        let by_name = self.handlers.iter().rposition(|h| self.answers(h, name));
+        if let Some(index) = by_name {
+            self.notified.insert(index);
+            found = true;
+        }
+        for (index, handler) in self.handlers.iter().enumerate() {
+            if handler.listen.iter().any(|l| l.as_str() == Some(name)) {
+                self.notified.insert(index);
+                found = true;
+            }
+        }
+        found
+    }
+
+    fn answers(&self, handler: &Handler, name: &str) -> bool {
+        if handler.aliases.iter().any(|a| &**a == name) {
+            return true;
+        }
+        match &handler.task.name {
+            Some(Value::Str(own)) => &**own == name,
+            Some(template @ Value::Template(_)) => {
+                let scope = self.scope(&handler.task.keywords, &Frame::default(), handler.task.role.as_ref());
+                let own = self.run.engine.evaluate(template, &*scope);
+                own.is_ok_and(|v| v.as_str() == Some(name))
+            }
+            _ => false,
+        }
+    }
+
+    /// The scope of a task without loop variables.
+    pub fn scope(
+        &self,
+        keywords: &TaskKeywords,
+        frame: &Frame,
+        role: Option<&Arc<RoleScope>>,
+    ) -> Arc<TaskScope> {
+        let role = role.or(frame.role.as_ref());
+        let layers = task_layers(&self.base, keywords, frame, role.map(|r| &**r));
+        let batch = Arc::clone(&self.batch);
+        let active = Arc::new(move || batch.active());
+        let (run, play) = (Arc::clone(&self.run), Arc::clone(&self.play));
+        Arc::new(TaskScope::new(run, play, Arc::clone(&self.name), layers, role.cloned(), active))
+    }
+
+    /// The host learns something; its layers are made anew.
+    pub fn remember(&mut self, change: impl FnOnce(&mut super::state::HostMemory)) {
+        self.run.remember(&self.name, change);
+        self.refresh();
+    }
+
+    pub fn refresh(&mut self) {
+        let memory = self.run.memory(&self.name);
+        for level in [Level::Facts, Level::IncludeVars, Level::SetFacts] {
+            self.base.drop_level(level);
+        }
+        super::scope::push_memory(&mut self.base, &memory);
+    }
+
+    /// A task's name as it is shown: evaluated where that is possible, else as written.
+    pub fn title(&self, node: &TaskNode, scope: &Arc<TaskScope>) -> String {
+        let name = match &node.name {
+            Some(Value::Str(name)) => name.to_string(),
+            Some(value) => match self.run.engine.evaluate(value, &**scope) {
+                Ok(Value::Str(name)) => name.to_string(),
+                Ok(Value::Int(n)) => n.to_string(),
+                _ => match value {
+                    Value::Template(t) => t.text.to_string(),
+                    other => other.to_json().to_string(),
+                },
+            },
+            None => node.action_name().to_string(),
+        };
+        match scope.role.as_ref() {
+            Some(role) => format!("{} : {name}", role.name),
+            None => name,
+        }
+    }
+
+    /// The chain of what is in flight; a new one when nothing is.
+    pub fn chain(&mut self) -> u64 {
+        *self.chain.get_or_insert_with(new_chain)
+    }
+
+    pub fn end_chain(&mut self) {
+        self.chain = None;
+        self.recent.clear();
+    }
+
+    /// Whether the task is chosen by tags and `--start-at-task`.
+    pub fn chosen(&mut self, node: &TaskNode, keywords: &TaskKeywords, scope: &Arc<TaskScope>) -> bool {
+        if !self.started {
+            let wanted = self.run.options.start_at_task.clone().unwrap_or_default();
+            let title = self.title(node, scope);
+            let bare = title.rsplit(" : ").next().unwrap_or(&title);
+            self.started = title == wanted || bare == wanted || super::tags::glob(&wanted, bare);
+            if !self.started {
+                return false;
+            }
+        }
+        super::tags::chosen(&self.run, &keywords.tags, scope)
+    }
+}
+
+/// Unique in the process: a connection may serve several plays.
+pub fn new_chain() -> u64 {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
+
+/// Everything that a task's title, conditions and arguments are read with.
+pub struct TaskContext {
+    pub node: Arc<TaskNode>,
+    pub keywords: Arc<TaskKeywords>,
+    pub frame: Arc<Frame>,
+    pub scope: Arc<TaskScope>,
+    pub title: String,
+}
+
+impl TaskContext {
+    pub fn new(host: &Host, node: &Arc<TaskNode>, frame: &Arc<Frame>) -> TaskContext {
+        let keywords = frame.keywords(node);
+        let scope = host.scope(&keywords, frame, node.role.as_ref());
+        let title = host.title(node, &scope);
+        TaskContext { node: Arc::clone(node), keywords, frame: Arc::clone(frame), scope, title }
+    }
+}

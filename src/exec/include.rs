@@ -1,0 +1,144 @@
+//! Dynamic includes: their files are read when their names are known, and run inside the including step.
+
+use super::flow::{Flow, Frame, Steps};
+use super::host::{Host, TaskContext};
+use super::outcome::{Status, TaskOutcome, UnitOutcome};
+use super::scope::TaskScope;
+use super::unit::{Stage, conditions, evaluated_text};
+use crate::base::{Map, Value};
+use crate::eval::Truth;
+use crate::eval::vars::Level;
+use crate::graph::{Act, Handler, IncludeRole, RoleCall, Sequence};
+use crate::modules::Failure;
+use std::sync::Arc;
+
+/// What an include brings.
+pub struct Target {
+    pub body: Arc<Sequence>,
+    pub frame: Frame,
+    pub handlers: Vec<Arc<Handler>>,
+}
+
+impl Host {
+    pub async fn include(&mut self, cx: &Arc<TaskContext>) -> Flow {
+        let items = match super::loops::items(&self.run, cx) {
+            Ok(items) => items,
+            Err(stage) => return self.absorb(cx, TaskOutcome::single(stage_outcome(&stage))).await,
+        };
+        let loop_var = super::loops::variable(&self.run, cx);
+        let scopes = match &items {
+            None => vec![Arc::clone(&cx.scope)],
+            Some(items) => super::loops::scopes(&self.run, cx, items, &loop_var),
+        };
+        let items = items.map_or_else(|| vec![None], |items| items.into_iter().map(Some).collect());
+        let mut outcomes = Vec::new();
+        for (index, (item, scope)) in items.into_iter().zip(scopes).enumerate() {
+            let outcome = match conditions(&self.run, &cx.keywords.when, &scope) {
+                Ok(Truth::True) => {
+                    let depth = self.position.len();
+                    self.position.push(index);
+                    let entered = self.enter(cx, &scope).await;
+                    self.position.truncate(depth);
+                    match entered {
+                        Ok(Flow::Next) => UnitOutcome::done(None, Map::new()),
+                        Ok(flow) => return flow,
+                        Err(message) => UnitOutcome::failed(Failure::new(message)),
+                    }
+                }
+                Ok(Truth::False) => UnitOutcome::skipped("Conditional result was False"),
+                Ok(Truth::Unknown(why)) => UnitOutcome::unknown(&*why),
+                Err(message) => {
+                    UnitOutcome::failed(Failure::new(format!("The conditional check failed: {message}")))
+                }
+            };
+            let stop = outcome.status == Status::Failed;
+            outcomes.push(UnitOutcome { item: item.clone(), label: item, ..outcome });
+            if stop {
+                break;
+            }
+        }
+        let looped = cx.keywords.loop_.is_some();
+        let outcome = TaskOutcome { units: outcomes, looped, loop_var, no_log: false };
+        // An include that was entered told so itself.
+        if outcome.status() == Status::Ok { Flow::Next } else { self.absorb(cx, outcome).await }
+    }
+
+    async fn enter(&mut self, cx: &Arc<TaskContext>, scope: &Arc<TaskScope>) -> Result<Flow, String> {
+        let target = self.include_target(cx, scope)?;
+        self.tell_included(cx, scope);
+        self.handlers.extend(target.handlers);
+        let role = target.frame.role.clone();
+        if let (Act::IncludeRole(call), Some(role)) = (&cx.node.act, &role)
+            && call.public
+        {
+            self.base.push(Level::RoleDefaults, Arc::clone(&role.defaults));
+            self.base.push(Level::RoleVars, Arc::clone(&role.vars));
+        }
+        let depth = self.position.len();
+        let flow = Box::pin(self.steps(Steps::Sequence(target.body), Arc::new(target.frame))).await;
+        self.position.truncate(depth);
+        Ok(match flow {
+            Flow::EndRole if role.is_some() => Flow::Next,
+            other => other,
+        })
+    }
+
+    /// Evaluates what an include names and has it compiled.
+    pub fn include_target(&self, cx: &TaskContext, scope: &Arc<TaskScope>) -> Result<Target, String> {
+        let text = |value: &Value, what: &str| -> Result<String, String> {
+            let text = evaluated_text(&self.run, &Some(value.clone()), scope)?;
+            text.ok_or_else(|| format!("the include's {what} is empty"))
+        };
+        let mut frame =
+            Frame { params: cx.frame.params.clone(), vars: loop_names(cx, scope), ..(*cx.frame).clone() };
+        frame.params.extend(cx.keywords.vars.iter().cloned());
+        match &cx.node.act {
+            Act::IncludeTasks { file, apply, .. } => {
+                frame.apply.extend(apply.clone());
+                frame.role = cx.node.role.clone().or(frame.role);
+                let file = text(file, "file name")?;
+                let body = self.run.includer.tasks(&cx.node, &file)?;
+                Ok(Target { body, frame, handlers: Vec::new() })
+            }
+            Act::IncludeRole(call) => {
+                frame.apply.extend(call.apply.clone());
+                let call = self.role_call(call, scope)?;
+                let included = self.run.includer.role(&cx.node, &call)?;
+                frame.role = Some(included.scope);
+                Ok(Target { body: included.body, frame, handlers: included.handlers })
+            }
+            _ => Err("not an include".into()),
+        }
+    }
+
+    fn role_call(&self, call: &IncludeRole, scope: &Arc<TaskScope>) -> Result<RoleCall, String> {
+        let optional = |value: &Option<Value>| evaluated_text(&self.run, value, scope);
+        let name = optional(&Some(call.name.clone()))?.ok_or("the role's name is empty")?;
+        let tasks_from = optional(&Some(call.tasks_from.clone()))?.unwrap_or_else(|| "main".into());
+        Ok(RoleCall {
+            name,
+            tasks_from,
+            vars_from: optional(&call.vars_from)?,
+            defaults_from: optional(&call.defaults_from)?,
+            handlers_from: optional(&call.handlers_from)?,
+        })
+    }
+}
+
+/// Loop variables of the include and of those around it.
+fn loop_names(cx: &TaskContext, scope: &TaskScope) -> Arc<Map> {
+    if cx.keywords.loop_.is_none() {
+        return Arc::clone(&cx.frame.vars);
+    }
+    let own = scope.layers.iter().filter(|(level, _)| *level == Level::Magic);
+    Arc::new(own.flat_map(|(_, map)| map.iter().map(|(k, v)| (k.clone(), v.clone()))).collect())
+}
+
+fn stage_outcome(stage: &Stage) -> UnitOutcome {
+    match stage {
+        Stage::Skip(why) => UnitOutcome::skipped(why.as_str()),
+        Stage::Unknown(why) => UnitOutcome::unknown(&**why),
+        Stage::Fail(failure) => UnitOutcome::failed(failure.clone()),
+        Stage::Ready(_) => UnitOutcome::failed(Failure::new("an include has nothing to probe")),
+    }
+}

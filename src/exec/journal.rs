@@ -1,0 +1,63 @@
+//! The journal: one append-only file a run, intent before the effect, result after it. Never holds a secret.
+
+use super::event::{Outcome, TaskRef};
+use super::state::{Run, locked};
+use serde_json::json;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Lines of JSON under `.fitout/runs/ID.jsonl`. A run that cannot write it goes on and says so once.
+#[derive(Default)]
+pub struct Journal {
+    file: Option<File>,
+    pub path: PathBuf,
+}
+
+impl Journal {
+    /// Creates the run's file, readable by its owner only.
+    pub fn create(run_dir: &Path, id: &str) -> Result<Journal, String> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let folder = run_dir.join("runs");
+        let failed =
+            |e: std::io::Error| format!("the journal cannot be written in {}: {e}", folder.display());
+        std::fs::create_dir_all(&folder).map_err(failed)?;
+        let path = folder.join(format!("{id}.jsonl"));
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(failed)?;
+        Ok(Journal { file: Some(file), path })
+    }
+
+    fn line(&mut self, line: &serde_json::Value) {
+        let Some(file) = &mut self.file else { return };
+        // A full disk must not stop the run in the middle of its work: what was written stays readable.
+        if writeln!(file, "{line}").is_err() {
+            self.file = None;
+        }
+    }
+}
+
+impl Run {
+    pub fn journal_note(&self, line: &serde_json::Value) {
+        locked(&self.journal).line(line);
+    }
+
+    /// Written before the effect's job is sent.
+    pub fn journal_begin(&self, host: &str, task: &str, action: &str, reason: &str) {
+        let (task, reason) = (self.redactor.text(task), self.redactor.text(reason));
+        self.journal_note(
+            &json!({"begin": task, "host": host, "action": action, "reason": reason, "at": now()}),
+        );
+    }
+
+    pub fn journal_end(&self, host: &str, task: &TaskRef, outcome: Outcome) {
+        self.journal_note(
+            &json!({"end": task.name, "host": host, "action": task.action, "place": task.place,
+            "outcome": outcome.word(), "at": now()}),
+        );
+    }
+}
+
+/// UTC, RFC 3339, to the millisecond.
+pub fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}

@@ -1,0 +1,90 @@
+//! How a task's jobs are run whatever the module: with its `environment` and its `timeout`.
+
+use super::scope::TaskScope;
+use super::state::Run;
+use super::unit::evaluated_text;
+use crate::base::Value;
+use crate::graph::TaskKeywords;
+use crate::remote::{Become, Job, JobFuture, Remote};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+struct Manner {
+    inner: Arc<dyn Remote>,
+    env: Vec<(Arc<str>, Vec<u8>)>,
+    limit: Option<Duration>,
+}
+
+/// The connection as this task is to use it.
+pub fn with(
+    run: &Run,
+    keywords: &TaskKeywords,
+    scope: &Arc<TaskScope>,
+    inner: Arc<dyn Remote>,
+) -> Result<Arc<dyn Remote>, String> {
+    let env = environment(run, keywords, scope)?;
+    let seconds = match evaluated_text(run, &keywords.timeout, scope)? {
+        None => 0.0,
+        Some(text) => {
+            text.parse::<f64>().map_err(|_| format!("timeout: `{text}` is not a number of seconds"))?
+        }
+    };
+    // `async` with polling is a time limit on work that is waited for.
+    let background = match evaluated_text(run, &keywords.async_, scope)? {
+        None => 0.0,
+        Some(text) => {
+            text.parse::<f64>().map_err(|_| format!("async: `{text}` is not a number of seconds"))?
+        }
+    };
+    let limit = [seconds, background].into_iter().filter(|s| *s > 0.0).reduce(f64::min);
+    if env.is_empty() && limit.is_none() {
+        return Ok(inner);
+    }
+    Ok(Arc::new(Manner { inner, env, limit: limit.map(Duration::from_secs_f64) }))
+}
+
+/// The variables of all levels, inner ones over outer ones.
+fn environment(
+    run: &Run,
+    keywords: &TaskKeywords,
+    scope: &Arc<TaskScope>,
+) -> Result<Vec<(Arc<str>, Vec<u8>)>, String> {
+    let mut merged = indexmap::IndexMap::new();
+    for level in &keywords.environment {
+        let level = run.engine.evaluate(level, &**scope).map_err(|e| format!("environment: {e}"))?;
+        let levels = match level {
+            Value::List(list) => Arc::unwrap_or_clone(list),
+            one => vec![one],
+        };
+        for map in levels.iter().filter_map(Value::as_map) {
+            for (name, value) in map {
+                if !matches!(value, Value::Omit) {
+                    let text = match value {
+                        Value::Secret(secret) => secret.reveal()?.to_string(),
+                        other => crate::spec::to_text(other),
+                    };
+                    merged.insert(Arc::from(name.to_string()), text.into_bytes());
+                }
+            }
+        }
+    }
+    Ok(merged.into_iter().collect())
+}
+
+impl Remote for Manner {
+    fn submit(&self, who: &Become, mut job: Job) -> JobFuture {
+        job.env.extend(self.env.iter().cloned());
+        job.timeout = job.timeout.or(self.limit);
+        self.inner.submit(who, job)
+    }
+
+    fn round_trips(&self) -> u64 {
+        self.inner.round_trips()
+    }
+
+    fn reset(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.inner.reset()
+    }
+}

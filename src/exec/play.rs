@@ -1,0 +1,189 @@
+//! Plays and their batches: which hosts take part, how many at a time, and when to stop.
+
+use super::event::Event;
+use super::flow::Flow;
+use super::host::Host;
+use super::lockstep::Lockstep;
+use super::scope::PlayScope;
+use super::state::{Lost, Run, locked};
+use crate::base::{Map, Value};
+use crate::graph::PlayPlan;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Runs one play; `false` when nothing after it is to run.
+pub async fn run_play(run: &Arc<Run>, plan: &Arc<PlayPlan>) -> Result<bool, String> {
+    let mut hosts = super::world::play_hosts(run, plan)?;
+    let name = super::world::play_name(run, plan);
+    if hosts.is_empty() {
+        let pattern = crate::spec::to_text(&plan.hosts);
+        run.emit(Event::NoHosts { play: name, pattern });
+        return Ok(true);
+    }
+    let prompts = Arc::new(super::prompt::play_prompts(run, plan)?);
+    {
+        let lost = locked(&run.lost);
+        hosts.retain(|h| !lost.contains_key(h));
+    }
+    run.emit(Event::PlayStarted { name: name.clone(), hosts: hosts.clone() });
+    let all = hosts.clone();
+    let mut go_on = true;
+    for batch in batches(run, plan, hosts)? {
+        match run_batch(run, plan, &prompts, &all, batch).await? {
+            BatchEnd::Next => {}
+            BatchEnd::PlayEnds => break,
+            BatchEnd::RunEnds => {
+                go_on = false;
+                break;
+            }
+        }
+    }
+    run.emit(Event::PlayEnded { name });
+    Ok(go_on && !run.cancel.requested())
+}
+
+#[derive(PartialEq)]
+enum BatchEnd {
+    Next,
+    PlayEnds,
+    RunEnds,
+}
+
+async fn run_batch(
+    run: &Arc<Run>,
+    plan: &Arc<PlayPlan>,
+    prompts: &Arc<Map>,
+    all: &[Arc<str>],
+    batch: Vec<Arc<str>>,
+) -> Result<BatchEnd, String> {
+    let scope = Arc::new(PlayScope {
+        plan: Arc::clone(plan),
+        prompts: Arc::clone(prompts),
+        all_hosts: all.to_vec(),
+        batch: batch.clone(),
+    });
+    let lockstep = Arc::new(Lockstep::new(&batch));
+    let forks = Arc::new(Semaphore::new(run.options.forks.max(1)));
+    let mut walks = JoinSet::new();
+    for name in &batch {
+        let host = Host::new(Arc::clone(run), Arc::clone(&scope), Arc::clone(&lockstep), Arc::clone(name));
+        let (forks, lockstep, name) = (Arc::clone(&forks), Arc::clone(&lockstep), Arc::clone(name));
+        // Hosts that wait for each other at barriers must all be walking, so barriers lift the limit.
+        let unlimited = plan.has_barriers();
+        walks.spawn(async move {
+            let permit = if unlimited { None } else { forks.acquire_owned().await.ok() };
+            let flow = host.walk().await;
+            lockstep.leave(&name, matches!(flow, Flow::Failed(_) | Flow::Unreachable | Flow::Broken));
+            drop(permit);
+            (name, flow)
+        });
+    }
+    let mut play_ends = false;
+    let mut failed = 0;
+    while let Some(joined) = walks.join_next().await {
+        let (name, flow) = joined.map_err(|e| format!("fitout failed at a host: {e}"))?;
+        failed += usize::from(host_done(run, &name, &flow));
+        play_ends |= matches!(flow, Flow::EndPlay);
+    }
+    Ok(verdict(run, plan, &lockstep, failed, batch.len(), play_ends))
+}
+
+/// Books how a host left the play; `true` when it failed.
+fn host_done(run: &Run, name: &Arc<str>, flow: &Flow) -> bool {
+    let lost = match flow {
+        Flow::Failed(_) | Flow::Broken => Some(Lost::Failed),
+        Flow::Unreachable => Some(Lost::Unreachable),
+        _ => None,
+    };
+    if let Some(lost) = lost {
+        locked(&run.lost).insert(Arc::clone(name), lost);
+    }
+    run.emit(Event::HostDone { host: Arc::clone(name), failed: lost.is_some(), undone: 0 });
+    lost.is_some()
+}
+
+fn verdict(
+    run: &Run,
+    plan: &PlayPlan,
+    lockstep: &Lockstep<super::outcome::TaskOutcome>,
+    failed: usize,
+    count: usize,
+    play_ends: bool,
+) -> BatchEnd {
+    let over = |limit: f64| 100.0 * failed as f64 / count.max(1) as f64 > limit;
+    let limit = plan.max_fail_percentage.as_ref().and_then(|v| crate::spec::to_text(v).parse().ok());
+    if lockstep.is_fatal() && limit.is_none_or(over) {
+        return BatchEnd::RunEnds;
+    }
+    if limit.is_some_and(over) || failed == count || run.cancel.requested() {
+        return BatchEnd::RunEnds;
+    }
+    if play_ends { BatchEnd::PlayEnds } else { BatchEnd::Next }
+}
+
+/// The play's hosts cut by `serial`: a number, a percentage, or a list of them of which the last repeats.
+fn batches(run: &Arc<Run>, plan: &Arc<PlayPlan>, hosts: Vec<Arc<str>>) -> Result<Vec<Vec<Arc<str>>>, String> {
+    let Some(serial) = &plan.serial else { return Ok(vec![hosts]) };
+    let serial = super::world::play_value(run, plan, serial)?;
+    let sizes: Vec<Value> = match serial {
+        Value::List(list) => Arc::unwrap_or_clone(list),
+        one => vec![one],
+    };
+    let total = hosts.len();
+    let sizes: Vec<usize> = sizes.iter().map(|s| batch_size(s, total)).collect::<Result<_, _>>()?;
+    Ok(cut(&hosts, &sizes))
+}
+
+fn batch_size(size: &Value, total: usize) -> Result<usize, String> {
+    let text = crate::spec::to_text(size);
+    let wrong = || format!("serial: `{text}` is neither a number nor a percentage");
+    match text.trim().strip_suffix('%') {
+        Some(percent) => {
+            let percent: f64 = percent.trim().parse().map_err(|_| wrong())?;
+            Ok(((total as f64 * percent / 100.0) as usize).max(1))
+        }
+        None => {
+            let count: i64 = text.trim().parse().map_err(|_| wrong())?;
+            Ok(usize::try_from(count).ok().filter(|c| *c > 0).unwrap_or(total))
+        }
+    }
+}
+
+fn cut(hosts: &[Arc<str>], sizes: &[usize]) -> Vec<Vec<Arc<str>>> {
+    let mut rest = hosts;
+    let mut batches = Vec::new();
+    let mut sizes = sizes.iter();
+    let mut size = hosts.len();
+    while !rest.is_empty() {
+        size = sizes.next().copied().unwrap_or(size).clamp(1, rest.len());
+        let (batch, after) = rest.split_at(size);
+        batches.push(batch.to_vec());
+        rest = after;
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serial_cuts_and_its_last_size_repeats() {
+        let hosts: Vec<Arc<str>> = (0..10).map(|i| Arc::from(format!("h{i}"))).collect();
+        let lengths = |sizes: &[usize]| cut(&hosts, sizes).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(lengths(&[3]), [3, 3, 3, 1]);
+        assert_eq!(lengths(&[1, 5]), [1, 5, 4]);
+        assert_eq!(lengths(&[20]), [10]);
+    }
+
+    #[test]
+    fn a_batch_is_a_number_or_a_share() {
+        let size = |text: &str| batch_size(&text.into(), 10);
+        assert_eq!(size("3"), Ok(3));
+        assert_eq!(size("30%"), Ok(3));
+        assert_eq!(size("1%"), Ok(1));
+        assert_eq!(size("0"), Ok(10));
+        assert!(size("many").is_err());
+    }
+}

@@ -1,0 +1,323 @@
+//! What a task's expressions see: the ladder of variables, and the names fitout itself defines.
+
+use super::state::{HostMemory, Run};
+use crate::base::{List, Map, Value};
+use crate::eval::vars::{Layers, Level};
+use crate::eval::{LookupContext, Rendered, Scope, TemplateOptions};
+use crate::graph::{PlayPlan, RoleScope, TaskKeywords};
+use crate::modules::{Args, ArgsExt, Controller, Failure};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Loop variables and other names that are there for one task only.
+pub type Vars = Arc<Map>;
+
+/// One play as its hosts see it.
+pub struct PlayScope {
+    pub plan: Arc<PlayPlan>,
+    pub prompts: Arc<Map>,
+    /// All hosts of the play, those of the current batch, and those that still take part.
+    pub all_hosts: Vec<Arc<str>>,
+    pub batch: Vec<Arc<str>>,
+}
+
+pub struct TaskScope {
+    pub run: Arc<Run>,
+    pub play: Arc<PlayScope>,
+    pub host: Arc<str>,
+    pub layers: Layers,
+    pub role: Option<Arc<RoleScope>>,
+    pub active: Arc<dyn Fn() -> Vec<Arc<str>> + Send + Sync>,
+    context: LookupContext,
+}
+
+impl TaskScope {
+    pub fn new(
+        run: Arc<Run>,
+        play: Arc<PlayScope>,
+        host: Arc<str>,
+        layers: Layers,
+        role: Option<Arc<RoleScope>>,
+        active: Arc<dyn Fn() -> Vec<Arc<str>> + Send + Sync>,
+    ) -> Self {
+        let context = super::lookups::context(&run, &play, role.as_deref());
+        TaskScope { run, play, host, layers, role, active, context }
+    }
+
+    /// The scope with more names on top of all but extra vars.
+    pub fn with(&self, names: Map) -> TaskScope {
+        TaskScope {
+            run: Arc::clone(&self.run),
+            play: Arc::clone(&self.play),
+            host: Arc::clone(&self.host),
+            layers: self.layers.with(Level::Magic, Arc::new(names)),
+            role: self.role.clone(),
+            active: Arc::clone(&self.active),
+            context: self.context.clone(),
+        }
+    }
+
+    /// The scope in which `changed_when`, `failed_when` and `until` are judged.
+    pub fn with_result(&self, name: Option<&Arc<str>>, result: Value) -> TaskScope {
+        let mut names = Map::new();
+        // Ansible lets the conditions read the bare result fields of the task too under its registered name only.
+        if let Some(name) = name {
+            names.insert(Arc::clone(name).into(), result);
+        }
+        self.with(names)
+    }
+
+    fn magic(&self, name: &str) -> Option<Value> {
+        let strings =
+            |names: &[Arc<str>]| Value::from(names.iter().map(|n| n.as_ref().into()).collect::<List>());
+        let options = &self.run.options;
+        let path = |p: &Path| Value::from(p.to_string_lossy().into_owned());
+        Some(match name {
+            "inventory_hostname" => self.host.as_ref().into(),
+            "inventory_hostname_short" => self.host.split('.').next().unwrap_or_default().into(),
+            "groups" => super::world::groups_value(&self.run),
+            "group_names" => super::world::group_names(&self.run, &self.host),
+            "ansible_play_hosts" => strings(&(self.active)()),
+            "ansible_play_batch" | "play_hosts" => strings(&self.play.batch),
+            "ansible_play_hosts_all" => strings(&self.play.all_hosts),
+            "ansible_play_name" => self.play.plan.name.clone(),
+            "playbook_dir" => path(&absolute(&self.play.plan.playbook_dir)),
+            "role_path" => path(&absolute(&self.role.as_ref()?.path)),
+            "role_name" | "ansible_role_name" => self.role.as_ref()?.name.as_ref().into(),
+            "ansible_collection_name" => self.role.as_ref()?.collection.as_deref()?.into(),
+            "ansible_parent_role_names" => strings(&self.role.as_ref()?.parents),
+            "role_names" | "ansible_role_names" | "ansible_play_role_names" => {
+                let names: Vec<_> = self.play.plan.role_layers.iter().map(|r| Arc::clone(&r.name)).collect();
+                strings(&names)
+            }
+            "omit" => Value::Omit,
+            "ansible_check_mode" => self.run.check().into(),
+            "ansible_diff_mode" => options.diff.into(),
+            "ansible_verbosity" => u32::from(options.verbosity).into(),
+            "ansible_forks" => options.forks.into(),
+            "ansible_run_tags" => {
+                let tags: List = options.tags.iter().map(|t| t.as_str().into()).collect();
+                if tags.is_empty() { vec![Value::from("all")].into() } else { tags.into() }
+            }
+            "ansible_skip_tags" => {
+                options.skip_tags.iter().map(|t| t.as_str().into()).collect::<List>().into()
+            }
+            "ansible_limit" => options.limit.as_deref()?.into(),
+            "ansible_version" => version(),
+            "ansible_playbook_python" => "".into(),
+            "ansible_config_file" => Value::Null,
+            "inventory_dir" | "inventory_file" | "ansible_inventory_sources" => {
+                super::world::inventory_source(&self.run, &self.host, name)?
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// The version of Ansible whose dialect is spoken; playbooks compare with it.
+fn version() -> Value {
+    let number = |n: i64| Value::Int(n);
+    [
+        ("full", Value::from("2.19.0")),
+        ("string", "2.19.0".into()),
+        ("major", number(2)),
+        ("minor", number(19)),
+        ("revision", number(0)),
+    ]
+    .into_iter()
+    .collect()
+}
+
+impl Scope for TaskScope {
+    fn get(&self, name: &str) -> Option<Value> {
+        if let Some(value) = self.magic(name) {
+            return Some(value);
+        }
+        if name == "vars" {
+            let all = self.layers.names().filter_map(|n| Some((n, self.layers.get(n)?.clone())));
+            return Some(all.collect());
+        }
+        if let Some(value) = self.layers.get(name) {
+            return Some(value.clone());
+        }
+        // Before facts are gathered `ansible_facts` is an empty mapping, not an undefined name.
+        (name == "ansible_facts").then(|| Map::new().into())
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.layers.names().map(str::to_string).collect()
+    }
+
+    fn context(&self) -> &LookupContext {
+        &self.context
+    }
+
+    fn host(&self, host: &str) -> Option<Arc<dyn Scope>> {
+        super::world::other_host(self, host).map(|scope| Arc::new(scope) as Arc<dyn Scope>)
+    }
+
+    fn hosts(&self) -> Vec<String> {
+        super::world::hosts(&self.run).iter().map(|h| h.to_string()).collect()
+    }
+}
+
+/// The layers of one host in one play, before any task's own.
+pub fn host_layers(run: &Run, play: &PlayScope, host: &Arc<str>, memory: &HostMemory) -> Layers {
+    let mut layers = super::world::inventory_layers(run, play, host);
+    for role in &play.plan.role_layers {
+        layers.push(Level::RoleDefaults, Arc::clone(&role.defaults));
+        layers.push(Level::RoleVars, Arc::clone(&role.vars));
+    }
+    layers.push(Level::PlayVars, Arc::clone(&play.plan.vars));
+    layers.push(Level::PlayVarsPrompt, Arc::clone(&play.prompts));
+    layers.push(Level::ExtraVars, Arc::new(run.options.extra_vars.clone()));
+    push_memory(&mut layers, memory);
+    layers
+}
+
+/// What the host has learnt, as layers.
+pub fn push_memory(layers: &mut Layers, memory: &HostMemory) {
+    if !memory.facts.is_empty() || !memory.cacheable.is_empty() {
+        let mut known = (*memory.injected).clone();
+        known.extend(memory.facts.iter().map(|(k, v)| (format!("ansible_{k}").into(), v.clone())));
+        known.extend(memory.cacheable.iter().map(|(k, v)| (k.clone(), v.clone())));
+        let mut facts = (*memory.facts).clone();
+        facts.extend(memory.cacheable.iter().map(|(k, v)| (k.clone(), v.clone())));
+        known.insert("ansible_facts".into(), facts.into());
+        layers.push(Level::Facts, Arc::new(known));
+    }
+    layers.push(Level::IncludeVars, Arc::clone(&memory.included));
+    layers.push(Level::SetFacts, Arc::clone(&memory.set));
+}
+
+/// A task's own layers over those of its host.
+pub fn task_layers(
+    base: &Layers,
+    keywords: &TaskKeywords,
+    frame: &super::flow::Frame,
+    role: Option<&RoleScope>,
+) -> Layers {
+    let mut layers = base.clone();
+    if let Some(role) = role {
+        layers.push(Level::RoleDefaults, Arc::clone(&role.defaults));
+        layers.push(Level::RoleVars, Arc::clone(&role.vars));
+        layers.push(Level::RoleParams, Arc::clone(&role.params));
+    }
+    for vars in &keywords.vars {
+        layers.push(Level::TaskVars, Arc::clone(vars));
+    }
+    for params in &frame.params {
+        layers.push(Level::IncludeParams, Arc::clone(params));
+    }
+    layers.push(Level::Magic, Arc::clone(&frame.vars));
+    layers
+}
+
+/// What a module may ask while it decides.
+pub struct TaskController {
+    run: Arc<Run>,
+    scope: Arc<TaskScope>,
+    check: bool,
+    diff: bool,
+}
+
+impl TaskController {
+    pub fn new(run: Arc<Run>, scope: Arc<TaskScope>, check: bool, diff: bool) -> Self {
+        TaskController { run, scope, check, diff }
+    }
+
+    pub fn diff(&self) -> bool {
+        self.diff
+    }
+}
+
+impl Controller for TaskController {
+    fn check_mode(&self) -> bool {
+        self.check
+    }
+
+    fn diff_mode(&self) -> bool {
+        self.diff
+    }
+
+    fn find_file(&self, kind: &str, name: &str) -> Result<PathBuf, Failure> {
+        super::lookups::find_file(self.scope.context(), kind, name)
+    }
+
+    fn read_file(&self, path: &Path, raw: bool) -> Result<Arc<[u8]>, Failure> {
+        let bytes =
+            std::fs::read(path).map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display())))?;
+        if raw || !bytes.starts_with(b"$ANSIBLE_VAULT;") {
+            return Ok(bytes.into());
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let plain = (self.run.vault)(&text).map_err(Failure::new)?;
+        self.run.redactor.learn_content(&plain);
+        Ok(plain.into_bytes().into())
+    }
+
+    fn render(&self, path: &Path, options: &Args) -> Result<String, Failure> {
+        let bytes = self.read_file(path, false)?;
+        let text = String::from_utf8(bytes.to_vec())
+            .map_err(|e| Failure::new(format!("{} is not UTF-8: {e}", path.display())))?;
+        let scope = self.scope.with(template_names(path, options));
+        let options = template_options(options);
+        let search = &self.scope.context().search;
+        match self.run.engine.render_file(&text, path, &options, search, &scope) {
+            Ok(Rendered::Text(text)) => Ok(text),
+            Ok(Rendered::Secret(text)) => {
+                self.run.redactor.learn_content(&text);
+                Ok(text)
+            }
+            Ok(Rendered::Unknown(why)) => Err(Failure::new(format!("the template is known after {why}"))),
+            Err(error) => Err(Failure::new(error.to_string())),
+        }
+    }
+
+    fn fact(&self, name: &str) -> Option<Value> {
+        self.scope.layers.get("ansible_facts")?.get(name).cloned()
+    }
+
+    fn inventory_hostname(&self) -> &str {
+        &self.scope.host
+    }
+}
+
+/// `ansible_managed` and the `template_*` names.
+fn template_names(path: &Path, options: &Args) -> Map {
+    let dest = options.get("dest").cloned().unwrap_or_default();
+    let shown = path.to_string_lossy().into_owned();
+    let full = absolute(path).to_string_lossy().into_owned();
+    [
+        ("ansible_managed", Value::from("Ansible managed")),
+        ("template_path", shown.as_str().into()),
+        ("template_fullpath", full.into()),
+        ("template_destpath", dest),
+        ("template_host", rustix::system::uname().nodename().to_string_lossy().into_owned().into()),
+    ]
+    .into_iter()
+    .map(|(k, v)| (k.into(), v))
+    .collect()
+}
+
+/// The template module's arguments that concern the text.
+fn template_options(args: &Args) -> TemplateOptions {
+    let mut options = TemplateOptions::default();
+    let flag = |name: &str, default: bool| args.opt_bool(name).unwrap_or(default);
+    options.trim_blocks = flag("trim_blocks", options.trim_blocks);
+    options.lstrip_blocks = flag("lstrip_blocks", options.lstrip_blocks);
+    let pair = |kind: &str, default: (String, String)| {
+        let part = |end: &str, default: String| {
+            args.opt_str(&format!("{kind}_{end}_string")).map_or(default, str::to_string)
+        };
+        (part("start", default.0), part("end", default.1))
+    };
+    options.variable = pair("variable", options.variable);
+    options.block = pair("block", options.block);
+    options.comment = pair("comment", options.comment);
+    options
+}

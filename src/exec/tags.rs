@@ -1,0 +1,97 @@
+//! Which tasks a run takes: `--tags`, `--skip-tags`, and the names `always` and `never`.
+
+use super::scope::TaskScope;
+use super::state::Run;
+use crate::base::Value;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+pub fn chosen(run: &Run, tags: &[Value], scope: &Arc<TaskScope>) -> bool {
+    let options = &run.options;
+    if options.tags.is_empty() && options.skip_tags.is_empty() && tags.is_empty() {
+        return true;
+    }
+    let mut own = HashSet::new();
+    for tag in tags {
+        let tag = run.engine.evaluate(tag, &**scope).unwrap_or_else(|_| tag.clone());
+        collect(&tag, &mut own);
+    }
+    allows(&own, &options.tags, &options.skip_tags)
+}
+
+fn collect(tag: &Value, into: &mut HashSet<String>) {
+    match tag {
+        Value::List(list) => list.iter().for_each(|t| collect(t, into)),
+        Value::Str(text) => {
+            into.extend(text.split(',').map(|t| t.trim().to_string()).filter(|t| !t.is_empty()))
+        }
+        Value::Null => {}
+        other => {
+            into.insert(crate::spec::to_text(other));
+        }
+    }
+}
+
+/// Ansible's rules, `all`, `tagged` and `untagged` included.
+pub fn allows(own: &HashSet<String>, only: &[String], skip: &[String]) -> bool {
+    let wants = |list: &[String], word: &str| list.iter().any(|t| t == word);
+    let meets = |list: &[String]| list.iter().any(|t| own.contains(t));
+    let (always, never) = (own.contains("always"), own.contains("never"));
+    let tagged = own.iter().any(|t| t != "always" && t != "never") || always || never;
+    let all = only.is_empty() || wants(only, "all");
+    let taken = always
+        || (all && !never)
+        || meets(only)
+        || (wants(only, "tagged") && tagged && !never)
+        || (wants(only, "untagged") && !tagged);
+    let skipped = meets(skip)
+        || (wants(skip, "all") && !(always && !wants(skip, "always")))
+        || (wants(skip, "tagged") && tagged)
+        || (wants(skip, "untagged") && !tagged);
+    taken && !skipped
+}
+
+/// Shell-like pattern with `*` and `?`, as `--start-at-task` takes it.
+pub fn glob(pattern: &str, text: &str) -> bool {
+    globset::Glob::new(pattern).is_ok_and(|g| g.compile_matcher().is_match(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_choose_as_ansible_does() {
+        let words = |text: &str| text.split_whitespace().map(str::to_string).collect::<Vec<_>>();
+        // own tags, --tags, --skip-tags, taken
+        let cases = [
+            ("", "", "", true),
+            ("a", "", "", true),
+            ("a", "a", "", true),
+            ("a", "b", "", false),
+            ("", "b", "", false),
+            ("always", "b", "", true),
+            ("always", "b", "always", false),
+            ("never", "", "", false),
+            ("never a", "a", "", true),
+            ("never", "all", "", false),
+            ("never", "never", "", true),
+            ("a b", "a", "b", false),
+            ("a", "tagged", "", true),
+            ("", "tagged", "", false),
+            ("", "untagged", "", true),
+            ("a", "", "tagged", false),
+            ("", "", "untagged", false),
+            ("a", "", "all", false),
+            ("always", "", "all", true),
+        ];
+        for (own, only, skip, expected) in cases {
+            let set = words(own).into_iter().collect();
+            assert_eq!(
+                allows(&set, &words(only), &words(skip)),
+                expected,
+                "[{own}] --tags {only} --skip-tags {skip}"
+            );
+        }
+    }
+}

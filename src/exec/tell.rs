@@ -1,0 +1,208 @@
+//! Telling: outcomes become events, counts, remembered variables and notifications.
+
+use super::event::{Event, ItemDone, Outcome, TaskDone, TaskRef};
+use super::flow::Flow;
+use super::host::{Host, TaskContext};
+use super::outcome::{Status, TaskOutcome, UnitOutcome};
+use super::saved::SavedDecision;
+use super::scope::TaskScope;
+use super::state::{HostMemory, locked};
+use super::unit::Prepared;
+use crate::base::Value;
+use crate::graph::Act;
+use crate::plan::Change;
+use std::sync::Arc;
+
+impl Host {
+    pub fn task_ref(&self, cx: &TaskContext) -> TaskRef {
+        let place = self.run.engine.sources().location(cx.node.span);
+        TaskRef {
+            host: Arc::clone(&self.name),
+            node: cx.node.id,
+            name: self.run.redactor.text(&cx.title),
+            action: cx.node.action_name().to_string(),
+            place,
+            handler: self.handlers.iter().any(|h| h.task.id == cx.node.id),
+        }
+    }
+
+    pub fn tell_started(&self, cx: &TaskContext) {
+        self.run.emit(Event::TaskStarted(self.task_ref(cx)));
+    }
+
+    pub fn tell_included(&self, cx: &TaskContext, scope: &Arc<TaskScope>) {
+        let what = match &cx.node.act {
+            Act::IncludeTasks { file, .. } => file.clone(),
+            Act::IncludeRole(call) => call.name.clone(),
+            _ => Value::Null,
+        };
+        let what = self.run.engine.evaluate(&what, &**scope).unwrap_or(what);
+        let what = self.run.redactor.text(&crate::spec::to_text(&what));
+        self.run.count(&self.name, |r| r.ok += 1);
+        self.run.emit(Event::Included { task: self.task_ref(cx), what });
+    }
+
+    pub fn tell_retry(&self, cx: &TaskContext, attempt: u32, retries: u32, outcome: &UnitOutcome) {
+        let message = self.run.redactor.text(&outcome.message);
+        self.run.emit(Event::Retry { task: self.task_ref(cx), attempt, retries, message });
+    }
+
+    /// An effect is about to be made: the journal has it before the host does.
+    pub fn effect_begins(&self, ready: &Prepared, task: &str, change: &Change) {
+        let reason = if ready.no_log { "" } else { &change.reason };
+        self.run.journal_begin(&self.name, task, &ready.module.spec.name, reason);
+    }
+
+    /// Registers the result, takes over facts, and keeps secrets out of sight.
+    pub fn learn(&mut self, cx: &TaskContext, outcome: &TaskOutcome) {
+        let registered = outcome.registered();
+        self.run.redactor.learn_value(&registered);
+        let delegated = super::unit::evaluated_flag(&self.run, &cx.keywords.delegate_facts, &cx.scope, false);
+        let facts: Vec<Value> =
+            outcome.units.iter().filter_map(|u| u.result.get("ansible_facts").cloned()).collect();
+        let to_delegate = delegated.unwrap_or(false);
+        if to_delegate
+            && let Ok(Some(host)) =
+                super::unit::evaluated_text(&self.run, &cx.keywords.delegate_to, &cx.scope)
+        {
+            let host: Arc<str> = host.into();
+            self.run.remember(&host, |memory| {
+                facts.iter().filter_map(Value::as_map).for_each(|f| memory.learn(f))
+            });
+        } else if !facts.is_empty() {
+            self.run.remember(&self.name, |memory| {
+                facts.iter().filter_map(Value::as_map).for_each(|f| memory.learn(f));
+            });
+            self.refresh();
+        }
+        if let Some(name) = &cx.keywords.register {
+            self.remember(|memory| HostMemory::insert(&mut memory.set, name.as_ref(), registered));
+        }
+    }
+
+    pub fn notify_all(&mut self, cx: &TaskContext, outcome: &TaskOutcome) {
+        for notify in &cx.keywords.notify {
+            let names = match self.run.engine.evaluate(notify, &*cx.scope) {
+                Ok(Value::List(list)) => Arc::unwrap_or_clone(list),
+                Ok(one) => vec![one],
+                // Names that use the loop's item are read with each changed item.
+                Err(_) => self.item_names(cx, outcome, notify),
+            };
+            for name in names {
+                let name = crate::spec::to_text(&name);
+                if name.is_empty() {
+                    continue;
+                }
+                if self.notify(&name) {
+                    self.run.emit(Event::Notified { host: Arc::clone(&self.name), handler: name });
+                } else {
+                    let message =
+                        format!("the handler `{name}` was notified and is declared nowhere in the play");
+                    let place = Some(self.run.engine.sources().location(cx.node.span));
+                    self.run.emit(Event::Warning { message, place });
+                }
+            }
+        }
+    }
+
+    fn item_names(&self, cx: &TaskContext, outcome: &TaskOutcome, notify: &Value) -> Vec<Value> {
+        let changed = outcome.units.iter().filter(|u| u.status == Status::Changed);
+        let read = |unit: &UnitOutcome| {
+            let item = unit.item.clone().unwrap_or_default();
+            let names = [(outcome.loop_var.as_ref().into(), item)].into_iter().collect();
+            self.run.engine.evaluate(notify, &cx.scope.with(names)).ok()
+        };
+        changed.filter_map(read).collect()
+    }
+
+    pub fn tell_done(&mut self, cx: &TaskContext, outcome: &TaskOutcome, ignored: bool) {
+        let status = outcome.status();
+        let told = if ignored { Outcome::Ignored } else { outcome_of(status) };
+        self.run.count(&self.name, |recap| match told {
+            Outcome::Ok => recap.ok += 1,
+            Outcome::Changed => {
+                recap.ok += 1;
+                recap.changed += 1;
+            }
+            Outcome::Skipped => recap.skipped += 1,
+            Outcome::Ignored => {
+                recap.ok += 1;
+                recap.ignored += 1;
+            }
+            Outcome::Failed => recap.failed += 1,
+            Outcome::Unreachable => recap.unreachable += 1,
+            Outcome::Unknown => recap.unknown += 1,
+        });
+        let task = self.task_ref(cx);
+        for unit in &outcome.units {
+            if self.run.check() && matches!(unit.status, Status::Changed | Status::Unknown) {
+                let label = unit.label.as_ref().map(crate::spec::to_text).unwrap_or_default();
+                let change = if outcome.no_log { None } else { unit.change.as_ref() };
+                let decision = SavedDecision::new(&self.name, task.place.clone(), &task.name, &label, change);
+                locked(&self.run.decisions).push(decision);
+            }
+        }
+        self.run.journal_end(&self.name, &task, told);
+        let items = outcome.units.iter().map(|u| self.item_done(u, outcome.no_log)).collect();
+        let message = if outcome.no_log { String::new() } else { self.run.redactor.text(&outcome.message()) };
+        let result = self.run.redactor.value(&outcome.shown());
+        let verbose = matches!(task.action.as_str(), "debug");
+        let no_log = outcome.no_log;
+        let done = TaskDone { task, outcome: told, items, result, message, no_log, verbose };
+        self.run.emit(Event::TaskDone(Box::new(done)));
+    }
+
+    fn item_done(&self, unit: &UnitOutcome, no_log: bool) -> ItemDone {
+        let redact = |text: &str| self.run.redactor.text(text);
+        let change = unit.change.as_ref().filter(|_| !no_log).map(|change| Change {
+            action: change.action,
+            reason: redact(&change.reason),
+            diffs: change.diffs.iter().map(|d| self.redacted_diff(d)).collect(),
+        });
+        ItemDone {
+            label: unit.label.as_ref().map(|l| self.run.redactor.value(l)),
+            outcome: outcome_of(unit.status),
+            change,
+            message: if no_log { String::new() } else { redact(&unit.message) },
+            result: if no_log { Value::Null } else { self.run.redactor.value(&unit.registered()) },
+            warnings: unit.warnings.iter().map(|w| redact(w)).collect(),
+            attempts: unit.attempts,
+        }
+    }
+
+    fn redacted_diff(&self, diff: &crate::plan::Diff) -> crate::plan::Diff {
+        let redact = |text: &str| self.run.redactor.text(text);
+        crate::plan::Diff {
+            before_header: redact(&diff.before_header),
+            after_header: redact(&diff.after_header),
+            before: redact(&diff.before),
+            after: redact(&diff.after),
+        }
+    }
+
+    /// The host cannot even begin the play.
+    pub fn play_failed(&self, message: &str) -> Flow {
+        self.run.count(&self.name, |r| r.failed += 1);
+        let place = Some(self.run.engine.sources().location(self.play.plan.span));
+        self.run.emit(Event::Warning { message: format!("{}: {message}", self.name), place });
+        Flow::Broken
+    }
+
+    pub fn play_unreachable(&self, message: String) -> Flow {
+        self.run.count(&self.name, |r| r.unreachable += 1);
+        let message = self.run.redactor.text(&message);
+        self.run.emit(Event::Unreachable { host: Arc::clone(&self.name), message });
+        Flow::Unreachable
+    }
+}
+
+fn outcome_of(status: Status) -> Outcome {
+    match status {
+        Status::Ok => Outcome::Ok,
+        Status::Changed => Outcome::Changed,
+        Status::Skipped => Outcome::Skipped,
+        Status::Failed => Outcome::Failed,
+        Status::Unreachable => Outcome::Unreachable,
+        Status::Unknown => Outcome::Unknown,
+    }
+}

@@ -1,0 +1,255 @@
+//! A unit: one task for one item on one host, from raw arguments to something that can be probed.
+
+use super::scope::{TaskController, TaskScope};
+use super::state::Run;
+use crate::base::{Map, Value};
+use crate::eval::Truth;
+use crate::graph::TaskKeywords;
+use crate::modules::{Args, Failure, Module};
+use crate::plan::{Claims, Decision};
+use crate::remote::{Become, JobFuture, Output, Remote, RemoteError};
+use crate::{modules::Behaviour, spec};
+use std::sync::Arc;
+
+/// Everything about a unit that is known before the host is asked.
+pub struct Prepared {
+    pub module: Arc<Module>,
+    pub args: Args,
+    pub claims: Claims,
+    pub remote: Arc<dyn Remote>,
+    pub who: Become,
+    pub check: bool,
+    /// Hides results and diffs.
+    pub no_log: bool,
+    pub controller: Arc<TaskController>,
+}
+
+/// Where a unit stands.
+pub enum Stage {
+    /// `when` is false: the condition as written.
+    Skip(String),
+    Fail(Failure),
+    /// Depends on what only an effect could tell.
+    Unknown(Arc<str>),
+    /// Ready to be probed or run.
+    Ready(Prepared),
+}
+
+pub struct Unit {
+    /// The loop item, as the label shows it.
+    pub label: Option<Value>,
+    pub item: Option<Value>,
+    pub scope: Arc<TaskScope>,
+    pub stage: Stage,
+    /// Probes on their way; taken when they are awaited.
+    pub probe: Option<Vec<JobFuture>>,
+}
+
+/// Effects on their way.
+pub struct Applying {
+    pub decision: Decision,
+    pub effects: Vec<JobFuture>,
+    pub verify: Vec<JobFuture>,
+}
+
+impl Unit {
+    /// Sends the probes, unless they are on their way.
+    pub fn send_probe(&mut self) {
+        if self.probe.is_some() {
+            return;
+        }
+        let Stage::Ready(ready) = &self.stage else { return };
+        let Behaviour::Staged(module) = &ready.module.behaviour else { return };
+        match module.probe(&ready.args, &*ready.controller) {
+            Ok(jobs) => {
+                let remote = Arc::clone(&ready.remote);
+                let who = ready.who.clone();
+                self.probe = Some(jobs.into_iter().map(|job| remote.submit(&who, job)).collect());
+            }
+            Err(failure) => self.stage = Stage::Fail(failure),
+        }
+    }
+
+    /// Drops the observation when one of these effects may have made it untrue.
+    pub fn disturbed(&mut self, effects: &[Claims]) {
+        let Stage::Ready(ready) = &self.stage else { return };
+        if effects.iter().any(|effect| effect.disturbs(&ready.claims)) {
+            self.probe = None;
+        }
+    }
+
+    /// The outputs of the probes, in their order.
+    pub async fn observed(&mut self) -> Result<Vec<Output>, RemoteError> {
+        self.send_probe();
+        await_all(self.probe.take().unwrap_or_default()).await
+    }
+}
+
+/// Awaits jobs in order; the first connection error wins.
+pub async fn await_all(jobs: Vec<JobFuture>) -> Result<Vec<Output>, RemoteError> {
+    let mut outputs = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        outputs.push(job.await?);
+    }
+    Ok(outputs)
+}
+
+/// Evaluates condition and arguments of one unit.
+pub fn prepare(
+    run: &Arc<Run>,
+    keywords: &Arc<TaskKeywords>,
+    module: &Arc<Module>,
+    raw: &Map,
+    scope: &Arc<TaskScope>,
+) -> Stage {
+    match conditions(run, &keywords.when, scope) {
+        Ok(Truth::True) => {}
+        Ok(Truth::False) => return Stage::Skip("Conditional result was False".into()),
+        Ok(Truth::Unknown(why)) => return Stage::Unknown(why),
+        Err(message) => {
+            return Stage::Fail(Failure::new(format!("The conditional check failed: {message}")));
+        }
+    }
+    match arguments(run, keywords, module, raw, scope) {
+        Ok(args) => ready(run, keywords, module, args, scope),
+        Err(Blocked::Unknown(why)) => Stage::Unknown(why),
+        Err(Blocked::Failure(failure)) => Stage::Fail(failure),
+    }
+}
+
+pub enum Blocked {
+    Unknown(Arc<str>),
+    Failure(Failure),
+}
+
+/// All conditions hold; stops at the first that does not.
+pub fn conditions(run: &Run, all: &[Value], scope: &Arc<TaskScope>) -> Result<Truth, String> {
+    let mut unknown = None;
+    for condition in all {
+        match run.engine.condition(condition, &**scope).map_err(|e| e.to_string())? {
+            Truth::True => {}
+            Truth::False => return Ok(Truth::False),
+            Truth::Unknown(why) => unknown = unknown.or(Some(why)),
+        }
+    }
+    Ok(unknown.map_or(Truth::True, Truth::Unknown))
+}
+
+/// Module defaults under the task's own arguments, evaluated and coerced.
+pub fn arguments(
+    run: &Run,
+    keywords: &TaskKeywords,
+    module: &Module,
+    raw: &Map,
+    scope: &Arc<TaskScope>,
+) -> Result<Args, Blocked> {
+    let fail = |message: String| Blocked::Failure(Failure::new(message));
+    let mut merged = super::defaults::for_module(run, keywords, module, scope).map_err(fail)?;
+    for (key, value) in raw {
+        let value = run.engine.evaluate(value, &**scope).map_err(|e| fail(e.to_string()))?;
+        match value {
+            Value::Omit => continue,
+            // `args: "{{ mapping }}"` and `module: "{{ mapping }}"` stand for their members.
+            Value::Map(members) if key.as_str() == Some("_variable_params") => {
+                merged.extend(members.iter().map(|(k, v)| (k.clone(), v.clone())));
+            }
+            value => {
+                merged.insert(key.clone(), value);
+            }
+        }
+    }
+    if let Some(why) = merged.values().find_map(unknown_inside) {
+        return Err(Blocked::Unknown(why));
+    }
+    crate::modules::coerce(&module.spec, merged).map_err(Blocked::Failure)
+}
+
+/// Why a value is not known, wherever in it the unknown part stands.
+pub fn unknown_inside(value: &Value) -> Option<Arc<str>> {
+    match value {
+        Value::Unknown(why) => Some(Arc::clone(why)),
+        Value::List(list) => list.iter().find_map(unknown_inside),
+        Value::Map(map) => map.values().find_map(unknown_inside),
+        _ => None,
+    }
+}
+
+fn ready(
+    run: &Arc<Run>,
+    keywords: &Arc<TaskKeywords>,
+    module: &Arc<Module>,
+    args: Args,
+    scope: &Arc<TaskScope>,
+) -> Stage {
+    let text = |value: &Option<Value>| evaluated_text(run, value, scope);
+    let flag = |value: &Option<Value>, default: bool| evaluated_flag(run, value, scope, default);
+    let target = (|| {
+        let check = flag(&keywords.check_mode, run.check())?;
+        let diff = flag(&keywords.diff, run.options.diff)?;
+        let no_log = flag(&keywords.no_log, false)?;
+        let delegate = text(&keywords.delegate_to)?;
+        let (remote, who) = super::connect::for_task(run, keywords, scope, delegate.as_deref())?;
+        let remote = super::manner::with(run, keywords, scope, remote)?;
+        Ok::<_, String>((check, diff, no_log, remote, who))
+    })();
+    let (check, diff, no_log, remote, who) = match target {
+        Ok(target) => target,
+        Err(message) => return Stage::Fail(Failure::new(message)),
+    };
+    // In plan mode nothing is carried out, whatever a task says of itself, but what it calls a mere look is.
+    let harmless = keywords.changed_when.iter().any(|v| *v == Value::Bool(false));
+    let check = check || (run.check() && keywords.check_mode.is_none());
+    let claims = match &module.behaviour {
+        Behaviour::Staged(m) => m.claims(&module.spec, &args),
+        Behaviour::Procedure(m) => m.claims(&module.spec, &args),
+        Behaviour::Control => Claims::default(),
+    };
+    let claims = if harmless { Claims { writes: Vec::new(), ..claims } } else { claims };
+    let controller = Arc::new(TaskController::new(Arc::clone(run), Arc::clone(scope), check, diff));
+    Stage::Ready(Prepared {
+        module: Arc::clone(module),
+        args,
+        claims,
+        remote,
+        who,
+        check,
+        no_log,
+        controller,
+    })
+}
+
+/// A keyword that is a boolean; `default` where it is not set.
+pub fn evaluated_flag(
+    run: &Run,
+    value: &Option<Value>,
+    scope: &Arc<TaskScope>,
+    default: bool,
+) -> Result<bool, String> {
+    match value {
+        None => Ok(default),
+        Some(Value::Bool(b)) => Ok(*b),
+        Some(v) => {
+            let value = run.engine.evaluate(v, &**scope).map_err(|e| e.to_string())?;
+            if value.is_null() || value == Value::Omit {
+                return Ok(default);
+            }
+            spec::to_bool(&value).ok_or_else(|| format!("`{}` is not a boolean", value.to_json()))
+        }
+    }
+}
+
+/// A keyword that is text; `None` where it is not set, empty or omitted.
+pub fn evaluated_text(
+    run: &Run,
+    value: &Option<Value>,
+    scope: &Arc<TaskScope>,
+) -> Result<Option<String>, String> {
+    let Some(value) = value else { return Ok(None) };
+    Ok(match run.engine.evaluate(value, &**scope).map_err(|e| e.to_string())? {
+        Value::Null | Value::Omit => None,
+        Value::Str(s) if s.is_empty() => None,
+        Value::Str(s) => Some(s.to_string()),
+        Value::Secret(s) => Some(s.reveal()?.to_string()),
+        other => Some(other.to_json().to_string()),
+    })
+}

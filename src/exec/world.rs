@@ -1,0 +1,209 @@
+//! Hosts and groups as expressions see them, and how `add_host` and `group_by` change them.
+
+use super::event::Event;
+use super::scope::PlayScope;
+use super::state::{Run, locked};
+use crate::base::{Diags, List, Map, Value};
+use crate::eval::vars::{Layers, Level};
+use crate::graph::PlayPlan;
+use crate::modules::{Args, ArgsExt, Failure};
+use crate::syntax::inventory::{Inventory, LayerKind, Order, VarFolders, order_hosts};
+use std::sync::Arc;
+
+/// The play's hosts in its `order`, `--limit` applied.
+pub fn play_hosts(run: &Arc<Run>, plan: &Arc<PlayPlan>) -> Result<Vec<Arc<str>>, String> {
+    let inventory = run.inventory();
+    let pattern = match play_value(run, plan, &plan.hosts)? {
+        Value::List(list) => list.iter().map(crate::spec::to_text).collect::<Vec<_>>().join(","),
+        one => crate::spec::to_text(&one),
+    };
+    let selection =
+        inventory.select_limited(&pattern, run.options.limit.as_deref()).map_err(|e| e.to_string())?;
+    let mut hosts = selection.hosts;
+    if let Some(order) = &plan.order {
+        let text = crate::spec::to_text(&play_value(run, plan, order)?);
+        let order = text.parse::<Order>().map_err(|()| format!("order: `{text}` is not known"))?;
+        order_hosts(&inventory, &mut hosts, order);
+    }
+    Ok(hosts.into_iter().map(|id| Arc::clone(&inventory[id].name)).collect())
+}
+
+pub fn play_name(run: &Arc<Run>, plan: &Arc<PlayPlan>) -> String {
+    let name = play_value(run, plan, &plan.name).unwrap_or_else(|_| plan.name.clone());
+    let name = if name.is_null() { plan.hosts.clone() } else { name };
+    run.redactor.text(&crate::spec::to_text(&name))
+}
+
+/// A play keyword, which sees the play's own and extra variables, but no host's.
+pub fn play_value(run: &Arc<Run>, plan: &Arc<PlayPlan>, value: &Value) -> Result<Value, String> {
+    let mut vars = (*plan.vars).clone();
+    vars.extend(run.options.extra_vars.iter().map(|(k, v)| (k.clone(), v.clone())));
+    vars.insert("groups".into(), groups_value(run));
+    let scope = crate::eval::MapScope::new(vars);
+    run.engine.evaluate(value, &scope).map_err(|e| e.to_string())
+}
+
+pub fn hosts(run: &Run) -> Vec<Arc<str>> {
+    let inventory = run.inventory();
+    inventory.host_ids().map(|id| Arc::clone(&inventory[id].name)).collect()
+}
+
+pub fn select(inventory: &Inventory, pattern: &str) -> Result<Vec<String>, String> {
+    let selection = inventory.select(pattern).map_err(|e| e.to_string())?;
+    Ok(selection.hosts.into_iter().map(|id| inventory[id].name.to_string()).collect())
+}
+
+/// Whether the inventory names the host (`localhost` need not be named to be used).
+pub fn is_listed(run: &Run, host: &str) -> bool {
+    run.inventory().hosts.get(host).is_some_and(|h| !h.implicit)
+}
+
+/// The variables that inventory and `group_vars`/`host_vars` give a host.
+pub fn inventory_layers(run: &Run, play: &PlayScope, host: &str) -> Layers {
+    let inventory = run.inventory();
+    let mut layers = Layers::default();
+    let Some(id) = inventory.host(host) else { return layers };
+    let folders = {
+        let mut known = locked(&run.folders);
+        let make =
+            || Arc::new(VarFolders::new(Some(&play.plan.playbook_dir), run.engine.sources(), &run.keyring));
+        Arc::clone(known.entry(play.plan.playbook_dir.clone()).or_insert_with(make))
+    };
+    let mut diags = Diags::default();
+    for layer in folders.layers(&inventory, id, &mut diags) {
+        layers.push(level(layer.kind), layer.vars);
+    }
+    for diag in diags.iter() {
+        let message = diag.render(run.engine.sources(), false);
+        run.emit(Event::Warning { message, place: None });
+    }
+    layers
+}
+
+fn level(kind: LayerKind) -> Level {
+    match kind {
+        LayerKind::InventoryAll | LayerKind::InventoryGroup => Level::InventoryGroupVars,
+        LayerKind::InventoryFilesAll => Level::InventoryGroupVarsAll,
+        LayerKind::PlaybookFilesAll => Level::PlaybookGroupVarsAll,
+        LayerKind::InventoryFilesGroup => Level::InventoryGroupVarsFiles,
+        LayerKind::PlaybookFilesGroup => Level::PlaybookGroupVars,
+        LayerKind::InventoryHost => Level::InventoryHostVars,
+        LayerKind::InventoryFilesHost => Level::InventoryHostVarsFiles,
+        LayerKind::PlaybookFilesHost => Level::PlaybookHostVars,
+    }
+}
+
+/// `groups`: names of hosts by group. Made once for each state of the inventory.
+pub fn groups_value(run: &Run) -> Value {
+    let version = run.world.read().unwrap_or_else(|e| e.into_inner()).version;
+    let mut cached = locked(&run.groups);
+    if let Some((of, value)) = &*cached
+        && *of == version
+    {
+        return value.clone();
+    }
+    let inventory = run.inventory();
+    let names = |group| {
+        let hosts = inventory.hosts_in(group).into_iter().filter(|h| !inventory[*h].implicit);
+        Value::from(hosts.map(|h| Value::Str(Arc::clone(&inventory[h].name))).collect::<List>())
+    };
+    let groups = inventory.groups.keys().filter_map(|name| Some((Arc::clone(name), inventory.group(name)?)));
+    let value: Value = groups.map(|(name, id)| (name, names(id))).collect();
+    *cached = Some((version, value.clone()));
+    value
+}
+
+pub fn group_names(run: &Run, host: &str) -> Value {
+    let inventory = run.inventory();
+    let names = inventory.host(host).map(|id| inventory.group_names(id)).unwrap_or_default();
+    names.into_iter().map(Value::Str).collect::<List>().into()
+}
+
+pub fn inventory_source(run: &Run, host: &str, name: &str) -> Option<Value> {
+    let inventory = run.inventory();
+    if name == "ansible_inventory_sources" {
+        return Some(inventory.sources.iter().map(|s| s.as_str().into()).collect::<List>().into());
+    }
+    let span = inventory.hosts.get(host).and_then(|h| h.span)?;
+    let path = run.engine.sources().get(span.file).path.clone();
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let shown = if name == "inventory_file" { Some(path.as_path()) } else { path.parent() };
+    shown.map(|p| p.display().to_string().into())
+}
+
+/// `add_host`: the host, its groups and variables; whether anything is new.
+pub fn add_host(run: &Run, args: &Args) -> Result<(bool, Map), Failure> {
+    let given = args.str("name");
+    let (name, port) = match given.rsplit_once(':') {
+        Some((name, port)) if port.parse::<u16>().is_ok() && !name.contains(':') => {
+            (name, port.parse::<i64>().ok())
+        }
+        _ => (given, None),
+    };
+    let mut vars: Map = args.clone();
+    vars.retain(|k, _| !matches!(k.as_str(), Some("name" | "groups")));
+    if let Some(port) = port {
+        vars.insert("ansible_port".into(), port.into());
+    }
+    let groups = args.list("groups");
+    let changed = change(run, |inventory| join(inventory, name, &groups, &vars));
+    let told = [("host_name", Value::from(name)), ("host_vars", vars.into())].into_iter().collect::<Value>();
+    Ok((changed, [("add_host".into(), told)].into_iter().collect()))
+}
+
+pub fn group_by(run: &Run, host: &str, args: &Args) -> Result<(bool, Map), Failure> {
+    let name = args.str("key").replace(' ', "-");
+    let parents: Vec<String> = args.list("parents").iter().map(|p| p.replace(' ', "-")).collect();
+    let parents: Vec<&str> = parents.iter().map(String::as_str).collect();
+    let changed = change(run, |inventory| put_below(inventory, host, &name, &parents));
+    Ok((changed, [("add_group".into(), Value::from(name))].into_iter().collect()))
+}
+
+fn join(inventory: &mut Inventory, name: &str, groups: &[&str], vars: &Map) -> bool {
+    let known = inventory.hosts.get(name).is_some_and(|h| !h.implicit);
+    let host = inventory.add_host(name, None);
+    let mut changed = !known;
+    for group in groups {
+        let group = inventory.add_group(group, None);
+        changed |= !inventory[host].groups.contains(&group);
+        inventory.add_member(group, host);
+    }
+    for (key, value) in vars {
+        changed |= inventory[host].vars.get(key) != Some(value);
+        inventory.set_host_var(host, key.clone(), value.clone());
+    }
+    inventory.reconcile();
+    changed
+}
+
+fn put_below(inventory: &mut Inventory, host: &str, name: &str, parents: &[&str]) -> bool {
+    let Some(host) = inventory.host(host) else { return false };
+    let group = inventory.add_group(name, None);
+    let changed = !inventory[host].groups.contains(&group);
+    inventory.add_member(group, host);
+    for parent in parents.iter().filter(|p| **p != "all") {
+        let parent = inventory.add_group(parent, None);
+        inventory.add_child(parent, group);
+    }
+    inventory.reconcile();
+    changed
+}
+
+fn change(run: &Run, act: impl FnOnce(&mut Inventory) -> bool) -> bool {
+    let mut world = run.world.write().unwrap_or_else(|e| e.into_inner());
+    let changed = act(Arc::make_mut(&mut world.inventory));
+    world.version += u64::from(changed);
+    changed
+}
+
+/// The scope of another host's variables, for `hostvars`.
+pub fn other_host(scope: &super::scope::TaskScope, host: &str) -> Option<super::scope::TaskScope> {
+    let run = Arc::clone(&scope.run);
+    if !is_listed(&run, host) && host != "localhost" && host != &*scope.host {
+        return None;
+    }
+    let name: Arc<str> = host.into();
+    let layers = super::scope::host_layers(&run, &scope.play, &name, &run.memory(host));
+    let active = Arc::clone(&scope.active);
+    Some(super::scope::TaskScope::new(run, Arc::clone(&scope.play), name, layers, None, active))
+}
