@@ -5,6 +5,7 @@
 
 mod explain;
 mod lenient;
+mod place;
 mod read;
 mod scalar;
 
