@@ -3,6 +3,7 @@
 # $want: any of installed candidates upgrade autoremove build_dep fixed cache. $mode is the upgrade command, $release -t.
 has() { case " $want " in *" $1 "*) return 0 ;; esac; return 1; }
 tab='	'
+lists=
 if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
   emit '' tool absent
   exit 0
@@ -10,7 +11,11 @@ fi
 emit '' tool present
 if has cache; then
   emit '' now "$(date +%s)"
-  emit '' cache_times "$(stat -c %Y /var/lib/apt/periodic/update-success-stamp /var/lib/apt/lists 2>/dev/null)"
+  # An image without lists has a fresh folder all the same.
+  for one in /var/lib/apt/lists/*Release; do
+    if [ -e "$one" ]; then lists=1; fi
+  done
+  [ -z "$lists" ] || emit '' cache_times "$(stat -c %Y /var/lib/apt/periodic/update-success-stamp /var/lib/apt/lists 2>/dev/null)"
 fi
 if has installed; then
   format="\${Package}$tab\${Architecture}$tab\${db:Status-Status}$tab\${Version}\n"

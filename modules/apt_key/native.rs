@@ -1,0 +1,80 @@
+//! apt_key: a key as a file among those that apt trusts.
+
+use crate::modules::kit::{changed, claims, only, result};
+use crate::modules::text::{edit_text, read_text, remove_file, text_file};
+use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
+use crate::plan::{Action, Claims, Decision};
+use crate::remote::{Job, Output};
+use crate::script;
+use crate::spec::ModuleSpec;
+use std::sync::Arc;
+
+pub fn behaviour() -> Behaviour {
+    Behaviour::Staged(Arc::new(AptKey))
+}
+
+struct AptKey;
+
+/// The file: `keyring`, else named after where the key comes from.
+fn path(args: &Args) -> String {
+    if let Some(path) = args.opt_str("keyring") {
+        return path.to_string();
+    }
+    let source = ["url", "file", "id"].iter().find_map(|a| args.opt_str(a)).unwrap_or("fitout");
+    let bare = source.split(['?', '#']).next().unwrap_or(source);
+    let name: String = bare
+        .split_once("://")
+        .map_or(bare, |(_, rest)| rest)
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    let suffix = if bare.ends_with(".gpg") { "gpg" } else { "asc" };
+    let name = name.trim_matches('-').trim_end_matches("-asc").trim_end_matches("-gpg");
+    format!("/etc/apt/trusted.gpg.d/{name}.{suffix}")
+}
+
+impl Staged for AptKey {
+    fn claims(&self, _: &ModuleSpec, args: &Args) -> Claims {
+        if args.values().any(has_unknown) {
+            return Claims::everything();
+        }
+        let source = args.opt_str("file").map(|f| format!("file:{f}"));
+        claims(&source.into_iter().collect::<Vec<_>>(), &[format!("file:{}", path(args))])
+    }
+
+    fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
+        if args.has("keyserver") {
+            return Err(Failure::new(
+                "keyserver is refused: give the key's `url` or `data`, best as `signed_by` of deb822_repository",
+            ));
+        }
+        if args.str("state") == "present" && !["url", "data", "file"].iter().any(|a| args.has(a)) {
+            return Err(Failure::new("a key is made from url, data or file; an id alone names none"));
+        }
+        Ok(vec![read_text([path(args)])])
+    }
+
+    fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
+        let path = path(args);
+        let was = text_file(only(seen)?, &path)?;
+        let out = result([("keyring", path.as_str().into())]);
+        if args.str("state") == "absent" {
+            return Ok(match was.exists {
+                true => changed(Action::Delete, format!("{path} is present"), vec![remove_file(&path)], out),
+                false => Decision::unchanged(out),
+            });
+        }
+        if let Some(data) = args.opt_str("data") {
+            let content = format!("{}\n", data.trim());
+            return Ok(edit_text(&was, &content, Some("0644"), &format!("{path} is not the key"), out));
+        }
+        if was.exists {
+            return Ok(Decision::unchanged(out));
+        }
+        let job = match (args.opt_str("url"), args.opt_str("file")) {
+            (Some(url), _) => Job::new(script!("deb822_repository.key", "../deb822_repository/key.sh")).var("url", url).var("path", &path),
+            (_, file) => Job::new(script!("apt_key.apply", "apply.sh")).var("file", file.unwrap_or("")).var("path", &path),
+        };
+        Ok(changed(Action::Create, format!("{path} is absent"), vec![job], out))
+    }
+}
