@@ -65,8 +65,11 @@ pub fn known_globals() -> &'static [&'static str] {
 /// # Errors
 /// A syntax error, with line and column in the text.
 pub fn names_used(text: &str, bare: bool) -> Result<NameUse, EvalError> {
-    let program =
-        if bare { compile::expression(text) } else { compile::template(text, &TemplateOptions::inline()) };
+    let program = if bare {
+        compile::expression(text)
+    } else {
+        compile::template(text, &TemplateOptions::inline(), true)
+    };
     Ok(used_by(&program.map_err(|e| *e)?))
 }
 
@@ -78,7 +81,7 @@ pub fn names_used_in_file(text: &str, options: &TemplateOptions) -> Result<NameU
     let mut options = options.clone();
     let body = options.header(text).map_err(|e| *e)?;
     let skipped = text.len() - body.len();
-    let program = compile::template(body, &options).map_err(|mut e| {
+    let program = compile::template(body, &options, false).map_err(|mut e| {
         e.line += u32::from(skipped > 0);
         *e
     })?;

@@ -97,3 +97,89 @@ fn the_tables_hold() {
     assert!(failures.is_empty(), "{failures}");
     assert!(total >= 250, "only {total} cases were found");
 }
+
+fn scope(yaml_text: &str) -> MapScope {
+    MapScope::new(templates(&yaml::read(yaml_text).unwrap()).as_map().cloned().unwrap())
+}
+
+fn render(text: &str, scope: &dyn Scope, search: &[PathBuf]) -> Result<Rendered, EvalError> {
+    let engine = Engine::new(Sources::default());
+    engine.render_file(text, Path::new("x.j2"), &TemplateOptions::default(), search, scope)
+}
+
+#[test]
+fn files_keep_their_last_newline_and_honour_their_header() {
+    let scope = scope("l: [1, 2]\np: '!secret hunter2'\n");
+    let plain = "{% for x in l %}\nv={{ x }}\n{% endfor %}\nend\n";
+    assert_eq!(render(plain, &scope, &[]).unwrap(), Rendered::Text("v=1\nv=2\nend\n".into()));
+    let header = "#jinja2: trim_blocks: False, variable_start_string: '[%', variable_end_string: '%]'\n{% if l %}\n[% l[0] %]{{ x }}\n{% endif %}\n";
+    assert_eq!(render(header, &scope, &[]).unwrap(), Rendered::Text("\n1{{ x }}\n\n".into()));
+    assert_eq!(render("p={{ p }}\n", &scope, &[]).unwrap(), Rendered::Secret("p=hunter2\n".into()));
+    assert_eq!(render("{{ 'a\\nb' }}", &scope, &[]).unwrap(), Rendered::Text("a\nb".into()));
+}
+
+#[test]
+fn files_include_import_and_extend_each_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    write("base.j2", "<{% block body %}base{% endblock %}>\n");
+    write(
+        "macros.j2",
+        "{% macro hi(n) %}hi {{ n }}{{ mark() }}{% endmacro %}{% macro mark() %}!{% endmacro %}",
+    );
+    write("part.j2", "part {{ item }}\n");
+    let scope = scope("who: ann\n");
+    let search = [directory.path().to_path_buf()];
+    let child = "{% extends 'base.j2' %}\n{% block body %}child+{{ super() }}{% endblock %}\n";
+    assert_eq!(render(child, &scope, &search).unwrap(), Rendered::Text("<child+base>".into()));
+    let import =
+        "{% import 'macros.j2' as m %}{{ m.hi(who) }}{% from 'macros.j2' import hi as h %} {{ h(1) }}\n";
+    assert_eq!(render(import, &scope, &search).unwrap(), Rendered::Text("hi ann! hi 1!\n".into()));
+    let include =
+        "{% for item in [1, 2] %}{% include 'part.j2' %},{% endfor %}{% include 'no.j2' ignore missing %}";
+    assert_eq!(render(include, &scope, &search).unwrap(), Rendered::Text("part 1,part 2,".into()));
+    let missing = render("{% include 'no.j2' %}", &scope, &search).unwrap_err();
+    assert_eq!((missing.kind, missing.line), (ErrorKind::File, 1));
+}
+
+#[test]
+fn failures_say_where_in_the_file_they_are() {
+    let sources = Sources::default();
+    let text = "- a: >-\n    one {{ fine }}\n    two {{ nope }}\n";
+    let file = sources.add("site.yml", text);
+    let span = crate::base::Span::new(file, 5, text.len());
+    let engine = Engine::new(sources.clone());
+    let template = Template { text: "one {{ fine }}\ntwo {{ nope }}".into(), span: Some(span) };
+    let failure = engine.evaluate(&Value::Template(Arc::new(template)), &scope("fine: 1\n")).unwrap_err();
+    assert_eq!(failure.kind, ErrorKind::Undefined("nope".into()));
+    assert_eq!((failure.line, failure.column), (2, 8));
+    assert_eq!(sources.location(failure.span.unwrap()), "site.yml:3:12");
+    let failure = render("a\n{{ b.c }}\n", &scope("b: {}\n"), &[]).unwrap_err();
+    assert_eq!(failure.to_string(), "the dict has no `c` (x.j2:2:4)");
+}
+
+#[test]
+fn members_that_are_omitted_are_left_out() {
+    let engine = Engine::new(Sources::default());
+    let value =
+        templates(&yaml::read("a: '{{ x | default(omit) }}'\nb: [1, '{{ omit }}']\nc: '{{ y }}'\n").unwrap());
+    let found = engine.evaluate(&value, &scope("y: 2\n")).unwrap();
+    assert_eq!(shown(&found), "{'b': [1], 'c': 2}");
+}
+
+#[test]
+fn names_in_use_are_told_with_their_guards() {
+    let text = "{% for u in users %}{{ u.name | lower }}{{ ansible_facts['os_family'] }}{% endfor %}{{ port | default(80) }}";
+    let used = names_used(text, false).unwrap();
+    let names: Vec<&str> = used.names.iter().map(|(n, _)| n.as_str()).collect();
+    assert_eq!(names, ["users", "ansible_facts", "port"]);
+    assert_eq!(used.guarded, ["port"]);
+    assert_eq!(used.facts[0].0, "os_family");
+    assert_eq!(used.filters.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>(), ["lower", "default"]);
+    let used =
+        names_used("x is defined and hostvars[h].addr and lookup('file', p) is search('a')", true).unwrap();
+    assert_eq!(used.guarded, ["x"]);
+    assert_eq!(used.host_names[0].0, "addr");
+    assert_eq!((used.lookups[0].0.as_str(), used.tests.len()), ("file", 2));
+    assert_eq!(names_used("{{ a b }}", false).unwrap_err().kind, ErrorKind::Syntax);
+}

@@ -107,13 +107,14 @@ pub(crate) fn line_column(text: &str, at: usize) -> (u32, u32) {
 }
 
 /// Parses a template's text.
-pub(crate) fn template(text: &str, options: &TemplateOptions) -> Res<Program> {
+pub(crate) fn template(text: &str, options: &TemplateOptions, inline: bool) -> Res<Program> {
     let syntax = options.syntax()?;
     let tree = machinery::parse(text, "<template>", syntax).map_err(|e| syntax_error(&e, text))?;
     let ast::Stmt::Template(root) = &tree else {
         return Err(EvalError::new(ErrorKind::Syntax, "not a template"));
     };
-    let mut body = lower::stmts(&root.children)?;
+    let cx = lower::Cx { text, literal_backslashes: inline, in_output: false };
+    let mut body = lower::stmts(cx, &root.children)?;
     let single = body.len() == 1 && matches!(body[0], Stmt::Emit(_)) && !options.keep_trailing_newline;
     let body = match body.pop() {
         Some(Stmt::Emit(expr)) if single => Body::Native(expr),
@@ -123,13 +124,15 @@ pub(crate) fn template(text: &str, options: &TemplateOptions) -> Res<Program> {
         }
         None => Body::Text(body),
     };
-    Ok(Program { text: text.into(), body })
+    let newlines = if inline { text.len() - text.trim_end_matches('\n').len() } else { 0 };
+    Ok(Program { text: text.into(), body, newlines })
 }
 
 /// Parses a bare expression.
 pub(crate) fn expression(text: &str) -> Res<Program> {
+    let cx = lower::Cx { text, literal_backslashes: false, in_output: false };
     let tree = machinery::parse_expr(text).map_err(|e| syntax_error(&e, text))?;
-    Ok(Program { text: text.into(), body: Body::Native(lower::expr(&tree)?) })
+    Ok(Program { text: text.into(), body: Body::Native(lower::expr(cx, &tree)?), newlines: 0 })
 }
 
 impl Engine {
@@ -138,7 +141,7 @@ impl Engine {
         if let Some(known) = known {
             return known.map_err(Box::new);
         }
-        let made = template(text, &TemplateOptions::inline()).map(Arc::new).map_err(|e| *e);
+        let made = template(text, &TemplateOptions::inline(), true).map(Arc::new).map_err(|e| *e);
         let mut cache = self.templates.write().unwrap_or_else(|e| e.into_inner());
         cache.entry(text.clone()).or_insert(made).clone().map_err(Box::new)
     }

@@ -30,6 +30,10 @@ enum Flow {
 
 impl Run<'_> {
     fn emit(&mut self, out: &mut Out, v: V) -> Res<()> {
+        if matches!(v, V::Data(Value::Null)) {
+            // Nothing is written for None; alone it stays None.
+            return Ok(());
+        }
         out.count += 1;
         if out.count == 1 {
             out.single = Some(v);
@@ -68,6 +72,8 @@ impl Run<'_> {
         parents?;
         match out.single.take() {
             Some(v) => Ok(v),
+            // Nothing at all was written.
+            None if out.count == 0 => Ok(V::Data(Value::Null)),
             None => Ok(V::Data(Value::from(out.text))),
         }
     }
@@ -176,7 +182,7 @@ impl Run<'_> {
                 let v = self.eval(name)?;
                 let loaded = match self.load(v) {
                     Err(e) if *ignore_missing && e.kind == ErrorKind::File => None,
-                    other => other?,
+                    other => other.map_err(|e| at(e, name))?,
                 };
                 if let Some((program, file)) = loaded {
                     let text = self.included(&program, file)?;
@@ -458,7 +464,8 @@ impl Run<'_> {
     /// The variables and macros that a template defines.
     fn module(&mut self, expr: &Expr) -> Res<Frame> {
         let v = self.eval(expr)?;
-        let (program, file) = self.load(v)?.ok_or_else(|| wrong("`import` needs a template"))?;
+        let (program, file) =
+            self.load(v).map_err(|e| at(e, expr))?.ok_or_else(|| wrong("`import` needs a template"))?;
         let before = self.files.current.replace(file);
         self.frames.push(Frame::default());
         let mut out = Out::default();
@@ -497,7 +504,7 @@ impl Run<'_> {
                     TemplateOptions { keep_trailing_newline: false, ..self.files.options.clone() };
                 let text = options.header(&text)?;
                 let file: Arc<str> = path.display().to_string().into();
-                let program = compile::template(text, &options).map_err(|mut e| {
+                let program = compile::template(text, &options, false).map_err(|mut e| {
                     e.file = Some(file.clone());
                     e
                 })?;
@@ -519,7 +526,7 @@ impl Run<'_> {
         let mut options = options.clone();
         let file: Arc<str> = path.display().to_string().into();
         let body = options.header(text)?;
-        let program = compile::template(body, &options).map_err(|mut e| {
+        let program = compile::template(body, &options, false).map_err(|mut e| {
             e.file = Some(file.clone());
             e.line += u32::from(body.len() != text.len());
             e

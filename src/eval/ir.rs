@@ -158,6 +158,8 @@ pub(crate) struct MacroDef {
 pub(crate) struct Program {
     pub text: Arc<str>,
     pub body: Body,
+    /// Newlines at the end of a YAML value; its text keeps as many (a block scalar's last one).
+    pub newlines: usize,
 }
 
 #[derive(Debug)]

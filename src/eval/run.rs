@@ -4,7 +4,7 @@ use super::error::{ErrorKind, EvalError, Fail, Res, undefined, wrong};
 use super::ir::{BlockDef, Body, ForLoop, MacroDef, Program};
 use super::pyrepr::text_into;
 use super::{Engine, Scope, compile, hide, plain};
-use crate::base::{Key, List, Map, Template, Value};
+use crate::base::{Key, List, Map, Secret, Template, Value};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -141,7 +141,7 @@ impl<'a> Run<'a> {
             Body::Native(expr) => self.eval(expr),
             Body::Text(stmts) => self.native_text(stmts),
         };
-        result.map_err(|e| in_text(e, &program.text))
+        result.map(|v| with_newlines(v, program.newlines)).map_err(|e| in_text(e, &program.text))
     }
 
     /// Gives a failure the place in the user's file that its line and column in the template stand for.
@@ -366,6 +366,22 @@ impl<'a> Run<'a> {
 
 pub(crate) fn unknown(why: Arc<str>) -> Fail {
     EvalError::new(ErrorKind::Unknown(why.clone()), format!("not known yet: {why}"))
+}
+
+/// A text with at least so many newlines at its end.
+fn with_newlines(v: V, count: usize) -> V {
+    let padded = |text: &str| {
+        let missing = count.saturating_sub(text.len() - text.trim_end_matches('\n').len());
+        (missing > 0).then(|| text.to_owned() + &"\n".repeat(missing))
+    };
+    match &v {
+        V::Data(Value::Str(s)) => padded(s).map(|t| V::Data(Value::from(t))),
+        V::Data(Value::Secret(s)) => {
+            s.reveal().ok().and_then(padded).map(|t| V::Data(Value::Secret(Secret::new(t))))
+        }
+        _ => None,
+    }
+    .unwrap_or(v)
 }
 
 /// Turns an offset kept in `column` while the failure rises into line and column of the text.

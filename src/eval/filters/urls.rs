@@ -68,6 +68,11 @@ fn encode(text: &str, safe: &str) -> String {
     out
 }
 
+/// As forms have it: blanks become `+`.
+fn plus(text: &str) -> String {
+    encode(text, " ").replace(' ', "+")
+}
+
 fn urlencode(run: &mut Run<'_>, value: Value, _: &Args) -> Res<Value> {
     let pairs = match &value {
         Value::Map(map) => map.iter().map(|(k, v)| (k.to_value(), v.clone())).collect::<Vec<_>>(),
@@ -79,7 +84,7 @@ fn urlencode(run: &mut Run<'_>, value: Value, _: &Args) -> Res<Value> {
     };
     let mut parts = Vec::new();
     for (key, member) in pairs {
-        parts.push(format!("{}={}", encode(&run.text(&key)?, ""), encode(&run.text(&member)?, "")));
+        parts.push(format!("{}={}", plus(&run.text(&key)?), plus(&run.text(&member)?)));
     }
     Ok(Value::from(parts.join("&")))
 }

@@ -232,6 +232,7 @@ pub(super) fn password(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
 
 fn one_password(run: &mut Run<'_>, path: &PathBuf, options: &Map) -> Res<String> {
     let kept = match std::fs::read_to_string(path) {
+        Ok(text) if text.is_empty() => None,
         Ok(text) => Some(text.trim_end_matches('\n').to_owned()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
         Err(e) => return Err(unreadable(path, &e)),
