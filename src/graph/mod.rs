@@ -1,5 +1,27 @@
-//! The compiled program: one for a run, shared by all hosts, executed literally.
+//! The compiled program: one for a run, shared by all hosts, executed literally; and its graph.
+//!
+//! [`build`] makes nodes and runs a visible list of small passes, each of which adds edges of one reason. Order on a
+//! host is the file's; claims relax it: where two tasks touch nothing in common, no edge is made, and the graph
+//! remembers that it was dropped and why.
 
+mod build;
+mod dump;
+mod model;
+mod nodes;
+mod passes;
 pub mod program;
+#[cfg(test)]
+mod tests;
 
+pub use build::build;
+pub use model::{Dropped, Edge, Graph, Kind, Node, Reason};
 pub use program::*;
+
+/// A value as a label.
+fn text(value: &crate::base::Value) -> String {
+    match value {
+        crate::base::Value::Template(t) => t.text.to_string(),
+        crate::base::Value::List(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
+        other => crate::spec::to_text(other),
+    }
+}

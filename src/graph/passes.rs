@@ -1,0 +1,160 @@
+//! The passes that add edges, one reason each. Nodes are in the order of the files; edges go forwards only, but
+//! for `needs`.
+
+use super::model::{Dropped, Graph, Kind, Reason};
+use crate::base::{Diag, Diags};
+use petgraph::graph::NodeIndex;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub(super) type Pass = fn(&mut Graph, &mut Diags);
+
+/// All of them, in the order they run.
+pub(super) const PASSES: &[(&str, Pass)] = &[
+    // Plays follow each other, and within one nothing passes a barrier or what touches everything.
+    ("barriers", barriers),
+    // What touches the same resource keeps the order of the file; what does not, loses it.
+    ("claims", claims),
+    // A name is defined before it is used.
+    ("data", data),
+    // Handlers run at the flush after the task that notifies them.
+    ("notify", notify),
+    // `needs:` of tasks and plays.
+    ("needs", needs),
+];
+
+fn body(graph: &Graph) -> Vec<NodeIndex> {
+    graph.nodes.node_indices().filter(|n| graph.nodes[*n].kind != Kind::Handler).collect()
+}
+
+fn barriers(graph: &mut Graph, _: &mut Diags) {
+    let mut last: Option<NodeIndex> = None;
+    let mut since: Vec<NodeIndex> = Vec::new();
+    for node in body(graph) {
+        let total = graph.nodes[node].total;
+        let reason = |n: NodeIndex, g: &Graph| {
+            if g.nodes[n].kind == Kind::Task { Reason::Order } else { Reason::Barrier }
+        };
+        let Some(why) = total else {
+            if let Some(last) = last {
+                let (reason, why) = (reason(last, graph), graph.nodes[last].total.unwrap_or_default());
+                graph.join(last, node, reason, why);
+            }
+            since.push(node);
+            continue;
+        };
+        let (before, kind) = (std::mem::take(&mut since), reason(node, graph));
+        if before.is_empty()
+            && let Some(last) = last
+        {
+            graph.join(last, node, kind, why);
+        }
+        for earlier in before {
+            graph.join(earlier, node, kind, why);
+        }
+        last = Some(node);
+    }
+}
+
+fn claims(graph: &mut Graph, _: &mut Diags) {
+    let mut since: Vec<NodeIndex> = Vec::new();
+    for node in body(graph) {
+        if graph.nodes[node].total.is_some() {
+            since.clear();
+            continue;
+        }
+        for (place, earlier) in since.iter().enumerate() {
+            match conflict(graph, *earlier, node) {
+                Some(note) => graph.join(*earlier, node, Reason::Claim, note),
+                None if place + 1 == since.len() => {
+                    let note = "they touch nothing in common".to_string();
+                    graph.dropped.push(Dropped { from: *earlier, to: node, note });
+                }
+                None => {}
+            }
+        }
+        since.push(node);
+    }
+}
+
+/// What two nodes both touch, one of them writing.
+pub(super) fn conflict(graph: &Graph, a: NodeIndex, b: NodeIndex) -> Option<String> {
+    let (first, second) = (&graph.nodes[a].claims, &graph.nodes[b].claims);
+    if let Some((write, touch)) = first.conflict(second) {
+        return Some(format!("the first writes `{write}`, the second touches `{touch}`"));
+    }
+    let (write, touch) = second.conflict(first)?;
+    Some(format!("the second writes `{write}`, the first reads `{touch}`"))
+}
+
+fn data(graph: &mut Graph, _: &mut Diags) {
+    let mut definers: HashMap<Arc<str>, Vec<NodeIndex>> = HashMap::new();
+    let mut all: Vec<NodeIndex> = Vec::new();
+    for node in graph.nodes.node_indices().collect::<Vec<_>>() {
+        match graph.nodes[node].uses.clone() {
+            Some(names) => {
+                for name in names {
+                    for from in definers.get(&name).into_iter().flatten() {
+                        graph.join(*from, node, Reason::Data, format!("`{name}` is defined by it"));
+                    }
+                }
+            }
+            None => {
+                for from in &all {
+                    graph.join(
+                        *from,
+                        node,
+                        Reason::Data,
+                        "which names it uses cannot be told before the run",
+                    );
+                }
+            }
+        }
+        let defines = graph.nodes[node].defines.clone();
+        if !defines.is_empty() {
+            all.push(node);
+        }
+        for name in defines {
+            definers.entry(name).or_default().push(node);
+        }
+    }
+}
+
+fn notify(graph: &mut Graph, _: &mut Diags) {
+    let mut handlers: HashMap<(usize, Arc<str>), Vec<NodeIndex>> = HashMap::new();
+    for node in graph.nodes.node_indices().filter(|n| graph.nodes[*n].kind == Kind::Handler) {
+        for name in &graph.nodes[node].answers {
+            handlers.entry((graph.nodes[node].play, Arc::clone(name))).or_default().push(node);
+        }
+    }
+    for node in body(graph) {
+        let play = graph.nodes[node].play;
+        for name in graph.nodes[node].notifies.clone() {
+            for handler in handlers.get(&(play, Arc::clone(&name))).into_iter().flatten() {
+                graph.join(node, *handler, Reason::Notify, format!("it notifies `{name}`"));
+            }
+        }
+    }
+}
+
+fn needs(graph: &mut Graph, diags: &mut Diags) {
+    let mut named: HashMap<Arc<str>, Vec<NodeIndex>> = HashMap::new();
+    for node in graph.nodes.node_indices() {
+        for name in &graph.nodes[node].answers {
+            named.entry(Arc::clone(name)).or_default().push(node);
+        }
+    }
+    for node in body(graph) {
+        for name in graph.nodes[node].needs.clone() {
+            let Some(wanted) = named.get(&name) else {
+                let message = format!("`needs` names `{name}`, and no task or play has that name");
+                let diag = Diag::error("unknown-need", graph.nodes[node].span, message);
+                diags.push(diag.did_you_mean(&name, named.keys().map(|k| &**k)));
+                continue;
+            };
+            for from in wanted {
+                graph.join(*from, node, Reason::Needs, format!("`needs: {name}`"));
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+use super::*;
+use crate::base::Sources;
+use crate::resolve::{CompileOptions, compile};
+use std::sync::Arc;
+
+fn graph(book: &str) -> (Result<Graph, crate::base::Diags>, Sources) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("site.yml");
+    std::fs::write(&path, book).unwrap();
+    let options = CompileOptions::new(path, Arc::default(), Sources::default());
+    let compiled = compile(&options).unwrap_or_else(|d| {
+        panic!("{:?}", d.iter().map(|d| d.render(&options.sources, false)).collect::<Vec<_>>())
+    });
+    (build(&compiled.program), options.sources)
+}
+
+const BOOK: &str = "- hosts: all\n  gather_facts: false\n  tasks:\n    - {name: one, file: {path: /a, state: directory}}\n    - {name: two, file: {path: /b, state: directory}}\n    - {name: three, file: {path: /a/x, state: touch}, notify: hup}\n    - {name: all, command: uptime, register: r}\n    - {name: after, file: {path: /c, state: touch}}\n  handlers:\n    - {name: hup, command: 'true'}\n";
+
+#[test]
+fn edges_have_reasons_and_dropped_ones_too() {
+    let (graph, sources) = graph(BOOK);
+    let graph = graph.unwrap();
+    let why = |a, b| graph.why(a, b, &sources).unwrap();
+    assert!(why("one", "two").contains("does not wait"), "{}", why("one", "two"));
+    assert!(why("one", "three").contains("claim"), "{}", why("one", "three"));
+    assert!(why("three", "all").contains("order: its module may touch anything"), "{}", why("three", "all"));
+    assert!(why("one", "after").contains("by way of"), "{}", why("one", "after"));
+    assert!(why("three", "hup").contains("notify"), "{}", why("three", "hup"));
+    assert!(graph.why("onee", "two", &sources).unwrap_err().contains("did you mean `one`"));
+    assert_eq!(graph.dropped.len(), 2, "one-two and two-three");
+    assert!(graph.dump_dot().starts_with("digraph"));
+    assert!(graph.dump_text(&sources).contains("not after"));
+    assert_eq!(graph.dump_json(&sources)["nodes"].as_array().unwrap().len(), graph.nodes.node_count());
+}
+
+#[test]
+fn a_circle_of_needs_is_shown() {
+    let book = "- hosts: all\n  gather_facts: false\n  tasks:\n    - {name: one, command: a, needs: [two]}\n    - {name: two, command: b}\n";
+    let (graph, _) = graph(book);
+    let diags = graph.err().unwrap();
+    let diag = diags.iter().next().unwrap();
+    assert_eq!(diag.code, "cycle");
+    assert!(
+        diag.message.contains("`two` → `one`") || diag.message.contains("`one` → `two`"),
+        "{}",
+        diag.message
+    );
+}
+
+#[test]
+fn an_unknown_need_is_named() {
+    let (graph, _) = graph(
+        "- hosts: all\n  tasks:\n    - {name: one, command: a, needs: [tow]}\n    - {name: two, command: b}\n",
+    );
+    assert_eq!(graph.err().unwrap().iter().next().unwrap().code, "unknown-need");
+}
