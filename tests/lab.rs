@@ -16,6 +16,8 @@ fn hosts_are_booted_and_verified_and_leave_nothing() {
     let hosts = guard.hosts();
     for host in &hosts {
         assert_eq!(on(host, "hostname").trim(), host.name);
+        // Or `update_cache` with a `cache_valid_time` would not fetch the lists that are not there.
+        assert_eq!(on(host, "stat -c %Y /var/lib/apt/lists").trim(), "0");
         assert_eq!(on(host, "systemctl is-system-running --wait || true").trim(), "running");
     }
     let identity = "cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub";

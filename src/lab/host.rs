@@ -64,6 +64,13 @@ impl HostPlan {
         write("etc/hosts", &format!("127.0.0.1\tlocalhost\n{}\t{}\n", self.address, self.name), 0o644)?;
         write("etc/resolv.conf", &resolv_conf(), 0o644)?;
         write("etc/machine-id", &format!("{:032x}\n", rand::random::<u128>()), 0o444)?;
+        // The lists are empty but were so a moment ago, which would pass for fresh: what updates them only when they are
+        // old (`cache_valid_time`) would find no package.
+        let lists = Path::new("var/lib/apt/lists");
+        make_dirs(&self.lower, &pristine, lists)?;
+        let lists = pristine.join(lists);
+        let aged = File::open(&lists).and_then(|dir| dir.set_modified(std::time::UNIX_EPOCH));
+        aged.map_err(io("cannot age", &lists))?;
         self.set_password(&pristine, pw_hash)?;
         ssh::generate(&pristine.join("etc/ssh/ssh_host_ed25519_key"), &format!("root@{}", self.name))?;
         let public = lab_dir.join("id_ed25519.pub");
