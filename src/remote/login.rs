@@ -13,7 +13,8 @@ pub struct Login {
 }
 
 pub struct Ask {
-    pub password: String,
+    /// `None`: there is none to give, the prompt itself is the refusal.
+    pub password: Option<String>,
     pub prompt: String,
 }
 
@@ -45,14 +46,14 @@ pub fn login(target: &Target, who: &Become, nonce: &str, inner: Option<&str>) ->
         }
         (BecomeMethod::Sudo, Some(password)) => Login {
             command: format!("exec sudo -S -p {} {flags} -u {user} -- {bare} -c {greeting}", quote(&prompt)),
-            ask: Some(Ask { password, prompt }),
+            ask: Some(Ask { password: Some(password), prompt }),
         },
         (BecomeMethod::Su, password) => {
-            // `su` cannot be told not to ask: without a password it gets an empty one.
+            // `su` cannot be told not to ask.
             let inner = quote(&format!("exec {bare} -c {greeting}"));
             Login {
                 command: format!("LC_ALL=C exec su {flags} {user} -c {inner}"),
-                ask: Some(Ask { password: password.unwrap_or_default(), prompt: "assword: ".into() }),
+                ask: Some(Ask { password, prompt: "assword: ".into() }),
             }
         }
         (BecomeMethod::Doas, _) => {
@@ -89,9 +90,12 @@ pub async fn answer(channel: &mut Channel, ask: &Ask, nonce: &str) -> Result<(),
             if given {
                 return Err("incorrect password".into());
             }
+            let Some(password) = &ask.password else {
+                return Err("a password is required".into());
+            };
             given = true;
             err.clear();
-            let line = format!("{}\n", ask.password);
+            let line = format!("{password}\n");
             channel.stdin.write_all(line.as_bytes()).await.map_err(|e| e.to_string())?;
             channel.stdin.flush().await.map_err(|e| e.to_string())?;
         }
@@ -119,7 +123,8 @@ pub fn refusal(who: &Become, said: &str, host: &str) -> Option<RemoteError> {
         BecomeMethod::Su => "su",
         BecomeMethod::Doas => "doas",
     };
-    let lines: Vec<&str> = said.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    let talk = |l: &&str| !l.is_empty() && !l.starts_with("Warning: ") && !l.contains("audit plugin");
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(talk).collect();
     let has = |needle: &str| said.contains(needle);
     let text = if has("not found") || has("No such file") && has(tool) {
         format!(

@@ -35,6 +35,8 @@ pub enum Hold {
 #[derive(Clone, Debug, PartialEq)]
 enum Phase {
     Connecting,
+    /// The first channel's user was refused, the login was not: the next channel may be the first.
+    Vacant,
     Ready,
     Failed(RemoteErrorKind),
 }
@@ -89,6 +91,17 @@ impl Session {
         self.phase.send_replace(Phase::Failed(kind));
     }
 
+    /// The first channel ended with an error. Where its shell could not become its user that says nothing
+    /// about other users.
+    pub fn refused(&self, error: &RemoteError) {
+        if !matches!(error, RemoteError::Become(_)) {
+            return self.failed(error);
+        }
+        *self.ssh.lock().unwrap_or_else(|e| e.into_inner()) = None;
+        self.claimed.store(false, Ordering::SeqCst);
+        self.phase.send_replace(Phase::Vacant);
+    }
+
     /// What ssh or the login said before there was a shell, in a user's words.
     pub fn explain(&self, said: &str) -> RemoteError {
         let host = &self.target.inventory_hostname;
@@ -130,25 +143,37 @@ impl Session {
     }
 
     async fn open_ssh(self: &Arc<Self>, options: &SshOptions, command: &str) -> Result<Channel, RemoteError> {
-        if !self.claimed.swap(true, Ordering::SeqCst) {
-            let opened = self.start_ssh(options, command);
-            let (channel, master) = opened.map_err(|e| {
-                let text = format!("{}: cannot run ssh: {e}", self.target.inventory_hostname);
-                RemoteError::Unreachable(text)
-            })?;
-            *self.ssh.lock().unwrap_or_else(|e| e.into_inner()) = Some(master);
-            return Ok(channel.hold(Hold::Session { _session: Arc::clone(self) }, true));
-        }
-        let mut phase = self.phase.subscribe();
-        let now = phase.wait_for(|p| *p != Phase::Connecting).await.map(|p| p.clone());
-        match now {
-            Ok(Phase::Failed(RemoteErrorKind::Unreachable(text))) => {
-                return Err(RemoteError::Unreachable(text));
+        loop {
+            if !self.claimed.swap(true, Ordering::SeqCst) {
+                return self.open_first(options, command);
             }
-            Ok(Phase::Failed(RemoteErrorKind::Lost(text))) => return Err(RemoteError::Lost(text)),
-            Err(_) => return Err(RemoteError::Lost("the session ended".into())),
-            Ok(_) => {}
+            let mut phase = self.phase.subscribe();
+            let now = phase.wait_for(|p| *p != Phase::Connecting).await.map(|p| p.clone());
+            match now {
+                Ok(Phase::Failed(RemoteErrorKind::Unreachable(text))) => {
+                    return Err(RemoteError::Unreachable(text));
+                }
+                Ok(Phase::Failed(RemoteErrorKind::Lost(text))) => return Err(RemoteError::Lost(text)),
+                Err(_) => return Err(RemoteError::Lost("the session ended".into())),
+                Ok(Phase::Vacant) => {}
+                Ok(_) => return self.open_further(command).await,
+            }
         }
+    }
+
+    fn open_first(self: &Arc<Self>, options: &SshOptions, command: &str) -> Result<Channel, RemoteError> {
+        self.phase.send_replace(Phase::Connecting);
+        let (pipes, master) = self.start_ssh(options, command).map_err(|e| {
+            let text = format!("{}: cannot run ssh: {e}", self.target.inventory_hostname);
+            let error = RemoteError::Unreachable(text);
+            self.failed(&error);
+            error
+        })?;
+        *self.ssh.lock().unwrap_or_else(|e| e.into_inner()) = Some(master);
+        Ok(pipes.hold(Hold::Session { _session: Arc::clone(self) }, true))
+    }
+
+    async fn open_further(self: &Arc<Self>, command: &str) -> Result<Channel, RemoteError> {
         let mux = self.ssh.lock().unwrap_or_else(|e| e.into_inner()).as_ref().map(|m| Arc::clone(&m.mux));
         let mux = mux.ok_or_else(|| RemoteError::Lost("the session ended".into()))?;
         let host = &self.target.inventory_hostname;

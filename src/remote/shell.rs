@@ -106,7 +106,7 @@ pub async fn admitted(
     let error = login::refusal(who, &said, &context.target.inventory_hostname)
         .unwrap_or_else(|| context.session.explain(&said));
     if channel.main {
-        context.session.failed(&error);
+        context.session.refused(&error);
     }
     Err(error)
 }
@@ -351,7 +351,7 @@ impl Driver {
             }
         };
         if self.main {
-            self.context.session.failed(&error);
+            self.context.session.refused(&error);
         }
         for pending in self.pending {
             let result = match pending.signals {
