@@ -1,5 +1,6 @@
 //! SSH against a real sshd on loopback: the price of a session, and all the ways it fails.
 
+use fitout::remote::files::{WriteFile, write_file_job};
 use fitout::remote::{
     Become, Connection, Content, HostKeyChecking, Job, Output, Remote, RemoteError, Script, SshOptions,
     Target, connect,
@@ -204,16 +205,20 @@ fn forty_jobs_cost_one_round_trip_and_little_more_than_plain_ssh() {
     run(async {
         let proxy = Proxy::start(server.port, Duration::from_millis(25)).await;
         server.trust("127.0.0.1", proxy.port);
-        let plain = tokio::task::block_in_place(|| server.ssh_true(proxy.port));
-        let begun = Instant::now();
-        let host = server.through(proxy.port);
-        let jobs: Vec<_> = (0..40).map(|n| host.submit(&Become::No, job(&format!("echo {n}")))).collect();
-        for (n, job) in jobs.into_iter().enumerate() {
-            assert_eq!(job.await.expect("done"), Output::done(0, format!("{n}\n"), ""));
+        // The best of three each: other tests run beside this one.
+        let (mut plain, mut ours) = (Duration::MAX, Duration::MAX);
+        for _ in 0..3 {
+            plain = plain.min(tokio::task::block_in_place(|| server.ssh_true(proxy.port)));
+            let begun = Instant::now();
+            let host = server.through(proxy.port);
+            let jobs: Vec<_> = (0..40).map(|n| host.submit(&Become::No, job(&format!("echo {n}")))).collect();
+            for (n, job) in jobs.into_iter().enumerate() {
+                assert_eq!(job.await.expect("done"), Output::done(0, format!("{n}\n"), ""));
+            }
+            ours = ours.min(begun.elapsed());
+            assert_eq!(host.round_trips(), 1);
         }
-        let ours = begun.elapsed();
         println!("ssh true {plain:?}, 40 jobs {ours:?}");
-        assert_eq!(host.round_trips(), 1);
         assert!(ours < plain * 3 / 2, "{ours:?} against {plain:?} of ssh alone");
     });
 }
@@ -312,6 +317,37 @@ fn a_cut_connection_loses_what_runs_and_the_next_job_reconnects() {
         }
         proxy.state.send_replace(Link::Up);
         assert_eq!(sh(&host, "echo again").await.expect("reconnected").stdout, b"again\n");
+    });
+}
+
+#[test]
+fn a_connection_cut_in_the_middle_of_a_file_leaves_the_old_file_alone() {
+    let server = Sshd::start("");
+    run(async {
+        let proxy = Proxy::start(server.port, Duration::ZERO).await;
+        server.trust("127.0.0.1", proxy.port);
+        let host = server.through(proxy.port);
+        let folder = server.at("there");
+        std::fs::create_dir(&folder).expect("made");
+        let path = folder.join("file");
+        std::fs::write(&path, "old").expect("written");
+        let big = server.at("big");
+        std::fs::File::create(&big).and_then(|f| f.set_len(4 << 30)).expect("a sparse file");
+        let text = path.to_str().expect("text").to_string();
+        let write = host.submit(&Become::No, write_file_job(WriteFile::new(&text, Content::File(big))));
+        let begun = |n: u64| {
+            let entries = std::fs::read_dir(&folder).expect("listed").flatten();
+            entries.filter(|e| e.path() != path).any(|e| e.metadata().is_ok_and(|m| m.len() > n))
+        };
+        while !begun(1 << 20) {
+            tokio::task::yield_now().await;
+        }
+        proxy.state.send_replace(Link::Cut);
+        assert!(matches!(write.await, Err(RemoteError::Lost(_))));
+        while std::fs::read_dir(&folder).expect("listed").count() > 1 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(std::fs::read_to_string(&path).expect("it is there"), "old");
     });
 }
 

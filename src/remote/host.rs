@@ -132,7 +132,7 @@ impl Remote for Host {
                 let _ = stopped.await;
             }
             if let Some(context) = state.context {
-                context.session.kill();
+                context.session.close().await;
             }
         })
     }

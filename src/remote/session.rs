@@ -205,12 +205,13 @@ impl Session {
         Ok((pipes, SshMaster { child, mux, _dir: dir }))
     }
 
-    /// Ends the connection at once.
-    pub fn kill(&self) {
+    /// Ends the connection at once, without waiting for the host.
+    pub async fn close(&self) {
         self.failed(&RemoteError::Lost("the connection was closed".into()));
-        if let Some(master) = &mut *self.ssh.lock().unwrap_or_else(|e| e.into_inner()) {
+        let master = self.ssh.lock().unwrap_or_else(|e| e.into_inner()).take();
+        if let Some(mut master) = master {
             // It may have ended already.
-            let _ = master.child.start_kill();
+            let _ = master.child.kill().await;
         }
     }
 }

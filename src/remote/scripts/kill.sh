@@ -42,18 +42,24 @@ for pid in $found; do
   [ "$pid" = "$shell" ] || targets="$targets $pid"
 done
 [ "$group" ] || kill -s HUP "$shell" 2>/dev/null
-each() {
-  alive=
+each() { # SIGNAL
   for pid in $targets; do
-    kill -s "$1" -- "$pid" 2>/dev/null && alive=1
+    kill -s "$1" -- "$pid" 2>/dev/null
   done
 }
 each "${signal:-TERM}"
 [ "$group" ] && exit 0
-for _ in 1 2 3; do
-  each 0
-  [ "$alive" ] || break
-  sleep 1
+left() { # an entry that only waits to be collected does not count
+  for pid in $targets; do
+    read -r line <"/proc/$pid/stat" || continue
+    case ${line##*) } in Z* | X*) ;; *) return 0 ;; esac
+  done 2>/dev/null
+  return 1
+}
+tries=0
+while [ "$tries" -lt 20 ] && left; do
+  sleep 0.1 2>/dev/null || sleep 1
+  tries=$((tries + 1))
 done
 each KILL
 kill -s KILL "$shell" 2>/dev/null
