@@ -17,6 +17,7 @@ mod cases;
 pub mod declarative;
 pub mod facts;
 pub mod files;
+pub mod http;
 pub mod kit;
 pub mod registry;
 pub mod run;

@@ -1,0 +1,111 @@
+//! HTTP requests made on the host: what get_url and uri share.
+
+use super::{Args, ArgsExt, Failure};
+use crate::remote::Job;
+use crate::spec::to_text;
+use base64::Engine;
+
+/// The shell function that makes a request; a script that uses it is this text and its own.
+pub const REQUEST: &str = include_str!("request.sh");
+
+/// One request, from arguments that get_url and uri have under the same names.
+pub struct Request {
+    pub url: String,
+    pub method: String,
+    pub headers: Vec<(String, String)>,
+    pub follow: bool,
+    /// Fail on a status of 400 and above.
+    pub fail: bool,
+}
+
+impl Request {
+    pub fn of(args: &Args) -> Request {
+        let mut headers = Vec::new();
+        if let Some(map) = args.map("headers") {
+            headers.extend(map.iter().map(|(k, v)| (k.to_string(), to_text(v))));
+        }
+        let named = |headers: &[(String, String)], name: &str| {
+            headers.iter().any(|(k, _)| k.eq_ignore_ascii_case(name))
+        };
+        if let Some(agent) = args.opt_str("http_agent").filter(|_| !named(&headers, "user-agent")) {
+            headers.push(("User-Agent".into(), agent.into()));
+        }
+        // Credentials go with the first request: no server has to ask.
+        if let Some(user) = args.opt_str("url_username").filter(|_| !named(&headers, "authorization")) {
+            let pair = format!("{user}:{}", args.str("url_password"));
+            let coded = base64::engine::general_purpose::STANDARD.encode(pair);
+            headers.push(("Authorization".into(), format!("Basic {coded}")));
+        }
+        Request { url: args.str("url").into(), method: "GET".into(), headers, follow: true, fail: false }
+    }
+
+    /// The variables of the request function.
+    pub fn into_job(self, args: &Args, job: Job) -> Result<Job, Failure> {
+        let texts = self.headers.iter().flat_map(|(k, v)| [k, v]).chain([&self.url, &self.method]);
+        if let Some(bad) = texts.into_iter().find(|t| t.contains(['\n', '\r', '\0'])) {
+            return Err(Failure::new(format!("a URL or header cannot hold a line end: {bad:?}")));
+        }
+        let timeout = args.opt_int("timeout").unwrap_or(30).to_string();
+        let insecure = args.opt_bool("validate_certs") == Some(false);
+        let plain = self.headers.iter().all(|(k, _)| k == "User-Agent");
+        let fields: Vec<String> = self.headers.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        Ok(job
+            .var("config", self.curl(args, &timeout, insecure))
+            .var("url", &self.url)
+            .var("method", &self.method)
+            .var("timeout", timeout)
+            .var("fields", fields.join("\n"))
+            .var("agent", args.str("http_agent"))
+            .flag("insecure", insecure)
+            .flag("plain", plain)
+            .flag("fail", self.fail))
+    }
+
+    /// A config file for curl, which reads it from a pipe: nothing of it is in an argv.
+    fn curl(&self, args: &Args, timeout: &str, insecure: bool) -> String {
+        let mut lines = vec!["silent".to_string(), "show-error".into(), "globoff".into()];
+        let mut add = |name: &str, value: &str| {
+            let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+            lines.push(format!("{name} = \"{value}\""));
+        };
+        add("url", &self.url);
+        add("proto", "=http,https,ftp,file");
+        add("connect-timeout", timeout);
+        add("speed-time", timeout);
+        add("speed-limit", "1");
+        match self.method.as_str() {
+            "GET" => {}
+            "HEAD" => lines.push("head".into()),
+            method => lines.push(format!("request = \"{method}\"")),
+        }
+        let mut add = |name: &str, value: &str| {
+            let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+            lines.push(format!("{name} = \"{value}\""));
+        };
+        for (name, value) in &self.headers {
+            // An empty header is written with a semicolon.
+            let text = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
+            add("header", &text);
+        }
+        for (argument, option) in [
+            ("ca_path", "cacert"),
+            ("client_cert", "cert"),
+            ("client_key", "key"),
+            ("unix_socket", "unix-socket"),
+        ] {
+            if let Some(value) = args.opt_str(argument) {
+                add(option, value);
+            }
+        }
+        if args.opt_bool("use_proxy") == Some(false) {
+            add("noproxy", "*");
+        }
+        for (on, option) in [(insecure, "insecure"), (self.follow, "location"), (self.fail, "fail")] {
+            if on {
+                lines.push(option.into());
+            }
+        }
+        lines.push(String::new());
+        lines.join("\n")
+    }
+}
