@@ -50,10 +50,10 @@ pub trait ArgsExt {
 
     /// The texts of a list; empty when it is not given.
     fn list(&self, name: &str) -> Vec<&str> {
-        self.values(name).iter().filter_map(text).collect()
+        self.items(name).iter().filter_map(text).collect()
     }
 
-    fn values(&self, name: &str) -> &[Value] {
+    fn items(&self, name: &str) -> &[Value] {
         self.value(name).and_then(Value::as_list).map_or(&[], List::as_slice)
     }
 

@@ -1,0 +1,262 @@
+//! uri: one request from the host.
+
+use crate::base::{Map, Value};
+use crate::modules::files::{self, Attributes};
+use crate::modules::http::{REQUEST, Request};
+use crate::modules::{Args, ArgsExt, Behaviour, Call, Failure, Outcome, Procedure, ProcedureFuture, bytes};
+use crate::plan::{Action, Change};
+use crate::remote::{Content, Job, Output, Script};
+use crate::spec::to_text;
+use std::sync::{Arc, LazyLock};
+
+struct Uri;
+
+static RUN: LazyLock<Arc<Script>> =
+    LazyLock::new(|| Script::new("uri.run", format!("{REQUEST}{}", include_str!("run.sh"))));
+
+pub fn behaviour() -> Behaviour {
+    Behaviour::Procedure(Arc::new(Uri))
+}
+
+impl Procedure for Uri {
+    fn run<'a>(&'a self, call: Call<'a>) -> ProcedureFuture<'a> {
+        Box::pin(async move {
+            if call.controller.check_mode() {
+                let message = "remote module (uri) does not support check mode";
+                let result = Map::from_iter([("skipped".into(), true.into()), ("msg".into(), message.into())]);
+                return Ok(Outcome { result, ..Outcome::default() });
+            }
+            let job = job(&call)?;
+            let sent = call.remote.submit(call.become_user, job).await;
+            let output = sent.map_err(|e| Failure::new(e.to_string()))?;
+            if !output.ok() {
+                return Err(Failure::from_output(&output));
+            }
+            outcome(call.args, &output)
+        })
+    }
+}
+
+fn job(call: &Call<'_>) -> Result<Job, Failure> {
+    let args = call.args;
+    let mut request = Request::of(args);
+    request.method = args.str("method").to_uppercase();
+    request.follow = match args.str("follow_redirects") {
+        "all" | "yes" => true,
+        "no" | "none" => false,
+        _ => matches!(request.method.as_str(), "GET" | "HEAD"),
+    };
+    let (body, kind) = body(args)?;
+    let named = request.headers.iter().any(|(k, _)| k.eq_ignore_ascii_case("content-type"));
+    if let Some(kind) = kind.filter(|_| !named) {
+        request.headers.push(("Content-Type".into(), kind.into()));
+    }
+    let wanted = Attributes::of(args);
+    let url = args.str("url").split(['?', '#']).next().unwrap_or_default();
+    let job = Job::new(&RUN)
+        .var("dest", args.str("dest"))
+        .var("name", files::base_name(url))
+        .var("mode", wanted.octal(0o644, false)?.unwrap_or_default())
+        .var("owner", wanted.owner.unwrap_or_default())
+        .var("group", wanted.group.unwrap_or_default())
+        .var("creates", args.str("creates"))
+        .var("removes", args.str("removes"));
+    let mut job = request.into_job(args, job)?;
+    let (mut source, mut content) = ("", body.map(bytes));
+    if let Some(src) = args.opt_str("src") {
+        if args.bool("remote_src") {
+            source = src;
+        } else {
+            let path = call.controller.find_file("files", src)?;
+            content = Some(Content::Bytes(call.controller.read_file(&path, false)?));
+        }
+    }
+    job = job.var("source", source).flag("body", content.is_some());
+    Ok(match content {
+        Some(content) => job.stdin(content),
+        None => job,
+    })
+}
+
+/// The body's bytes and its type.
+fn body(args: &Args) -> Result<(Option<Vec<u8>>, Option<&'static str>), Failure> {
+    let Some(value) = args.value("body").filter(|v| !v.is_null()) else { return Ok((None, None)) };
+    let text = match value {
+        Value::Str(_) | Value::Secret(_) => Some(to_text(value)),
+        _ => None,
+    };
+    Ok(match (args.str("body_format"), text) {
+        ("json", Some(text)) => (Some(text.into_bytes()), Some("application/json")),
+        ("json", None) => (Some(plain_json(value).to_string().into_bytes()), Some("application/json")),
+        ("form-urlencoded", Some(text)) => {
+            (Some(text.into_bytes()), Some("application/x-www-form-urlencoded"))
+        }
+        ("form-urlencoded", None) => {
+            (Some(form(value)?.into_bytes()), Some("application/x-www-form-urlencoded"))
+        }
+        (_, Some(text)) => (Some(text.into_bytes()), None),
+        (_, None) => (Some(plain_json(value).to_string().into_bytes()), None),
+    })
+}
+
+/// As JSON with the secrets in it: it goes to the host only.
+fn plain_json(value: &Value) -> serde_json::Value {
+    use serde_json::Value as J;
+    match value {
+        Value::Secret(_) => J::String(to_text(value)),
+        Value::List(items) => J::Array(items.iter().map(plain_json).collect()),
+        Value::Map(map) => J::Object(map.iter().map(|(k, v)| (k.to_string(), plain_json(v))).collect()),
+        other => other.to_json(),
+    }
+}
+
+fn form(value: &Value) -> Result<String, Failure> {
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    let mut add = |key: &str, value: &Value| match value {
+        Value::List(items) => pairs.extend(items.iter().map(|v| (key.to_string(), to_text(v)))),
+        one => pairs.push((key.to_string(), to_text(one))),
+    };
+    match value {
+        Value::Map(map) => map.iter().for_each(|(k, v)| add(&k.to_string(), v)),
+        Value::List(items) => {
+            for item in items.iter() {
+                match item.as_list().map(Vec::as_slice) {
+                    Some([key, value]) => add(&to_text(key), value),
+                    _ => return Err(Failure::new("a form is a mapping, or a list of pairs")),
+                }
+            }
+        }
+        _ => return Err(Failure::new("a form is a mapping, or a list of pairs")),
+    }
+    let pairs = pairs.iter().map(|(k, v)| format!("{}={}", encoded(k), encoded(v)));
+    Ok(pairs.collect::<Vec<_>>().join("&"))
+}
+
+fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(byte as char),
+            b' ' => out.push('+'),
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+    out
+}
+
+fn outcome(args: &Args, output: &Output) -> Result<Outcome, Failure> {
+    let field = |key: &str| output.field("", key);
+    let mut result = Map::new();
+    if let Some(why) = field("skip") {
+        result.insert("msg".into(), why.into());
+        return Ok(Outcome { result, ..Outcome::default() });
+    }
+    let status = field("status").and_then(|s| s.parse::<i64>().ok()).filter(|s| *s > 0);
+    let url = field("url").unwrap_or_default();
+    result.insert("elapsed".into(), field("elapsed").and_then(|e| e.parse::<i64>().ok()).into());
+    result.insert("status".into(), status.unwrap_or(-1).into());
+    result.insert("redirected".into(), (url != args.str("url")).into());
+    result.insert("url".into(), url.into());
+    let kind = headers(&field("head").unwrap_or_default(), &mut result);
+    let content = field("content").unwrap_or_default();
+    let right = status.is_some_and(|s| args.items("status_code").contains(&Value::Int(s)));
+    if kind.contains("json")
+        && let Ok(json) = serde_json::from_str::<serde_json::Value>(&content)
+    {
+        result.insert("json".into(), Value::from_json(&json));
+    }
+    if args.bool("return_content") || !right {
+        result.insert("content".into(), content.into());
+    }
+    if let Some(path) = field("path") {
+        result.insert("path".into(), path.into());
+    }
+    let Some(status) = status else {
+        let error = field("error").unwrap_or_default();
+        let message = format!("Status code was -1 and not {}: Request failed: {error}", codes(args));
+        result.insert("msg".into(), message.as_str().into());
+        return Err(Failure { message, result });
+    };
+    if !right {
+        let message = format!("Status code was {status} and not {}", codes(args));
+        result.insert("msg".into(), message.as_str().into());
+        return Err(Failure { message, result });
+    }
+    result.insert("msg".into(), format!("OK ({} bytes)", field("content").map_or(0, |c| c.len())).into());
+    let change = field("changed").map(|_| Change {
+        action: Action::Update,
+        reason: format!("{} differs from the answer", args.str("dest")),
+        diffs: Vec::new(),
+    });
+    Ok(Outcome { change, result, warnings: Vec::new() })
+}
+
+fn codes(args: &Args) -> String {
+    format!("[{}]", args.items("status_code").iter().map(to_text).collect::<Vec<_>>().join(", "))
+}
+
+/// The fields of the last answer, as `content_type`; gives the type.
+fn headers(head: &str, result: &mut Map) -> String {
+    let last = head.replace("\r\n", "\n");
+    let last = last.trim_end().rsplit("\n\n").next().unwrap_or_default().to_string();
+    let (mut kind, mut cookies, mut texts) = (String::new(), Map::new(), Vec::new());
+    for (name, value) in last.lines().filter_map(|l| l.split_once(':')) {
+        let (name, value) = (name.trim().to_lowercase().replace('-', "_"), value.trim());
+        if name == "content_type" {
+            kind = value.to_lowercase();
+        }
+        if name == "set_cookie"
+            && let Some((key, value)) = value.split(';').next().and_then(|c| c.split_once('='))
+        {
+            texts.push(format!("{key}={value}"));
+            cookies.insert(key.into(), value.into());
+        }
+        if !["status", "url", "json", "content", "msg"].contains(&name.as_str()) {
+            result.insert(name.into(), value.into());
+        }
+    }
+    result.insert("cookies".into(), cookies.into());
+    result.insert("cookies_string".into(), texts.join("; ").into());
+    kind
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(pairs: &[(&str, &str)]) -> Output {
+        let text: String = pairs.iter().map(|(k, v)| format!("\0{k}\0{v}\0")).collect();
+        Output::done(0, text, "")
+    }
+
+    fn args() -> Args {
+        let given = [("url", Value::from("http://h/")), ("status_code", Value::from(vec![200.into()]))];
+        given.into_iter().map(|(k, v)| (k.into(), v)).collect()
+    }
+
+    #[test]
+    fn json_answers_are_read() {
+        let head = "HTTP/1.1 302 Found\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: application/json\r\nSet-Cookie: a=b; x\r\n";
+        let seen = output(&[("status", "200"), ("url", "http://h/x"), ("head", head), ("content", "{\"a\": [1]}")]);
+        let result = outcome(&args(), &seen).unwrap().result;
+        assert_eq!(result.get("json").and_then(|j| j.get("a")), Some(&Value::from(vec![1.into()])));
+        assert_eq!(result.get("redirected"), Some(&true.into()));
+        assert_eq!(result.get("content_type"), Some(&"application/json".into()));
+        assert_eq!(result.get("content"), None);
+        assert_eq!(result.get("cookies").and_then(|c| c.get("a")), Some(&"b".into()));
+    }
+
+    #[test]
+    fn another_status_fails_and_shows_the_content() {
+        let seen = output(&[("status", "503"), ("url", "http://h/"), ("content", "sorry")]);
+        let failure = outcome(&args(), &seen).unwrap_err();
+        assert_eq!(failure.message, "Status code was 503 and not [200]");
+        assert_eq!(failure.result.get("content"), Some(&"sorry".into()));
+    }
+
+    #[test]
+    fn forms_are_encoded() {
+        let form = form(&Value::from_iter([("a b", Value::from("1&2")), ("l", vec![1.into(), 2.into()].into())]));
+        assert_eq!(form.unwrap(), "a+b=1%262&l=1&l=2");
+    }
+}
