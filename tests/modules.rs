@@ -1,0 +1,223 @@
+//! Modules carried out for real on this machine, in a temporary folder: applied once, nothing to do then.
+
+use fitout::base::{Map, Value};
+use fitout::modules::{Args, ArgsExt, Behaviour, Call, Controller, Failure, Staged, coerce, registry};
+use fitout::plan::Decision;
+use fitout::remote::{Become, Connection, Job, Output, Remote, Target, connect};
+use fitout::spec::from_yaml;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+struct Here {
+    files: PathBuf,
+}
+
+impl Controller for Here {
+    fn check_mode(&self) -> bool {
+        false
+    }
+    fn diff_mode(&self) -> bool {
+        true
+    }
+    fn find_file(&self, _: &str, name: &str) -> Result<PathBuf, Failure> {
+        let path = self.files.join(name);
+        if path.exists() { Ok(path) } else { Err(Failure::new(format!("{name} was not found"))) }
+    }
+    fn read_file(&self, path: &Path, _: bool) -> Result<Arc<[u8]>, Failure> {
+        std::fs::read(path).map(Into::into).map_err(|e| Failure::new(e.to_string()))
+    }
+    fn render(&self, path: &Path, _: &Args) -> Result<String, Failure> {
+        std::fs::read_to_string(path).map_err(|e| Failure::new(e.to_string()))
+    }
+    fn fact(&self, _: &str) -> Option<Value> {
+        None
+    }
+    fn inventory_hostname(&self) -> &str {
+        "here"
+    }
+}
+
+struct Host {
+    remote: Arc<dyn Remote>,
+    here: Here,
+    folder: tempfile::TempDir,
+}
+
+impl Host {
+    fn new() -> Host {
+        let folder = tempfile::tempdir().unwrap();
+        let files = folder.path().join("local");
+        std::fs::create_dir(&files).unwrap();
+        let remote = connect(Target::new("here", Connection::Local));
+        Host { remote, here: Here { files }, folder }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// Arguments as YAML; `@` stands for the temporary folder.
+    fn args(&self, module: &str, yaml: &str) -> Args {
+        let text = yaml.replace('@', &self.folder.path().display().to_string());
+        let given: Map = from_yaml(&serde_yaml::from_str(&text).unwrap()).as_map().unwrap().clone();
+        coerce(&registry().get(module).unwrap().spec, given).unwrap()
+    }
+
+    async fn jobs(&self, jobs: Vec<Job>) -> Vec<Output> {
+        let sent: Vec<_> = jobs.into_iter().map(|j| self.remote.submit(&Become::No, j)).collect();
+        let mut outputs = Vec::new();
+        for one in sent {
+            outputs.push(one.await.unwrap());
+        }
+        outputs
+    }
+
+    async fn decide(&self, module: &dyn Staged, args: &Args) -> Result<Decision, Failure> {
+        let seen = self.jobs(module.probe(args, &self.here)?).await;
+        module.decide(args, &seen, &self.here)
+    }
+
+    /// Runs it; whether it changed anything, and the result.
+    async fn run(&self, name: &str, yaml: &str) -> Result<(bool, Map), Failure> {
+        let args = self.args(name, yaml);
+        match &registry().get(name).unwrap().behaviour {
+            Behaviour::Staged(module) => {
+                let mut decision = self.decide(module.as_ref(), &args).await?;
+                if decision.change.is_none() {
+                    return Ok((false, decision.result));
+                }
+                let done = self.jobs(std::mem::take(&mut decision.effects)).await;
+                Ok((true, module.finish(&args, decision, &done)?))
+            }
+            Behaviour::Procedure(module) => {
+                let call = Call {
+                    args: &args,
+                    remote: self.remote.as_ref(),
+                    become_user: &Become::No,
+                    controller: &self.here,
+                };
+                let outcome = module.run(call).await?;
+                Ok((outcome.change.is_some(), outcome.result))
+            }
+            Behaviour::Control => panic!("{name} is not carried out on hosts"),
+        }
+    }
+
+    /// Runs it twice: the first changes something, the second nothing.
+    async fn converges(&self, name: &str, yaml: &str) -> Map {
+        let first = self.run(name, yaml).await;
+        let (changed, result) = first.unwrap_or_else(|f| panic!("{name} {yaml}: {}", f.message));
+        assert!(changed, "{name} {yaml}: nothing to do at first");
+        let (again, _) = self.run(name, yaml).await.unwrap_or_else(|f| panic!("{name} again: {}", f.message));
+        assert!(!again, "{name} {yaml}: changed again");
+        result
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn mode(&self, name: &str) -> u32 {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::metadata(self.path(name)).unwrap().permissions().mode() & 0o7777
+    }
+}
+
+#[tokio::test]
+async fn files_are_written_edited_and_converge() {
+    let host = Host::new();
+    let result = host.converges("copy", r#"{content: "a=1\n", dest: "@/x y.conf", mode: "0640"}"#).await;
+    assert_eq!((host.read("x y.conf").as_str(), host.mode("x y.conf")), ("a=1\n", 0o640));
+    assert_eq!((result.str("mode"), result.opt_int("size")), ("0640", Some(4)));
+    let result = host.converges("copy", r#"{content: "b=1\n", dest: "@/x y.conf", backup: true}"#).await;
+    assert!(std::fs::read_to_string(result.str("backup_file")).unwrap() == "a=1\n");
+    assert_eq!(host.mode("x y.conf"), 0o640, "the mode stays");
+    host.converges("lineinfile", r#"{path: "@/x y.conf", regexp: ^b, line: b=2}"#).await;
+    host.converges("blockinfile", r#"{path: "@/x y.conf", block: "c\nd"}"#).await;
+    host.converges("replace", r#"{path: "@/x y.conf", regexp: "^c$", replace: "e"}"#).await;
+    host.converges("ini_file", r#"{path: "@/i", section: s, option: o, value: v}"#).await;
+    assert_eq!(host.read("i"), "[s]\no = v\n");
+    let expected = "b=2\n# BEGIN ANSIBLE MANAGED BLOCK\ne\nd\n# END ANSIBLE MANAGED BLOCK\n";
+    assert_eq!(host.read("x y.conf"), expected);
+    std::fs::write(host.here.files.join("t.j2"), "text\n").unwrap();
+    host.converges("template", r#"{src: t.j2, dest: "@/t"}"#).await;
+    let failed = host.run("copy", r#"{content: bad, dest: "@/t", validate: "grep -q good %s"}"#).await;
+    assert!(failed.unwrap_err().message.contains("validate"));
+    assert_eq!(host.read("t"), "text\n", "what is not valid is not written");
+}
+
+#[tokio::test]
+async fn folders_links_and_times_converge() {
+    let host = Host::new();
+    host.converges("file", r#"{path: "@/a/b/c", state: directory, mode: "0750"}"#).await;
+    assert_eq!((host.mode("a"), host.mode("a/b/c")), (0o750, 0o750));
+    std::fs::write(host.path("a/b/f"), "").unwrap();
+    host.converges("file", r#"{path: "@/a", state: directory, recurse: true, mode: "u=rwX,go=rX"}"#).await;
+    assert_eq!((host.mode("a/b"), host.mode("a/b/f")), (0o755, 0o644));
+    host.converges("file", r#"{path: "@/l", src: a/b, state: link}"#).await;
+    host.converges("file", r#"{path: "@/l", src: a/b/f, state: link}"#).await;
+    assert_eq!(std::fs::read_link(host.path("l")).unwrap(), Path::new("a/b/f"));
+    host.converges("file", r#"{path: "@/h", src: "@/a/b/f", state: hard}"#).await;
+    let touch = r#"{path: "@/t", state: touch, access_time: preserve, modification_time: "202401020304.05"}"#;
+    host.converges("file", touch).await;
+    host.converges("file", r#"{path: "@/a", state: absent}"#).await;
+    assert!(!Path::new(&host.path("a")).exists());
+}
+
+#[tokio::test]
+async fn folders_are_copied_from_here_and_there() {
+    let host = Host::new();
+    let tree = host.here.files.join("tree/sub");
+    std::fs::create_dir_all(&tree).unwrap();
+    std::fs::write(tree.join("x"), "x").unwrap();
+    host.converges("copy", r#"{src: tree, dest: "@/out", mode: "0600"}"#).await;
+    assert_eq!((host.read("out/tree/sub/x").as_str(), host.mode("out/tree/sub/x")), ("x", 0o600));
+    host.converges("copy", r#"{src: "@/out/tree/", dest: "@/again", remote_src: true}"#).await;
+    assert_eq!(host.read("again/sub/x"), "x");
+    host.converges("copy", r#"{src: "@/again/sub/x", dest: "@/y", remote_src: true, mode: "0644"}"#).await;
+    assert_eq!(host.mode("y"), 0o644);
+}
+
+#[tokio::test]
+async fn commands_get_exact_words_and_tell_all() {
+    let host = Host::new();
+    let (_, result) = host.run("command", r#"{argv: [printf, "<%s>", "a  b", "$(x)", "*"]}"#).await.unwrap();
+    assert_eq!(result.str("stdout"), "<a  b><$(x)><*>");
+    assert!(result.str("delta").starts_with("0:00:0"), "{result:?}");
+    let (_, result) = host.run("command", "{cmd: echo $HOME}").await.unwrap();
+    assert_eq!(result.str("stdout"), std::env::var("HOME").unwrap());
+    let failure = host.run("command", "{cmd: no-such-program-here}").await.unwrap_err();
+    assert_eq!(failure.message, "[Errno 2] No such file or directory: b'no-such-program-here'");
+    let failure = host.run("shell", "{cmd: 'echo out; echo err >&2; exit 3'}").await.unwrap_err();
+    assert_eq!((failure.message.as_str(), failure.result.opt_int("rc")), ("non-zero return code", Some(3)));
+    assert_eq!((failure.result.str("stdout"), failure.result.str("stderr")), ("out", "err"));
+    host.converges("shell", r#"{cmd: "touch done", chdir: "@", creates: done}"#).await;
+    std::fs::write(host.here.files.join("s.sh"), "#!/bin/sh\necho \"$0 $1\" | sed 's|.*/||'\n").unwrap();
+    let (_, result) = host.run("script", "{cmd: s.sh 'a b'}").await.unwrap();
+    assert_eq!(result.str("stdout"), "s.sh a b");
+    let (_, result) = host.run("command", "{cmd: cat, stdin: hi}").await.unwrap();
+    assert_eq!(result.str("stdout"), "hi");
+}
+
+#[tokio::test]
+async fn what_is_there_is_found_and_fetched() {
+    let host = Host::new();
+    std::fs::write(host.path("a.log"), "needle\n").unwrap();
+    std::fs::write(host.path("b.log"), "hay\n").unwrap();
+    let (_, result) = host.run("find", r#"{paths: "@", patterns: "*.log", contains: "nee"}"#).await.unwrap();
+    assert_eq!(result.opt_int("matched"), Some(1), "{result:?}");
+    let (_, result) = host.run("stat", r#"{path: "@/a.log"}"#).await.unwrap();
+    assert_eq!(result.map("stat").unwrap().opt_int("size"), Some(7));
+    let (_, result) = host.run("slurp", r#"{src: "@/a.log"}"#).await.unwrap();
+    assert_eq!(result.str("content"), "bmVlZGxlCg==");
+    let (_, result) = host.run("tempfile", r#"{path: "@", suffix: .x}"#).await.unwrap();
+    assert!(result.str("path").ends_with(".x") && Path::new(result.str("path")).exists());
+    let wait = r#"{path: "@/a.log", search_regex: "(n)eedle", timeout: 2}"#;
+    let (_, result) = host.run("wait_for", wait).await.unwrap();
+    assert_eq!(result.items("match_groups"), ["n".into()]);
+    let late = host.run("wait_for", "{port: 1, timeout: 1}").await.unwrap_err();
+    assert_eq!(late.message, "Timeout when waiting for 127.0.0.1:1");
+    let get = r#"{url: "file://@/a.log", dest: "@/got", mode: "0600"}"#;
+    host.converges("get_url", get).await;
+    assert_eq!((host.read("got").as_str(), host.mode("got")), ("needle\n", 0o600));
+}
