@@ -79,7 +79,13 @@ impl Session {
 
     /// The first channel's shell has answered.
     pub fn ready(&self) {
-        self.phase.send_if_modified(|p| std::mem::replace(p, Phase::Ready) == Phase::Connecting);
+        self.phase.send_if_modified(|phase| {
+            let first = *phase == Phase::Connecting;
+            if first {
+                *phase = Phase::Ready;
+            }
+            first
+        });
     }
 
     /// The first channel has ended; nobody gets a channel of this session any more.

@@ -5,30 +5,28 @@
 //! be asked for, content too large to be inlined (another channel fills a fifo that the job reads), and a
 //! job past its time, whose process group is ended over another channel.
 
+mod aside;
+
 use super::frame::{Kind, Mark, Stream};
 use super::host::Context;
 use super::job::{Content, Job, Output, Script, Status};
 use super::login::{self, Login};
 use super::session::{Channel, Reader, Writer};
-use super::{Become, RemoteError, quote, upload};
+use super::{Become, RemoteError, quote};
+use aside::GRACE;
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 const PREAMBLE: &str = include_str!("scripts/preamble.sh");
-static KILL: LazyLock<Arc<Script>> =
-    LazyLock::new(|| Script::new("remote.kill", include_str!("scripts/kill.sh")));
 
 /// Content up to this size goes in the stream itself.
 const INLINE_LIMIT: usize = 256 << 10;
-/// Between TERM and KILL, and after that until the shell is given up.
-const GRACE: Duration = Duration::from_secs(5);
-
 pub type Reply = oneshot::Sender<Result<Output, RemoteError>>;
 
 pub enum Request {
@@ -281,59 +279,6 @@ impl Driver {
         }
     }
 
-    fn start_upload(&mut self, mark: &Mark) {
-        let (context, who) = (Arc::clone(&self.context), self.who.clone());
-        let Some((gzip, path)) = mark.rest.split_once(':') else { return };
-        let (gzip, path) = (gzip == "z", path.to_string());
-        let Some(content) = self.find(mark.seq).and_then(|p| p.stdin.take()) else { return };
-        let killer = self.killer();
-        let pid = self.shell_pid.clone();
-        tokio::spawn(async move {
-            if upload::fill(&context, &who, content, &path, gzip).await.is_err() {
-                // The job would wait for ever at its fifo; with its shell it comes back as lost.
-                end(&killer, &pid, "", "KILL").await;
-            }
-        });
-    }
-
-    fn killer(&mut self) -> Shell {
-        let start = || Shell::start(Arc::clone(&self.context), self.who.clone());
-        match &self.killer {
-            Some(killer) if killer.alive() => killer.clone(),
-            _ => self.killer.insert(start()).clone(),
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        if !self.greeted.0 {
-            return Some(self.opened + self.context.login_limit());
-        }
-        self.pending.iter().filter_map(|p| p.deadline).min()
-    }
-
-    /// Ends what is past its time. `false` when the shell must be given up.
-    fn overdue(&mut self) -> bool {
-        let now = Instant::now();
-        if !self.greeted.0 {
-            self.failure = Some(self.context.session.explain("the shell gave no answer: timed out"));
-            return now < self.opened + self.context.login_limit();
-        }
-        let Some(late) = self.pending.iter_mut().find(|p| p.deadline.is_some_and(|d| d <= now)) else {
-            return true;
-        };
-        let signal = match late.signals {
-            0 => "TERM",
-            1 => "KILL",
-            _ => return false,
-        };
-        late.signals += 1;
-        late.deadline = Some(now + GRACE);
-        let group = late.group.clone().unwrap_or_default();
-        let (killer, pid) = (self.killer(), self.shell_pid.clone());
-        tokio::spawn(async move { end(&killer, &pid, &group, signal).await });
-        true
-    }
-
     /// The shell is gone: everybody who waits learns why.
     fn bury(mut self) {
         let said = [self.said.as_slice(), &self.err.leftover()].concat();
@@ -361,16 +306,6 @@ impl Driver {
             // Nobody may be waiting any more.
             let _ = pending.reply.send(result);
         }
-    }
-}
-
-/// Has another shell of the same user end a job (`group`) or a whole shell.
-async fn end(killer: &Shell, pid: &str, group: &str, signal: &str) {
-    let job = Job::new(&KILL).var("shell", pid).var("group", group).var("signal", signal);
-    let (reply, answer) = oneshot::channel();
-    if killer.send(Request::Run(Box::new(job), reply)).is_ok() {
-        // Where it fails the deadline that follows gives the shell up.
-        let _ = answer.await;
     }
 }
 
@@ -466,17 +401,6 @@ impl Driver {
         if self.pending.is_empty() {
             *ends = Some(Instant::now() + GRACE);
         }
-    }
-
-    /// Ends the running job's process group and the shell.
-    async fn stop(&mut self) {
-        let host = &self.context.target.inventory_hostname;
-        self.failure = Some(RemoteError::Lost(format!("{host}: stopped")));
-        if self.greeted.0 && !self.pending.is_empty() {
-            let (killer, pid) = (self.killer(), self.shell_pid.clone());
-            let _ = tokio::time::timeout(2 * GRACE, end(&killer, &pid, "", "TERM")).await;
-        }
-        self.input = None;
     }
 }
 
