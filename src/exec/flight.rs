@@ -7,8 +7,9 @@
 use super::host::Host;
 use super::outcome::{UnitOutcome, diff_value};
 use super::unit::{Applying, Prepared, Stage, Unit, await_all};
+use crate::base::Value;
 use crate::modules::{Behaviour, Call, Failure, Staged};
-use crate::plan::{Change, Claims, Decision};
+use crate::plan::{Action, Change, Claims, Decision};
 use crate::remote::{Job, RemoteError, Status as JobStatus};
 use std::sync::Arc;
 
@@ -81,7 +82,11 @@ impl Host {
         };
         if ready.check {
             self.planned.push((task.to_string(), ready.claims.clone()));
-            return Flying::Landed(predicted(&ready, decision, change));
+            let mut outcome = predicted(&ready, decision, change);
+            if self.run.options.mode == super::options::Mode::Plan {
+                forget_output(&mut outcome, task);
+            }
+            return Flying::Landed(outcome);
         }
         self.effect_begins(&ready, task, &change);
         let send = |mut job: Job| {
@@ -197,6 +202,15 @@ fn finished(decision: Decision, change: Option<Change>) -> UnitOutcome {
     let mut outcome = UnitOutcome::done(change, decision.result);
     outcome.warnings = decision.warnings;
     outcome
+}
+
+/// What a command will print, and how it will end, is known when it has run.
+fn forget_output(outcome: &mut UnitOutcome, task: &str) {
+    if outcome.change.as_ref().is_some_and(|c| c.action == Action::Run) {
+        for name in ["rc", "stdout", "stdout_lines", "stderr", "stderr_lines", "start", "end", "delta"] {
+            outcome.result.insert(name.into(), Value::Unknown(format!("`{task}` has run").into()));
+        }
+    }
 }
 
 fn predicted(ready: &Prepared, decision: Decision, change: Change) -> UnitOutcome {
