@@ -13,3 +13,4 @@ pub mod remote;
 pub mod resolve;
 pub mod spec;
 pub mod syntax;
+pub mod ui;

@@ -1,0 +1,299 @@
+//! Ansible's own output, close enough for the tools that read it.
+
+use super::failure::label_text;
+use super::merge::Merge;
+use super::style::{Paint, outcome_paint, printable};
+use super::{Console, View, diff, recap};
+use crate::base::{Map, Value};
+use crate::exec::event::{Event, ItemDone, Name, Outcome, Sink, TaskDone, TaskRef, display_result};
+use std::sync::Mutex;
+
+/// The width Ansible assumes where there is no terminal.
+const COLUMNS: usize = 79;
+
+/// Prints a run as `ansible-playbook` does with its default callback.
+pub struct Ansible {
+    console: Console,
+    /// Warnings go here.
+    errors: Console,
+    view: View,
+    columns: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    merge: Merge,
+    /// Task whose banner was printed last.
+    banner: Option<usize>,
+}
+
+impl Ansible {
+    pub fn new(console: Console, errors: Console, view: View, columns: Option<usize>) -> Ansible {
+        let columns = columns.map_or(COLUMNS, |c| c.saturating_sub(1).max(COLUMNS));
+        Ansible { console, errors, view, columns, state: Mutex::default() }
+    }
+
+    fn banner(&self, text: &str) {
+        let stars = self.columns.saturating_sub(text.chars().count()).max(3);
+        self.console.line(&format!("\n{text} {}", "*".repeat(stars)));
+    }
+
+    fn print(&self, state: &mut State, event: &Event) {
+        match event {
+            Event::TaskStarted(task) => self.task_banner(state, task),
+            Event::TaskDone(done) => {
+                self.task_banner(state, &done.task);
+                self.done(done);
+            }
+            Event::Included { task, what } => {
+                self.task_banner(state, task);
+                let line = format!("included: {} for {}", printable(what), task.host);
+                self.console.line(&self.view.style.paint(Paint::Skip, &line));
+            }
+            Event::Retry { task, attempt, retries, .. } => {
+                self.task_banner(state, task);
+                let left = retries.saturating_sub(*attempt);
+                let name = printable(&task.name);
+                let line = format!("FAILED - RETRYING: [{}]: {name} ({left} retries left).", task.host);
+                self.console.line(&self.view.style.paint(Paint::Quiet, &line));
+            }
+            _ => {}
+        }
+    }
+
+    fn task_banner(&self, state: &mut State, task: &TaskRef) {
+        if state.banner == Some(task.node) {
+            return;
+        }
+        state.banner = Some(task.node);
+        let word = if task.handler { "RUNNING HANDLER" } else { "TASK" };
+        self.banner(&format!("{word} [{}]", printable(&task.name)));
+        if self.view.verbosity >= 2 && !task.place.is_empty() {
+            let place = task.place.rsplit_once(':').map_or(task.place.as_str(), |(p, _)| p);
+            self.console.line(&format!("task path: {place}"));
+        }
+    }
+
+    fn done(&self, done: &TaskDone) {
+        let host = shown_host(&done.task.host, &done.result);
+        let looped = done.items.iter().any(|i| i.label.is_some());
+        for item in &done.items {
+            self.diffs(item);
+            if looped {
+                self.item(&host, item, done);
+            }
+            item.warnings.iter().for_each(|w| self.warning(w));
+        }
+        if done.task.action.starts_with("include_") && done.outcome == Outcome::Ok {
+            return;
+        }
+        if !looped {
+            self.whole(&host, done);
+        } else if done.outcome == Outcome::Skipped {
+            self.line(Outcome::Skipped, &format!("skipping: [{host}]"));
+        }
+        if done.outcome == Outcome::Ignored {
+            self.line(Outcome::Ignored, "...ignoring");
+        }
+    }
+
+    fn whole(&self, host: &str, done: &TaskDone) {
+        let dump = || dump(done.result_of_task(), &done.task.action, self.pretty(done), self.view.verbosity);
+        let verbose = self.view.verbosity > 0 || done.verbose;
+        let tail = || if verbose { format!(" => {}", dump()) } else { String::new() };
+        match done.outcome {
+            Outcome::Ok | Outcome::Unknown => self.line(done.outcome, &format!("ok: [{host}]{}", tail())),
+            Outcome::Changed => self.line(done.outcome, &format!("changed: [{host}]{}", tail())),
+            Outcome::Skipped if self.view.verbosity > 0 => {
+                self.line(done.outcome, &format!("skipping: [{host}] => {}", dump()));
+            }
+            Outcome::Skipped => self.line(done.outcome, &format!("skipping: [{host}]")),
+            Outcome::Failed | Outcome::Ignored => {
+                self.line(Outcome::Failed, &format!("fatal: [{host}]: FAILED! => {}", dump()));
+            }
+            Outcome::Unreachable => {
+                self.line(done.outcome, &format!("fatal: [{host}]: UNREACHABLE! => {}", dump()));
+            }
+        }
+    }
+
+    fn item(&self, host: &str, item: &ItemDone, done: &TaskDone) {
+        let label = item.label.as_ref().map(|l| printable(&label_text(l))).unwrap_or_default();
+        let dump = || dump(&item.result, &done.task.action, self.pretty(done), self.view.verbosity);
+        let verbose = self.view.verbosity > 0 || done.verbose;
+        let tail = || if verbose { format!(" => {}", dump()) } else { String::new() };
+        let text = match item.outcome {
+            Outcome::Ok | Outcome::Unknown => format!("ok: [{host}] => (item={label}){}", tail()),
+            Outcome::Changed => format!("changed: [{host}] => (item={label}){}", tail()),
+            Outcome::Skipped => format!("skipping: [{host}] => (item={label}) {}", tail()),
+            Outcome::Failed | Outcome::Ignored => format!("failed: [{host}] (item={label}) => {}", dump()),
+            Outcome::Unreachable => format!("fatal: [{host}]: UNREACHABLE! => {}", dump()),
+        };
+        self.line(item.outcome, &text);
+    }
+
+    fn pretty(&self, done: &TaskDone) -> bool {
+        done.verbose || self.view.verbosity > 2
+    }
+
+    fn diffs(&self, item: &ItemDone) {
+        if !self.view.diff {
+            return;
+        }
+        for change in item.change.iter().flat_map(|c| &c.diffs) {
+            let text = diff::unified(change, self.view.style);
+            if !text.is_empty() {
+                self.console.line(&text);
+            }
+        }
+    }
+
+    fn line(&self, outcome: Outcome, text: &str) {
+        self.console.line(&self.view.style.paint(outcome_paint(outcome), text));
+    }
+
+    fn warning(&self, message: &str) {
+        let line = format!("[WARNING]: {}", printable(message));
+        self.errors.line(&self.view.style.paint(Paint::Change, &line));
+    }
+
+    fn recap(&self, recap: &[(Name, crate::exec::event::HostRecap)]) {
+        self.banner("PLAY RECAP");
+        recap::lines(recap, self.view.style).iter().for_each(|l| self.console.line(l));
+        self.console.line("");
+    }
+}
+
+impl Sink for Ansible {
+    fn event(&self, event: &Event) {
+        let state = &mut *self.state.lock().unwrap_or_else(|e| e.into_inner());
+        let ready = match event {
+            Event::PlayStarted { hosts, .. } => state.merge.begin(hosts),
+            Event::PlayEnded { .. } | Event::RunDone { .. } => state.merge.finish(),
+            Event::HostDone { host, .. } => state.merge.out(host),
+            Event::TaskStarted(task) | Event::Included { task, .. } | Event::Retry { task, .. } => {
+                state.merge.push(task, event.clone())
+            }
+            Event::TaskDone(done) => state.merge.push(&done.task, event.clone()),
+            _ => Vec::new(),
+        };
+        ready.iter().for_each(|e| self.print(state, e));
+        match event {
+            Event::PlayStarted { name, .. } => {
+                state.banner = None;
+                let name = printable(name.trim());
+                self.banner(&if name.is_empty() { "PLAY".into() } else { format!("PLAY [{name}]") });
+            }
+            Event::NoHosts { play, pattern } => {
+                state.banner = None;
+                let name = if play.is_empty() { pattern } else { play };
+                self.banner(&format!("PLAY [{}]", printable(name)));
+                self.line(Outcome::Skipped, "skipping: no hosts matched");
+            }
+            Event::Warning { message, .. } => self.warning(message),
+            Event::RunDone { recap, .. } => self.recap(recap),
+            _ => {}
+        }
+    }
+}
+
+impl TaskDone {
+    fn result_of_task(&self) -> &Value {
+        match self.items.as_slice() {
+            [only] if only.label.is_none() && !only.result.is_null() && !self.no_log => &only.result,
+            _ => &self.result,
+        }
+    }
+}
+
+/// `host -> delegate` where the result says so.
+fn shown_host(host: &str, result: &Value) -> String {
+    let vars = result.get("_ansible_delegated_vars");
+    match vars.and_then(|v| v.get("ansible_delegated_host").or_else(|| v.get("ansible_host"))) {
+        Some(other) => format!("{host} -> {}", label_text(other)),
+        None => host.to_string(),
+    }
+}
+
+/// The result as Ansible prints it: sorted keys, without what the default callback leaves out.
+pub fn dump(result: &Value, action: &str, pretty: bool, verbosity: u8) -> String {
+    let mut map = display_result(result).as_map().cloned().unwrap_or_default();
+    let mut drop: Vec<&str> = vec!["exception", "warnings", "deprecations"];
+    if verbosity < 3 {
+        drop.extend(["invocation", "diff"]);
+    }
+    if action == "debug" {
+        if map.contains_key("msg") {
+            map.retain(|k, _| k.as_str() == Some("msg"));
+        }
+        drop.extend(["changed", "failed", "skipped", "skip_reason", "invocation"]);
+    }
+    drop.iter().for_each(|key| {
+        map.shift_remove(*key);
+    });
+    let json = sorted(&Value::from(map));
+    if !pretty {
+        return spaced(&json);
+    }
+    let mut bytes = Vec::new();
+    let format = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let mut writer = serde_json::Serializer::with_formatter(&mut bytes, format);
+    // Writing JSON into memory cannot fail.
+    let _ = serde::Serialize::serialize(&json, &mut writer);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn sorted(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Map(map) => {
+            let mut pairs: Vec<_> = map.iter().map(|(k, v)| (k.to_string(), sorted(v))).collect();
+            pairs.sort_by(|a, b| a.0.cmp(&b.0));
+            serde_json::Value::Object(pairs.into_iter().collect())
+        }
+        Value::List(list) => list.iter().map(sorted).collect::<Vec<_>>().into(),
+        other => other.to_json(),
+    }
+}
+
+/// JSON with Python's separators: `{"a": 1, "b": [2, 3]}`.
+fn spaced(json: &serde_json::Value) -> String {
+    struct Spaced;
+    impl serde_json::ser::Formatter for Spaced {
+        fn begin_array_value<W: ?Sized + std::io::Write>(
+            &mut self,
+            w: &mut W,
+            first: bool,
+        ) -> std::io::Result<()> {
+            if first { Ok(()) } else { w.write_all(b", ") }
+        }
+        fn begin_object_key<W: ?Sized + std::io::Write>(
+            &mut self,
+            w: &mut W,
+            first: bool,
+        ) -> std::io::Result<()> {
+            if first { Ok(()) } else { w.write_all(b", ") }
+        }
+        fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, w: &mut W) -> std::io::Result<()> {
+            w.write_all(b": ")
+        }
+    }
+    let mut bytes = Vec::new();
+    let mut writer = serde_json::Serializer::with_formatter(&mut bytes, Spaced);
+    // Writing JSON into memory cannot fail.
+    let _ = serde::Serialize::serialize(json, &mut writer);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A map from pairs, for results made here.
+pub(super) fn failure_result(message: &str, flag: &str) -> Value {
+    let mut map = Map::new();
+    map.insert("changed".into(), false.into());
+    map.insert("msg".into(), message.into());
+    map.insert(flag.into(), true.into());
+    map.into()
+}
+
+#[cfg(test)]
+#[path = "ansible_tests.rs"]
+mod tests;

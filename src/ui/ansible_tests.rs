@@ -1,0 +1,113 @@
+//! The texts that other tools look for.
+
+use super::*;
+use crate::exec::event::HostRecap;
+use crate::ui::console::captured;
+use std::time::Duration;
+
+fn value(json: serde_json::Value) -> Value {
+    Value::from_json(&json)
+}
+
+fn task(name: &str, action: &str, node: usize) -> TaskRef {
+    let place = "/p/site.yml:3:7".to_string();
+    TaskRef { host: "h1".into(), node, name: name.into(), action: action.into(), place, handler: false }
+}
+
+fn item(label: Option<&str>, outcome: Outcome, result: serde_json::Value) -> ItemDone {
+    let label = label.map(Value::from);
+    ItemDone {
+        label,
+        outcome,
+        change: None,
+        message: String::new(),
+        result: value(result),
+        warnings: vec![],
+        attempts: 1,
+    }
+}
+
+fn done(task: TaskRef, outcome: Outcome, items: Vec<ItemDone>, verbose: bool) -> Event {
+    let result = items.first().map(|i| i.result.clone()).unwrap_or_default();
+    let message = String::new();
+    Event::TaskDone(Box::new(TaskDone { task, outcome, items, result, message, no_log: false, verbose }))
+}
+
+fn shown(verbosity: u8, events: &[Event]) -> String {
+    let (console, bytes) = captured();
+    let view = View { verbosity, ..View::default() };
+    let sink = Ansible::new(console.clone(), console, view, None);
+    sink.event(&Event::PlayStarted { name: "Base".into(), hosts: vec!["h1".into()] });
+    events.iter().for_each(|e| sink.event(e));
+    let recap = HostRecap { ok: 1, ..HostRecap::default() };
+    sink.event(&Event::RunDone {
+        recap: vec![("h1".into(), recap)],
+        elapsed: Duration::ZERO,
+        round_trips: 1,
+    });
+    let text = bytes.lock().unwrap().clone();
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn plays_tasks_and_recap_have_their_banners() {
+    let text = shown(
+        0,
+        &[done(
+            task("ping", "ping", 1),
+            Outcome::Ok,
+            vec![item(None, Outcome::Ok, serde_json::json!({}))],
+            false,
+        )],
+    );
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[1], format!("PLAY [Base] {}", "*".repeat(68)));
+    assert_eq!(lines[3], format!("TASK [ping] {}", "*".repeat(68)));
+    assert_eq!(lines[4], "ok: [h1]");
+    assert!(lines[6].starts_with("PLAY RECAP ***"), "{text}");
+    assert!(
+        lines[7].starts_with("h1                         : ok=1    changed=0    unreachable=0"),
+        "{text}"
+    );
+}
+
+#[test]
+fn outcomes_read_as_ansible_writes_them() {
+    let json = serde_json::json!({"msg": "no", "changed": false, "_ansible_no_log": false});
+    let cases = [
+        (Outcome::Changed, 0, "changed: [h1]\n"),
+        (Outcome::Skipped, 0, "skipping: [h1]\n"),
+        (Outcome::Ok, 1, "ok: [h1] => {\"changed\": false, \"msg\": \"no\"}\n"),
+        (Outcome::Failed, 0, "fatal: [h1]: FAILED! => {\"changed\": false, \"msg\": \"no\"}\n"),
+        (Outcome::Ignored, 0, "FAILED! => {\"changed\": false, \"msg\": \"no\"}\n...ignoring\n"),
+        (Outcome::Unreachable, 0, "fatal: [h1]: UNREACHABLE! => {"),
+    ];
+    for (outcome, verbosity, expected) in cases {
+        let text = shown(
+            verbosity,
+            &[done(task("t", "x", 1), outcome, vec![item(None, outcome, json.clone())], false)],
+        );
+        assert!(text.contains(expected), "{expected:?} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn loops_print_each_item() {
+    let items = vec![
+        item(Some("a"), Outcome::Changed, serde_json::json!({})),
+        item(Some("b"), Outcome::Failed, serde_json::json!({"msg": "no"})),
+    ];
+    let text = shown(0, &[done(task("t", "x", 1), Outcome::Failed, items, false)]);
+    assert!(
+        text.contains("changed: [h1] => (item=a)\nfailed: [h1] (item=b) => {\"msg\": \"no\"}\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn debug_shows_its_message_alone() {
+    let result = serde_json::json!({"msg": "hello", "changed": false, "failed": false});
+    let text =
+        shown(0, &[done(task("d", "debug", 1), Outcome::Ok, vec![item(None, Outcome::Ok, result)], true)]);
+    assert!(text.contains("ok: [h1] => {\n    \"msg\": \"hello\"\n}\n"), "{text}");
+}

@@ -1,0 +1,155 @@
+//! `apply` and its like: one line for what changed or went wrong, in words; the rest on demand.
+
+use super::failure::{self, label_text};
+use super::style::{Paint, action_sign, one_line, outcome_paint, printable};
+use super::{Console, View, diff, recap};
+use crate::exec::event::{Event, HostRecap, ItemDone, Name, Outcome, Sink, TaskDone};
+use crate::plan::Change;
+use std::time::Duration;
+
+/// Width of reasons and messages on one line.
+const WIDTH: usize = 160;
+
+/// Plain lines: what is printed above the progress on a terminal, and alone elsewhere.
+pub struct Log {
+    console: Console,
+    view: View,
+}
+
+impl Log {
+    pub fn new(console: Console, view: View) -> Log {
+        Log { console, view }
+    }
+
+    fn done(&self, done: &TaskDone) {
+        match done.outcome {
+            Outcome::Failed | Outcome::Unreachable => {
+                self.console.line(&failure::block(done, self.view.style))
+            }
+            _ if done.verbose => self.debug(done),
+            Outcome::Ok | Outcome::Skipped if self.view.verbosity == 0 => {}
+            _ => done.items.iter().for_each(|item| self.item(done, item)),
+        }
+        let warnings = done.items.iter().flat_map(|i| &i.warnings);
+        warnings.for_each(|w| self.warning(w, Some(&done.task.place)));
+    }
+
+    fn item(&self, done: &TaskDone, item: &ItemDone) {
+        if matches!(item.outcome, Outcome::Ok | Outcome::Skipped) && self.view.verbosity == 0 {
+            return;
+        }
+        let label =
+            item.label.as_ref().map(|l| format!(" ({})", one_line(&label_text(l), 60))).unwrap_or_default();
+        let why = match &item.change {
+            Some(change) => change.reason.as_str(),
+            None => item.message.as_str(),
+        };
+        let why =
+            if why.is_empty() || done.no_log { String::new() } else { format!(": {}", one_line(why, WIDTH)) };
+        let (sign, paint) = self.sign(item);
+        let word = if item.outcome == Outcome::Changed {
+            String::new()
+        } else {
+            format!("{} ", item.outcome.word())
+        };
+        let name = printable(&done.task.name);
+        let line = format!("{sign} {}: {word}{name}{label}{why}", done.task.host);
+        self.console.line(&self.view.style.paint(paint, &line));
+        if let Some(change) = item.change.as_ref().filter(|_| self.view.diff && !done.no_log) {
+            self.diffs(change);
+        }
+    }
+
+    fn sign(&self, item: &ItemDone) -> (&'static str, Paint) {
+        match (&item.change, item.outcome) {
+            (Some(change), Outcome::Changed) => action_sign(change.action),
+            (None, Outcome::Changed) => ("~", Paint::Change),
+            (_, Outcome::Unknown) => ("?", Paint::Skip),
+            (_, Outcome::Failed | Outcome::Unreachable | Outcome::Ignored) => ("!", Paint::Skip),
+            (_, outcome) => (" ", outcome_paint(outcome)),
+        }
+    }
+
+    fn diffs(&self, change: &Change) {
+        for text in change.diffs.iter().map(|d| diff::unified(d, self.view.style)).filter(|t| !t.is_empty()) {
+            self.console.line(text.trim_end());
+        }
+    }
+
+    fn debug(&self, done: &TaskDone) {
+        if done.outcome == Outcome::Skipped {
+            return;
+        }
+        for item in &done.items {
+            let text = match item.result.get("msg") {
+                Some(message) => label_text(message),
+                None => super::ansible::dump(&item.result, &done.task.action, false, 0),
+            };
+            self.console.line(&format!("  {}: {}", done.task.host, printable(&text).replace('\n', "\n    ")));
+        }
+    }
+
+    fn warning(&self, message: &str, place: Option<&str>) {
+        let place = place.filter(|p| !p.is_empty()).map(|p| format!(" ({p})")).unwrap_or_default();
+        let line = format!("warning: {}{place}", printable(message));
+        self.console.line(&self.view.style.paint(Paint::Change, &line));
+    }
+
+    fn recap(&self, recap: &[(Name, HostRecap)], elapsed: Duration, round_trips: u64) {
+        if !recap.is_empty() {
+            self.console.line("");
+        }
+        recap::lines(recap, self.view.style).iter().for_each(|l| self.console.line(l));
+        let sum = |f: fn(&HostRecap) -> u64| recap.iter().map(|(_, r)| f(r)).sum::<u64>();
+        let hosts = recap.len();
+        let trips = match self.view.verbosity {
+            0 => String::new(),
+            _ => format!(", {round_trips} round trips"),
+        };
+        self.console.line(&format!(
+            "{} changed, {} ok on {hosts} {} in {}{trips}",
+            sum(|r| r.changed),
+            sum(|r| r.ok).saturating_sub(sum(|r| r.changed)),
+            if hosts == 1 { "host" } else { "hosts" },
+            recap::seconds(elapsed),
+        ));
+    }
+}
+
+impl Sink for Log {
+    fn event(&self, event: &Event) {
+        match event {
+            Event::PlayStarted { name, hosts } => {
+                let names = match hosts.len() {
+                    0..=4 => hosts.iter().map(|h| &**h).collect::<Vec<_>>().join(", "),
+                    many => format!("{many} hosts"),
+                };
+                let line = format!("play {} on {names}", printable(name));
+                self.console.line(&self.view.style.paint(Paint::Strong, &line));
+            }
+            Event::NoHosts { play, pattern } => {
+                let line = format!("play {}: no hosts match `{pattern}`, skipped", printable(play));
+                self.console.line(&self.view.style.paint(Paint::Skip, &line));
+            }
+            Event::TaskDone(done) => self.done(done),
+            Event::Retry { task, attempt, retries, message } => self.console.line(&format!(
+                "  {}: {}: attempt {attempt} failed, {} left: {}",
+                task.host,
+                printable(&task.name),
+                retries.saturating_sub(*attempt),
+                one_line(message, WIDTH)
+            )),
+            Event::Unreachable { host, message } => {
+                let line = format!("UNREACHABLE {host}\n  {}", printable(message).replace('\n', "\n  "));
+                self.console.line(&self.view.style.paint(Paint::Bad, &line));
+            }
+            Event::HostDone { host, failed: true, undone } if *undone > 0 => {
+                let tasks = if *undone == 1 { "task was" } else { "tasks were" };
+                self.console.line(&format!("  left undone on {host}: {undone} {tasks} not reached"));
+            }
+            Event::Warning { message, place } => self.warning(message, place.as_deref()),
+            Event::RunDone { recap, elapsed, round_trips } => self.recap(recap, *elapsed, *round_trips),
+            _ => {}
+        }
+    }
+}
