@@ -1,0 +1,63 @@
+//! Exit codes, and errors that end a command.
+
+use crate::syntax::vault::VaultError;
+use std::fmt;
+
+/// Exit codes: 0 done, 1 failed, 2 changes pending, 3 bad input, 4 unreachable, 130 interrupted.
+pub mod code {
+    pub const DONE: u8 = 0;
+    pub const FAILED: u8 = 1;
+    pub const CHANGES: u8 = 2;
+    pub const INPUT: u8 = 3;
+    pub const UNREACHABLE: u8 = 4;
+    pub const INTERRUPTED: u8 = 130;
+}
+
+/// Why a command ends early. An empty message: all was told already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fail {
+    pub code: u8,
+    pub message: String,
+    pub hints: Vec<String>,
+}
+
+/// What a command comes to: an exit code.
+pub type Done = Result<u8, Fail>;
+
+impl Fail {
+    /// The user's input cannot be used.
+    pub fn input(message: impl Into<String>) -> Fail {
+        Fail { code: code::INPUT, message: message.into(), hints: Vec::new() }
+    }
+
+    pub fn failed(message: impl Into<String>) -> Fail {
+        Fail { code: code::FAILED, message: message.into(), hints: Vec::new() }
+    }
+
+    /// All was told already.
+    pub fn told(code: u8) -> Fail {
+        Fail { code, message: String::new(), hints: Vec::new() }
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Fail {
+        self.hints.push(hint.into());
+        self
+    }
+
+    pub fn io(path: &std::path::Path, error: &std::io::Error) -> Fail {
+        Fail::input(format!("{}: {error}", path.display()))
+    }
+}
+
+impl fmt::Display for Fail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        self.hints.iter().try_for_each(|hint| write!(f, "\nhint: {hint}"))
+    }
+}
+
+impl From<VaultError> for Fail {
+    fn from(error: VaultError) -> Fail {
+        Fail::input(error.to_string())
+    }
+}

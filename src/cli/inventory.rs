@@ -1,0 +1,159 @@
+//! `fitout inventory`: hosts, groups and variables, as ansible-inventory shows them.
+
+use super::args::{HostArgs, OutputArgs, VarArgs};
+use super::fail::{Done, Fail, code};
+use super::session::Session;
+use crate::base::{Diags, Map};
+use crate::syntax::inventory::{ALL, GroupId, HostId, Inventory, UNGROUPED, VarFolders};
+use crate::ui::console::Console;
+use clap::Args;
+use serde_json::{Value as Json, json};
+use std::path::PathBuf;
+
+/// Show the inventory
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["list", "host", "graph"])))]
+pub struct InventoryArgs {
+    /// All hosts and groups as JSON
+    #[arg(long)]
+    list: bool,
+    /// The variables of one host as JSON
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
+    /// Groups and hosts as a tree
+    #[arg(long)]
+    graph: bool,
+    /// With --graph: variables too
+    #[arg(long)]
+    vars: bool,
+    /// Folder beside which group_vars and host_vars are looked for
+    #[arg(long, value_name = "FOLDER")]
+    playbook_dir: Option<PathBuf>,
+    /// With --graph: begin at this group
+    #[arg(value_name = "GROUP")]
+    group: Option<String>,
+    #[command(flatten)]
+    hosts: HostArgs,
+    #[command(flatten)]
+    variables: VarArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+struct View<'a> {
+    session: &'a Session,
+    inventory: &'a Inventory,
+    folders: VarFolders,
+    extra: Map,
+    /// Hosts of `--limit`.
+    chosen: Option<Vec<HostId>>,
+    with_vars: bool,
+}
+
+pub fn run(args: &InventoryArgs) -> Done {
+    let session = Session::begin(&args.output, &args.variables.vault)?;
+    let extra = session.extra_vars(&args.variables)?;
+    let inventory = session.inventory(&args.hosts)?;
+    let here = std::env::current_dir().ok();
+    let beside = args.playbook_dir.clone().or(here);
+    let folders = VarFolders::new(beside.as_deref(), &session.sources, &session.keyring);
+    let chosen = match &args.hosts.limit {
+        Some(limit) => Some(inventory.limit(limit).map_err(|e| Fail::input(e.to_string()))?.hosts),
+        None => None,
+    };
+    let view = View { session: &session, inventory: &inventory, folders, extra, chosen, with_vars: args.vars };
+    let out = Console::stdout();
+    if let Some(name) = &args.host {
+        let id = inventory.host(name).ok_or_else(|| {
+            let fail = Fail::input(format!("the inventory has no host `{name}`"));
+            match crate::base::diag::nearest(name, inventory.hosts.keys().map(|k| &**k)) {
+                Some(right) => fail.hint(format!("did you mean `{right}`?")),
+                None => fail,
+            }
+        })?;
+        out.line(&format!("{:#}", view.vars(id)));
+    } else if args.list {
+        out.line(&format!("{:#}", view.list()));
+    } else {
+        let start = match args.group.as_deref() {
+            None => ALL,
+            Some(name) => inventory.group(name).ok_or_else(|| Fail::input(format!("the inventory has no group `{name}`")))?,
+        };
+        let mut lines = vec![format!("@{}:", inventory[start].name)];
+        view.tree(start, 1, &mut lines);
+        out.line(&lines.join("\n"));
+    }
+    Ok(code::DONE)
+}
+
+impl View<'_> {
+    /// What the inventory says of a host, strongest last.
+    fn vars(&self, host: HostId) -> Json {
+        let mut diags = Diags::default();
+        let mut vars = Map::new();
+        for layer in self.folders.layers(self.inventory, host, &mut diags) {
+            vars.extend(layer.vars.iter().map(|(k, v)| (k.clone(), v.clone())));
+        }
+        vars.extend(self.extra.clone());
+        self.session.show(diags);
+        crate::base::Value::from(vars).to_json()
+    }
+
+    fn is_chosen(&self, host: HostId) -> bool {
+        self.chosen.as_ref().is_none_or(|c| c.contains(&host))
+    }
+
+    fn list(&self) -> Json {
+        let mut vars = serde_json::Map::new();
+        for id in self.inventory.host_ids().filter(|id| self.is_chosen(*id)) {
+            let of = self.vars(id);
+            if of.as_object().is_some_and(|o| !o.is_empty()) {
+                vars.insert(self.inventory[id].name.to_string(), of);
+            }
+        }
+        let mut json = serde_json::Map::new();
+        json.insert("_meta".into(), json!({"hostvars": vars}));
+        for group in self.inventory.groups.keys().filter_map(|n| self.inventory.group(n)) {
+            let entry = self.group(group);
+            if group == ALL || entry.as_object().is_some_and(|o| !o.is_empty()) {
+                json.insert(self.inventory[group].name.to_string(), entry);
+            }
+        }
+        Json::Object(json)
+    }
+
+    fn group(&self, id: GroupId) -> Json {
+        let group = &self.inventory[id];
+        let mut entry = serde_json::Map::new();
+        let children: Vec<&str> = group.children.iter().map(|c| &*self.inventory[*c].name).collect();
+        let hosts: Vec<&str> =
+            group.hosts.iter().filter(|h| self.is_chosen(**h)).map(|h| &*self.inventory[*h].name).collect();
+        if !children.is_empty() {
+            entry.insert("children".into(), children.into());
+        }
+        if !hosts.is_empty() && (id != ALL) {
+            entry.insert("hosts".into(), hosts.into());
+        }
+        Json::Object(entry)
+    }
+
+    fn tree(&self, id: GroupId, depth: usize, lines: &mut Vec<String>) {
+        let indent = |depth: usize| format!("{}--", "  |".repeat(depth));
+        let group = &self.inventory[id];
+        let mut children = group.children.clone();
+        // As Ansible: `ungrouped` stands first.
+        children.sort_by_key(|c| (*c != UNGROUPED, self.inventory[*c].name.clone()));
+        for child in children {
+            lines.push(format!("{}@{}:", indent(depth), self.inventory[child].name));
+            self.tree(child, depth + 1, lines);
+        }
+        for host in group.hosts.iter().filter(|h| self.is_chosen(**h) && id != ALL) {
+            lines.push(format!("{}{}", indent(depth), self.inventory[*host].name));
+            if self.with_vars
+                && let Json::Object(vars) = self.vars(*host)
+            {
+                lines.extend(vars.iter().map(|(k, v)| format!("{}{{{k} = {v}}}", indent(depth + 1))));
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What every command begins with: configuration, vault passwords, variables, the inventory; diagnostics shown.
+
+use super::args::{HostArgs, OutputArgs, VarArgs, VaultArgs};
+use super::config::{self, Config};
+use super::fail::{Fail, code};
+use super::vars;
+use crate::base::{Diags, Map, Severity, Sources};
+use crate::syntax::inventory::{self, Inventory};
+use crate::syntax::vault::Keyring;
+use crate::ui::Style;
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+/// The beginnings of one command.
+pub struct Session {
+    pub config: Config,
+    pub sources: Sources,
+    pub keyring: Arc<Keyring>,
+    /// For stdout.
+    pub style: Style,
+    /// For stderr.
+    pub talk: Style,
+}
+
+impl Session {
+    /// Reads the configuration and asks for vault passwords where flags want that.
+    pub fn begin(output: &OutputArgs, vault: &VaultArgs) -> Result<Session, Fail> {
+        let cwd = std::env::current_dir().map_err(|e| Fail::input(format!("working directory: {e}")))?;
+        let config = config::read(&cwd, &|name| std::env::var(name).ok()).map_err(Fail::input)?;
+        let wanted = output.colour().or_else(|| config.nocolor.then_some(false));
+        let style = Style::detect(wanted, &std::io::stdout());
+        let talk = Style::detect(wanted, &std::io::stderr());
+        config.warnings.iter().for_each(|w| eprintln!("warning: {w}"));
+        if output.verbose > 0
+            && let Some(file) = &config.file
+        {
+            eprintln!("Using {} as config file", file.display());
+        }
+        let keyring = Arc::new(keyring(vault, &config)?);
+        Ok(Session { config, sources: Sources::default(), keyring, style, talk })
+    }
+
+    pub fn extra_vars(&self, args: &VarArgs) -> Result<Map, Fail> {
+        let mut diags = Diags::default();
+        let vars = vars::extra_vars(&args.extra_vars, &self.sources, &self.keyring, &mut diags);
+        self.show(diags);
+        vars
+    }
+
+    /// The inventory of `-i`, of the configuration, or this machine alone.
+    pub fn inventory(&self, args: &HostArgs) -> Result<Inventory, Fail> {
+        let given = if args.inventory.is_empty() { &self.config.inventory } else { &args.inventory };
+        let mut diags = Diags::default();
+        let inventory = inventory::load(given, &self.sources, &self.keyring, &mut diags);
+        if self.show(diags) {
+            return Err(Fail::told(code::INPUT));
+        }
+        if let Some(limit) = &args.limit {
+            let chosen = inventory.limit(limit).map_err(|e| Fail::input(e.to_string()))?;
+            for unknown in &chosen.unknown {
+                let near = unknown.nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+                eprintln!("warning: --limit: no host or group is called `{}`{near}", unknown.name);
+            }
+            if chosen.hosts.is_empty() {
+                let fail = Fail::input(format!("--limit `{limit}` leaves no host"));
+                return Err(fail.hint("`fitout inventory --graph` shows groups and hosts"));
+            }
+        }
+        Ok(inventory)
+    }
+
+    /// Shows findings on stderr; whether there was an error among them.
+    pub fn show(&self, diags: Diags) -> bool {
+        let errors = diags.has_errors();
+        let sorted = diags.into_sorted();
+        for diag in &sorted {
+            eprintln!("{}\n", diag.render(&self.sources, self.talk.colour));
+        }
+        let count = sorted.iter().filter(|d| d.severity == Severity::Error).count();
+        if count > 0 {
+            eprintln!("{count} {} found; no host was touched", if count == 1 { "error" } else { "errors" });
+        }
+        errors
+    }
+}
+
+/// The vault passwords that flags and configuration name.
+fn keyring(args: &VaultArgs, config: &Config) -> Result<Keyring, Fail> {
+    let mut sources: Vec<String> = config.vault_identities.clone();
+    sources.extend(args.vault_id.iter().cloned());
+    let mut files: Vec<String> = args.vault_password_file.iter().map(|p| p.display().to_string()).collect();
+    if files.is_empty() && args.vault_id.is_empty() && !args.ask_vault_pass {
+        files.extend(config.vault_password_file.iter().map(|p| p.display().to_string()));
+    }
+    // A path may hold `@`: the id is given, so that none is looked for in it.
+    sources.extend(files.into_iter().map(|f| format!("default@{f}")));
+    if args.ask_vault_pass {
+        sources.push("default@prompt".into());
+    }
+    let ask = |id: &str| {
+        let id = if id == "default" { String::new() } else { format!(" ({id})") };
+        ask_secret(&format!("Vault password{id}: "))
+    };
+    Ok(Keyring::from_sources(sources.iter().map(String::as_str), &ask)?)
+}
+
+/// Asks on the terminal without echo; an error where there is none.
+pub fn ask_secret(prompt: &str) -> Result<String, String> {
+    if !std::io::stdin().is_terminal() && std::fs::File::open("/dev/tty").is_err() {
+        return Err("there is no terminal to ask for the password on; use a password file".into());
+    }
+    rpassword::prompt_password(prompt).map_err(|e| format!("the password could not be read: {e}"))
+}
