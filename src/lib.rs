@@ -3,6 +3,7 @@
 //! The layers, each importing only those below it, are described in docs/architecture.md.
 
 pub mod base;
+pub mod cli;
 pub mod eval;
 pub mod exec;
 pub mod graph;

@@ -72,7 +72,8 @@ pub fn read(cwd: &Path, env: Env) -> Result<Config, String> {
 }
 
 fn fill(r: &mut Reader) -> Config {
-    let mut ssh_args: Vec<String> = r.text("ANSIBLE_SSH_ARGS", "ssh_connection", "ssh_args").into_iter().collect();
+    let mut ssh_args: Vec<String> =
+        r.text("ANSIBLE_SSH_ARGS", "ssh_connection", "ssh_args").into_iter().collect();
     ssh_args.extend(r.text("ANSIBLE_SSH_COMMON_ARGS", "ssh_connection", "ssh_common_args"));
     ssh_args.extend(r.text("ANSIBLE_SSH_EXTRA_ARGS", "ssh_connection", "ssh_extra_args"));
     Config {
@@ -80,15 +81,17 @@ fn fill(r: &mut Reader) -> Config {
         inventory: r.inventory(),
         roles_path: r.paths("ANSIBLE_ROLES_PATH", "defaults", "roles_path"),
         collections_path: match r.paths("ANSIBLE_COLLECTIONS_PATH", "defaults", "collections_path") {
-            paths if paths.is_empty() => r.paths("ANSIBLE_COLLECTIONS_PATHS", "defaults", "collections_paths"),
+            paths if paths.is_empty() => {
+                r.paths("ANSIBLE_COLLECTIONS_PATHS", "defaults", "collections_paths")
+            }
             paths => paths,
         },
         library: r.paths("ANSIBLE_LIBRARY", "defaults", "library"),
         remote_user: r.text("ANSIBLE_REMOTE_USER", "defaults", "remote_user"),
         private_key: r.path("ANSIBLE_PRIVATE_KEY_FILE", "defaults", "private_key_file"),
-        host_key_checking: r.flag("ANSIBLE_HOST_KEY_CHECKING", "defaults", "host_key_checking").or_else(|| {
-            r.flag("ANSIBLE_SSH_HOST_KEY_CHECKING", "ssh_connection", "host_key_checking")
-        }),
+        host_key_checking: r
+            .flag("ANSIBLE_HOST_KEY_CHECKING", "defaults", "host_key_checking")
+            .or_else(|| r.flag("ANSIBLE_SSH_HOST_KEY_CHECKING", "ssh_connection", "host_key_checking")),
         vault_password_file: r.path("ANSIBLE_VAULT_PASSWORD_FILE", "defaults", "vault_password_file"),
         vault_identities: r.list("ANSIBLE_VAULT_IDENTITY_LIST", "defaults", "vault_identity_list"),
         forks: r.number("ANSIBLE_FORKS", "defaults", "forks"),
@@ -200,7 +203,8 @@ impl Reader<'_> {
             "1" | "true" | "yes" | "on" | "y" | "t" => Some(true),
             "0" | "false" | "no" | "off" | "n" | "f" => Some(false),
             _ => {
-                self.warnings.push(format!("{variable} / [{section}] {key}: `{value}` is neither true nor false"));
+                self.warnings
+                    .push(format!("{variable} / [{section}] {key}: `{value}` is neither true nor false"));
                 None
             }
         }
@@ -231,9 +235,13 @@ impl Reader<'_> {
 
     /// Paths are made whole; a host list (`a,b,`) stays as it is.
     fn inventory(&self) -> Vec<String> {
-        let Some((value, base)) = self.find("ANSIBLE_INVENTORY", "defaults", "inventory") else { return Vec::new() };
+        let Some((value, base)) = self.find("ANSIBLE_INVENTORY", "defaults", "inventory") else {
+            return Vec::new();
+        };
         let path = |w: &str| expand(w, &base, self.env).display().to_string();
-        if value.contains(',') && value.split(',').all(|w| !expand(w, &base, self.env).exists() || w.trim().is_empty()) {
+        if value.contains(',')
+            && value.split(',').all(|w| !expand(w, &base, self.env).exists() || w.trim().is_empty())
+        {
             return vec![value];
         }
         value.split(',').map(str::trim).filter(|w| !w.is_empty()).map(path).collect()
@@ -260,7 +268,10 @@ mod tests {
         let (dir, config) = config(text, &[("HOME", "/h")]);
         assert_eq!(config.inventory, [dir.path().join("hosts.ini").display().to_string()]);
         assert_eq!(config.roles_path, [dir.path().join("roles"), "/h/r".into()]);
-        assert_eq!((config.forks, config.host_key_checking, config.become_), (Some(7), Some(false), Some(true)));
+        assert_eq!(
+            (config.forks, config.host_key_checking, config.become_),
+            (Some(7), Some(false), Some(true))
+        );
         assert_eq!(config.become_user.as_deref(), Some("deploy"));
         assert_eq!(config.ssh_args.as_deref(), Some("-o A=b\n-o C=d"));
         assert_eq!(config.file, Some(dir.path().join("ansible.cfg")));

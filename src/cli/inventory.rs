@@ -61,7 +61,8 @@ pub fn run(args: &InventoryArgs) -> Done {
         Some(limit) => Some(inventory.limit(limit).map_err(|e| Fail::input(e.to_string()))?.hosts),
         None => None,
     };
-    let view = View { session: &session, inventory: &inventory, folders, extra, chosen, with_vars: args.vars };
+    let view =
+        View { session: &session, inventory: &inventory, folders, extra, chosen, with_vars: args.vars };
     let out = Console::stdout();
     if let Some(name) = &args.host {
         let id = inventory.host(name).ok_or_else(|| {
@@ -77,7 +78,9 @@ pub fn run(args: &InventoryArgs) -> Done {
     } else {
         let start = match args.group.as_deref() {
             None => ALL,
-            Some(name) => inventory.group(name).ok_or_else(|| Fail::input(format!("the inventory has no group `{name}`")))?,
+            Some(name) => inventory
+                .group(name)
+                .ok_or_else(|| Fail::input(format!("the inventory has no group `{name}`")))?,
         };
         let mut lines = vec![format!("@{}:", inventory[start].name)];
         view.tree(start, 1, &mut lines);

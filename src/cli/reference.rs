@@ -30,7 +30,8 @@ pub fn run(args: &ReferenceArgs, command: clap::Command) -> Done {
 /// Every generated page with its path below docs/.
 pub fn pages(command: clap::Command) -> Vec<(PathBuf, String)> {
     let mut pages = vec![(PathBuf::from("commands.md"), commands_page(command))];
-    let mut index = String::from("# Modules\n\nMade by `fitout reference`; `fitout modules NAME` shows the same.\n\n");
+    let mut index =
+        String::from("# Modules\n\nMade by `fitout reference`; `fitout modules NAME` shows the same.\n\n");
     for name in registry().names() {
         if let Some(module) = registry().get(name) {
             let _ = writeln!(index, "- [{name}]({name}.md): {}", module.spec.summary);
@@ -72,7 +73,11 @@ pub fn module_page(spec: &ModuleSpec) -> String {
         }
     }
     if !spec.examples.is_empty() {
-        let _ = write!(page, "\n## Examples\n\n```yaml\n{}```\n", serde_yaml::to_string(&spec.examples).unwrap_or_default());
+        let _ = write!(
+            page,
+            "\n## Examples\n\n```yaml\n{}```\n",
+            serde_yaml::to_string(&spec.examples).unwrap_or_default()
+        );
     }
     page
 }
@@ -97,8 +102,14 @@ fn arguments(page: &mut String, args: &IndexMap<String, ArgSpec>, depth: usize) 
             notes.push("secret".into());
         }
         let indent = "  ".repeat(depth);
-        let deprecated = arg.deprecated.as_ref().map(|d| format!(" Deprecated: {}", one_paragraph(d))).unwrap_or_default();
-        let _ = writeln!(page, "{indent}- `{name}` ({}): {}{deprecated}", notes.join(", "), one_paragraph(&arg.doc));
+        let deprecated =
+            arg.deprecated.as_ref().map(|d| format!(" Deprecated: {}", one_paragraph(d))).unwrap_or_default();
+        let _ = writeln!(
+            page,
+            "{indent}- `{name}` ({}): {}{deprecated}",
+            notes.join(", "),
+            one_paragraph(&arg.doc)
+        );
         arguments(page, &arg.options, depth + 1);
     }
 }
@@ -168,7 +179,8 @@ fn one_paragraph(words: &str) -> String {
 /// docs/commands.md: the help of every command.
 fn commands_page(mut command: clap::Command) -> String {
     command.build();
-    let mut page = String::from("# Commands\n\nMade by `fitout reference`; `fitout COMMAND --help` shows the same.\n");
+    let mut page =
+        String::from("# Commands\n\nMade by `fitout reference`; `fitout COMMAND --help` shows the same.\n");
     help(&mut page, &mut command, "fitout", 2);
     page
 }
@@ -178,7 +190,8 @@ fn help(page: &mut String, command: &mut clap::Command, path: &str, level: usize
     *command = command.clone().term_width(110).disable_colored_help(true);
     let text = command.render_long_help().to_string();
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    let _ = write!(page, "\n{} {path}\n\n```text\n{}\n```\n", "#".repeat(level.min(4)), lines.join("\n").trim());
+    let _ =
+        write!(page, "\n{} {path}\n\n```text\n{}\n```\n", "#".repeat(level.min(4)), lines.join("\n").trim());
     let visible: Vec<String> = command
         .get_subcommands()
         .filter(|c| !c.is_hide_set() && c.get_name() != "help")

@@ -3,7 +3,7 @@
 use super::fail::{Done, code};
 use crate::modules::registry::registry;
 use crate::spec::{ArgSpec, ArgType, ModuleSpec, from_yaml};
-use crate::syntax::playbook::keywords::{On, names};
+use crate::syntax::playbook::{On, keyword_names as names};
 use crate::ui::console::Console;
 use serde_json::{Map, Value, json};
 

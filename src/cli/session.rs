@@ -58,7 +58,8 @@ impl Session {
         if let Some(limit) = &args.limit {
             let chosen = inventory.limit(limit).map_err(|e| Fail::input(e.to_string()))?;
             for unknown in &chosen.unknown {
-                let near = unknown.nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+                let near =
+                    unknown.nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
                 eprintln!("warning: --limit: no host or group is called `{}`{near}", unknown.name);
             }
             if chosen.hosts.is_empty() {

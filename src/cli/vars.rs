@@ -9,7 +9,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// All `-e` in order; later ones win.
-pub fn extra_vars(given: &[String], sources: &Sources, keyring: &Keyring, diags: &mut Diags) -> Result<Map, Fail> {
+pub fn extra_vars(
+    given: &[String],
+    sources: &Sources,
+    keyring: &Keyring,
+    diags: &mut Diags,
+) -> Result<Map, Fail> {
     let mut all = Map::new();
     for text in given {
         let value = one(text.trim(), sources, keyring, diags)?;
@@ -18,7 +23,8 @@ pub fn extra_vars(given: &[String], sources: &Sources, keyring: &Keyring, diags:
             Value::Null => {}
             other => {
                 let message = format!("-e: variables are a mapping, not {}", other.type_name());
-                return Err(Fail::input(message).hint("write -e name=value, -e '{\"name\": \"value\"}' or -e @file.yml"));
+                return Err(Fail::input(message)
+                    .hint("write -e name=value, -e '{\"name\": \"value\"}' or -e @file.yml"));
             }
         }
     }
@@ -28,7 +34,8 @@ pub fn extra_vars(given: &[String], sources: &Sources, keyring: &Keyring, diags:
 fn one(text: &str, sources: &Sources, keyring: &Keyring, diags: &mut Diags) -> Result<Value, Fail> {
     if let Some(path) = text.strip_prefix('@') {
         let path = Path::new(path);
-        return load_data_file(path, sources, keyring, diags).ok_or_else(|| Fail::told(super::fail::code::INPUT));
+        return load_data_file(path, sources, keyring, diags)
+            .ok_or_else(|| Fail::told(super::fail::code::INPUT));
     }
     if text.starts_with(['{', '[']) || (!text.contains('=') && text.contains(':')) {
         let node = parse_text("<extra vars>", text, sources, diags);
@@ -36,7 +43,8 @@ fn one(text: &str, sources: &Sources, keyring: &Keyring, diags: &mut Diags) -> R
     }
     let words = split_words(text, None).map_err(|e| Fail::input(format!("-e {text}: {e}")))?;
     if !words.rest.is_empty() {
-        return Err(Fail::input(format!("-e: `{}` is not name=value", words.rest)).hint("quote values with blanks: -e 'name=\"a b\"'"));
+        return Err(Fail::input(format!("-e: `{}` is not name=value", words.rest))
+            .hint("quote values with blanks: -e 'name=\"a b\"'"));
     }
     Ok(words.words.into_iter().map(|w| (w.key, text_value(&w.value))).collect())
 }

@@ -93,15 +93,21 @@ pub fn run(command: VaultCommand) -> Done {
             false if out.is_some_and(is_stdio) => emit(out, &vault::view_file(path, keys)?),
             false => Ok(vault::decrypt_file(path, out, keys)?),
         }),
-        VaultCommand::View(args) => each(&args, |path, out, keys, _| emit(out, &vault::view_file(path, keys)?)),
+        VaultCommand::View(args) => {
+            each(&args, |path, out, keys, _| emit(out, &vault::view_file(path, keys)?))
+        }
         VaultCommand::Edit(args) => each(&args, |path, _, keys, id| match path.exists() {
             true => edit(path, keys, id),
-            false => Err(Fail::input(format!("{}: no such file", path.display())).hint("`fitout vault create` makes one")),
+            false => Err(Fail::input(format!("{}: no such file", path.display()))
+                .hint("`fitout vault create` makes one")),
         }),
-        VaultCommand::Create(args) => each(&args, |path, _, keys, id| match path.exists() {
-            false => edit(path, keys, id),
-            true => Err(Fail::input(format!("{}: is there already", path.display())).hint("use `fitout vault edit`")),
-        }),
+        VaultCommand::Create(args) => {
+            each(&args, |path, _, keys, id| match path.exists() {
+                false => edit(path, keys, id),
+                true => Err(Fail::input(format!("{}: is there already", path.display()))
+                    .hint("use `fitout vault edit`")),
+            })
+        }
         VaultCommand::Rekey(args) => rekey(&args),
         VaultCommand::EncryptString(args) => encrypt_string(&args),
     }
@@ -118,7 +124,10 @@ fn keys(vault: &VaultArgs) -> Result<std::sync::Arc<Keyring>, Fail> {
     Ok(keyring.into())
 }
 
-fn each(args: &Files, act: impl Fn(&Path, Option<&Path>, &Keyring, Option<&str>) -> Result<(), Fail>) -> Done {
+fn each(
+    args: &Files,
+    act: impl Fn(&Path, Option<&Path>, &Keyring, Option<&str>) -> Result<(), Fail>,
+) -> Done {
     if args.output.is_some() && args.files.len() > 1 {
         return Err(Fail::input("--output takes one file only"));
     }
@@ -156,7 +165,9 @@ fn edit(path: &Path, keys: &Keyring, id: Option<&str>) -> Result<(), Fail> {
     let editor = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or_else(|| "vi".into());
     let words = shell_words::split(&editor).map_err(|e| Fail::input(format!("EDITOR=`{editor}`: {e}")))?;
     let changed = vault::edit_file(path, keys, id, |file| {
-        let Some((program, args)) = words.split_first() else { return Err(std::io::Error::other("EDITOR is empty")) };
+        let Some((program, args)) = words.split_first() else {
+            return Err(std::io::Error::other("EDITOR is empty"));
+        };
         let status = Command::new(program).args(args).arg(file).status()?;
         if status.success() { Ok(()) } else { Err(std::io::Error::other(format!("{program}: {status}"))) }
     })?;
@@ -177,7 +188,9 @@ fn rekey(args: &Rekey) -> Done {
         (Some(id), None) => id.clone(),
         (None, Some(file)) => format!("default@{}", file.display()),
         (None, None) => "default@prompt".into(),
-        (Some(_), Some(_)) => return Err(Fail::input("give --new-vault-id or --new-vault-password-file, not both")),
+        (Some(_), Some(_)) => {
+            return Err(Fail::input("give --new-vault-id or --new-vault-password-file, not both"));
+        }
     };
     let new = Keyring::from_sources([source.as_str()], &ask)?;
     let label = new.ids().next().filter(|id| *id != vault::DEFAULT_ID).map(str::to_string);
@@ -199,7 +212,9 @@ fn encrypt_string(args: &EncryptString) -> Done {
     }
     if texts.is_empty() || args.stdin_name.is_some() {
         if std::io::stdin().is_terminal() {
-            eprintln!("Reading the text from the terminal, end with ctrl-d (twice, where no newline is wanted)");
+            eprintln!(
+                "Reading the text from the terminal, end with ctrl-d (twice, where no newline is wanted)"
+            );
         }
         let text = String::from_utf8(stdin()?).map_err(|_| Fail::input("stdin is not UTF-8"))?;
         texts.push((text, args.stdin_name.clone().or_else(|| args.name.get(texts.len()).cloned())));

@@ -1,0 +1,224 @@
+//! `fitout run` and `fitout facts`: one module on hosts, without a playbook.
+
+use super::args::RunArgs;
+use super::execute::{Prepared, block_on, exit};
+use super::fail::{Done, Fail, code};
+use super::outputs::{Kind, sinks};
+use super::vars::text_value;
+use crate::base::{Diags, Key, Map, Span, Value};
+use crate::exec::event::{Event, Sink};
+use crate::exec::options::{Mode, RunOptions};
+use crate::graph::{
+    Act, Definitions, IncludedRole, Includer, PlayPlan, Program, RoleCall, Sequence, Step, TaskKeywords,
+    TaskNode,
+};
+use crate::modules::{Module, registry};
+use crate::resolve::Compiled;
+use crate::spec::split_free_form;
+use clap::Args;
+use std::sync::{Arc, Mutex};
+
+#[derive(Debug, Args)]
+pub struct AdHocArgs {
+    /// Hosts
+    #[arg(value_name = "PATTERN")]
+    pattern: String,
+    /// Module; `-m` does as well
+    #[arg(value_name = "MODULE")]
+    module: Option<String>,
+    /// Module
+    #[arg(short = 'm', long = "module-name", value_name = "MODULE", conflicts_with = "module")]
+    named: Option<String>,
+    /// The module's arguments: `k=v`, free form, or JSON
+    #[arg(short = 'a', long = "args", value_name = "ARGS", allow_hyphen_values = true)]
+    arguments: Option<String>,
+    /// Change nothing; tell what would change
+    #[arg(short = 'C', long)]
+    check: bool,
+    /// Show the hosts and do nothing
+    #[arg(long)]
+    list_hosts: bool,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct FactsArgs {
+    /// Hosts
+    #[arg(value_name = "PATTERN", default_value = "all")]
+    pattern: String,
+    /// Only these subsets, e.g. `network,!hardware`
+    #[arg(long, value_name = "SUBSETS")]
+    subset: Option<String>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+pub fn run(args: AdHocArgs) -> Done {
+    let mut prepared = Prepared::new(Vec::new(), args.run, Mode::Playbook)?;
+    prepared.options.check = args.check;
+    let inventory = prepared.session.inventory(&prepared.args.hosts)?;
+    if args.list_hosts {
+        let limit = prepared.args.hosts.limit.as_deref();
+        let found = inventory.select_limited(&args.pattern, limit).map_err(|e| Fail::input(e.to_string()))?;
+        println!("  hosts ({}):", found.hosts.len());
+        found.hosts.iter().for_each(|id| println!("    {}", inventory[*id].name));
+        return Ok(code::DONE);
+    }
+    let name = args.named.or(args.module).unwrap_or_else(|| "command".into());
+    let module = module(&name)?;
+    let given = arguments(&prepared, &module, args.arguments.as_deref().unwrap_or_default())?;
+    let compiled = one_task(&prepared, &args.pattern, module, given)?;
+    let sinks = sinks(&prepared.session, &prepared.args.output, Kind::AdHoc);
+    let report = block_on(prepared.options.clone(), compiled, inventory, sinks)?;
+    Ok(exit(&report))
+}
+
+pub fn facts(args: FactsArgs) -> Done {
+    let prepared = Prepared::new(Vec::new(), args.run, Mode::Playbook)?;
+    let inventory = prepared.session.inventory(&prepared.args.hosts)?;
+    let mut given = Map::new();
+    if let Some(subset) = &args.subset {
+        given.insert(
+            "gather_subset".into(),
+            subset.split(',').map(|s| s.trim().into()).collect::<Vec<Value>>().into(),
+        );
+    }
+    let compiled = one_task(&prepared, &args.pattern, module("setup")?, given)?;
+    let collected = Arc::new(Collected::default());
+    let report = block_on(
+        RunOptions { verbosity: 0, ..prepared.options.clone() },
+        compiled,
+        inventory,
+        collected.clone(),
+    )?;
+    let hosts = std::mem::take(&mut *collected.0.lock().unwrap_or_else(|e| e.into_inner()));
+    println!("{:#}", serde_json::Value::Object(hosts));
+    Ok(exit(&report))
+}
+
+/// The facts of each host; failures go to stderr.
+#[derive(Default)]
+struct Collected(Mutex<serde_json::Map<String, serde_json::Value>>);
+
+impl Sink for Collected {
+    fn event(&self, event: &Event) {
+        match event {
+            Event::TaskDone(done) => match done.result.get("ansible_facts") {
+                Some(facts) => {
+                    let mut hosts = self.0.lock().unwrap_or_else(|e| e.into_inner());
+                    hosts.insert(done.task.host.to_string(), facts.to_json());
+                }
+                None => eprintln!("{}: {}", done.task.host, done.message),
+            },
+            Event::Unreachable { host, message } => eprintln!("{host}: {message}"),
+            Event::NoHosts { pattern, .. } => eprintln!("warning: no hosts match `{pattern}`"),
+            _ => {}
+        }
+    }
+}
+
+fn module(name: &str) -> Result<Arc<Module>, Fail> {
+    registry().get(name).cloned().ok_or_else(|| {
+        let fail = Fail::input(format!("there is no module `{name}`"));
+        match crate::base::diag::nearest(name, registry().all_names()) {
+            Some(right) => fail.hint(format!("did you mean `{right}`?")),
+            None => fail.hint("`fitout modules` lists them"),
+        }
+    })
+}
+
+fn arguments(prepared: &Prepared, module: &Module, text: &str) -> Result<Map, Fail> {
+    let spec = &module.spec;
+    if text.trim_start().starts_with('{') && spec.free_form.is_none() {
+        let mut diags = Diags::default();
+        let session = &prepared.session;
+        let node = crate::syntax::vars_file::parse_text("<arguments>", text, &session.sources, &mut diags);
+        session.show(diags);
+        return match node.map(|n| n.to_value(&session.keyring)) {
+            Some(Value::Map(map)) => Ok((*map).clone()),
+            _ => Err(Fail::input("-a: not a mapping")),
+        };
+    }
+    let split = split_free_form(spec, text).map_err(|e| Fail::input(format!("-a {text}: {e}")))?;
+    let mut map: Map = split.words.into_iter().map(|w| (Key::from(w.key), text_value(&w.value))).collect();
+    let rest = split.rest.trim();
+    match (&spec.free_form, rest.is_empty()) {
+        (_, true) => {}
+        (Some(name), false) => {
+            map.insert(name.as_str().into(), text_value(rest));
+        }
+        (None, false) => {
+            let hint = format!("`fitout modules {}` shows the arguments", spec.name);
+            return Err(Fail::input(format!("-a: `{rest}` is not name=value")).hint(hint));
+        }
+    }
+    for name in map.keys().filter_map(Key::as_str) {
+        if !spec.open && crate::spec::resolve(&spec.args, name).is_none() {
+            let fail = Fail::input(format!("`{}` has no argument `{name}`", spec.name));
+            return Err(match crate::base::diag::nearest(name, spec.args.keys().map(String::as_str)) {
+                Some(right) => fail.hint(format!("did you mean `{right}`?")),
+                None => fail.hint(format!("`fitout modules {}` shows the arguments", spec.name)),
+            });
+        }
+    }
+    Ok(map)
+}
+
+/// A program of one play with one task.
+fn one_task(prepared: &Prepared, pattern: &str, module: Arc<Module>, args: Map) -> Result<Compiled, Fail> {
+    let here = std::env::current_dir().map_err(|e| Fail::input(format!("working directory: {e}")))?;
+    let file = prepared.session.sources.add("<command line>", pattern);
+    let span = Span::new(file, 0, pattern.len());
+    let keywords = Arc::new(TaskKeywords::default());
+    let task = TaskNode {
+        id: 0,
+        span,
+        name: Some(module.spec.name.as_str().into()),
+        act: Act::Module { module, args: Arc::new(args) },
+        keywords: Arc::clone(&keywords),
+        role: None,
+        uses: None,
+        uses_other_hosts: false,
+    };
+    let play = PlayPlan {
+        span,
+        name: "Ad hoc".into(),
+        hosts: pattern.into(),
+        playbook_dir: here,
+        gather_facts: Some(false.into()),
+        gather_subset: None,
+        facts_used: None,
+        serial: None,
+        max_fail_percentage: None,
+        order: None,
+        force_handlers: None,
+        vars: Arc::default(),
+        vars_files: Vec::new(),
+        vars_prompt: Vec::new(),
+        keywords,
+        role_layers: Vec::new(),
+        body: Arc::new(Sequence { steps: vec![Step::Task(Arc::new(task))] }),
+        handlers: Vec::new(),
+    };
+    let program = Program { plays: vec![Arc::new(play)], hash: String::new() };
+    Ok(Compiled {
+        program,
+        includer: Arc::new(Nothing),
+        definitions: Definitions::new(),
+        warnings: Diags::default(),
+    })
+}
+
+/// There is nothing to include without a playbook.
+struct Nothing;
+
+impl Includer for Nothing {
+    fn tasks(&self, _: &TaskNode, file: &str) -> Result<Arc<Sequence>, String> {
+        Err(format!("{file} cannot be included without a playbook"))
+    }
+
+    fn role(&self, _: &TaskNode, call: &RoleCall) -> Result<IncludedRole, String> {
+        Err(format!("the role {} cannot be included without a playbook", call.name))
+    }
+}

@@ -1,0 +1,31 @@
+//! `fitout check`: compiles, shows every finding, touches no host.
+
+use super::args::RunArgs;
+use super::fail::{Done, code};
+use super::lists;
+use super::program::compile;
+use super::session::Session;
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[arg(required = true, value_name = "PLAYBOOK")]
+    pub playbooks: Vec<PathBuf>,
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+pub fn run(args: &CheckArgs) -> Done {
+    let session = Session::begin(&args.run.output, &args.run.vars.vault)?;
+    let extra = session.extra_vars(&args.run.vars)?;
+    if !args.run.hosts.inventory.is_empty() {
+        session.inventory(&args.run.hosts)?;
+    }
+    let compiled = compile(&session, &args.playbooks, &args.run, &extra)?;
+    let plays = compiled.program.plays.len();
+    let tasks: usize = compiled.program.plays.iter().map(|p| lists::tasks(&p.body).len()).sum();
+    let word = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    println!("{}, {}: no errors", word(plays, "play"), word(tasks, "task"));
+    Ok(code::DONE)
+}

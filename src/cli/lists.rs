@@ -1,0 +1,193 @@
+//! `--list-tasks`, `--list-hosts`, `--list-tags`: what a playbook holds, in Ansible's form.
+
+use super::fail::Fail;
+use crate::base::Value;
+use crate::graph::{Act, PlayPlan, Program, Sequence, Step, TaskNode};
+use crate::syntax::inventory::Inventory;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What of it is wanted.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Wanted {
+    pub tasks: bool,
+    pub hosts: bool,
+    pub tags: bool,
+}
+
+/// Tags given on the command line.
+#[derive(Clone, Debug, Default)]
+pub struct Chosen {
+    pub tags: Vec<String>,
+    pub skip: Vec<String>,
+}
+
+/// The tasks of a sequence and of the blocks in it, in order.
+pub fn tasks(sequence: &Sequence) -> Vec<&Arc<TaskNode>> {
+    let mut all = Vec::new();
+    for step in &sequence.steps {
+        match step {
+            Step::Task(task) => all.push(task),
+            Step::Block(block) => {
+                [&block.body, &block.rescue, &block.always].into_iter().for_each(|s| all.extend(tasks(s)));
+            }
+            Step::Flush { .. } => {}
+        }
+    }
+    all
+}
+
+pub fn text(
+    title: &str,
+    program: &Program,
+    inventory: &Inventory,
+    limit: Option<&str>,
+    wanted: Wanted,
+    chosen: &Chosen,
+) -> Result<String, Fail> {
+    let mut text = format!("\nplaybook: {title}\n");
+    for (number, play) in program.plays.iter().enumerate() {
+        let pattern = pattern(&play.hosts);
+        let own = tag_set(&play.keywords.tags);
+        let title = match shown(&play.name) {
+            name if name.is_empty() => pattern.clone(),
+            name => name,
+        };
+        text += &format!("\n  play #{} ({pattern}): {title}\tTAGS: [{}]\n", number + 1, joined(&own));
+        if wanted.hosts {
+            text += &hosts(&pattern, inventory, limit)?;
+        }
+        let selected: Vec<_> =
+            tasks(&play.body).into_iter().filter(|t| chosen.takes(&tag_set(&t.keywords.tags))).collect();
+        if wanted.tasks {
+            text += "    tasks:\n";
+            for task in &selected {
+                text += &format!(
+                    "      {}\tTAGS: [{}]\n",
+                    task_name(task),
+                    joined(&tag_set(&task.keywords.tags))
+                );
+            }
+        }
+        if wanted.tags {
+            let all: BTreeSet<String> =
+                selected.iter().flat_map(|t| tag_set(&t.keywords.tags)).chain(own).collect();
+            text += &format!("      TASK TAGS: [{}]\n", joined(&all));
+        }
+    }
+    Ok(text)
+}
+
+fn hosts(pattern: &str, inventory: &Inventory, limit: Option<&str>) -> Result<String, Fail> {
+    let found = inventory.select_limited(pattern, limit).map_err(|e| Fail::input(e.to_string()))?;
+    let mut text = format!("    pattern: ['{pattern}']\n    hosts ({}):\n", found.hosts.len());
+    found.hosts.iter().for_each(|id| text += &format!("      {}\n", inventory[*id].name));
+    Ok(text)
+}
+
+/// A play's `hosts` as one pattern.
+pub fn pattern(hosts: &Value) -> String {
+    match hosts {
+        Value::List(list) => list.iter().map(shown).collect::<Vec<_>>().join(","),
+        other => shown(other),
+    }
+}
+
+pub fn play_title(play: &PlayPlan) -> String {
+    let name = shown(&play.name);
+    if name.is_empty() { pattern(&play.hosts) } else { name }
+}
+
+/// As the run will show it, templates as written.
+pub fn task_name(task: &TaskNode) -> String {
+    let own = task.name.as_ref().map(shown).filter(|n| !n.is_empty());
+    let name = own.unwrap_or_else(|| act_name(&task.act).to_string());
+    match &task.role {
+        Some(role) => format!("{} : {name}", role.name),
+        None => name,
+    }
+}
+
+pub fn act_name(act: &Act) -> &str {
+    match act {
+        Act::Module { module, .. } => &module.spec.name,
+        Act::IncludeTasks { .. } => "include_tasks",
+        Act::IncludeRole(_) => "include_role",
+        Act::Meta(_) => "meta",
+    }
+}
+
+pub fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Str(text) => text.to_string(),
+        Value::Template(template) => template.text.to_string(),
+        other => other.to_json().to_string(),
+    }
+}
+
+fn tag_set(tags: &[Value]) -> BTreeSet<String> {
+    let mut set = BTreeSet::new();
+    for tag in tags {
+        match tag {
+            Value::List(list) => set.extend(tag_set(list)),
+            other => {
+                set.extend(shown(other).split(',').map(|t| t.trim().to_string()).filter(|t| !t.is_empty()))
+            }
+        }
+    }
+    set
+}
+
+fn joined(tags: &BTreeSet<String>) -> String {
+    tags.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+impl Chosen {
+    /// Ansible's rule, `always`, `never`, `tagged`, `untagged` and `all` included.
+    fn takes(&self, tags: &BTreeSet<String>) -> bool {
+        let has = |list: &[String], word: &str| list.iter().any(|t| t == word);
+        let meets = |list: &[String]| tags.iter().any(|t| has(list, t));
+        let wanted = if self.tags.is_empty() || has(&self.tags, "all") {
+            !tags.contains("never") || meets(&self.tags)
+        } else {
+            tags.contains("always")
+                || meets(&self.tags)
+                || (has(&self.tags, "tagged") && !tags.is_empty() && !tags.contains("never"))
+                || (has(&self.tags, "untagged") && tags.is_empty())
+        };
+        let skipped = meets(&self.skip)
+            || (has(&self.skip, "all") && !(tags.contains("always") && !has(&self.skip, "always")))
+            || (has(&self.skip, "tagged") && !tags.is_empty())
+            || (has(&self.skip, "untagged") && tags.is_empty());
+        wanted && !skipped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_choose_as_ansibles_do() {
+        let cases = [
+            ("", "", "", true),
+            ("", "", "never", false),
+            ("x", "", "never,x", true),
+            ("x", "", "y", false),
+            ("x", "", "always", true),
+            ("x", "always", "always", false),
+            ("all", "x", "x", false),
+            ("tagged", "", "", false),
+            ("untagged", "", "", true),
+            ("", "all", "always", true),
+            ("", "tagged", "x", false),
+        ];
+        for (tags, skip, of, expected) in cases {
+            let list = |t: &str| super::super::args::words(&[t.to_string()]);
+            let chosen = Chosen { tags: list(tags), skip: list(skip) };
+            let set = list(of).into_iter().collect();
+            assert_eq!(chosen.takes(&set), expected, "-t {tags:?} --skip-tags {skip:?} on {of:?}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The command line: one file a command, one dispatch.
+
+mod adhoc;
+mod args;
+mod check;
+pub mod config;
+mod engine;
+mod execute;
+pub mod fail;
+mod graph;
+mod inventory;
+mod lists;
+mod log;
+mod modules;
+mod options;
+mod outputs;
+mod playbook;
+mod program;
+pub mod reference;
+pub mod schema;
+mod session;
+mod signals;
+mod vars;
+mod vault;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use fail::{Done, code};
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Declarative provisioning: Ansible's dialect compiled into one graph and run over SSH.
+///
+/// Exit codes: 0 done, 1 failed, 2 changes pending (plan, verify), 3 bad input, 4 unreachable, 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "fitout", version, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Compile playbooks and show every finding; touches no host
+    Check(check::CheckArgs),
+    /// Show what apply would do (exit code 2: there are changes)
+    Plan(execute::PlanArgs),
+    /// Plan, show, ask, and do it; or execute a saved plan
+    Apply(execute::ApplyArgs),
+    /// Succeed only if there is nothing to do (exit code 2: there is)
+    Verify(execute::VerifyArgs),
+    /// Show the graph of a playbook, or why two tasks are ordered
+    Graph(graph::GraphArgs),
+    /// Show the facts of hosts as JSON
+    Facts(adhoc::FactsArgs),
+    Inventory(inventory::InventoryArgs),
+    Modules(modules::ModulesArgs),
+    /// Run one module on hosts, as `ansible` does
+    Run(adhoc::AdHocArgs),
+    /// Run playbooks as `ansible-playbook` does, with its flags, output and exit codes
+    Playbook(playbook::PlaybookArgs),
+    /// Encrypt and decrypt files and values, compatible with ansible-vault
+    #[command(subcommand)]
+    Vault(vault::VaultCommand),
+    Log(log::LogArgs),
+    /// Throw-away hosts on this machine, to try playbooks on (needs root on Linux)
+    #[command(subcommand)]
+    Lab(crate::lab::cli::LabCommand),
+    /// Print a JSON Schema of playbooks for editors
+    Schema,
+    /// Print completions for a shell
+    Completions {
+        shell: clap_complete::Shell,
+    },
+    /// Write the reference pages
+    #[command(hide = true)]
+    Reference(reference::ReferenceArgs),
+}
+
+/// `ansible-playbook`: the same as `fitout playbook`.
+#[derive(Debug, Parser)]
+#[command(name = "ansible-playbook", version, max_term_width = 110)]
+struct AnsiblePlaybook {
+    #[command(flatten)]
+    args: playbook::PlaybookArgs,
+}
+
+/// The whole command, for the reference pages.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let called =
+        words.first().and_then(|w| Path::new(w).file_stem()).is_some_and(|n| n == "ansible-playbook");
+    let done = if called {
+        AnsiblePlaybook::try_parse_from(words).map(|c| playbook::run(c.args)).unwrap_or_else(|e| usage(&e, 2))
+    } else {
+        Cli::try_parse_from(words).map(dispatch).unwrap_or_else(|e| usage(&e, code::INPUT))
+    };
+    let exit = done.unwrap_or_else(|fail| {
+        if !fail.message.is_empty() {
+            eprintln!("{fail}");
+        }
+        fail.code
+    });
+    ExitCode::from(exit)
+}
+
+/// Help and version are what was asked for; everything else is bad input.
+fn usage(error: &clap::Error, code: u8) -> Done {
+    // Nothing is left to be done where even this cannot be written.
+    let _ = error.print();
+    Ok(if error.use_stderr() { code } else { code::DONE })
+}
+
+fn dispatch(cli: Cli) -> Done {
+    match cli.command {
+        Command::Check(args) => check::run(&args),
+        Command::Plan(args) => execute::plan(args),
+        Command::Apply(args) => execute::apply(args),
+        Command::Verify(args) => execute::verify(args),
+        Command::Graph(args) => graph::run(&args),
+        Command::Facts(args) => adhoc::facts(args),
+        Command::Inventory(args) => inventory::run(&args),
+        Command::Modules(args) => modules::run(&args),
+        Command::Run(args) => adhoc::run(args),
+        Command::Playbook(args) => playbook::run(args),
+        Command::Vault(command) => vault::run(command),
+        Command::Log(args) => log::run(&args),
+        Command::Lab(command) => lab(command),
+        Command::Schema => schema::run(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut command(), "fitout", &mut std::io::stdout());
+            Ok(code::DONE)
+        }
+        Command::Reference(args) => reference::run(&args, command()),
+    }
+}
+
+/// `lab` gives exit codes of its own (those of a remote command).
+fn lab(command: crate::lab::cli::LabCommand) -> Done {
+    match crate::lab::cli::run(command) {
+        Ok(exit) if exit == ExitCode::SUCCESS => Ok(code::DONE),
+        Ok(exit) => Ok((0..=255).find(|n| ExitCode::from(*n) == exit).unwrap_or(code::FAILED)),
+        Err(error) => Err(fail::Fail::failed(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+        AnsiblePlaybook::command().debug_assert();
+    }
+}

@@ -1,0 +1,112 @@
+//! `fitout playbook`, also called `ansible-playbook`: that command's flags, output and exit codes.
+
+use super::args::RunArgs;
+use super::execute::Prepared;
+use super::fail::{Done, Fail, code};
+use super::lists::{self, Chosen, Wanted};
+use super::outputs::Kind;
+use super::program::{compile, tags};
+use crate::exec::options::{Mode, RunReport};
+use clap::Args;
+use std::path::PathBuf;
+
+/// ansible-playbook's exit codes where they are not ours.
+mod ansible_code {
+    pub const FAILED: u8 = 2;
+    pub const UNREACHABLE: u8 = 4;
+    pub const BAD_PLAYBOOK: u8 = 4;
+    pub const ERROR: u8 = 1;
+}
+
+#[derive(Debug, Args)]
+pub struct PlaybookArgs {
+    #[arg(required = true, value_name = "PLAYBOOK")]
+    playbooks: Vec<PathBuf>,
+    /// Change nothing; tell what would change
+    #[arg(short = 'C', long)]
+    check: bool,
+    /// Show the playbook's tasks and do nothing
+    #[arg(long)]
+    list_tasks: bool,
+    /// Show the hosts of each play and do nothing
+    #[arg(long)]
+    list_hosts: bool,
+    /// Show the playbook's tags and do nothing
+    #[arg(long)]
+    list_tags: bool,
+    /// Compile only
+    #[arg(long)]
+    syntax_check: bool,
+    /// Not supported: see the hint it prints
+    #[arg(long, hide = true)]
+    step: bool,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+pub fn run(args: PlaybookArgs) -> Done {
+    inner(args).map_err(|fail| match fail.code {
+        code::INPUT if fail.message.is_empty() => Fail { code: ansible_code::BAD_PLAYBOOK, ..fail },
+        code::INPUT => Fail { code: ansible_code::ERROR, ..fail },
+        _ => fail,
+    })
+}
+
+fn inner(args: PlaybookArgs) -> Done {
+    if args.step {
+        return Err(Fail::input("--step is not supported")
+            .hint("`fitout plan` shows all steps; `-t` and --start-at-task choose"));
+    }
+    let wanted = Wanted { tasks: args.list_tasks, hosts: args.list_hosts, tags: args.list_tags };
+    let mut prepared = Prepared::new(args.playbooks, args.run, Mode::Playbook)?;
+    if wanted.tasks || wanted.hosts || wanted.tags || args.syntax_check {
+        return list(&prepared, wanted);
+    }
+    prepared.options.check = args.check;
+    let (compiled, inventory) = prepared.compiled()?;
+    let report = prepared.run(prepared.options.clone(), compiled, inventory, Kind::Ansible)?;
+    Ok(exit(&report))
+}
+
+fn exit(report: &RunReport) -> u8 {
+    match report {
+        r if r.interrupted => code::INTERRUPTED,
+        r => {
+            (if r.failed { ansible_code::FAILED } else { 0 })
+                | (if r.unreachable { ansible_code::UNREACHABLE } else { 0 })
+        }
+    }
+}
+
+fn list(prepared: &Prepared, wanted: Wanted) -> Done {
+    let (session, args) = (&prepared.session, &prepared.args);
+    let inventory = session.inventory(&args.hosts)?;
+    let (tags, skip) = tags(session, args);
+    let chosen = Chosen { tags, skip };
+    for playbook in &prepared.playbooks {
+        let one = std::slice::from_ref(playbook);
+        let compiled = compile(session, one, args, &prepared.options.extra_vars)?;
+        let title = playbook.display().to_string();
+        let limit = args.hosts.limit.as_deref();
+        let text = lists::text(&title, &compiled.program, &inventory, limit, wanted, &chosen)?;
+        let nothing_else = !(wanted.tasks || wanted.hosts || wanted.tags);
+        println!(
+            "{}",
+            if nothing_else { format!("\nplaybook: {title}") } else { text.trim_end().to_string() }
+        );
+    }
+    Ok(code::DONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_ansibles() {
+        let report = |failed, unreachable| RunReport { failed, unreachable, ..RunReport::default() };
+        let codes =
+            [(false, false), (true, false), (false, true), (true, true)].map(|(f, u)| exit(&report(f, u)));
+        assert_eq!(codes, [0, 2, 4, 6]);
+    }
+}

@@ -1,0 +1,69 @@
+//! Playbooks compiled for a command.
+
+use super::args::{RunArgs, words};
+use super::fail::{Fail, code};
+use super::session::Session;
+use crate::base::Map;
+use crate::resolve::{self, CompileOptions, Compiled};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Compiles; all findings are shown on stderr.
+pub fn compile(
+    session: &Session,
+    playbooks: &[PathBuf],
+    args: &RunArgs,
+    extra: &Map,
+) -> Result<Compiled, Fail> {
+    for playbook in playbooks {
+        if !playbook.exists() {
+            let fail = Fail::input(format!("the playbook {} is not there", playbook.display()));
+            return Err(match similar_file(playbook) {
+                Some(name) => fail.hint(format!("did you mean `{name}`?")),
+                None => fail,
+            });
+        }
+        if playbook.is_dir() {
+            return Err(Fail::input(format!("{} is a folder, not a playbook", playbook.display())));
+        }
+    }
+    let first = playbooks.first().cloned().unwrap_or_default();
+    let mut options = CompileOptions::new(first, Arc::clone(&session.keyring), session.sources.clone());
+    options.playbooks = playbooks.to_vec();
+    options.extra_vars = extra.clone();
+    (options.tags, options.skip_tags) = tags(session, args);
+    options.start_at_task = args.tasks.start_at_task.clone();
+    if !session.config.roles_path.is_empty() {
+        options.roles_path = session.config.roles_path.clone();
+    }
+    if !session.config.collections_path.is_empty() {
+        options.collections_path = session.config.collections_path.clone();
+    }
+    match resolve::compile(&options) {
+        Ok(mut compiled) => {
+            session.show(std::mem::take(&mut compiled.warnings));
+            Ok(compiled)
+        }
+        Err(diags) => {
+            session.show(diags);
+            Err(Fail::told(code::INPUT))
+        }
+    }
+}
+
+/// `-t` and `--skip-tags`, or what the configuration has.
+pub fn tags(session: &Session, args: &RunArgs) -> (Vec<String>, Vec<String>) {
+    let or = |given: Vec<String>, configured: &[String]| {
+        if given.is_empty() { configured.to_vec() } else { given }
+    };
+    let tags = or(words(&args.tasks.tags), &session.config.tags);
+    (tags, or(words(&args.tasks.skip_tags), &session.config.skip_tags))
+}
+
+fn similar_file(path: &std::path::Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+    let names: Vec<String> =
+        std::fs::read_dir(folder).ok()?.filter_map(|e| e.ok()?.file_name().into_string().ok()).collect();
+    crate::base::diag::nearest(name, names.iter().map(String::as_str)).map(str::to_string)
+}
