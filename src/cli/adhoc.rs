@@ -70,7 +70,7 @@ pub fn run(args: AdHocArgs) -> Done {
     let given = arguments(&prepared, &module, args.arguments.as_deref().unwrap_or_default())?;
     let compiled = one_task(&prepared, &args.pattern, module, given)?;
     let sinks = sinks(&prepared.session, &prepared.args.output, Kind::AdHoc);
-    let report = block_on(prepared.options.clone(), compiled, inventory, sinks)?;
+    let report = block_on(&prepared.session, prepared.options.clone(), compiled, inventory, sinks)?;
     Ok(exit(&report))
 }
 
@@ -87,6 +87,7 @@ pub fn facts(args: FactsArgs) -> Done {
     let compiled = one_task(&prepared, &args.pattern, module("setup")?, given)?;
     let collected = Arc::new(Collected::default());
     let report = block_on(
+        &prepared.session,
         RunOptions { verbosity: 0, ..prepared.options.clone() },
         compiled,
         inventory,

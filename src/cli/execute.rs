@@ -6,11 +6,12 @@ use super::options::options;
 use super::outputs::{Kind, sinks};
 use super::program::compile;
 use super::session::Session;
-use super::{engine, signals};
-use crate::exec::cancel::Cancel;
+use super::signals;
+use crate::eval::Engine;
 use crate::exec::event::Sink;
 use crate::exec::options::{Mode, RunOptions, RunReport};
 use crate::exec::saved::{SavedPlan, VERSION};
+use crate::exec::{Cancel, Redactor, Work};
 use crate::resolve::Compiled;
 use crate::syntax::inventory::Inventory;
 use clap::{Args, Parser};
@@ -86,7 +87,7 @@ impl Prepared {
         inventory: Inventory,
         kind: Kind,
     ) -> Result<RunReport, Fail> {
-        block_on(options, compiled, inventory, sinks(&self.session, &self.args.output, kind))
+        block_on(&self.session, options, compiled, inventory, sinks(&self.session, &self.args.output, kind))
     }
 
     fn plan(&self) -> Result<RunReport, Fail> {
@@ -98,19 +99,28 @@ impl Prepared {
 
 /// Runs the executor to its end; Ctrl-C is heard meanwhile.
 pub fn block_on(
+    session: &Session,
     options: RunOptions,
     compiled: Compiled,
     inventory: Inventory,
     sinks: Arc<dyn Sink>,
 ) -> Result<RunReport, Fail> {
+    let work = Work {
+        program: compiled.program,
+        includer: compiled.includer,
+        inventory: Arc::new(inventory),
+        engine: Arc::new(Engine::new(session.sources.clone())),
+        keyring: Arc::clone(&session.keyring),
+        redactor: Arc::new(Redactor::default()),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Fail::failed(format!("the runtime did not start: {e}")))?;
     runtime.block_on(async {
         let cancel = Cancel::default();
         let signals = signals::watch(&cancel).map_err(|e| Fail::failed(format!("signals: {e}")))?;
-        let report = engine::run(options, compiled, inventory, sinks, cancel).await;
+        let report = crate::exec::run(options, work, sinks, cancel).await;
         signals.abort();
-        Ok(report)
+        report.map_err(Fail::failed)
     })
 }
 

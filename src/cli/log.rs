@@ -79,25 +79,37 @@ fn read(file: &Path) -> Result<Vec<String>, Fail> {
 
 fn title(file: &Path) -> String {
     let lines = read(file).unwrap_or_default();
-    let last = lines.last().and_then(|l| serde_json::from_str::<Json>(l).ok()).unwrap_or_default();
-    let state = if last["event"] == "run_done" { "done" } else { "interrupted" };
-    let changed: u64 = last["recap"]
-        .as_object()
-        .map(|recap| recap.values().filter_map(|r| r["changed"].as_u64()).sum())
-        .unwrap_or_default();
-    format!("{}  {state}, {changed} changed, {} lines", name_of(file), lines.len())
+    let parsed: Vec<Json> = lines.iter().filter_map(|l| serde_json::from_str(l).ok()).collect();
+    let state = match parsed.iter().find(|l| !l["done"].is_null()) {
+        Some(done) if done["interrupted"] == true => "interrupted",
+        Some(_) => "done",
+        None => "killed, or running still",
+    };
+    let check = parsed.first().is_some_and(|l| l["check"] == true);
+    let count = |outcome: &str| parsed.iter().filter(|l| l["outcome"] == outcome).count();
+    let (changed, failed) = (count("changed"), count("failed"));
+    let kind = if check { "check, " } else { "" };
+    format!("{}  {kind}{state}, {changed} changed, {failed} failed", name_of(file))
 }
 
+/// One line of the journal in words: `{"begin"}` before an effect, `{"end"}` with its outcome.
 fn told(json: &Json) -> String {
-    let part = |name: &str| json[name].as_str().unwrap_or_default().to_string();
-    let kind = part("event");
-    let what = [part("host"), part("task"), part("outcome")];
-    let why = json["change"]["reason"].as_str().unwrap_or_default().to_string();
-    let words: Vec<String> = what
-        .into_iter()
-        .chain([why, part("message")])
-        .filter(|w| !w.is_empty())
-        .map(|w| one_line(&w, 100))
-        .collect();
-    format!("{kind:<12} {}", words.join(" · "))
+    let part = |name: &str| one_line(json[name].as_str().unwrap_or_default(), 100);
+    let at = part("at");
+    if !json["begin"].is_null() {
+        return format!(
+            "{at}  {}: begins {}: {} ({})",
+            part("host"),
+            part("begin"),
+            part("reason"),
+            part("action")
+        );
+    }
+    if !json["end"].is_null() {
+        return format!("{at}  {}: {} {} ({})", part("host"), part("outcome"), part("end"), part("place"));
+    }
+    if !json["done"].is_null() {
+        return format!("{at}  end of the run");
+    }
+    format!("{at}  run {}", part("run"))
 }

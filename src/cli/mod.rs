@@ -4,7 +4,6 @@ mod adhoc;
 mod args;
 mod check;
 pub mod config;
-mod engine;
 mod execute;
 pub mod fail;
 mod graph;

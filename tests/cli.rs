@@ -1,0 +1,240 @@
+//! The command line as a user meets it: help, exit codes, messages, lists.
+
+use assert_cmd::Command;
+use std::path::Path;
+
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+struct Seen {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+const SITE: &str = "- hosts: all
+  name: Base
+  gather_facts: false
+  tags: [base]
+  tasks:
+    - name: Say
+      debug:
+        msg: hello
+    - name: Never
+      tags: [never, extra]
+      command: uptime
+";
+
+impl Place {
+    fn new() -> Place {
+        Place { dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn with(self, name: &str, text: &str) -> Place {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn run(&self, args: &[&str]) -> Seen {
+        self.run_with(args, &[], "")
+    }
+
+    fn run_with(&self, args: &[&str], env: &[(&str, &str)], stdin: &str) -> Seen {
+        let mut command = Command::cargo_bin("fitout").unwrap();
+        command.env_clear().env("PATH", std::env::var("PATH").unwrap()).env("HOME", self.path());
+        command.envs(env.iter().copied()).current_dir(self.path()).args(args).write_stdin(stdin);
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Seen { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+#[test]
+fn help_names_every_command() {
+    let seen = Place::new().run(&["--help"]);
+    assert_eq!(seen.code, 0);
+    let commands =
+        "check plan apply verify graph facts inventory modules run playbook vault log lab schema completions";
+    for command in commands.split(' ') {
+        assert!(seen.out.contains(&format!("\n  {command} ")), "{command} is missing in\n{}", seen.out);
+    }
+}
+
+#[test]
+fn a_misspelt_flag_is_bad_input_and_the_right_one_is_named() {
+    let seen = Place::new().run(&["plan", "site.yml", "--inventroy", "x"]);
+    assert_eq!(seen.code, 3);
+    assert!(seen.err.contains("--inventory"), "{}", seen.err);
+    let seen = Place::new().run(&["plna"]);
+    assert_eq!(seen.code, 3);
+    assert!(seen.err.contains("plan"), "{}", seen.err);
+}
+
+#[test]
+fn a_missing_playbook_is_named_with_a_near_one() {
+    let place = Place::new().with("site.yml", SITE);
+    let seen = place.run(&["check", "sit.yml"]);
+    assert_eq!(seen.code, 3);
+    assert!(
+        seen.err.contains("sit.yml is not there") && seen.err.contains("did you mean `site.yml`?"),
+        "{}",
+        seen.err
+    );
+}
+
+#[test]
+fn check_finds_all_errors_with_their_places() {
+    let place = Place::new().with("site.yml", "- hosts: all\n  tsaks: []\n  tasks:\n    - debgu: msg=x\n");
+    let seen = place.run(&["check", "site.yml"]);
+    assert_eq!(seen.code, 3, "{}", seen.err);
+    for part in ["site.yml:2:3", "site.yml:4:7", "did you mean `tasks`?", "debug"] {
+        assert!(seen.err.contains(part), "{part} is missing in\n{}", seen.err);
+    }
+    assert!(seen.out.is_empty(), "{}", seen.out);
+}
+
+#[test]
+fn check_counts_what_it_compiled() {
+    let seen = Place::new().with("site.yml", SITE).run(&["check", "site.yml"]);
+    assert_eq!((seen.code, seen.out.as_str()), (0, "1 play, 2 tasks: no errors\n"), "{}", seen.err);
+}
+
+#[test]
+fn lists_read_as_ansibles() {
+    let place = Place::new().with("site.yml", SITE);
+    let run = |flag: &str| place.run(&["playbook", "site.yml", "-i", "a,b,", flag]).out;
+    let head = "\nplaybook: site.yml\n\n  play #1 (all): Base\tTAGS: [base]\n";
+    assert_eq!(run("--list-tasks"), format!("{head}    tasks:\n      Say\tTAGS: [base]\n"));
+    assert_eq!(
+        run("--list-hosts"),
+        format!("{head}    pattern: ['all']\n    hosts (2):\n      a\n      b\n")
+    );
+    assert_eq!(run("--list-tags"), format!("{head}      TASK TAGS: [base]\n"));
+    let seen = place.run(&["playbook", "site.yml", "-i", "a,", "--list-tasks", "-t", "extra"]);
+    assert!(seen.out.contains("Never\tTAGS: [base, extra, never]"), "{}", seen.out);
+}
+
+#[test]
+fn syntax_check_says_the_playbook_and_fails_as_ansible_does() {
+    let place =
+        Place::new().with("site.yml", SITE).with("bad.yml", "- hosts: all\n  tasks:\n    - nosuch: {}\n");
+    let seen = place.run(&["playbook", "site.yml", "--syntax-check"]);
+    assert_eq!((seen.code, seen.out.as_str()), (0, "\nplaybook: site.yml\n"), "{}", seen.err);
+    assert_eq!(place.run(&["playbook", "bad.yml", "--syntax-check"]).code, 4);
+}
+
+#[test]
+fn apply_without_a_terminal_wants_yes() {
+    let seen = Place::new().with("site.yml", SITE).run(&["apply", "site.yml", "-i", "a,"]);
+    assert_eq!(seen.code, 3);
+    assert!(seen.err.contains("hint: give --yes"), "{}", seen.err);
+}
+
+#[test]
+fn a_password_for_ssh_itself_is_refused_with_a_hint() {
+    let seen = Place::new().with("site.yml", SITE).run(&["plan", "site.yml", "-k"]);
+    assert_eq!(seen.code, 3);
+    assert!(seen.err.contains("ssh-copy-id"), "{}", seen.err);
+}
+
+#[test]
+fn a_limit_that_leaves_no_host_is_an_error() {
+    let seen =
+        Place::new().with("site.yml", SITE).run(&["plan", "site.yml", "-i", "web1,web2,", "-l", "wbe1"]);
+    assert_eq!(seen.code, 3);
+    assert!(seen.err.contains("leaves no host") && seen.err.contains("web1"), "{}", seen.err);
+}
+
+#[test]
+fn the_inventory_is_shown_as_json_and_as_a_tree() {
+    let place =
+        Place::new().with("hosts", "[web]\na x=1\nb\n[all:vars]\ny=2\n").with("group_vars/web.yml", "z: 3\n");
+    let seen = place.run(&["inventory", "-i", "hosts", "--list"]);
+    let json: serde_json::Value = serde_json::from_str(&seen.out).unwrap();
+    assert_eq!(json["_meta"]["hostvars"]["a"], serde_json::json!({"x": 1, "y": 2, "z": 3}));
+    assert_eq!(json["web"]["hosts"], serde_json::json!(["a", "b"]));
+    let seen = place.run(&["inventory", "-i", "hosts", "--graph"]);
+    assert_eq!(seen.out, "@all:\n  |--@ungrouped:\n  |--@web:\n  |  |--a\n  |  |--b\n");
+    let seen = place.run(&["inventory", "-i", "hosts", "--host", "c"]);
+    assert_eq!(seen.code, 3);
+    assert!(seen.err.contains("no host `c`"), "{}", seen.err);
+}
+
+#[test]
+fn configuration_comes_from_flag_environment_file_in_this_order() {
+    let place = Place::new()
+        .with("ansible.cfg", "[defaults]\ninventory = from_file\n")
+        .with("from_file", "filehost\n")
+        .with("from_env", "envhost\n");
+    let hosts = |args: &[&str], env: &[(&str, &str)]| {
+        let args: Vec<&str> = ["inventory", "--graph"].iter().chain(args).copied().collect();
+        place.run_with(&args, env, "").out
+    };
+    let env = [("ANSIBLE_INVENTORY", "from_env")];
+    assert!(hosts(&[], &[]).contains("filehost"));
+    assert!(hosts(&[], &env).contains("envhost"));
+    assert!(hosts(&["-i", "flaghost,"], &env).contains("flaghost"));
+}
+
+#[test]
+fn vaults_go_round() {
+    let place =
+        Place::new().with("pw", "geheim\n").with("new", "neuer\n").with("secret.yml", "key: hunter2\n");
+    let vault = |words: &[&str]| {
+        let seen = place.run(&[&["vault"], words].concat());
+        assert_eq!(seen.code, 0, "{words:?}: {}", seen.err);
+        seen.out
+    };
+    let text = || std::fs::read_to_string(place.path().join("secret.yml")).unwrap();
+    vault(&["encrypt", "secret.yml", "--vault-password-file", "pw"]);
+    assert!(text().starts_with("$ANSIBLE_VAULT;1.1;AES256\n"), "{}", text());
+    assert_eq!(vault(&["view", "secret.yml", "--vault-password-file", "pw"]), "key: hunter2\n");
+    vault(&["rekey", "secret.yml", "--vault-password-file", "pw", "--new-vault-password-file", "new"]);
+    let seen = place.run(&["vault", "view", "secret.yml", "--vault-password-file", "pw"]);
+    assert_eq!(seen.code, 3, "{}", seen.out);
+    assert!(!seen.err.contains("hunter2") && !seen.err.contains("geheim"), "{}", seen.err);
+    vault(&["decrypt", "secret.yml", "--vault-password-file", "new"]);
+    assert_eq!(text(), "key: hunter2\n");
+    let string = vault(&["encrypt_string", "hunter2", "--name", "key", "--vault-password-file", "pw"]);
+    assert!(string.starts_with("key: !vault |\n") && !string.contains("hunter2"), "{string}");
+}
+
+#[test]
+fn modules_are_listed_and_explained() {
+    let place = Place::new();
+    assert!(place.run(&["modules"]).out.lines().any(|l| l.starts_with("apt ")));
+    let page = place.run(&["modules", "ansible.builtin.apt"]).out;
+    assert!(page.starts_with("# apt\n") && page.contains("## Arguments"), "{page}");
+    let seen = place.run(&["modules", "atp"]);
+    assert_eq!(seen.code, 3);
+    assert!(seen.err.contains("hint: did you mean `apt`?"), "{}", seen.err);
+}
+
+#[test]
+fn schema_and_completions_are_usable() {
+    let place = Place::new();
+    let json: serde_json::Value = serde_json::from_str(&place.run(&["schema"]).out).unwrap();
+    assert!(json["$defs"]["module_apt"]["anyOf"][0]["properties"]["name"].is_object());
+    assert!(json["$defs"]["play"]["properties"]["hosts"].is_object());
+    assert!(place.run(&["completions", "bash"]).out.contains("_fitout"));
+}
+
+#[test]
+fn the_graph_is_shown_in_three_forms_and_explained() {
+    let play = "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: A\n      copy: {dest: /a, content: x}\n    \
+                - name: B\n      copy: {dest: /b, content: x}\n    - name: C\n      command: 'true'\n";
+    let place = Place::new().with("site.yml", play);
+    let seen = place.run(&["graph", "site.yml", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&seen.out).unwrap();
+    assert_eq!(json["nodes"].as_array().unwrap().len(), 3, "{json:#}");
+    assert!(place.run(&["graph", "site.yml", "--format", "dot"]).out.starts_with("digraph fitout {"));
+    assert!(place.run(&["graph", "site.yml", "--why", "A", "C"]).out.contains("may touch anything"));
+    assert!(place.run(&["graph", "site.yml", "--why", "A", "B"]).out.contains("disjoint"));
+}
