@@ -219,7 +219,7 @@ fn shown_host(host: &str, result: &Value) -> String {
 /// The result as Ansible prints it: sorted keys, without what the default callback leaves out.
 pub fn dump(result: &Value, action: &str, pretty: bool, verbosity: u8) -> String {
     let mut map = display_result(result).as_map().cloned().unwrap_or_default();
-    let mut drop: Vec<&str> = vec!["exception", "warnings", "deprecations"];
+    let mut drop: Vec<&str> = vec!["exception", "warnings", "deprecations", "failed", "skipped"];
     if verbosity < 3 {
         drop.extend(["invocation", "diff"]);
     }
@@ -227,7 +227,7 @@ pub fn dump(result: &Value, action: &str, pretty: bool, verbosity: u8) -> String
         if map.contains_key("msg") {
             map.retain(|k, _| k.as_str() == Some("msg"));
         }
-        drop.extend(["changed", "failed", "skipped", "skip_reason", "invocation"]);
+        drop.extend(["changed", "skip_reason", "invocation"]);
     }
     drop.iter().for_each(|key| {
         map.shift_remove(*key);
