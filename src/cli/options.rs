@@ -134,8 +134,8 @@ mod tests {
     fn connection_sharing_is_left_to_fitout() {
         let cases = [
             ("-C -o ControlMaster=auto -o ControlPersist=60s", "-C"),
-            ("-oControlPath=/x -o ForwardAgent=yes", "-o ForwardAgent=yes"),
-            ("-o 'ProxyCommand=ssh -W %h:%p jump'", "-o 'ProxyCommand=ssh -W %h:%p jump'"),
+            ("-oControlPath=/x -o ForwardAgent=yes", "-o 'ForwardAgent=yes'"),
+            ("-o 'ProxyCommand=ssh jump nc'", "-o 'ProxyCommand=ssh jump nc'"),
         ];
         for (given, expected) in cases {
             assert_eq!(without_control(given), expected);
