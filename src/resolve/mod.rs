@@ -10,6 +10,7 @@ mod includes;
 mod keywords;
 mod known;
 mod load;
+mod notify;
 mod plays;
 mod roles;
 mod specs;

@@ -131,6 +131,7 @@ fn compile_play<'c>(c: &'c Compiler, play: &Play, path: &Path, imported: &Import
     let frame = first_frame(keywords, &dir);
     let frame = frame.enter(path, None);
     let (body, handlers) = sections(&mut unit, play, &frame);
+    super::notify::check(&mut unit, &handlers);
     let plan = PlayPlan {
         span: play.span,
         name: get("name").filter(|n| !n.is_null()).unwrap_or_else(|| play.hosts.value.clone()),

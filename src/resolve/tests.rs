@@ -125,3 +125,33 @@ fn all_findings_come_at_once() {
     }
     assert!(codes.iter().any(|c| c.contains("unknown") && *c != "unknown-role"), "{codes:?}");
 }
+
+#[test]
+fn names_and_handlers_are_followed() {
+    let dir = case(&[(
+        "site.yml",
+        "- hosts: all\n  vars: {a: '{{ r.stdout }}', deep: '{{ a }}'}\n  tasks:\n    - {command: uptime, register: r}\n    - {debug: {msg: '{{ deep }}'}}\n    - {debug: {msg: '{{ from_inventory }}'}}\n",
+    )]);
+    let compiled = compiled(dir.path());
+    let uses: Vec<_> = compiled.program.plays[0].body.steps[..3]
+        .iter()
+        .map(|s| match s {
+            Step::Task(node) => node.uses.clone(),
+            _ => panic!(),
+        })
+        .collect();
+    let names = |n: &[&str]| Some(n.iter().map(|s| Arc::from(*s)).collect::<Vec<Arc<str>>>());
+    assert_eq!(uses, [names(&[]), names(&["deep", "a", "r"]), None]);
+}
+
+#[test]
+fn templates_and_notifies_are_checked() {
+    let dir = case(&[(
+        "site.yml",
+        "- hosts: all\n  tasks:\n    - {command: '{{ a | defualt(1) }}', notify: restrat}\n    - {command: a, when: x ==}\n  handlers:\n    - {name: restart, command: b}\n",
+    )]);
+    let diags = compile(&options(dir.path())).err().unwrap().into_sorted();
+    let codes: Vec<&str> = diags.iter().map(|d| d.code).collect();
+    assert_eq!(codes, ["unknown-filter", "unknown-handler", "template-syntax"]);
+    assert!(diags[1].hints[0].contains("`restart`"));
+}

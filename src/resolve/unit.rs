@@ -20,6 +20,7 @@ pub(crate) struct Compiler {
     ids: AtomicUsize,
     instances: AtomicUsize,
     pub sites: RwLock<HashMap<NodeId, Arc<Site>>>,
+    pub analysed: Mutex<HashMap<(Arc<str>, bool), super::uses::Analysed>>,
     pub included_tasks: Mutex<HashMap<(NodeId, String), Arc<Sequence>>>,
     pub included_roles: Mutex<HashMap<(NodeId, RoleCall), IncludedRole>>,
 }
@@ -90,6 +91,8 @@ pub(crate) struct Unit<'c> {
     /// Uses of roles by what makes two uses equal.
     pub used_roles: HashMap<String, RoleUsed>,
     pub tasks: Vec<Noted>,
+    /// Names that tasks so far register or set.
+    pub defined: HashSet<Arc<str>>,
 }
 
 /// The first use of a role: under which conditions and tags it stands.
@@ -147,6 +150,7 @@ impl Compiler {
             ids: AtomicUsize::new(0),
             instances: AtomicUsize::new(0),
             sites: RwLock::default(),
+            analysed: Mutex::default(),
             included_tasks: Mutex::default(),
             included_roles: Mutex::default(),
         }
@@ -181,6 +185,7 @@ impl<'c> Unit<'c> {
             with_handlers: HashSet::new(),
             used_roles: HashMap::new(),
             tasks: Vec::new(),
+            defined: HashSet::new(),
         }
     }
 

@@ -1,7 +1,12 @@
-//! Which names a task mentions, so that the executor knows which values it waits for.
+//! Which names a task mentions, so that the executor knows which values it waits for; and the findings in its
+//! templates: syntax, filters, tests and lookups that there are not.
 
 use super::unit::{Frame, Unit};
-use crate::graph::{Act, TaskKeywords};
+use crate::base::{Diag, Map, Span, Value};
+use crate::eval::{self, NameUse};
+use crate::graph::{Act, Loop, TaskKeywords};
+use crate::syntax::ast::{Entries, Task};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The names of one task. `None`: cannot be told, so all.
@@ -11,8 +16,234 @@ pub(crate) struct Uses {
     pub other_hosts: bool,
 }
 
+/// What a text uses, or what is wrong with it.
+pub(crate) type Analysed = Arc<Result<NameUse, String>>;
+
+/// Keywords whose strings are expressions without braces.
+const BARE: &[&str] = &["when", "changed_when", "failed_when", "until"];
+
 impl Unit<'_> {
-    pub fn uses(&mut self, _act: &Act, _keywords: &TaskKeywords, _frame: &Frame) -> Uses {
-        Uses { names: None, other_hosts: true }
+    pub fn uses(&mut self, act: &Act, keywords: &TaskKeywords, frame: &Frame) -> Uses {
+        let mut walk = Walk { names: Vec::new(), seen: HashSet::new(), all: false };
+        let k = keywords;
+        for value in k.when.iter().chain(&k.changed_when).chain(&k.failed_when).chain(&k.until) {
+            walk.value(self, value, true);
+        }
+        for value in self::values(k) {
+            walk.value(self, value, false);
+        }
+        match act {
+            Act::Module { module, args } => {
+                let bare = matches!(module.spec.name.as_str(), "assert" | "debug");
+                args.iter().for_each(|(name, v)| {
+                    walk.value(self, v, bare && matches!(name.as_str(), Some("that" | "var")));
+                });
+                // A template file and a file of variables have names of their own.
+                walk.all |= matches!(
+                    module.spec.name.as_str(),
+                    "template" | "include_vars" | "validate_argument_spec"
+                );
+            }
+            Act::IncludeTasks { file, .. } => walk.value(self, file, false),
+            Act::IncludeRole(_) => walk.all = true,
+            Act::Meta(_) => {}
+        }
+        let mut next = 0;
+        while next < walk.names.len() && !walk.all {
+            let name = Arc::clone(&walk.names[next]);
+            next += 1;
+            walk.define(self, &name, k, frame);
+        }
+        let other_hosts = walk.all || walk.names.iter().any(|n| matches!(&**n, "hostvars" | "vars"));
+        Uses { names: (!walk.all && !other_hosts).then_some(walk.names), other_hosts }
     }
+
+    /// What a text uses; each text is looked at once a run.
+    pub fn analysed(&self, text: &Arc<str>, bare: bool) -> Analysed {
+        let key = (Arc::clone(text), bare);
+        let mut known = self.c.analysed.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(found) = known.get(&key) {
+            return Arc::clone(found);
+        }
+        let made = Arc::new(eval::names_used(text, bare).map_err(|e| e.message));
+        known.insert(key, Arc::clone(&made));
+        made
+    }
+
+    /// Findings in the templates a task writes itself.
+    pub fn check_templates(&mut self, task: &Task, args: &Entries) {
+        for (key, value) in &task.keywords.0 {
+            let bare = BARE.contains(&&*key.value);
+            self.check_value(&value.value, value.span, bare);
+        }
+        for (_, value) in args {
+            self.check_value(&value.value, value.span, false);
+        }
+    }
+
+    fn check_value(&mut self, value: &Value, span: Span, bare: bool) {
+        match value {
+            Value::Template(t) => self.check_text(&t.text, t.span.unwrap_or(span), false),
+            Value::Str(text) if bare => self.check_text(text, span, true),
+            Value::List(items) => items.iter().for_each(|v| self.check_value(v, span, bare)),
+            Value::Map(map) => map.values().for_each(|v| self.check_value(v, span, false)),
+            _ => {}
+        }
+    }
+
+    fn check_text(&mut self, text: &Arc<str>, span: Span, bare: bool) {
+        let analysed = self.analysed(text, bare);
+        let used = match &*analysed {
+            Ok(used) => used,
+            Err(why) => {
+                let what = if bare { "expression" } else { "template" };
+                self.diags.push(Diag::error(
+                    "template-syntax",
+                    span,
+                    format!("the {what} cannot be read: {why}"),
+                ));
+                return;
+            }
+        };
+        type Known = (&'static str, &'static str, fn(&str) -> bool, fn() -> Vec<&'static str>);
+        let kinds: [(Known, &Vec<(String, usize)>); 3] = [
+            (("unknown-filter", "filter", eval::analyse::is_filter, eval::known_filters), &used.filters),
+            (("unknown-test", "test", eval::analyse::is_test, eval::known_tests), &used.tests),
+            (("unknown-lookup", "lookup", eval::analyse::is_lookup, eval::known_lookups), &used.lookups),
+        ];
+        for ((code, noun, is_known, known), names) in kinds {
+            for (name, _) in names.iter().filter(|(n, _)| !is_known(n)) {
+                let diag = Diag::error(code, span, format!("there is no {noun} `{name}`"));
+                self.diags.push(match self.python_file(name, noun) {
+                    Some(hint) => diag.hint(hint),
+                    None => diag.did_you_mean(name, known()),
+                });
+            }
+        }
+    }
+
+    fn python_file(&self, name: &str, noun: &str) -> Option<String> {
+        let book = &self.play.playbook_dir;
+        let mut folders = vec![book.join(format!("{noun}_plugins"))];
+        let root = self.galaxy(book).map(|g| g.root.clone()).unwrap_or_else(|| book.clone());
+        folders.push(root.join("plugins").join(noun));
+        let folder = folders.into_iter().find(|f| self.c.loader.is_there(f))?;
+        Some(format!("if `{name}` is a Python plugin of {}: fitout cannot run those", folder.display()))
+    }
+}
+
+struct Walk {
+    names: Vec<Arc<str>>,
+    seen: HashSet<Arc<str>>,
+    all: bool,
+}
+
+impl Walk {
+    fn value(&mut self, unit: &Unit, value: &Value, bare: bool) {
+        match value {
+            Value::Template(t) => self.text(unit, &t.text, false),
+            Value::Str(text) if bare => self.text(unit, text, true),
+            Value::List(items) => items.iter().for_each(|v| self.value(unit, v, bare)),
+            Value::Map(map) => map.values().for_each(|v| self.value(unit, v, false)),
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, unit: &Unit, text: &Arc<str>, bare: bool) {
+        let analysed = unit.analysed(text, bare);
+        let Ok(used) = &*analysed else {
+            self.all = true;
+            return;
+        };
+        // `template` and `vars` lookups read names that stand elsewhere.
+        self.all |= used.lookups.iter().any(|(n, _)| n.ends_with("template") || n.ends_with("vars"));
+        for (name, _) in &used.names {
+            let name: Arc<str> = name.as_str().into();
+            if self.seen.insert(Arc::clone(&name)) {
+                self.names.push(name);
+            }
+        }
+    }
+
+    /// Follows a name into the variables of that name. One that nothing here defines may be a variable of the
+    /// inventory, which can mention any other.
+    fn define(&mut self, unit: &Unit, name: &Arc<str>, k: &TaskKeywords, frame: &Frame) {
+        let mut found = name.starts_with("ansible_") || is_magic(name) || is_loop_name(k, name);
+        let role = frame.role.iter().flat_map(|r| [&r.params, &r.vars, &r.defaults]);
+        let layers = unit.layers.iter().flat_map(|r| [&r.vars, &r.defaults]);
+        let maps: Vec<&Arc<Map>> = [&unit.c.extra_vars, &unit.play.vars]
+            .into_iter()
+            .chain(&k.vars)
+            .chain(role)
+            .chain(layers)
+            .collect();
+        for value in maps.into_iter().filter_map(|m| m.get(&**name)) {
+            found = true;
+            self.value(unit, value, false);
+        }
+        self.all |= !found && !unit.defined.contains(name);
+    }
+}
+
+/// Every value of the keywords that is a template where it is text.
+fn values(k: &TaskKeywords) -> Vec<&Value> {
+    let lists = k.environment.iter().chain(&k.notify).chain(&k.module_defaults).chain(&k.tags);
+    let single = [
+        &k.become_,
+        &k.become_user,
+        &k.become_method,
+        &k.become_flags,
+        &k.remote_user,
+        &k.connection,
+        &k.port,
+        &k.ignore_errors,
+        &k.ignore_unreachable,
+        &k.any_errors_fatal,
+        &k.check_mode,
+        &k.diff,
+        &k.no_log,
+        &k.run_once,
+        &k.delegate_to,
+        &k.delegate_facts,
+        &k.throttle,
+        &k.timeout,
+        &k.retries,
+        &k.delay,
+        &k.async_,
+        &k.poll,
+        &k.loop_control.label,
+        &k.loop_control.loop_var,
+        &k.loop_control.pause,
+    ];
+    let mut out: Vec<&Value> = lists.chain(single.into_iter().flatten()).collect();
+    match &k.loop_ {
+        Some(Loop::Items(value) | Loop::With { terms: value, .. }) => out.push(value),
+        None => {}
+    }
+    out
+}
+
+fn is_loop_name(k: &TaskKeywords, name: &str) -> bool {
+    let named = [&k.loop_control.loop_var, &k.loop_control.index_var].into_iter().flatten();
+    name == "item" || named.filter_map(Value::as_str).any(|n| n == name)
+}
+
+/// Names that are there without anybody's definition.
+pub(crate) fn is_magic(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "environment",
+        "group_names",
+        "groups",
+        "inventory_dir",
+        "inventory_file",
+        "inventory_hostname",
+        "inventory_hostname_short",
+        "omit",
+        "play_hosts",
+        "playbook_dir",
+        "role_name",
+        "role_names",
+        "role_path",
+    ];
+    NAMES.contains(&name)
 }

@@ -1,0 +1,44 @@
+//! Handlers that nobody declares.
+
+use super::unit::Unit;
+use crate::base::{Diag, Value};
+use crate::graph::{Act, Handler};
+use std::sync::Arc;
+
+/// Reports constant names in `notify` that no handler of the play answers to. Where handlers may come from a name
+/// that only the run knows, nothing can be said.
+pub(crate) fn check(unit: &mut Unit, handlers: &[Arc<Handler>]) {
+    let mut known: Vec<&str> = Vec::new();
+    let declared = handlers.iter().chain(&unit.included_handlers);
+    for handler in declared {
+        known.extend(handler.aliases.iter().map(|a| &**a));
+    }
+    for noted in &unit.tasks {
+        let open = match &noted.node.act {
+            Act::IncludeRole(role) => matches!(role.name, Value::Template(_)),
+            Act::IncludeTasks { file, .. } => noted.handler && matches!(file, Value::Template(_)),
+            _ => false,
+        };
+        let names = noted.node.name.iter().chain(&noted.listen).filter(|_| noted.handler);
+        for name in names {
+            match name {
+                Value::Template(_) => return,
+                other => known.extend(other.as_str()),
+            }
+        }
+        if open {
+            return;
+        }
+    }
+    let mut diags = Vec::new();
+    for noted in &unit.tasks {
+        for name in noted.node.keywords.notify.iter().filter_map(Value::as_str) {
+            if !known.contains(&name) {
+                let span = noted.written.key("notify").unwrap_or(noted.node.span);
+                let diag = Diag::error("unknown-handler", span, format!("no handler is called `{name}`"));
+                diags.push(diag.did_you_mean(name, known.iter().copied()));
+            }
+        }
+    }
+    diags.into_iter().for_each(|d| unit.diags.push(d));
+}
