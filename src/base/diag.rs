@@ -101,6 +101,13 @@ impl Diags {
         self.0.iter().any(|d| d.severity == Severity::Error)
     }
 
+    /// Makes a warning of the finding at a position.
+    pub fn soften(&mut self, index: usize) {
+        if let Some(diag) = self.0.get_mut(index) {
+            diag.severity = Severity::Warning;
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -2,7 +2,7 @@
 
 use super::known;
 use super::unit::{Frame, Unit};
-use crate::base::{Diag, Span, Template, Value};
+use crate::base::{Diag, Map, Span, Template, Value};
 use crate::modules::Module;
 use crate::modules::registry::{Registry, registry};
 use crate::spec::{FreeForm, split_free_form, split_words};
@@ -39,6 +39,26 @@ impl Unit<'_> {
         let diag = self.no_module(&action.name, frame);
         self.diags.push(diag);
         None
+    }
+
+    /// A task under a condition whose module fitout lacks may never be reached (another distribution's branch): then
+    /// it warns now and fails by name where a host does reach it.
+    pub fn stand_in(
+        &mut self,
+        action: &Action,
+        conditional: bool,
+        from: usize,
+    ) -> Option<(Arc<Module>, Map)> {
+        let fail = Arc::clone(registry().get("fail")?);
+        let last = self.diags.iter().nth(from)?.clone();
+        if !conditional || !matches!(last.code, "unsupported-module" | "python-plugin") {
+            return None;
+        }
+        self.diags.soften(from);
+        let mut args = Map::new();
+        let place = self.c.loader.sources.location(action.name.span);
+        args.insert("msg".into(), format!("{} ({place})", last.message).into());
+        Some((fail, args))
     }
 
     fn library(&mut self, dir: &Path) -> Option<Arc<Registry>> {

@@ -169,7 +169,9 @@ impl Unit<'_> {
         if let Some(apply) = apply {
             keywords = over(keywords, apply);
         }
-        let site = Site { frame: frame.with(keywords), play: Arc::clone(&self.play) };
+        let conditional = frame.conditional || task.keywords.0.iter().any(|(k, _)| &*k.value == "when");
+        let frame = Frame { conditional, ..frame.with(keywords) };
+        let site = Site { frame, play: Arc::clone(&self.play) };
         self.c.put_site(id, site.clone());
         site
     }
@@ -267,7 +269,7 @@ impl Includer for RunTime {
             format!("`{file}` does not exist; looked for {}", places.join(", "))
         })?;
         // Recursion is legal here: the file may well be one of those around the include.
-        let frame = Frame { chain: Arc::default(), ..site.frame.clone() };
+        let frame = Frame { chain: Arc::default(), conditional: true, ..site.frame.clone() };
         let steps = unit.task_file(&path, node.span, &frame);
         c.words(unit.diags)?;
         let made = Arc::new(Sequence { steps });
@@ -288,7 +290,7 @@ impl Includer for RunTime {
             _ => true,
         };
         let mut unit = Unit::new(c, Arc::clone(&site.play));
-        let frame = Frame { chain: Arc::default(), ..site.frame.clone() };
+        let frame = Frame { chain: Arc::default(), conditional: true, ..site.frame.clone() };
         let made = unit.included_role(call, validate, node.span, &frame);
         c.words(unit.diags)?;
         let made = made.ok_or_else(|| format!("role `{}` cannot be compiled", call.name))?;

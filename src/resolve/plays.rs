@@ -104,6 +104,7 @@ fn first_frame(keywords: TaskKeywords, dir: &Path) -> Frame {
         dir: dir.to_path_buf(),
         chain: Arc::default(),
         handlers: false,
+        conditional: false,
     }
 }
 

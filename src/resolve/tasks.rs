@@ -68,8 +68,14 @@ impl Unit<'_> {
 
     fn module_task(&mut self, task: &Task, frame: &Frame) -> Vec<Step> {
         let keywords = self.task_keywords(task, frame);
+        let before = self.diags.iter().count();
         let Some(module) = self.module(&task.action, frame) else {
-            return Vec::new();
+            let conditional = frame.conditional || !keywords.when.is_empty();
+            let Some((module, args)) = self.stand_in(&task.action, conditional, before) else {
+                return Vec::new();
+            };
+            let act = Act::Module { module, args: Arc::new(args) };
+            return vec![Step::Task(self.node(task, act, keywords, frame, &Entries::new(), None))];
         };
         let entries = self.arguments(&task.action, Some(&module));
         self.check_module_args(task, &module, &entries, frame);

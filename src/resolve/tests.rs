@@ -155,3 +155,17 @@ fn templates_and_notifies_are_checked() {
     assert_eq!(codes, ["unknown-filter", "unknown-handler", "template-syntax"]);
     assert!(diags[1].hints[0].contains("`restart`"));
 }
+
+#[test]
+fn a_module_that_is_not_there_may_stand_under_a_condition() {
+    let task = "- hosts: all\n  tasks:\n    - zypper: {name: x}\n";
+    let dir = case(&[("site.yml", task)]);
+    assert!(compile(&options(dir.path())).is_err());
+    let dir = case(&[("site.yml", &format!("{task}      when: ansible_pkg_mgr == 'zypper'\n"))]);
+    let compiled = compiled(dir.path());
+    assert!(compiled.warnings.iter().any(|d| d.code == "unsupported-module"));
+    let Step::Task(node) = &compiled.program.plays[0].body.steps[0] else { panic!() };
+    let Act::Module { module, args } = &node.act else { panic!() };
+    assert_eq!(module.spec.name, "fail");
+    assert!(args.get("msg").is_some_and(|m| m.as_str().is_some_and(|m| m.contains("zypper"))));
+}

@@ -58,6 +58,8 @@ pub(crate) struct Frame {
     /// Files and roles being read around this one, outermost first; for cycles.
     pub chain: Arc<Vec<(PathBuf, Option<Span>)>>,
     pub handlers: bool,
+    /// Whether an include around it stands under a condition, or is of this run.
+    pub conditional: bool,
 }
 
 impl Frame {
