@@ -139,12 +139,6 @@ impl Unit<'_> {
     ) -> Arc<TaskNode> {
         let name = task.keywords.get("name").map(|n| n.value.clone()).filter(|n| !n.is_null());
         self.check_templates(task, args);
-        self.defined.extend(keywords.register.clone());
-        if let Act::Module { module, args } = &act
-            && module.spec.name == "set_fact"
-        {
-            self.defined.extend(args.keys().filter_map(|k| k.as_str()).map(Arc::from));
-        }
         let uses = self.uses(&act, &keywords, frame);
         let node = Arc::new(TaskNode {
             id: id.unwrap_or_else(|| self.c.next_id()),

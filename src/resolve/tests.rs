@@ -141,7 +141,7 @@ fn names_and_handlers_are_followed() {
         })
         .collect();
     let names = |n: &[&str]| Some(n.iter().map(|s| Arc::from(*s)).collect::<Vec<Arc<str>>>());
-    assert_eq!(uses, [names(&[]), names(&["deep", "a", "r"]), None]);
+    assert_eq!(uses, [names(&[]), names(&["deep", "a", "r"]), names(&["from_inventory"])]);
 }
 
 #[test]

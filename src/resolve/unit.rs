@@ -93,8 +93,6 @@ pub(crate) struct Unit<'c> {
     /// Uses of roles by what makes two uses equal.
     pub used_roles: HashMap<String, RoleUsed>,
     pub tasks: Vec<Noted>,
-    /// Names that tasks so far register or set.
-    pub defined: HashSet<Arc<str>>,
 }
 
 /// The first use of a role: under which conditions and tags it stands.
@@ -187,7 +185,6 @@ impl<'c> Unit<'c> {
             with_handlers: HashSet::new(),
             used_roles: HashMap::new(),
             tasks: Vec::new(),
-            defined: HashSet::new(),
         }
     }
 

@@ -39,10 +39,12 @@ impl Unit<'_> {
                     walk.value(self, v, bare && matches!(name.as_str(), Some("that" | "var")));
                 });
                 // A template file and a file of variables have names of their own.
-                walk.all |= matches!(
-                    module.spec.name.as_str(),
-                    "template" | "include_vars" | "validate_argument_spec"
-                );
+                walk.all |= module.spec.name == "validate_argument_spec";
+                if module.spec.name == "template" {
+                    // With delimiters of its own the file reads otherwise.
+                    let usual = !args.keys().any(|k| k.to_string().ends_with("_string"));
+                    walk.file(self, args.get("src").filter(|_| usual), frame);
+                }
             }
             Act::IncludeTasks { file, .. } => walk.value(self, file, false),
             Act::IncludeRole(_) => walk.all = true,
@@ -165,10 +167,36 @@ impl Walk {
         }
     }
 
-    /// Follows a name into the variables of that name. One that nothing here defines may be a variable of the
-    /// inventory, which can mention any other.
+    /// The names of a template file. One that cannot be told now may use all.
+    fn file(&mut self, unit: &Unit, src: Option<&Value>, frame: &Frame) {
+        let found = src.and_then(Value::as_str).and_then(|name| {
+            let role = frame.role.iter().flat_map(|r| [r.path.join("templates"), r.path.clone()]);
+            let book = &unit.play.playbook_dir;
+            let dirs = role.chain([frame.dir.join("templates"), frame.dir.clone()]);
+            let mut paths = dirs.chain([book.join("templates"), book.clone()]).map(|d| d.join(name));
+            paths.find(|p| p.is_file())
+        });
+        let text = found.and_then(|path| std::fs::read_to_string(path).ok());
+        let text =
+            text.filter(|t| !["include", "import", "extends", "#jinja2"].iter().any(|w| t.contains(w)));
+        let used =
+            text.and_then(|t| eval::analyse::names_used_in_file(&t, &eval::TemplateOptions::default()).ok());
+        // What a template imports or includes has names of its own.
+        let Some(used) = used.filter(|u| u.lookups.is_empty()) else {
+            self.all = true;
+            return;
+        };
+        for (name, _) in &used.names {
+            let name: Arc<str> = name.as_str().into();
+            if self.seen.insert(Arc::clone(&name)) {
+                self.names.push(name);
+            }
+        }
+    }
+
+    /// Follows a name into the variables of that name. One that nothing here defines stays a name: the variables of
+    /// the inventory are not looked into.
     fn define(&mut self, unit: &Unit, name: &Arc<str>, k: &TaskKeywords, frame: &Frame) {
-        let mut found = name.starts_with("ansible_") || is_magic(name) || is_loop_name(k, name);
         let role = frame.role.iter().flat_map(|r| [&r.params, &r.vars, &r.defaults]);
         let layers = unit.layers.iter().flat_map(|r| [&r.vars, &r.defaults]);
         let maps: Vec<&Arc<Map>> = [&unit.c.extra_vars, &unit.play.vars]
@@ -178,10 +206,8 @@ impl Walk {
             .chain(layers)
             .collect();
         for value in maps.into_iter().filter_map(|m| m.get(&**name)) {
-            found = true;
             self.value(unit, value, false);
         }
-        self.all |= !found && !unit.defined.contains(name);
     }
 }
 
@@ -221,29 +247,4 @@ fn values(k: &TaskKeywords) -> Vec<&Value> {
         None => {}
     }
     out
-}
-
-fn is_loop_name(k: &TaskKeywords, name: &str) -> bool {
-    let named = [&k.loop_control.loop_var, &k.loop_control.index_var].into_iter().flatten();
-    name == "item" || named.filter_map(Value::as_str).any(|n| n == name)
-}
-
-/// Names that are there without anybody's definition.
-pub(crate) fn is_magic(name: &str) -> bool {
-    const NAMES: &[&str] = &[
-        "environment",
-        "group_names",
-        "groups",
-        "inventory_dir",
-        "inventory_file",
-        "inventory_hostname",
-        "inventory_hostname_short",
-        "omit",
-        "play_hosts",
-        "playbook_dir",
-        "role_name",
-        "role_names",
-        "role_path",
-    ];
-    NAMES.contains(&name)
 }
