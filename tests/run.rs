@@ -3,6 +3,8 @@
 //! After the playbook stand the expectations as comments: `# == HOST | TASK | OUTCOME [| part of the message]`, one
 //! for each finished task in order by host, and optional lines `# round_trips: N` and `# mode: plan`.
 
+#![allow(clippy::unwrap_used)]
+
 use fitout::base::{Diags, Sources};
 use fitout::eval::Engine;
 use fitout::exec::event::{Event, Sink, TaskDone};

@@ -16,7 +16,7 @@ pub fn edit(args: &Args, text: &str) -> Result<Option<Edited>, Failure> {
     let mut all: Vec<String> = text.split_inclusive('\n').map(String::from).collect();
     let bare = |l: &String| l.trim_end_matches(['\r', '\n']).to_string();
     let ends: Vec<usize> = all.iter().enumerate().filter(|(_, l)| bare(l) == end).map(|(i, _)| i).collect();
-    let starts = all.iter().enumerate().filter(|(_, l)| bare(l) == begin).map(|(i, _)| i).last();
+    let starts = all.iter().enumerate().filter(|(_, l)| bare(l) == begin).map(|(i, _)| i).next_back();
     // The last begin and the last end, in whatever order they stand.
     let old = match (starts, ends.last()) {
         (Some(a), Some(b)) => Some((a.min(*b), a.max(*b))),

@@ -59,7 +59,7 @@ pub fn present(args: &Args, text: &str) -> Result<Option<Edited>, Failure> {
     let matched = pick(&pattern);
     let exact = all.iter().rposition(|l| bare(l) == bare(line));
     if let Some(at) = matched {
-        return Ok(replaced(args, regexp.as_ref(), &mut all, at, line, end)?);
+        return replaced(args, regexp.as_ref(), &mut all, at, line, end);
     }
     if args.bool("backrefs") || exact.is_some() {
         return Ok(None);
@@ -99,7 +99,7 @@ fn place(args: &Args, all: &[String], first: bool) -> Result<usize, Failure> {
     let find = |name: &str| -> Result<Option<usize>, Failure> {
         let Some(regex) = regex(args, name)? else { return Ok(None) };
         let mut at = all.iter().enumerate().filter(|(_, l)| pyregex::found(&regex, bare(l))).map(|(i, _)| i);
-        Ok(if first { at.next() } else { at.last() })
+        Ok(if first { at.next() } else { at.next_back() })
     };
     match (args.opt_str("insertafter"), args.opt_str("insertbefore")) {
         (_, Some("BOF")) | (Some("BOF"), _) => Ok(0),

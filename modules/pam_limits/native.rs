@@ -54,7 +54,7 @@ impl Staged for PamLimits {
         let key = [args.str("domain"), args.str("limit_type"), args.str("limit_item")];
         let ours = |line: &str| fields(line).filter(|f| f[..3] == key).map(|f| f[3].to_string());
         // The last line of a key is the one that counts.
-        let has = was.content.lines().filter_map(ours).last();
+        let has = was.content.lines().filter_map(ours).next_back();
         let wanted = match &has {
             Some(has) if args.bool("use_max") && size(has) > size(args.str("value")) => has.as_str(),
             Some(has) if args.bool("use_min") && size(has) < size(args.str("value")) => has.as_str(),

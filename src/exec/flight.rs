@@ -5,7 +5,7 @@
 //! it is stale; [`Host::disturb`] marks it, and it is probed again.
 
 use super::host::Host;
-use super::outcome::{UnitOutcome, diff_value};
+use super::outcome::{Status, UnitOutcome, diff_value};
 use super::unit::{Applying, Prepared, Stage, Unit, await_all};
 use crate::base::Value;
 use crate::modules::{Behaviour, Call, Failure, Staged};
@@ -85,6 +85,10 @@ impl Host {
             let mut outcome = predicted(&ready, decision, change);
             if self.run.options.mode == super::options::Mode::Plan {
                 forget_output(&mut outcome, task);
+            } else if outcome.result.get("skipped") == Some(&Value::Bool(true)) {
+                // As Ansible: what cannot tell beforehand is skipped in check mode.
+                outcome.status = Status::Skipped;
+                outcome.change = None;
             }
             return Flying::Landed(outcome);
         }
@@ -156,10 +160,14 @@ impl Host {
         }
         let change = decision.change.clone();
         let mut outcome = match module.finish(&ready.args, decision, &outputs) {
+            // An effect that found nothing to change after all (a download with the same content).
+            Ok(result) if result.get("changed") == Some(&Value::Bool(false)) => {
+                UnitOutcome::done(None, result)
+            }
             Ok(result) => finished(Decision { change: None, result, ..Decision::default() }, change),
             Err(failure) => UnitOutcome { change, ..UnitOutcome::failed(failure) },
         };
-        if outcome.status == super::outcome::Status::Changed && !verify.is_empty() {
+        if outcome.status == Status::Changed && !verify.is_empty() {
             self.verify(&ready, &*module, verify, &mut outcome).await;
         }
         if ready.controller.diff() && !ready.no_log {

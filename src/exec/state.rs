@@ -37,7 +37,10 @@ impl HostMemory {
     /// Takes over a module's `ansible_facts`.
     pub fn learn(&mut self, facts: &Map) {
         for (key, value) in facts {
-            match key.as_str().and_then(|k| k.strip_prefix("ansible_")) {
+            // Custom facts keep their full name in `ansible_facts` too.
+            let bare =
+                key.as_str().filter(|k| *k != "ansible_local").and_then(|k| k.strip_prefix("ansible_"));
+            match bare {
                 Some(bare) => Self::insert(&mut self.facts, bare, value.clone()),
                 None => {
                     Self::insert(&mut self.facts, key.clone(), value.clone());

@@ -37,7 +37,7 @@ pub fn allows(own: &HashSet<String>, only: &[String], skip: &[String]) -> bool {
     let wants = |list: &[String], word: &str| list.iter().any(|t| t == word);
     let meets = |list: &[String]| list.iter().any(|t| own.contains(t));
     let (always, never) = (own.contains("always"), own.contains("never"));
-    let tagged = own.iter().any(|t| t != "always" && t != "never") || always || never;
+    let tagged = !own.is_empty();
     let all = only.is_empty() || wants(only, "all");
     let taken = always
         || (all && !never)

@@ -139,7 +139,7 @@ impl Host {
                 let mut plan = self.plan_units(cx, module, args);
                 let settled = self.flying.is_empty();
                 plan.units.iter_mut().for_each(Unit::send_probe);
-                if settled && !plan.units.iter().any(|u| blocks_view(u)) {
+                if settled && !plan.units.iter().any(blocks_view) {
                     self.look_ahead(Some(cx));
                 }
                 plan

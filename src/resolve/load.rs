@@ -85,8 +85,8 @@ impl Loader {
 
     fn read_meta(&self, role: &Path, diags: &mut Diags) -> Meta {
         let mut meta = Meta::default();
-        if let Some(path) = self.main_file(&role.join("meta"), "main") {
-            if let Some(RoleMeta { dependencies, allow_duplicates, all }) =
+        if let Some(path) = self.main_file(&role.join("meta"), "main")
+            && let Some(RoleMeta { dependencies, allow_duplicates, all }) =
                 self.reader().role_meta(&path, diags)
             {
                 meta.dependencies = dependencies;
@@ -96,7 +96,6 @@ impl Loader {
                 meta.collections = names.iter().filter_map(Value::as_str).map(Arc::from).collect();
                 meta.argument_specs = get("argument_specs").cloned();
             }
-        }
         if let Some(path) = self.main_file(&role.join("meta"), "argument_specs") {
             let value = vars_file::load_data_file(&path, &self.sources, &self.keyring, diags);
             meta.argument_specs = value.as_ref().and_then(|v| v.get("argument_specs")).cloned();

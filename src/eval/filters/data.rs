@@ -99,7 +99,7 @@ fn write_json(value: &Value, layout: &Layout, depth: usize, out: &mut String) {
         Value::Map(map) => {
             let mut members: Vec<(&Key, &Value)> = map.iter().collect();
             if layout.sort {
-                members.sort_by(|a, b| a.0.to_string().cmp(&b.0.to_string()));
+                members.sort_by_key(|a| a.0.to_string());
             }
             out.push('{');
             for (i, (key, item)) in members.into_iter().enumerate() {
