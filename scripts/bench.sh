@@ -1,9 +1,33 @@
 #!/bin/sh
-# Measures the tool beside its peers on throw-away hosts and prints a table of ratios.
+# Measures the tool beside its peers on throw-away hosts and prints tables of ratios.
+# usage: bench.sh [--runs N] [--hosts 1,10,50] [--round-trips 0,50] [--parts converged,first,fleet,compile] [--venv DIR]
 set -eu
 cd "$(dirname "$0")/.."
 if [ "$(id -u)" != 0 ]; then
 	echo "bench: the throw-away hosts need root: sudo make bench" >&2
 	exit 1
 fi
-exec cargo bench "$@"
+
+# However this ends, the peers go; hosts of a killed run go with the next lab, as all orphans do.
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+trap 'exit 130' INT TERM HUP
+
+case " $* " in
+*' --venv '*) ;;
+*)
+	python3 -m venv "$folder/venv" 2>/dev/null || {
+		echo "bench: installing python3-venv" >&2
+		apt-get -qq update
+		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends python3-venv >/dev/null
+		python3 -m venv --clear "$folder/venv"
+	}
+	echo "bench: installing ansible-core, mitogen and pyinfra below $folder" >&2
+	"$folder/venv/bin/pip" install --quiet --no-cache-dir --disable-pip-version-check \
+		ansible-core==2.19.14 mitogen==0.3.54 pyinfra==3.10.0
+	set -- --venv "$folder/venv" "$@"
+	;;
+esac
+
+echo "measured $(date -u '+%Y-%m-%d %H:%M') UTC, $(nproc) cores, $(awk '/MemTotal/ { printf "%.0f GB", $2 / 1048576 }' /proc/meminfo), load $(cut -d' ' -f1 /proc/loadavg)"
+cargo bench --quiet --bench beside -- "$@"

@@ -1,0 +1,152 @@
+//! Who takes part, and how each is called: with its own means to be fast, and with a home that is thrown away.
+
+use crate::Fallible;
+use crate::measure::{self, Sample};
+use crate::site::Way;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/converge");
+
+enum Kind {
+    Ssh,
+    ByHand,
+    Tool(PathBuf),
+    Ansible(PathBuf),
+    Mitogen(PathBuf),
+    Pyinfra(PathBuf),
+}
+
+pub struct Contender {
+    pub name: &'static str,
+    kind: Kind,
+}
+
+impl Contender {
+    /// `ssh HOST true`: the unit.
+    pub fn ssh() -> Self {
+        Contender { name: "ssh HOST true", kind: Kind::Ssh }
+    }
+
+    /// A shell script over one session.
+    pub fn by_hand() -> Self {
+        Contender { name: "script over ssh", kind: Kind::ByHand }
+    }
+
+    pub fn tool(program: &Path) -> Self {
+        Contender { name: "fitout", kind: Kind::Tool(program.into()) }
+    }
+
+    /// The unit first, then the tool, then the peers when there is an environment with them.
+    pub fn all(program: &Path, venv: Option<&Path>) -> Vec<Self> {
+        let mut all = vec![Self::ssh(), Self::tool(program)];
+        if let Some(venv) = venv {
+            let venv = venv.to_path_buf();
+            all.push(Contender { name: "pyinfra 3.10.0", kind: Kind::Pyinfra(venv.clone()) });
+            all.push(Contender {
+                name: "ansible-core 2.19.14 + mitogen 0.3.54",
+                kind: Kind::Mitogen(venv.clone()),
+            });
+            all.push(Contender { name: "ansible-core 2.19.14, pipelining", kind: Kind::Ansible(venv) });
+        }
+        all
+    }
+
+    /// Runs until there is nothing left to change for this tool, and says so when there always is.
+    pub fn converge(&self, way: &Way) -> Fallible<()> {
+        if matches!(self.kind, Kind::Ssh | Kind::ByHand) {
+            return Ok(());
+        }
+        let mut said = String::new();
+        for _ in 0..3 {
+            said = measure::run(&self.command(way), None)?.said;
+            if self.changed_nothing(&said) {
+                return Ok(());
+            }
+        }
+        Err(format!("{}: changes something in every run:\n{said}", self.name).into())
+    }
+
+    fn changed_nothing(&self, said: &str) -> bool {
+        match self.kind {
+            Kind::Ssh | Kind::ByHand => true,
+            Kind::Tool(_) => said.contains("changed=0") || said.contains("0 changed"),
+            Kind::Ansible(_) | Kind::Mitogen(_) => !said.contains("changed=") || said.contains("changed=0"),
+            Kind::Pyinfra(_) => !said.contains("Success"),
+        }
+    }
+
+    pub fn run(&self, way: &Way) -> Fallible<Sample> {
+        let (trips, connections) = way.counts();
+        let script = Path::new(FOLDER).join("by_hand.sh");
+        let input = matches!(self.kind, Kind::ByHand).then_some(script.as_path());
+        let mut sample = measure::run(&self.command(way), input)?.sample;
+        let after = way.counts();
+        sample.trips = after.0 - trips;
+        sample.connections = after.1 - connections;
+        Ok(sample)
+    }
+
+    fn command(&self, way: &Way) -> Command {
+        let ssh = |words: &[&str]| {
+            let mut command = Command::new("ssh");
+            command.arg("-F").arg(way.file("ssh")).arg("node1").args(words);
+            command
+        };
+        let mut command = match &self.kind {
+            Kind::Ssh => ssh(&["true"]),
+            Kind::ByHand => ssh(&["sh", "-s"]),
+            Kind::Tool(program) => {
+                let mut command = Command::new(program);
+                command.args(["apply", "--yes", "-i"]).arg(way.file("hosts.ini")).arg("site.yml");
+                command
+            }
+            Kind::Ansible(venv) => ansible(venv, way),
+            Kind::Mitogen(venv) => {
+                let mut command = ansible(venv, way);
+                let found =
+                    format!("{}/lib/python3*/site-packages/ansible_mitogen/plugins/strategy", venv.display());
+                command
+                    .env("ANSIBLE_STRATEGY_PLUGINS", unique(&found))
+                    .env("ANSIBLE_STRATEGY", "mitogen_linear");
+                command
+            }
+            Kind::Pyinfra(venv) => {
+                let mut command = Command::new(venv.join("bin/pyinfra"));
+                command
+                    .arg("-y")
+                    .arg(way.file("hosts.py"))
+                    .arg("deploy.py")
+                    .env("PYTHONDONTWRITEBYTECODE", "1");
+                command
+            }
+        };
+        let home = way.file("home");
+        command.current_dir(FOLDER).env("HOME", &home);
+        for name in ["XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
+            command.env(name, home.join(name));
+        }
+        command
+    }
+}
+
+fn ansible(venv: &Path, way: &Way) -> Command {
+    let mut command = Command::new(venv.join("bin/ansible-playbook"));
+    command.arg("-i").arg(way.file("hosts.ini")).arg("site.yml");
+    command.env("ANSIBLE_HOME", way.file("home")).env("ANSIBLE_SSH_CONTROL_PATH_DIR", way.file("home"));
+    command.env("ANSIBLE_PIPELINING", "1").env("ANSIBLE_FORKS", "50").env("LC_ALL", "C.UTF-8");
+    command
+}
+
+/// The one folder that a pattern with a single `*` matches; the pattern itself when there is none, which then fails.
+fn unique(pattern: &str) -> PathBuf {
+    let (before, after) = pattern.split_once('*').unwrap_or((pattern, ""));
+    let parent = Path::new(before).parent().unwrap_or(Path::new("/"));
+    let found = std::fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
+    let full = |folder: PathBuf| PathBuf::from(format!("{}{after}", folder.display()));
+    found
+        .filter(|p| p.to_string_lossy().starts_with(before))
+        .map(full)
+        .find(|p| p.is_dir())
+        .unwrap_or(pattern.into())
+}
