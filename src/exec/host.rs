@@ -49,6 +49,8 @@ pub struct Host {
     /// The chain that effects in flight share.
     chain: Option<u64>,
     pub started: bool,
+    /// Tasks that a failure kept from being reached.
+    pub undone: usize,
 }
 
 impl Host {
@@ -77,11 +79,12 @@ impl Host {
             notified: HashSet::new(),
             chain: None,
             started,
+            undone: 0,
         }
     }
 
     /// The whole body of the play; notified handlers run also after a failure where that was asked for.
-    pub async fn walk(mut self) -> Flow {
+    pub async fn walk(mut self) -> (Flow, usize) {
         let body = Steps::Sequence(Arc::clone(&self.play.plan.body));
         let mut flow = self.gather_facts().await;
         if matches!(flow, Flow::Next) {
@@ -95,7 +98,7 @@ impl Host {
             self.flush(&Arc::new(Frame::default())).await;
         }
         self.ahead.clear();
-        flow
+        (flow, self.undone)
     }
 
     fn forced_handlers(&self) -> bool {
@@ -127,6 +130,9 @@ impl Host {
                 },
             };
             if !matches!(flow, Flow::Next) {
+                if matches!(flow, Flow::Failed(_) | Flow::Unreachable) {
+                    self.undone += tasks_in(&steps.steps()[index + 1..]);
+                }
                 break;
             }
         }
@@ -154,6 +160,7 @@ impl Host {
             && !block.rescue.steps.is_empty()
         {
             self.ahead.clear();
+            self.undone = 0;
             self.note_failure(failed);
             self.run.count(&self.name, |r| {
                 r.rescued += 1;
@@ -320,6 +327,16 @@ impl Host {
         }
         super::tags::chosen(&self.run, &keywords.tags, scope)
     }
+}
+
+/// How many tasks stand in a list, blocks included, what includes bring not.
+fn tasks_in(steps: &[Step]) -> usize {
+    let count = |step: &Step| match step {
+        Step::Task(_) => 1,
+        Step::Block(block) => tasks_in(&block.body.steps) + tasks_in(&block.always.steps),
+        Step::Flush { .. } => 0,
+    };
+    steps.iter().map(count).sum()
 }
 
 /// Unique in the process: a connection may serve several plays.

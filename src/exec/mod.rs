@@ -50,6 +50,7 @@ pub use options::{BecomeOptions, ConnectionOptions, HostKeys, Mode, RunOptions, 
 pub use redact::Redactor;
 pub use saved::SavedPlan;
 
+use crate::base::Secret;
 use crate::eval::Engine;
 use crate::graph::{Includer, Program};
 use crate::syntax::inventory::Inventory;
@@ -90,6 +91,9 @@ pub async fn run(
     };
     let run = Arc::new(new_run(options, work, sink, cancel, journal));
     run.redactor.learn_value(&run.options.extra_vars.clone().into());
+    if let Some(Ok(password)) = run.options.become_options.password.as_ref().map(Secret::reveal) {
+        run.redactor.learn(password);
+    }
     let hosts = world::hosts(&run);
     run.emit(Event::RunStarted { run: id.clone(), check: run.check(), hosts });
     run.journal_note(

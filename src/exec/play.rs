@@ -73,24 +73,24 @@ async fn run_batch(
         let unlimited = plan.has_barriers();
         walks.spawn(async move {
             let permit = if unlimited { None } else { forks.acquire_owned().await.ok() };
-            let flow = host.walk().await;
+            let (flow, undone) = host.walk().await;
             lockstep.leave(&name, matches!(flow, Flow::Failed(_) | Flow::Unreachable | Flow::Broken));
             drop(permit);
-            (name, flow)
+            (name, flow, undone)
         });
     }
     let mut play_ends = false;
     let mut failed = 0;
     while let Some(joined) = walks.join_next().await {
-        let (name, flow) = joined.map_err(|e| format!("fitout failed at a host: {e}"))?;
-        failed += usize::from(host_done(run, &name, &flow));
+        let (name, flow, undone) = joined.map_err(|e| format!("fitout failed at a host: {e}"))?;
+        failed += usize::from(host_done(run, &name, &flow, undone));
         play_ends |= matches!(flow, Flow::EndPlay);
     }
     Ok(verdict(run, plan, &lockstep, failed, batch.len(), play_ends))
 }
 
 /// Books how a host left the play; `true` when it failed.
-fn host_done(run: &Run, name: &Arc<str>, flow: &Flow) -> bool {
+fn host_done(run: &Run, name: &Arc<str>, flow: &Flow, undone: usize) -> bool {
     let lost = match flow {
         Flow::Failed(_) | Flow::Broken => Some(Lost::Failed),
         Flow::Unreachable => Some(Lost::Unreachable),
@@ -99,7 +99,7 @@ fn host_done(run: &Run, name: &Arc<str>, flow: &Flow) -> bool {
     if let Some(lost) = lost {
         locked(&run.lost).insert(Arc::clone(name), lost);
     }
-    run.emit(Event::HostDone { host: Arc::clone(name), failed: lost.is_some(), undone: 0 });
+    run.emit(Event::HostDone { host: Arc::clone(name), failed: lost.is_some(), undone });
     lost.is_some()
 }
 

@@ -88,14 +88,14 @@ impl Loader {
         if let Some(path) = self.main_file(&role.join("meta"), "main")
             && let Some(RoleMeta { dependencies, allow_duplicates, all }) =
                 self.reader().role_meta(&path, diags)
-            {
-                meta.dependencies = dependencies;
-                meta.allow_duplicates = allow_duplicates;
-                let get = |name: &str| all.iter().find(|(k, _)| &*k.value == name).map(|(_, v)| &v.value);
-                let names = get("collections").map(super::keywords::many).unwrap_or_default();
-                meta.collections = names.iter().filter_map(Value::as_str).map(Arc::from).collect();
-                meta.argument_specs = get("argument_specs").cloned();
-            }
+        {
+            meta.dependencies = dependencies;
+            meta.allow_duplicates = allow_duplicates;
+            let get = |name: &str| all.iter().find(|(k, _)| &*k.value == name).map(|(_, v)| &v.value);
+            let names = get("collections").map(super::keywords::many).unwrap_or_default();
+            meta.collections = names.iter().filter_map(Value::as_str).map(Arc::from).collect();
+            meta.argument_specs = get("argument_specs").cloned();
+        }
         if let Some(path) = self.main_file(&role.join("meta"), "argument_specs") {
             let value = vars_file::load_data_file(&path, &self.sources, &self.keyring, diags);
             meta.argument_specs = value.as_ref().and_then(|v| v.get("argument_specs")).cloned();
