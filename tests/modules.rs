@@ -23,6 +23,9 @@ impl Controller for Here {
         let path = self.files.join(name);
         if path.exists() { Ok(path) } else { Err(Failure::new(format!("{name} was not found"))) }
     }
+    fn base_dir(&self) -> PathBuf {
+        self.files.clone()
+    }
     fn read_file(&self, path: &Path, _: bool) -> Result<Arc<[u8]>, Failure> {
         std::fs::read(path).map(Into::into).map_err(|e| Failure::new(e.to_string()))
     }
@@ -220,4 +223,70 @@ async fn what_is_there_is_found_and_fetched() {
     let get = r#"{url: "file://@/a.log", dest: "@/got", mode: "0600"}"#;
     host.converges("get_url", get).await;
     assert_eq!((host.read("got").as_str(), host.mode("got")), ("needle\n", 0o600));
+}
+
+#[tokio::test]
+async fn archives_are_unpacked_and_compared() {
+    let host = Host::new();
+    for folder in ["s/top/sub", "d", "z"] {
+        std::fs::create_dir_all(host.path(folder)).unwrap();
+    }
+    std::fs::write(host.path("s/top/sub/x y"), "one").unwrap();
+    std::os::unix::fs::symlink("sub", host.path("s/top/link")).unwrap();
+    let packed = |tool: &str, args: &[&str]| {
+        let done = std::process::Command::new(tool).args(args).current_dir(host.path("s")).output();
+        done.is_ok_and(|o| o.status.success())
+    };
+    assert!(packed("tar", &["-czf", "../local/a.tgz", "top"]));
+    let result = host.converges("unarchive", r#"{src: a.tgz, dest: "@/d", list_files: true}"#).await;
+    assert_eq!(host.read("d/top/sub/x y"), "one");
+    assert_eq!((result.str("handler"), result.list("files").len()), ("TgzArchive", 4));
+    std::fs::write(host.path("d/top/sub/x y"), "two").unwrap();
+    std::fs::write(host.path("d/own"), "own").unwrap();
+    host.converges("unarchive", r#"{src: "@/local/a.tgz", dest: "@/d", remote_src: true}"#).await;
+    assert_eq!((host.read("d/top/sub/x y").as_str(), host.read("d/own").as_str()), ("one", "own"));
+    host.converges("unarchive", r#"{src: a.tgz, dest: "@/d", mode: "u=rwX,go="}"#).await;
+    assert_eq!((host.mode("d/top/sub/x y"), host.mode("d/top/sub")), (0o600, 0o700));
+    let stripped = r#"{src: a.tgz, dest: "@/z", extra_opts: [--strip-components=2], exclude: [top/link]}"#;
+    host.converges("unarchive", stripped).await;
+    assert_eq!(host.read("z/x y"), "one");
+    let once = r#"{src: none.tgz, dest: "@/z", creates: "@/z/x y"}"#;
+    assert!(!host.run("unarchive", once).await.unwrap().0);
+    let python = "import shutil; shutil.make_archive('../local/a', 'zip', '.')";
+    if packed("python3", &["-c", python]) && packed("unzip", &["-v"]) {
+        std::fs::create_dir(host.path("zip")).unwrap();
+        host.converges("unarchive", r#"{src: a.zip, dest: "@/zip"}"#).await;
+        assert_eq!(host.read("zip/top/sub/x y"), "one");
+    }
+    let failed = host.run("unarchive", r#"{src: a.tgz, dest: "@/none"}"#).await.unwrap_err();
+    assert!(failed.message.contains("must be an existing dir"), "{}", failed.message);
+}
+
+#[tokio::test]
+async fn files_are_fetched_and_assembled() {
+    let host = Host::new();
+    let content: Vec<u8> = (0..300_000u32).flat_map(u32::to_le_bytes).collect();
+    std::fs::write(host.path("x y"), &content).unwrap();
+    let result = host.converges("fetch", r#"{src: "@/x y", dest: got}"#).await;
+    let dest = host.here.files.join("got/here").join(host.path("x y").trim_start_matches('/'));
+    assert!(std::fs::read(&dest).unwrap() == content, "the bytes are the host's");
+    assert_eq!(Path::new(result.str("dest")), dest);
+    std::fs::write(host.path("x y"), "").unwrap();
+    host.converges("fetch", r#"{src: "@/x y", dest: got}"#).await;
+    assert_eq!(std::fs::read(&dest).unwrap(), b"");
+    host.converges("fetch", r#"{src: "@/x y", dest: "@/flat/", flat: true}"#).await;
+    assert_eq!(host.read("flat/x y"), "");
+    let failed = host.run("fetch", r#"{src: "@/none", dest: got}"#).await.unwrap_err();
+    assert!(failed.message.contains("does not exist"), "{}", failed.message);
+    assert!(!host.run("fetch", r#"{src: "@/none", dest: got, fail_on_missing: false}"#).await.unwrap().0);
+    let failed = host.run("fetch", r#"{src: "@", dest: got}"#).await.unwrap_err();
+    assert!(failed.message.contains("directory"), "{}", failed.message);
+
+    for (name, text) in [("20", "b\n"), ("10", "a"), (".h", "h\n")] {
+        std::fs::write(host.path(&format!("local/{name}")), text).unwrap();
+    }
+    host.converges("assemble", r#"{src: "@/local", dest: "@/whole", regexp: '\d'}"#).await;
+    assert_eq!(host.read("whole"), "ab\n");
+    host.converges("assemble", r#"{src: ., dest: "@/whole", delimiter: "--", remote_src: false}"#).await;
+    assert_eq!(host.read("whole"), "h\n--\na\n--\nb\n");
 }

@@ -248,6 +248,10 @@ impl Controller for TaskController {
         super::lookups::find_file(self.scope.context(), kind, name)
     }
 
+    fn base_dir(&self) -> PathBuf {
+        absolute(&self.scope.context().playbook_dir)
+    }
+
     fn read_file(&self, path: &Path, raw: bool) -> Result<Arc<[u8]>, Failure> {
         let bytes =
             std::fs::read(path).map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display())))?;

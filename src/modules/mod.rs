@@ -51,6 +51,10 @@ pub trait Controller: Send + Sync {
     fn diff_mode(&self) -> bool;
     /// Finds a local file as Ansible does: `kind` is `files`, `templates` or `vars`; the role, then the playbook.
     fn find_file(&self, kind: &str, name: &str) -> Result<PathBuf, Failure>;
+    /// The folder that relative local paths to be written start from: the playbook's.
+    fn base_dir(&self) -> PathBuf {
+        PathBuf::from(".")
+    }
     /// The bytes of a local file; vault files are decrypted unless `raw`.
     fn read_file(&self, path: &std::path::Path, raw: bool) -> Result<Arc<[u8]>, Failure>;
     /// Renders a template with the task's variables and the module's template options.

@@ -1,0 +1,164 @@
+//! assemble: fragments of a folder, joined and put in place.
+
+use crate::base::Map;
+use crate::base::pyregex::{self, Flags};
+use crate::modules::files::{self, Put};
+use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
+use crate::plan::{Claims, Decision};
+use crate::remote::files::stat_job;
+use crate::remote::{Job, Output};
+use crate::script;
+use crate::spec::ModuleSpec;
+use base64::Engine;
+use std::sync::Arc;
+
+struct Assemble;
+
+pub fn behaviour() -> Behaviour {
+    Behaviour::Staged(Arc::new(Assemble))
+}
+
+type Fragment = (String, Vec<u8>);
+
+impl Staged for Assemble {
+    fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
+        let mut claims = files::claims(spec, args);
+        if args.bool("remote_src") {
+            claims.reads.push(format!("file:{}", args.str("src")));
+        }
+        claims
+    }
+
+    fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
+        let dest = args.str("dest");
+        let mut jobs = vec![stat_job([dest, files::parent(dest)], &Put::probe(true, true, true))];
+        if args.bool("remote_src") {
+            jobs.push(Job::new(script!("assemble.probe", "probe.sh")).var("src", args.str("src")));
+        }
+        Ok(jobs)
+    }
+
+    fn decide(&self, args: &Args, seen: &[Output], controller: &dyn Controller) -> Result<Decision, Failure> {
+        let (src, dest) = (args.str("src"), args.str("dest"));
+        let fragments = match args.bool("remote_src") {
+            true => on_host(seen.get(1))?,
+            false => local(args, controller)?,
+        };
+        let content = join(args, fragments)?;
+        let mut stats = files::seen(seen.first())?;
+        let mut take = |path: &str| stats.remove(path.as_bytes()).unwrap_or_default();
+        let now = take(dest);
+        if !now.exists {
+            files::put::need_folder(dest, &take(files::parent(dest)))?;
+        }
+        let mut result = Map::from_iter([("dest".into(), dest.into()), ("src".into(), src.into())]);
+        result.insert("checksum".into(), files::sha1(&content).into());
+        let mut put = Put::new(args, dest, &now, content);
+        put.title = src;
+        put.follow = true;
+        put.decide(result)
+    }
+
+    fn finish(&self, _: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
+        files::finish(decision, done)
+    }
+}
+
+fn on_host(output: Option<&Output>) -> Result<Vec<Fragment>, Failure> {
+    let output = match output {
+        Some(output) if output.ok() => output,
+        Some(output) => return Err(Failure::from_output(output)),
+        None => return Err(Failure::new("the probe left no output")),
+    };
+    if output.truncated {
+        return Err(Failure::new("the fragments are too large to be put together"));
+    }
+    let read = |(name, key, value): (&[u8], &[u8], &[u8])| {
+        let name = String::from_utf8_lossy(name).into_owned();
+        let text = std::str::from_utf8(value).unwrap_or_default();
+        let content = match key {
+            b"base64" => {
+                let packed: String = text.split_ascii_whitespace().collect();
+                base64::engine::general_purpose::STANDARD.decode(packed).ok()
+            }
+            _ => text.split_ascii_whitespace().map(|h| u8::from_str_radix(h, 16).ok()).collect(),
+        };
+        match content {
+            Some(content) => Ok((name, content)),
+            None => Err(Failure::new(format!("the fragment {name} did not come back whole"))),
+        }
+    };
+    output.records().map(read).collect()
+}
+
+fn local(args: &Args, controller: &dyn Controller) -> Result<Vec<Fragment>, Failure> {
+    let folder = controller.find_file("files", args.str("src"))?;
+    let failed = |e: std::io::Error| Failure::new(format!("{}: {e}", folder.display()));
+    if !folder.is_dir() {
+        return Err(Failure::new(format!("Source ({}) is not a directory", folder.display())));
+    }
+    let mut fragments = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_file() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            fragments.push((name, controller.read_file(&path, !args.bool("decrypt"))?.to_vec()));
+        }
+    }
+    Ok(fragments)
+}
+
+/// The fragments that count, in the order of their names; a delimiter begins on a line of its own.
+fn join(args: &Args, mut fragments: Vec<Fragment>) -> Result<Vec<u8>, Failure> {
+    let pattern = args.opt_str("regexp").filter(|p| !p.is_empty());
+    let pattern = pattern.map(|p| pyregex::compile(&format!("^(?:{p})"), Flags::default()));
+    let pattern = pattern.transpose().map_err(|e| Failure::new(format!("Invalid Regexp: {e}")))?;
+    let delimiter = args.opt_str("delimiter").filter(|d| !d.is_empty());
+    fragments.sort();
+    let mut out: Vec<u8> = Vec::new();
+    let (mut first, mut line_end_due) = (true, false);
+    for (name, content) in fragments {
+        if args.bool("ignore_hidden") && name.starts_with('.') {
+            continue;
+        }
+        if let Some(pattern) = &pattern
+            && !pattern.is_match(&name).map_err(|e| Failure::new(e.to_string()))?
+        {
+            continue;
+        }
+        if line_end_due {
+            out.push(b'\n');
+        }
+        if let Some(delimiter) = delimiter.filter(|_| !first) {
+            let delimiter = escapes(delimiter);
+            out.extend(delimiter.bytes());
+            if !delimiter.ends_with('\n') {
+                out.push(b'\n');
+            }
+        }
+        line_end_due = delimiter.is_some() && !content.ends_with(b"\n");
+        first = false;
+        out.extend(content);
+    }
+    Ok(out)
+}
+
+/// A delimiter given in single quotes may still say `\n`.
+fn escapes(text: &str) -> String {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (c, c == '\\') {
+            (c, false) => out.push(c),
+            _ => match chars.next() {
+                Some('n') => out.push('\n'),
+                Some('t') => out.push('\t'),
+                Some('r') => out.push('\r'),
+                Some('\\') => out.push('\\'),
+                Some(other) => out.extend(['\\', other]),
+                None => out.push('\\'),
+            },
+        }
+    }
+    out
+}
