@@ -6,8 +6,6 @@ use crate::site::Way;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/converge");
-
 enum Kind {
     Ssh,
     ByHand,
@@ -68,17 +66,18 @@ impl Contender {
     }
 
     fn changed_nothing(&self, said: &str) -> bool {
-        match self.kind {
-            Kind::Ssh | Kind::ByHand => true,
-            Kind::Tool(_) => said.contains("changed=0") || said.contains("0 changed"),
-            Kind::Ansible(_) | Kind::Mitogen(_) => !said.contains("changed=") || said.contains("changed=0"),
-            Kind::Pyinfra(_) => !said.contains("Success"),
+        if matches!(self.kind, Kind::Pyinfra(_)) {
+            // Operations, successes, errors, unchanged; `-` stands for none.
+            let total = said.lines().find_map(|line| line.trim().strip_prefix("Grand total"));
+            return total.is_some_and(|total| total.split_whitespace().nth(1) == Some("-"));
         }
+        let mut recaps = said.split("changed=").skip(1).peekable();
+        recaps.peek().is_some() && recaps.all(|rest| rest.starts_with("0 "))
     }
 
     pub fn run(&self, way: &Way) -> Fallible<Sample> {
         let (trips, connections) = way.counts();
-        let script = Path::new(FOLDER).join("by_hand.sh");
+        let script = way.file("converge/by_hand.sh");
         let input = matches!(self.kind, Kind::ByHand).then_some(script.as_path());
         let mut sample = measure::run(&self.command(way), input)?.sample;
         let after = way.counts();
@@ -122,7 +121,7 @@ impl Contender {
             }
         };
         let home = way.file("home");
-        command.current_dir(FOLDER).env("HOME", &home);
+        command.current_dir(way.file("converge")).env("HOME", &home);
         for name in ["XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
             command.env(name, home.join(name));
         }

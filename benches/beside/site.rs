@@ -140,6 +140,15 @@ impl Files {
             fs::write(self.folder.join(name), text)?;
         }
         fs::create_dir(self.folder.join("home"))?;
+        // A copy, since tools write beside the playbook.
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/converge");
+        fs::create_dir_all(self.folder.join("converge/templates"))?;
+        for entry in walkdir::WalkDir::new(&here) {
+            let entry = entry?;
+            if entry.file_type().is_file() {
+                fs::copy(entry.path(), self.folder.join("converge").join(entry.path().strip_prefix(&here)?))?;
+            }
+        }
         Ok(())
     }
 }
