@@ -53,7 +53,10 @@ impl Options {
 }
 
 fn main() -> Fallible<()> {
-    let options = Options::parse();
+    let mut options = Options::parse();
+    // Commands run in folders of their own.
+    options.program = options.program.canonicalize()?;
+    options.venv = options.venv.map(std::path::absolute).transpose()?;
     if options.wants("compile") {
         compile::report(&options.program, options.runs)?;
     }

@@ -25,7 +25,7 @@ impl Site {
         lab::sweep_orphans()?;
         let packages = ["ca-certificates", "iproute2", "kmod", "procps", "sudo"];
         let lab = Lab::up(&LabOptions {
-            name: "bench".into(),
+            name: format!("bench-{}", std::process::id()),
             hosts,
             packages: packages.map(String::from).to_vec(),
             with_python: true,
