@@ -1,6 +1,7 @@
 #!/bin/sh
 # The tool at work: three fresh hosts, a baseline for nodes planned, applied, applied again, disturbed and healed.
 # usage: demo.sh [HOSTS]
+# FITOUT is the program to show; without it the one of this repository is built.
 set -eu
 cd "$(dirname "$0")/.."
 hosts=${1:-3}
@@ -15,15 +16,29 @@ fi
 # Colours only for a terminal.
 if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold='' plain=''; fi
 say() { printf '\n%s== %s%s\n' "$bold" "$1" "$plain"; }
+# The command as it can be typed, then what it does.
 show() {
-	printf '$ %s\n' "$*"
+	printf '$'
+	for word; do
+		case $word in *[!A-Za-z0-9_./=:,-]*) printf " '%s'" "$word" ;; *) printf ' %s' "$word" ;; esac
+	done
+	printf '\n'
 	"$@"
 }
+# A command that has to find changes: exit code 2.
+show_changes() {
+	status=0
+	show "$@" || status=$?
+	[ "$status" = 2 ] || { echo "demo: there should be changes (exit code 2), this ended with $status" >&2; exit 1; }
+}
 
-say "Building fitout"
-cargo build --quiet
-# A copy of the path, not of the program: what is shown can be typed.
-PATH=$PWD/target/debug:$PATH
+if [ -z "${FITOUT:-}" ]; then
+	say "Building fitout"
+	cargo build --quiet
+	FITOUT=$PWD/target/debug/fitout
+fi
+# What is shown can be typed: the program is found by its name.
+PATH=$(dirname "$FITOUT"):$PATH
 
 # However this ends, the hosts go.
 trap 'fitout lab down --name "$name"' EXIT
@@ -38,14 +53,12 @@ say "The playbook compiles; nothing has touched a host yet"
 show fitout check -i "$inventory" "$playbook"
 
 say "The plan: what would change, and why"
-status=0
-show fitout plan -i "$inventory" "$playbook" || status=$?
-[ "$status" = 2 ] || { echo "demo: a plan with changes exits with 2, this one with $status" >&2; exit 1; }
+show_changes fitout plan -i "$inventory" "$playbook"
 
 say "Applying it"
 show fitout apply --yes -i "$inventory" "$playbook"
 
-say "Applying it again: a converged fleet, one round trip, nothing changes"
+say "Applying it again: the hosts are as the playbook says, nothing changes"
 show fitout apply --yes -i "$inventory" "$playbook"
 show fitout verify -i "$inventory" "$playbook"
 
@@ -54,9 +67,7 @@ show fitout lab ssh --name "$name" node1 -- \
 	'echo "net.ipv4.tcp_syncookies = 0" > /etc/sysctl.d/60-network.conf; chmod 666 /etc/motd; systemctl stop node-heartbeat.timer'
 
 say "The plan shows the drift, and only that"
-status=0
-show fitout plan --diff -i "$inventory" "$playbook" || status=$?
-[ "$status" = 2 ] || { echo "demo: the drift was not seen (exit $status)" >&2; exit 1; }
+show_changes fitout plan --diff -i "$inventory" "$playbook"
 
 say "Healing it"
 show fitout apply --yes -i "$inventory" "$playbook"
