@@ -80,16 +80,16 @@ fn read(file: &Path) -> Result<Vec<String>, Fail> {
 fn title(file: &Path) -> String {
     let lines = read(file).unwrap_or_default();
     let parsed: Vec<Json> = lines.iter().filter_map(|l| serde_json::from_str(l).ok()).collect();
-    let state = match parsed.iter().find(|l| !l["done"].is_null()) {
-        Some(done) if done["interrupted"] == true => "interrupted",
-        Some(_) => "done",
-        None => "killed, or running still",
+    let end = match parsed.iter().find(|l| !l["done"].is_null()) {
+        Some(done) if done["interrupted"] == true => ", interrupted",
+        Some(_) => "",
+        None => ", killed or still running",
     };
     let check = parsed.first().is_some_and(|l| l["check"] == true);
     let count = |outcome: &str| parsed.iter().filter(|l| l["outcome"] == outcome).count();
     let (changed, failed) = (count("changed"), count("failed"));
-    let kind = if check { "check, " } else { "" };
-    format!("{}  {kind}{state}, {changed} changed, {failed} failed", name_of(file))
+    let (kind, word) = if check { ("plan", "to change") } else { ("run", "changed") };
+    format!("{}  {kind}: {changed} {word}, {failed} failed{end}", name_of(file))
 }
 
 /// One line of the journal in words: `{"begin"}` before an effect, `{"end"}` with its outcome.

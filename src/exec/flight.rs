@@ -64,7 +64,11 @@ impl Host {
     /// On a plan, a failure that an earlier planned effect may prevent is not one: it is unknown until then.
     fn unless_planned(&self, claims: &Claims, failure: Failure) -> UnitOutcome {
         match self.planned.iter().rev().find(|(_, planned)| planned.disturbs(claims)) {
-            Some((task, _)) => UnitOutcome::unknown(format!("`{task}` has run ({})", failure.message)),
+            // What may depend on anything has no one cause that could be named.
+            Some(_) if claims.reads.iter().any(|read| &**read == "*") => {
+                UnitOutcome::unknown(format!("the changes before it are made; now: {}", failure.message))
+            }
+            Some((task, _)) => UnitOutcome::unknown(format!("`{task}` has run; now: {}", failure.message)),
             None => UnitOutcome::failed(failure),
         }
     }

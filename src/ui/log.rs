@@ -1,7 +1,7 @@
 //! `apply` and its like: one line for what changed or went wrong, in words; the rest on demand.
 
 use super::failure::{self, label_text};
-use super::style::{Paint, action_sign, one_line, outcome_paint, printable};
+use super::style::{Paint, action_sign, one_line, outcome_paint, printable, title};
 use super::{Console, View, diff, recap};
 use crate::exec::event::{Event, HostRecap, ItemDone, Name, Outcome, Sink, TaskDone};
 use crate::plan::Change;
@@ -40,7 +40,9 @@ impl Log {
         }
         let label =
             item.label.as_ref().map(|l| format!(" ({})", one_line(&label_text(l), 60))).unwrap_or_default();
+        let unknown = known_after(item);
         let why = match &item.change {
+            _ if item.outcome == Outcome::Unknown => unknown.as_str(),
             Some(change) => change.reason.as_str(),
             None => item.message.as_str(),
         };
@@ -52,7 +54,7 @@ impl Log {
         } else {
             format!("{} ", item.outcome.word())
         };
-        let name = printable(&done.task.name);
+        let name = title(&done.task.name);
         let line = format!("{sign} {}: {word}{name}{label}{why}", done.task.host);
         self.console.line(&self.view.style.paint(paint, &line));
         if let Some(change) = item.change.as_ref().filter(|_| self.view.diff && !done.no_log) {
@@ -113,6 +115,14 @@ impl Log {
             if hosts == 1 { "host" } else { "hosts" },
             recap::seconds(elapsed),
         ));
+    }
+}
+
+/// What has to happen before an unknown outcome is known.
+pub(super) fn known_after(item: &ItemDone) -> String {
+    match item.message.as_str() {
+        "" => String::new(),
+        why => format!("known after {}", title(why)),
     }
 }
 

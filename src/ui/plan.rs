@@ -1,8 +1,8 @@
 //! A plan told: per host what would be created, updated, run or deleted, and why.
 
 use super::failure::{self, label_text};
-use super::style::{Paint, action_sign, one_line, printable};
-use super::{Console, View, diff, log::Log};
+use super::style::{Paint, action_sign, one_line, title};
+use super::{Console, View, diff, log::Log, log::known_after};
 use crate::exec::event::{Event, ItemDone, Name, Outcome, Sink, TaskDone};
 use crate::exec::saved::action_word;
 use crate::plan::Action;
@@ -50,19 +50,20 @@ impl PlanView {
     }
 
     fn item(&self, done: &TaskDone, item: &ItemDone) -> Option<String> {
+        let unknown = known_after(item);
         let (sign, paint, word, why) = match (item.outcome, &item.change) {
             (Outcome::Changed, Some(change)) => {
                 let (sign, paint) = action_sign(change.action);
                 (sign, paint, action_word(change.action), change.reason.as_str())
             }
             (Outcome::Changed, None) => ("~", Paint::Change, "update", item.message.as_str()),
-            (Outcome::Unknown, _) => ("?", Paint::Skip, "unknown", item.message.as_str()),
+            (Outcome::Unknown, _) => ("?", Paint::Skip, "unknown", unknown.as_str()),
             (Outcome::Ok, _) if self.view.verbosity > 0 => (" ", Paint::Quiet, "ok", ""),
             _ => return None,
         };
         let label =
             item.label.as_ref().map(|l| format!(" ({})", one_line(&label_text(l), 60))).unwrap_or_default();
-        let name = printable(&done.task.name);
+        let name = title(&done.task.name);
         let mut text = format!("  {} {word:<7} {name}{label}", self.view.style.paint(paint, sign));
         if !why.is_empty() && !done.no_log {
             text += &format!("\n            {}", self.view.style.paint(Paint::Quiet, &one_line(why, 160)));
@@ -75,7 +76,9 @@ impl PlanView {
     }
 
     /// Hosts with the same changes are told together.
-    fn print(&self, state: &State, hosts: usize) {
+    fn print(&self, state: &mut State, hosts: usize) {
+        // They were told in the order in which hosts answered.
+        state.hosts.sort_keys();
         let mut groups: IndexMap<String, Vec<&str>> = IndexMap::new();
         for (host, changes) in &state.hosts {
             groups.entry(changes.join("\n")).or_default().push(host);
@@ -114,7 +117,7 @@ impl Sink for PlanView {
         let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
         match event {
             Event::TaskDone(done) => self.done(&mut state, done),
-            Event::RunDone { recap, .. } => self.print(&state, recap.len()),
+            Event::RunDone { recap, .. } => self.print(&mut state, recap.len()),
             Event::Unreachable { .. }
             | Event::HostDone { .. }
             | Event::Warning { .. }
@@ -137,7 +140,7 @@ mod tests {
     fn event(host: &str, name: &str, outcome: Outcome, action: Option<(Action, &str)>) -> Event {
         let change = action.map(|(action, reason)| Change { action, reason: reason.into(), diffs: vec![] });
         let message =
-            if outcome == Outcome::Unknown { "known after `Install`".to_string() } else { String::new() };
+            if outcome == Outcome::Unknown { "`Install` has run".to_string() } else { String::new() };
         let item = ItemDone {
             label: None,
             outcome,
@@ -159,7 +162,7 @@ mod tests {
     fn a_plan_says_what_why_and_how_much() {
         let (console, bytes) = captured();
         let sink = PlanView::new(console, View::default());
-        for host in ["a", "b"] {
+        for host in ["b", "a"] {
             sink.event(&event(host, "Motd", Outcome::Changed, Some((Action::Create, "/etc/motd is absent"))));
             sink.event(&event(host, "Reload", Outcome::Changed, Some((Action::Run, "commands always run"))));
             sink.event(&event(host, "Start", Outcome::Unknown, None));
@@ -169,7 +172,7 @@ mod tests {
         sink.event(&Event::RunDone { recap, elapsed: std::time::Duration::ZERO, round_trips: 1 });
         let text = String::from_utf8(bytes.lock().unwrap().clone()).unwrap();
         let expected = "a, b\n  + create  Motd\n            /etc/motd is absent\n  > run     Reload\n            \
-                        commands always run\n  ? unknown Start\n            known after `Install`\n\nPlan: 2 to \
+                        commands always run\n  ? unknown Start\n            known after `Install` has run\n\nPlan: 2 to \
                         change, 2 to run, 2 unknown, 2 unchanged on 2 hosts\n";
         assert_eq!(text, expected);
     }

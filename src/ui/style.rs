@@ -73,6 +73,11 @@ pub fn action_sign(action: Action) -> (&'static str, Paint) {
     }
 }
 
+/// A task's name as people read it: `role: name`, where Ansible's own form is `role : name`.
+pub fn title(name: &str) -> String {
+    printable(name).replacen(" : ", ": ", 1)
+}
+
 /// Text that cannot steer the terminal: control characters but newline and tab are written out.
 pub fn printable(text: &str) -> String {
     let bad = |c: char| c.is_control() && c != '\n' && c != '\t';
