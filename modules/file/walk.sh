@@ -1,5 +1,5 @@
 # Reports mode, owner and group of all below "$1", for recurse.
-case $1 in -*) set -- "./$1" ;; esac
+case $1 in \~) set -- "$HOME" ;; \~/*) set -- "$HOME/${1#\~/}" ;; -*) set -- "./$1" ;; esac
 [ -d "$1" ] || exit 0
 nl='
 '

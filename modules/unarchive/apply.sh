@@ -1,4 +1,4 @@
-# shellcheck disable=SC2154 # variables come with the job
+# shellcheck disable=SC2154,SC2016 # variables come with the job; the inner shell expands
 # Unpacks the archive and gives its entries owner, group and mode.
 # vars: those of archive.sh, owner, group, mode
 open_archive

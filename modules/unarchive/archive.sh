@@ -100,7 +100,7 @@ compare() {
     new=$work/tree/$name
     old=$dest/$name
     if [ -L "$new" ]; then
-      [ -L "$old" ] && [ "$(readlink "$new")" = "$(readlink "$old")" ] || emit "$name" differs 1
+      { [ -L "$old" ] && [ "$(readlink "$new")" = "$(readlink "$old")" ]; } || emit "$name" differs 1
     elif [ -d "$new" ]; then
       [ -d "$old" ] || emit "$name" differs 1
       name=$name/

@@ -1,4 +1,4 @@
-# shellcheck disable=SC2154 # variables come with the job
+# shellcheck disable=SC2154,SC2016 # variables come with the job; the inner shell expands
 # Compares the archive with what is in dest; the attributes of what is there where `attributes` is set.
 # vars: those of archive.sh, attributes
 emit '' uid "$(id -u)"

@@ -13,7 +13,8 @@ hash_of() { # TOOL OPENSSL-NAME FILE
   fi
 }
 for item in "$@"; do
-  case $item in -*) path=./$item ;; *) path=$item ;; esac
+  path=$item
+  case $path in \~) path=$HOME ;; \~/*) path=$HOME/${path#\~/} ;; -*) path=./$path ;; esac
   if [ ! -e "$path" ]; then
     if [ "$follow" ] || [ ! -L "$path" ]; then
       # Without search permission on the way nobody can say that it is absent.

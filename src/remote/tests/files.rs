@@ -141,3 +141,29 @@ fn links_directories_and_missing_folders() {
         });
     }
 }
+
+#[test]
+fn a_leading_tilde_is_the_home_of_the_user() {
+    for shell in shells() {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let remote = local(&shell);
+            let at_home = |mut job: Job| {
+                job.env.push(("HOME".into(), dir.path().as_os_str().as_encoded_bytes().to_vec()));
+                job
+            };
+            let done = go(&remote, at_home(write_file_job(WriteFile::new("~/x y", content("text"))))).await;
+            assert!(done.ok(), "{shell}: {}", done.stderr_text());
+            assert_eq!(
+                done.field("~/x y", "written").as_deref(),
+                Some("1"),
+                "{shell}: the path as it was given"
+            );
+            assert_eq!(std::fs::read_to_string(dir.path().join("x y")).unwrap(), "text", "{shell}");
+            let all =
+                stats(&go(&remote, at_home(stat_job(["~", "~/x y", "~x"], &StatOptions::default()))).await);
+            assert_eq!(all[b"~".as_slice()].kind, FileKind::Directory, "{shell}");
+            assert_eq!((all[b"~/x y".as_slice()].size, all[b"~x".as_slice()].exists), (4, false), "{shell}");
+        });
+    }
+}
