@@ -1,4 +1,4 @@
-# shellcheck disable=SC2154 # variables come with the job
+# shellcheck disable=SC2154,SC2016 # variables come with the job
 # Looks once and again until the state is there or the time is over; a text is judged by the controller.
 # vars: port, host, path, state, limit, pause, connect, text (an expression is looked for), hex (the port, four digits),
 #   states (hexadecimal TCP states for drained), exclude (addresses as /proc/net/tcp has them)
