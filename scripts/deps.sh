@@ -5,6 +5,7 @@ set -eu
 # Command and the package that brings it.
 wanted='
 cc gcc
+busybox busybox-static
 curl curl
 git git
 ip iproute2
@@ -12,6 +13,7 @@ iptables iptables
 mmdebstrap mmdebstrap
 shellcheck shellcheck
 ssh openssh-client
+sshd openssh-server
 sudo sudo
 systemd-nspawn systemd-container
 unshare util-linux

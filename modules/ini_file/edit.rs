@@ -137,10 +137,10 @@ fn set(
     let mut missing: Vec<&str> = wanted.values.clone();
     // Lines that are right stay; then the places of wrong ones, then of inactive ones, are taken.
     let mut spare = Vec::new();
-    for index in first..end {
-        if let Some(found) = missing.iter().position(|v| wanted.same(&lines[index], v)) {
+    for (index, line) in lines.iter().enumerate().take(end).skip(first) {
+        if let Some(found) = missing.iter().position(|v| wanted.same(line, v)) {
             missing.remove(found);
-        } else if wanted.read(&lines[index], false).is_some() && exclusive {
+        } else if wanted.read(line, false).is_some() && exclusive {
             spare.push(index);
         }
     }
@@ -157,11 +157,11 @@ fn set(
         }
     }
     if inactive {
-        for index in first..end {
+        for line in lines.iter_mut().take(end).skip(first) {
             if let Some(value) = missing.first()
-                && wanted.read(&lines[index], true).is_some()
+                && wanted.read(line, true).is_some()
             {
-                lines[index] = wanted.line(Some(value));
+                *line = wanted.line(Some(value));
                 missing.remove(0);
             }
         }

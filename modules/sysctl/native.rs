@@ -131,7 +131,7 @@ impl Staged for Sysctl {
 
 /// The value that a text's last line for the key gives.
 fn current<'a>(content: &'a str, proc: &str) -> Option<&'a str> {
-    content.lines().filter_map(assignment).filter(|(k, _)| k == proc).next_back().map(|(_, v)| v)
+    content.lines().filter_map(assignment).rfind(|(k, _)| k == proc).map(|(_, v)| v)
 }
 
 /// Sets, or with `None` removes, the key; every other line stays as it is.
@@ -175,7 +175,7 @@ fn overridden(output: &Output, path: &str, link: &str, proc: &str, wanted: &str)
     let mut last = None;
     for (name, file) in order.range(ours.clone()..).filter(|(n, _)| **n != ours) {
         let own = lines.lines().filter_map(|l| l.strip_prefix(file.as_str())?.strip_prefix(':'));
-        if let Some((_, value)) = own.filter_map(assignment).filter(|(k, _)| k == proc).next_back() {
+        if let Some((_, value)) = own.filter_map(assignment).rfind(|(k, _)| k == proc) {
             last = Some((name, file, value));
         }
     }

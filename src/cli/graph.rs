@@ -130,7 +130,7 @@ fn is_open(value: &Value) -> bool {
 
 fn reasons(before: &Shown, after: &Shown) -> Vec<Reason> {
     let mut found = Vec::new();
-    if after.handler && before.notify.iter().any(|n| *n == after.name) {
+    if after.handler && before.notify.contains(&after.name) {
         found.push(Reason::Notify(after.name.clone()));
     }
     if let Some(name) = &before.register

@@ -146,21 +146,7 @@ fn joined(tags: &BTreeSet<String>) -> String {
 impl Chosen {
     /// Ansible's rule, `always`, `never`, `tagged`, `untagged` and `all` included.
     fn takes(&self, tags: &BTreeSet<String>) -> bool {
-        let has = |list: &[String], word: &str| list.iter().any(|t| t == word);
-        let meets = |list: &[String]| tags.iter().any(|t| has(list, t));
-        let wanted = if self.tags.is_empty() || has(&self.tags, "all") {
-            !tags.contains("never") || meets(&self.tags)
-        } else {
-            tags.contains("always")
-                || meets(&self.tags)
-                || (has(&self.tags, "tagged") && !tags.is_empty() && !tags.contains("never"))
-                || (has(&self.tags, "untagged") && tags.is_empty())
-        };
-        let skipped = meets(&self.skip)
-            || (has(&self.skip, "all") && !(tags.contains("always") && !has(&self.skip, "always")))
-            || (has(&self.skip, "tagged") && !tags.is_empty())
-            || (has(&self.skip, "untagged") && tags.is_empty());
-        wanted && !skipped
+        crate::exec::tags::allows(tags, &self.tags, &self.skip)
     }
 }
 

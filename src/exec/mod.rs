@@ -37,7 +37,7 @@ pub mod redact;
 pub mod saved;
 mod scope;
 mod state;
-mod tags;
+pub mod tags;
 mod task;
 mod tell;
 mod unit;

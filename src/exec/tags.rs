@@ -3,7 +3,7 @@
 use super::scope::TaskScope;
 use super::state::Run;
 use crate::base::Value;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub fn chosen(run: &Run, tags: &[Value], scope: &Arc<TaskScope>) -> bool {
@@ -11,7 +11,7 @@ pub fn chosen(run: &Run, tags: &[Value], scope: &Arc<TaskScope>) -> bool {
     if options.tags.is_empty() && options.skip_tags.is_empty() && tags.is_empty() {
         return true;
     }
-    let mut own = HashSet::new();
+    let mut own = BTreeSet::new();
     for tag in tags {
         let tag = run.engine.evaluate(tag, &**scope).unwrap_or_else(|_| tag.clone());
         collect(&tag, &mut own);
@@ -19,7 +19,7 @@ pub fn chosen(run: &Run, tags: &[Value], scope: &Arc<TaskScope>) -> bool {
     allows(&own, &options.tags, &options.skip_tags)
 }
 
-fn collect(tag: &Value, into: &mut HashSet<String>) {
+fn collect(tag: &Value, into: &mut BTreeSet<String>) {
     match tag {
         Value::List(list) => list.iter().for_each(|t| collect(t, into)),
         Value::Str(text) => {
@@ -33,21 +33,17 @@ fn collect(tag: &Value, into: &mut HashSet<String>) {
 }
 
 /// Ansible's rules, `all`, `tagged` and `untagged` included.
-pub fn allows(own: &HashSet<String>, only: &[String], skip: &[String]) -> bool {
+pub fn allows(own: &BTreeSet<String>, only: &[String], skip: &[String]) -> bool {
     let wants = |list: &[String], word: &str| list.iter().any(|t| t == word);
     let meets = |list: &[String]| list.iter().any(|t| own.contains(t));
     let (always, never) = (own.contains("always"), own.contains("never"));
     let tagged = !own.is_empty();
     let all = only.is_empty() || wants(only, "all");
-    let taken = always
-        || (all && !never)
-        || meets(only)
-        || (wants(only, "tagged") && tagged && !never)
-        || (wants(only, "untagged") && !tagged);
-    let skipped = meets(skip)
-        || (wants(skip, "all") && !(always && !wants(skip, "always")))
-        || (wants(skip, "tagged") && tagged)
-        || (wants(skip, "untagged") && !tagged);
+    let by_kind = if tagged { wants(only, "tagged") && !never } else { wants(only, "untagged") };
+    let taken = always || (all && !never) || meets(only) || by_kind;
+    // `--skip-tags all` leaves what always runs.
+    let all_skipped = wants(skip, "all") && (!always || wants(skip, "always"));
+    let skipped = meets(skip) || all_skipped || wants(skip, if tagged { "tagged" } else { "untagged" });
     taken && !skipped
 }
 

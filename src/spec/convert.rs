@@ -240,6 +240,14 @@ fn bytes(value: &Value) -> Result<Value, String> {
     Ok(Value::Int(total.round() as i64))
 }
 
+/// A value as Ansible's booleans are read; `None` where it is none.
+pub fn to_bool(value: &Value) -> Option<bool> {
+    match boolean(value) {
+        Ok(Value::Bool(b)) => Some(b),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,13 +296,5 @@ mod tests {
         assert!(!error.contains("hunter2"), "{error}");
         let locked = Value::Secret(Secret::locked("no vault password"));
         assert!(convert(ArgType::Str, &locked).unwrap_err().contains("no vault password"));
-    }
-}
-
-/// A value as Ansible's booleans are read; `None` where it is none.
-pub fn to_bool(value: &Value) -> Option<bool> {
-    match boolean(value) {
-        Ok(Value::Bool(b)) => Some(b),
-        _ => None,
     }
 }
