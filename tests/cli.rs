@@ -238,3 +238,35 @@ fn the_graph_is_shown_in_three_forms_and_explained() {
     assert!(place.run(&["graph", "site.yml", "--why", "A", "C"]).out.contains("may touch anything"));
     assert!(place.run(&["graph", "site.yml", "--why", "A", "B"]).out.contains("disjoint"));
 }
+
+const GREETING: &str = "- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Greet
+      copy: {content: hello, dest: '{{ playbook_dir }}/greeting'}
+";
+
+#[test]
+fn a_saved_plan_is_done_as_it_was_shown_or_refused() {
+    let place = Place::new().with("site.yml", GREETING);
+    let greeting = place.path().join("greeting");
+    let plan = || place.run(&["plan", "site.yml", "-i", "localhost,", "-c", "local", "--out", "it.plan"]);
+    let planned = plan();
+    assert_eq!((planned.code, greeting.exists()), (2, false), "{}{}", planned.out, planned.err);
+
+    // Someone is faster: what was shown is no longer what would be done.
+    std::fs::write(&greeting, "something else").unwrap();
+    let stale = place.run(&["apply", "it.plan", "--yes"]);
+    assert_eq!(stale.code, 1, "{}{}", stale.out, stale.err);
+    assert!(stale.err.contains("stale") && stale.err.contains("Greet"), "{}", stale.err);
+    assert_eq!(std::fs::read_to_string(&greeting).unwrap(), "something else");
+
+    assert_eq!(plan().code, 2);
+    let applied = place.run(&["apply", "it.plan", "--yes"]);
+    assert_eq!(applied.code, 0, "{}{}", applied.out, applied.err);
+    assert_eq!(std::fs::read_to_string(&greeting).unwrap(), "hello");
+
+    let done = place.run(&["apply", "it.plan", "--yes"]);
+    assert_eq!(done.code, 1, "{}", done.out);
+    assert!(done.err.contains("needs no change any more"), "{}", done.err);
+}

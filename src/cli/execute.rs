@@ -190,7 +190,8 @@ fn confirmed() -> Result<bool, Fail> {
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// The flags of the saved plan are those of the run; only how it is shown and how secrets are had may differ.
+/// Looks at the hosts again, and goes on only where the plan is still what would be done. The flags of the saved plan
+/// are those of the run; only how it is shown and how secrets are had may differ.
 fn apply_saved(saved: SavedPlan, args: &ApplyArgs) -> Done {
     let parsed = SavedInvocation::try_parse_from(&saved.invocation).map_err(|_| {
         Fail::input("the saved plan holds flags that this version does not know").hint("plan again")
@@ -202,9 +203,17 @@ fn apply_saved(saved: SavedPlan, args: &ApplyArgs) -> Done {
     run.login.become_password_file =
         args.run.login.become_password_file.clone().or(run.login.become_password_file);
     let prepared = Prepared::new(parsed.args.playbooks, run, Mode::Apply)?;
+    let now = prepared.plan()?;
+    if now.failed || now.unreachable || now.interrupted {
+        return Ok(exit(&now));
+    }
+    let drift = saved.drift(&now.saved);
+    if !drift.is_empty() {
+        let message = format!("the saved plan is stale, nothing was changed:\n  {}", drift.join("\n  "));
+        return Err(Fail::failed(message).hint("plan again with `fitout plan --out`"));
+    }
     let (compiled, inventory) = prepared.compiled()?;
-    let options = RunOptions { saved_plan: Some(saved), ..prepared.options.clone() };
-    let report = prepared.run(options, compiled, inventory, Kind::Apply)?;
+    let report = prepared.run(prepared.options.clone(), compiled, inventory, Kind::Apply)?;
     Ok(exit(&report))
 }
 

@@ -86,8 +86,6 @@ pub struct RunOptions {
     pub verbosity: u8,
     /// Where journal and saved state go: `.fitout`.
     pub run_dir: PathBuf,
-    /// Executed literally: a decision that is not the saved one is refused.
-    pub saved_plan: Option<SavedPlan>,
 }
 
 impl Default for RunOptions {
@@ -107,7 +105,6 @@ impl Default for RunOptions {
             force_handlers: false,
             verbosity: 0,
             run_dir: PathBuf::from(".fitout"),
-            saved_plan: None,
         }
     }
 }
