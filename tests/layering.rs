@@ -76,9 +76,10 @@ fn layers_import_downward_only() {
 
 #[test]
 fn the_table_in_the_documentation_names_every_layer() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
-    let text = std::fs::read_to_string(path).unwrap();
-    for layer in LAYERS.iter().flat_map(|row| row.iter()) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    // The rows name layers to come, too; the page says what is.
+    for layer in LAYERS.iter().flat_map(|row| row.iter()).filter(|l| root.join("src").join(l).is_dir()) {
         assert!(text.contains(&format!("`src/{layer}`")), "docs/architecture.md does not name src/{layer}");
     }
 }
