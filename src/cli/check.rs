@@ -19,10 +19,9 @@ pub struct CheckArgs {
 pub fn run(args: &CheckArgs) -> Done {
     let session = Session::begin(&args.run.output, &args.run.vars.vault)?;
     let extra = session.extra_vars(&args.run.vars)?;
-    if !args.run.hosts.inventory.is_empty() {
-        session.inventory(&args.run.hosts)?;
-    }
-    let compiled = compile(&session, &args.playbooks, &args.run, &extra)?;
+    let given = !args.run.hosts.inventory.is_empty();
+    let inventory = if given { Some(session.inventory(&args.run.hosts)?) } else { None };
+    let compiled = compile(&session, &args.playbooks, &args.run, &extra, inventory.as_ref())?;
     let plays = compiled.program.plays.len();
     let tasks: usize = compiled.program.plays.iter().map(|p| lists::tasks(&p.body).len()).sum();
     let word = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });

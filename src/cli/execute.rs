@@ -76,7 +76,8 @@ impl Prepared {
 
     pub fn compiled(&self) -> Result<(Compiled, Inventory), Fail> {
         let inventory = self.session.inventory(&self.args.hosts)?;
-        let compiled = compile(&self.session, &self.playbooks, &self.args, &self.options.extra_vars)?;
+        let extra = &self.options.extra_vars;
+        let compiled = compile(&self.session, &self.playbooks, &self.args, extra, Some(&inventory))?;
         Ok((compiled, inventory))
     }
 

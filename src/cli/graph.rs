@@ -63,7 +63,7 @@ enum Reason {
 pub fn run(args: &GraphArgs) -> Done {
     let session = Session::begin(&args.run.output, &args.run.vars.vault)?;
     let extra = session.extra_vars(&args.run.vars)?;
-    let compiled = compile(&session, &args.playbooks, &args.run, &extra)?;
+    let compiled = compile(&session, &args.playbooks, &args.run, &extra, None)?;
     let mut shown = Vec::new();
     for play in &compiled.program.plays {
         let title = play_title(play);

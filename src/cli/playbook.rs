@@ -85,7 +85,7 @@ fn list(prepared: &Prepared, wanted: Wanted) -> Done {
     let chosen = Chosen { tags, skip };
     for playbook in &prepared.playbooks {
         let one = std::slice::from_ref(playbook);
-        let compiled = compile(session, one, args, &prepared.options.extra_vars)?;
+        let compiled = compile(session, one, args, &prepared.options.extra_vars, Some(&inventory))?;
         let title = playbook.display().to_string();
         let limit = args.hosts.limit.as_deref();
         let text = lists::text(&title, &compiled.program, &inventory, limit, wanted, &chosen)?;

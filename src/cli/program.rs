@@ -5,6 +5,7 @@ use super::fail::{Fail, code};
 use super::session::Session;
 use crate::base::Map;
 use crate::resolve::{self, CompileOptions, Compiled};
+use crate::syntax::inventory::Inventory;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ pub fn compile(
     playbooks: &[PathBuf],
     args: &RunArgs,
     extra: &Map,
+    inventory: Option<&Inventory>,
 ) -> Result<Compiled, Fail> {
     for playbook in playbooks {
         if !playbook.exists() {
@@ -31,6 +33,7 @@ pub fn compile(
     let mut options = CompileOptions::new(first, Arc::clone(&session.keyring), session.sources.clone());
     options.playbooks = playbooks.to_vec();
     options.extra_vars = extra.clone();
+    options.inventory = inventory.cloned().map(Arc::new);
     (options.tags, options.skip_tags) = tags(session, args);
     options.start_at_task = args.tasks.start_at_task.clone();
     if !session.config.roles_path.is_empty() {

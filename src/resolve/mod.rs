@@ -6,6 +6,7 @@
 mod action;
 mod constant;
 mod defaults;
+mod facts;
 mod includes;
 mod keywords;
 mod known;
@@ -23,6 +24,7 @@ mod tests;
 
 use crate::base::{Diags, Map, Severity, Sources};
 use crate::graph::{Definitions, Includer, Program};
+use crate::syntax::inventory::Inventory;
 use crate::syntax::vault::Keyring;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,6 +41,8 @@ pub struct CompileOptions {
     pub collections_path: Vec<PathBuf>,
     pub keyring: Arc<Keyring>,
     pub sources: Sources,
+    /// The hosts of the run, where they are known: then its variables and names are looked at too.
+    pub inventory: Option<Arc<Inventory>>,
 }
 
 impl CompileOptions {
@@ -54,6 +58,7 @@ impl CompileOptions {
             collections_path: default_collections_path(),
             keyring,
             sources,
+            inventory: None,
         }
     }
 }
@@ -102,9 +107,11 @@ pub fn compile(options: &CompileOptions) -> Result<Compiled, Diags> {
     for playbook in &options.playbooks {
         plays::playbook(&compiler, &load::tidy(playbook), &mut diags, &mut made);
     }
+    let facts = facts_used(options, &made);
     let mut plays = Vec::new();
-    for play in made {
+    for mut play in made {
         diags.extend(play.unit.diags);
+        play.plan.facts_used = facts.clone();
         plays.push(Arc::new(play.plan));
     }
     if diags.has_errors() {
@@ -114,6 +121,19 @@ pub fn compile(options: &CompileOptions) -> Result<Compiled, Diags> {
     let program = Program { plays, hash: hash(options) };
     let includer = Arc::new(includes::RunTime(compiler));
     Ok(Compiled { program, includer, definitions: Definitions::new(), warnings: diags })
+}
+
+/// The facts that any play can use; those gathered in one serve the later ones too.
+fn facts_used(options: &CompileOptions, made: &[plays::Made]) -> Option<Vec<Arc<str>>> {
+    let mut needed = facts::Needed::default();
+    needed.inventory(options.inventory.as_deref());
+    needed.map(&options.extra_vars);
+    options.sources.all().iter().for_each(|file| needed.text(&file.text));
+    for play in made {
+        needed.play(&play.unit);
+        needed.vars_files(&play.plan);
+    }
+    needed.names()
 }
 
 /// SHA-256 over every file read, the options and the tool's version.

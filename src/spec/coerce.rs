@@ -167,8 +167,10 @@ pub(super) fn check_groups<'a>(
             return Err(format!("arguments {} go together", quoted(group).join(" and ")));
         }
     }
+    let by_default =
+        |names: &[String]| names.iter().any(|n| spec.args.get(n).is_some_and(|a| a.default.is_some()));
     for group in &spec.required_one_of {
-        if present(group).is_empty() {
+        if present(group).is_empty() && !by_default(group) {
             return Err(format!("one of the arguments {} is required", quoted(group).join(", ")));
         }
     }
@@ -266,5 +268,23 @@ args:
             let static_too = !part.starts_with("lacks");
             assert_eq!(check_args(&spec(), span, &pairs).has_errors(), static_too, "{yaml}");
         }
+    }
+
+    #[test]
+    fn a_default_is_one_of_those_required() {
+        let text = "
+name: unit
+summary: s
+args:
+  reload: {type: bool, default: false, doc: d}
+  state: {type: str, doc: d}
+  name: {type: str, doc: d}
+required_one_of: [[state, reload]]
+";
+        let mut spec: ModuleSpec = serde_yaml::from_str(text).unwrap();
+        let given = || Map::from_iter([("name".into(), "x".into())]);
+        assert!(coerce(&spec, given()).is_ok());
+        spec.args["reload"].default = None;
+        assert!(coerce(&spec, given()).unwrap_err().contains("one of the arguments `state`, `reload`"));
     }
 }
