@@ -68,6 +68,8 @@ pub(crate) struct Needed {
     /// A template's file is named by a variable, so a path in a variable may name any file.
     open_paths: bool,
     absolute_template: bool,
+    /// Every word that may read a variable.
+    words: HashSet<String>,
     seen: HashSet<PathBuf>,
 }
 
@@ -114,6 +116,11 @@ impl Needed {
         }
         inventory.hosts.values().for_each(|h| self.map(&h.vars));
         inventory.groups.values().for_each(|g| self.map(&g.vars));
+    }
+
+    /// The words of all texts, without those that only register a name.
+    pub fn words(&self) -> &HashSet<String> {
+        &self.words
     }
 
     /// Names as the executor wants them; `None`: all.
@@ -167,7 +174,7 @@ impl Needed {
     }
 
     fn folder(&mut self, folder: &Path) {
-        if self.all || !self.seen.insert(folder.to_path_buf()) {
+        if !self.seen.insert(folder.to_path_buf()) {
             return;
         }
         let hidden = |e: &walkdir::DirEntry| {
@@ -176,8 +183,8 @@ impl Needed {
         let entries =
             walkdir::WalkDir::new(folder).follow_links(true).into_iter().filter_entry(|e| !hidden(e));
         for (count, entry) in entries.flatten().filter(|e| e.file_type().is_file()).enumerate() {
-            self.all |= count > MANY;
-            if self.all {
+            if count > MANY {
+                self.all = true;
                 return;
             }
             self.file(entry.path());
@@ -226,8 +233,12 @@ impl Needed {
             .filter(|l| !(l.trim_start().starts_with('#') && !l.contains("{{") && !l.contains("{%")))
         {
             self.absolute_template |= absolute_template(line);
+            let registers = line.trim_start_matches([' ', '-']).starts_with("register:");
             for (at, word) in words(line) {
                 let rest = &line[at + word.len()..];
+                if !registers && !self.words.contains(word) {
+                    self.words.insert(word.to_string());
+                }
                 match word {
                     "ansible_facts" => self.below_facts(rest),
                     "hostvars" => self.all |= !names_a_variable(rest),

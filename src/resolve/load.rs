@@ -2,7 +2,7 @@
 
 use crate::base::{Diag, Diags, Map, Sources, Span, Value};
 use crate::modules::registry;
-use crate::syntax::ast::{Entries, Item, Playbook, RoleUse};
+use crate::syntax::ast::{Item, Playbook, RoleUse};
 use crate::syntax::playbook::{Reader, RoleMeta};
 use crate::syntax::vars_file;
 use crate::syntax::vault::Keyring;
@@ -23,11 +23,9 @@ pub(crate) struct Loader {
     exists: Mutex<HashMap<PathBuf, bool>>,
 }
 
-/// A file of variables, with the places of its names.
+/// A file of variables.
 #[derive(Debug, Default)]
 pub(crate) struct VarsFile {
-    pub path: PathBuf,
-    pub entries: Entries,
     pub map: Arc<Map>,
 }
 
@@ -73,7 +71,7 @@ impl Loader {
         cached(&self.vars, path, || {
             let entries = vars_file::load_vars_file(path, &self.sources, &self.keyring, diags)?;
             let map = Arc::new(vars_file::to_map(&entries));
-            Some(VarsFile { path: path.to_path_buf(), entries, map })
+            Some(VarsFile { map })
         })
     }
 

@@ -10,8 +10,10 @@ mod facts;
 mod includes;
 mod keywords;
 mod known;
+mod lint;
 mod load;
 mod notify;
+mod places;
 mod plays;
 mod roles;
 mod specs;
@@ -107,13 +109,22 @@ pub fn compile(options: &CompileOptions) -> Result<Compiled, Diags> {
     for playbook in &options.playbooks {
         plays::playbook(&compiler, &load::tidy(playbook), &mut diags, &mut made);
     }
-    let facts = facts_used(options, &made);
+    made.iter_mut().for_each(places::vars_files);
+    diags.extend(places::hosts(options.inventory.as_deref(), &made));
+    diags.extend(places::tags(&options.tags, &made));
+    let needed = texts(options, &made);
+    for play in &made {
+        diags.extend(places::files(&play.unit));
+        diags.extend(lint::check(&play.unit, needed.words()));
+    }
+    let facts = needed.names();
     let mut plays = Vec::new();
     for mut play in made {
         diags.extend(play.unit.diags);
         play.plan.facts_used = facts.clone();
         plays.push(Arc::new(play.plan));
     }
+    let diags = lint::without_allowed(diags, &options.sources);
     if diags.has_errors() {
         return Err(diags);
     }
@@ -123,8 +134,8 @@ pub fn compile(options: &CompileOptions) -> Result<Compiled, Diags> {
     Ok(Compiled { program, includer, definitions: Definitions::new(), warnings: diags })
 }
 
-/// The facts that any play can use; those gathered in one serve the later ones too.
-fn facts_used(options: &CompileOptions, made: &[plays::Made]) -> Option<Vec<Arc<str>>> {
+/// What the texts of a program mention; facts gathered in one play serve the later ones too.
+fn texts(options: &CompileOptions, made: &[plays::Made]) -> facts::Needed {
     let mut needed = facts::Needed::default();
     needed.inventory(options.inventory.as_deref());
     needed.map(&options.extra_vars);
@@ -133,7 +144,7 @@ fn facts_used(options: &CompileOptions, made: &[plays::Made]) -> Option<Vec<Arc<
         needed.play(&play.unit);
         needed.vars_files(&play.plan);
     }
-    needed.names()
+    needed
 }
 
 /// SHA-256 over every file read, the options and the tool's version.

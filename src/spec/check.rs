@@ -27,9 +27,10 @@ pub fn check_args(spec: &ModuleSpec, at: Span, args: &[(&str, Span, &Value)]) ->
             let message = format!("argument `{key}` of `{}` is deprecated", spec.name);
             diags.push(Diag::warning("deprecated-argument", *span, message).hint(instead.clone()));
         }
-        if given.insert(name, value).is_some() {
+        // Templates under two names may be omitted in turn.
+        if given.insert(name, value).is_some_and(|v| !is_open(v)) && !is_open(value) {
             let message = format!("`{name}` is given twice, under two of its names");
-            diags.push(Diag::error("double-argument", *span, message));
+            diags.push(Diag::warning("double-argument", *span, message));
         }
         if let Err(why) = check_value(arg, value) {
             diags.push(Diag::error("argument-value", *span, format!("argument `{key}` {why}")));
@@ -37,6 +38,10 @@ pub fn check_args(spec: &ModuleSpec, at: Span, args: &[(&str, Span, &Value)]) ->
     }
     missing(spec, at, &given, &mut diags);
     diags
+}
+
+fn is_open(value: &Value) -> bool {
+    matches!(value, Value::Template(_) | Value::Omit)
 }
 
 fn missing(spec: &ModuleSpec, at: Span, given: &HashMap<&str, &Value>, diags: &mut Diags) {

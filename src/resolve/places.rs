@@ -1,0 +1,158 @@
+//! Names that must lead somewhere: files that tasks read on this machine, tags asked for, hosts of the inventory.
+
+use super::load::missing;
+use super::plays::Made;
+use super::unit::{Noted, Unit};
+use crate::base::diag::nearest;
+use crate::base::{Diag, Diags, Severity, Span, Value};
+use crate::graph::{Act, TaskKeywords};
+use crate::syntax::inventory::Inventory;
+use std::path::PathBuf;
+
+/// Modules whose `src` is a file of this machine, and the folder where Ansible looks first.
+const READERS: &[(&str, &str)] = &[
+    ("copy", "files"),
+    ("template", "templates"),
+    ("script", "files"),
+    ("unarchive", "files"),
+    ("assemble", "files"),
+];
+
+/// Constant names of files that are not there. Where the task may be skipped, or an earlier task may make the file, it
+/// is a warning: the run decides.
+pub(crate) fn files(unit: &Unit) -> Diags {
+    let mut diags = Diags::default();
+    let local = unit.tasks.iter().any(|t| makes_local_files(t));
+    for noted in &unit.tasks {
+        let Some((name, kind, span)) = wanted(noted) else { continue };
+        let role = noted.node.role.as_ref().map(|r| r.path.clone());
+        let dirs = role.into_iter().chain([noted.dir.clone(), unit.play.playbook_dir.clone()]);
+        let places = dirs.flat_map(|d| [d.join(kind).join(name), d.join("tasks").join(name), d.join(name)]);
+        let mut looked: Vec<PathBuf> = Vec::new();
+        places.for_each(|p| {
+            if !looked.contains(&p) {
+                looked.push(p);
+            }
+        });
+        if looked.iter().any(|p| unit.c.loader.is_there(p)) {
+            continue;
+        }
+        let mut diag = missing("missing-file", span, &format!("`{name}`"), &looked);
+        if let Some(near) = near_file(name, &looked) {
+            diag = diag.hint(format!("did you mean `{near}`?"));
+        }
+        if local || may_be_skipped(&noted.node.keywords) {
+            diag.severity = Severity::Warning;
+        }
+        diags.push(diag);
+    }
+    diags
+}
+
+/// A module's source where it is a constant relative path of this machine.
+fn wanted(noted: &Noted) -> Option<(&str, &'static str, Span)> {
+    let Act::Module { module, args } = &noted.node.act else { return None };
+    let (_, kind) = READERS.iter().find(|(m, _)| *m == module.spec.name)?;
+    if args.get("remote_src").is_some_and(|v| !matches!(v, Value::Bool(false))) {
+        return None;
+    }
+    let (word, value) = ["src", "cmd", "_raw_params"].iter().find_map(|k| args.get(*k).map(|v| (*k, v)))?;
+    let Value::Str(text) = value else { return None };
+    let name = if word == "src" { text.trim() } else { text.split_whitespace().next()? };
+    let relative = !name.is_empty() && !name.starts_with(['/', '~', '\'', '"']) && !name.contains("://");
+    let span = noted.written.arg(word).unwrap_or(noted.node.span);
+    relative.then_some((name, *kind, span))
+}
+
+fn makes_local_files(noted: &Noted) -> bool {
+    let fetches = matches!(noted.node.action_name(), "fetch");
+    let k = &noted.node.keywords;
+    fetches || k.delegate_to.is_some() || k.connection.as_ref().and_then(Value::as_str) == Some("local")
+}
+
+fn may_be_skipped(k: &TaskKeywords) -> bool {
+    let never = k.tags.iter().any(|t| t.as_str() == Some("never"));
+    never || !k.when.is_empty() || k.ignore_errors.is_some() || k.loop_.is_some() || !k.failed_when.is_empty()
+}
+
+fn near_file(name: &str, looked: &[PathBuf]) -> Option<String> {
+    let entries = looked.iter().filter_map(|p| std::fs::read_dir(p.parent()?).ok()).flatten().flatten();
+    let names: Vec<String> = entries.filter_map(|e| e.file_name().into_string().ok()).collect();
+    let last = name.rsplit('/').next()?;
+    nearest(last, names.iter().map(String::as_str)).map(str::to_string)
+}
+
+/// Tags asked for that no task has. Where includes bring tasks that only the run knows, it is a warning.
+pub(crate) fn tags(asked: &[String], made: &[Made]) -> Diags {
+    const OWN: &[&str] = &["all", "tagged", "untagged", "always", "never"];
+    let mut diags = Diags::default();
+    let mut known: Vec<&str> = OWN.to_vec();
+    let mut open = false;
+    for noted in made.iter().flat_map(|m| &m.unit.tasks) {
+        open |= match &noted.node.act {
+            Act::IncludeTasks { file, .. } => matches!(file, Value::Template(_)),
+            Act::IncludeRole(role) => matches!(role.name, Value::Template(_)),
+            _ => false,
+        };
+        for tag in &noted.node.keywords.tags {
+            match tag {
+                Value::Str(tag) => known.extend(tag.split(',').map(str::trim)),
+                Value::Template(_) => open = true,
+                _ => {}
+            }
+        }
+    }
+    for tag in asked.iter().filter(|t| !known.contains(&t.as_str())) {
+        let message = format!("no task has the tag `{tag}`");
+        let diag = match open {
+            true => Diag::warning("unknown-tag", None, message),
+            false => Diag::error("unknown-tag", None, message),
+        };
+        let diag = diag.did_you_mean(tag, known.iter().copied());
+        diags.push(diag.hint("`fitout playbook --list-tags` shows all"));
+    }
+    diags
+}
+
+/// Names in `hosts` that the inventory does not have. Where a play adds hosts or groups, nothing can be said.
+pub(crate) fn hosts(inventory: Option<&Inventory>, made: &[Made]) -> Diags {
+    let mut diags = Diags::default();
+    let Some(inventory) = inventory.filter(|i| i.hosts.values().any(|h| !h.implicit)) else { return diags };
+    let adds = |n: &Noted| matches!(n.node.action_name(), "add_host" | "group_by");
+    if made.iter().any(|m| m.unit.tasks.iter().any(adds)) {
+        return diags;
+    }
+    for play in made {
+        let patterns = super::keywords::many(&play.hosts.value);
+        for pattern in
+            patterns.iter().filter_map(|p| if matches!(p, Value::Template(_)) { None } else { p.as_str() })
+        {
+            let Ok(selection) = inventory.select(pattern) else { continue };
+            for unknown in selection.unknown {
+                let message = format!("the inventory has no host or group `{}`", unknown.name);
+                let diag = Diag::warning("unknown-host", play.hosts.span, message);
+                diags.push(match unknown.nearest {
+                    Some(near) => diag.hint(format!("did you mean `{near}`?")),
+                    None => diag,
+                });
+            }
+        }
+    }
+    diags
+}
+
+/// Files of `vars_files` with constant names, which are read now so that their errors are found too.
+pub(crate) fn vars_files(made: &mut Made) {
+    let Some(span) = made.keywords.get("vars_files").map(|v| v.span) else { return };
+    let book = made.plan.playbook_dir.clone();
+    for entry in made.plan.vars_files.clone() {
+        let Value::Str(name) = &entry else { continue };
+        let looked = [book.join(&**name), book.join("vars").join(&**name)];
+        match looked.iter().find(|p| p.is_file()) {
+            Some(path) => {
+                made.unit.c.loader.vars(path, &mut made.unit.diags);
+            }
+            None => made.unit.diags.push(missing("missing-file", span, &format!("`{name}`"), &looked)),
+        }
+    }
+}
