@@ -58,7 +58,7 @@ const NO_FACTS: &[&str] = &[
 const NO_FACT_PREFIXES: &[&str] = &["become", "ssh_", "sudo_", "su_", "winrm_", "paramiko_", "scp_", "sftp_"];
 
 /// More files than this below one folder are not read: then everything is gathered.
-const MANY: usize = 4000;
+const MANY: usize = 2000;
 
 /// What is asked for all plays together: facts of one play serve the later ones.
 #[derive(Default)]
@@ -98,7 +98,7 @@ impl Needed {
                 // Named when it runs: the files beside the playbook are read.
                 _ => {
                     self.all |= name.as_str().is_some_and(|n| n.contains(".."));
-                    self.folder(&play.playbook_dir);
+                    self.folder_to(&play.playbook_dir, 3);
                 }
             }
         }
@@ -156,7 +156,9 @@ impl Needed {
                 let outside = t.text.contains("..") || t.text.starts_with('/') || t.text.starts_with('~');
                 self.all |= outside;
                 self.open_paths = true;
-                self.folder(book);
+                // The usual folders are read already; without a role any folder may be meant.
+                let depth = if role.is_some() { 1 } else { 3 };
+                self.folder_to(book, depth);
             }
             Some(Value::Str(name)) => {
                 let dirs = role.iter().map(PathBuf::as_path).chain([noted.dir.as_path(), book]);
@@ -174,14 +176,21 @@ impl Needed {
     }
 
     fn folder(&mut self, folder: &Path) {
-        if !self.seen.insert(folder.to_path_buf()) {
+        self.folder_to(folder, 8);
+    }
+
+    fn folder_to(&mut self, folder: &Path, depth: usize) {
+        if !self.seen.insert(folder.join(format!(".{depth}"))) {
             return;
         }
         let hidden = |e: &walkdir::DirEntry| {
             e.file_name().to_str().is_some_and(|n| n.starts_with('.')) && e.depth() > 0
         };
-        let entries =
-            walkdir::WalkDir::new(folder).follow_links(true).into_iter().filter_entry(|e| !hidden(e));
+        let entries = walkdir::WalkDir::new(folder)
+            .follow_links(true)
+            .max_depth(depth)
+            .into_iter()
+            .filter_entry(|e| !hidden(e));
         for (count, entry) in entries.flatten().filter(|e| e.file_type().is_file()).enumerate() {
             if count > MANY {
                 self.all = true;

@@ -169,3 +169,49 @@ fn a_module_that_is_not_there_may_stand_under_a_condition() {
     assert_eq!(module.spec.name, "fail");
     assert!(args.get("msg").is_some_and(|m| m.as_str().is_some_and(|m| m.contains("zypper"))));
 }
+
+/// The codes of all findings, in the order of their places.
+fn codes(text: &str) -> String {
+    let dir = case(&[("site.yml", text), ("files/there.txt", "x")]);
+    let diags = match compile(&options(dir.path())) {
+        Ok(compiled) => compiled.warnings,
+        Err(diags) => diags,
+    };
+    diags.into_sorted().iter().map(|d| d.code).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn warnings_and_missing_files_are_found_where_they_are() {
+    let cases = [
+        ("command: echo 1 > /sys/x", "shell-in-command"),
+        ("command: echo 1 > /sys/x # noqa shell-in-command", ""),
+        ("command: echo '1 > 2'", ""),
+        ("modprobe: {name: nf_conntrack_ipv4}", "renamed-kernel-module"),
+        ("apt_key: {keyserver: a.example, id: AB}", "apt-key-server"),
+        ("apt: {name: '{{ item }}'}\n      loop: [a, b]", "package-loop"),
+        ("apt: {name: '{{ item }}'}\n      loop: [a, b]\n      register: x\n    - debug: {var: x}", ""),
+        ("command: uptime\n      register: never", "unread-register"),
+        ("copy: {src: there.txt, dest: /x}", ""),
+        ("copy: {src: lost.txt, dest: /x}", "missing-file"),
+        ("service: {daemon_reload: true}", ""),
+        ("systemd_service: {name: docker}", ""),
+        ("service: {state: started}", "argument-group"),
+    ];
+    for (task, expected) in cases {
+        let text = format!("- hosts: all\n  tasks:\n    - {task}\n");
+        assert_eq!(codes(&text), expected, "{text}");
+    }
+    assert_eq!(codes("- hosts: all\n  vars_files: [lost.yml]\n"), "missing-file");
+}
+
+#[test]
+fn a_tag_that_no_task_has_is_an_error_with_the_nearest_name() {
+    let dir = case(&[("site.yml", "- hosts: all\n  tasks:\n    - ping:\n      tags: deploy\n")]);
+    let mut options = options(dir.path());
+    options.tags = vec!["deplyo".into()];
+    let Err(diags) = compile(&options) else { panic!("the tag is accepted") };
+    let diag = diags.iter().next().unwrap();
+    assert_eq!((diag.code, diag.hints[0].as_str()), ("unknown-tag", "did you mean `deploy`?"));
+    options.tags = vec!["deploy".into(), "always".into()];
+    assert!(compile(&options).is_ok());
+}
