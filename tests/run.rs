@@ -122,3 +122,27 @@ fn playbooks_do_what_they_say() {
     assert!(files.len() > 10, "the cases are gone");
     assert!(failures.is_empty(), "{} of {} fail\n\n{}", failures.len(), files.len(), failures.join("\n\n"));
 }
+
+/// Examples and playbooks are read as a user's would be: no finding that is an error.
+#[test]
+fn examples_and_playbooks_compile() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut count = 0;
+    for folder in ["examples", "playbooks"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|e| e != "yml") {
+                continue;
+            }
+            let sources = Sources::default();
+            let options = CompileOptions::new(&path, Arc::new(Keyring::default()), sources.clone());
+            if let Err(diags) = compile(&options) {
+                let text: Vec<String> =
+                    diags.into_sorted().iter().map(|d| d.render(&sources, false)).collect();
+                panic!("{}:\n{}", path.display(), text.join("\n"));
+            }
+            count += 1;
+        }
+    }
+    assert!(count >= 4, "the examples are gone");
+}
