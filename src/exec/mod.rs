@@ -99,17 +99,11 @@ pub async fn run(
     run.journal_note(
         &serde_json::json!({"run": id, "program": program.hash, "check": run.check(), "at": journal::now()}),
     );
-    let mut error = None;
-    for plan in &program.plays {
-        match play::run_play(&run, plan).await {
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(message) => {
-                error = Some(message);
-                break;
-            }
-        }
-    }
+    // Asked to stop at once: what runs is left where it is, and ended with its connection below.
+    let error = tokio::select! {
+        ended = run_plays(&run, &program) => ended.err(),
+        () = run.cancel.wait(cancel::Stop::Now) => None,
+    };
     background::settle(&run).await;
     let report = report(&run, program.hash);
     let round_trips = locked(&run.connections).values().map(|c| c.round_trips()).sum();
@@ -123,6 +117,16 @@ pub async fn run(
         connection.reset().await;
     }
     error.map_or(Ok(report), Err)
+}
+
+/// The plays in order, until one says that the run ends.
+async fn run_plays(run: &Arc<Run>, program: &Program) -> Result<(), String> {
+    for plan in &program.plays {
+        if !play::run_play(run, plan).await? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn new_run(
