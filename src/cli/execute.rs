@@ -7,14 +7,16 @@ use super::outputs::{Kind, sinks};
 use super::program::compile;
 use super::session::Session;
 use super::signals;
+use crate::base::Diags;
 use crate::eval::Engine;
 use crate::exec::event::Sink;
 use crate::exec::options::{Mode, RunOptions, RunReport};
 use crate::exec::saved::{SavedPlan, VERSION};
 use crate::exec::{Cancel, Redactor, Work};
 use crate::resolve::Compiled;
-use crate::syntax::inventory::Inventory;
+use crate::syntax::inventory::{Inventory, VarFolders};
 use clap::{Args, Parser};
+use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -78,7 +80,32 @@ impl Prepared {
         let inventory = self.session.inventory(&self.args.hosts)?;
         let extra = &self.options.extra_vars;
         let compiled = compile(&self.session, &self.playbooks, &self.args, extra, Some(&inventory))?;
+        self.check_variable_files(&inventory)?;
         Ok((compiled, inventory))
+    }
+
+    /// Reads `group_vars` and `host_vars` before any host is touched: a host must not run without what a broken
+    /// file was to say.
+    fn check_variable_files(&self, inventory: &Inventory) -> Result<(), Fail> {
+        let mut diags = Diags::default();
+        let folder = |playbook: &PathBuf| {
+            let parent = playbook.parent().filter(|p| !p.as_os_str().is_empty());
+            parent.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+        };
+        let folders: BTreeSet<PathBuf> = self.playbooks.iter().map(folder).collect();
+        for folder in folders {
+            let files = VarFolders::new(Some(&folder), &self.session.sources, &self.session.keyring);
+            for host in inventory.hosts.values() {
+                if let Some(id) = inventory.host(&host.name) {
+                    files.layers(inventory, id, &mut diags);
+                }
+            }
+        }
+        if diags.has_errors() {
+            self.session.show(diags);
+            return Err(Fail::told(code::INPUT));
+        }
+        Ok(())
     }
 
     pub fn run(
