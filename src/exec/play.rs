@@ -60,6 +60,7 @@ async fn run_batch(
     let scope = Arc::new(PlayScope {
         plan: Arc::clone(plan),
         prompts: Arc::clone(prompts),
+        files: Arc::new(super::vars_files::of_play(run, plan, prompts)?),
         all_hosts: all.to_vec(),
         batch: batch.clone(),
     });

@@ -16,6 +16,8 @@ pub type Vars = Arc<Map>;
 pub struct PlayScope {
     pub plan: Arc<PlayPlan>,
     pub prompts: Arc<Map>,
+    /// Of the play's `vars_files`.
+    pub files: Arc<Map>,
     /// All hosts of the play, those of the current batch, and those that still take part.
     pub all_hosts: Vec<Arc<str>>,
     pub batch: Vec<Arc<str>>,
@@ -174,6 +176,7 @@ pub fn host_layers(run: &Run, play: &PlayScope, host: &Arc<str>, memory: &HostMe
     }
     layers.push(Level::PlayVars, Arc::clone(&play.plan.vars));
     layers.push(Level::PlayVarsPrompt, Arc::clone(&play.prompts));
+    layers.push(Level::PlayVarsFiles, Arc::clone(&play.files));
     layers.push(Level::ExtraVars, Arc::new(run.options.extra_vars.clone()));
     push_memory(&mut layers, memory);
     layers

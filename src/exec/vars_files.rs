@@ -3,7 +3,8 @@
 use super::scope::TaskScope;
 use super::state::Run;
 use crate::base::{Diags, Map, Value};
-use crate::eval::Scope;
+use crate::eval::{MapScope, Scope};
+use crate::graph::PlayPlan;
 use crate::modules::{Args, ArgsExt, Failure};
 use crate::syntax::vars_file::load_data_file;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,34 @@ pub fn include(run: &Run, args: &Args, scope: &Arc<TaskScope>) -> Result<Loaded,
         None => vars,
     };
     Ok(Loaded { files, vars })
+}
+
+/// The play's `vars_files`, later files over earlier ones; of a list inside the list the first file that is there.
+/// Their names may use the play's own variables, prompts and extra variables.
+pub fn of_play(run: &Run, plan: &PlayPlan, prompts: &Map) -> Result<Map, String> {
+    let mut known = (*plan.vars).clone();
+    known.extend(prompts.clone());
+    known.extend(run.options.extra_vars.clone());
+    let scope = MapScope::new(known);
+    let mut vars = Map::new();
+    for entry in &plan.vars_files {
+        let named = run.engine.evaluate(entry, &scope).map_err(|e| format!("vars_files: {e}"))?;
+        let names: Vec<String> = match &named {
+            Value::List(list) => list.iter().map(crate::spec::to_text).collect(),
+            one => vec![crate::spec::to_text(one)],
+        };
+        let places =
+            |name: &String| [plan.playbook_dir.join(name), plan.playbook_dir.join("vars").join(name)];
+        let Some(path) = names.iter().flat_map(places).find(|path| path.is_file()) else {
+            return Err(format!(
+                "vars_files: {} is not there; names are read from {}",
+                names.join(" or "),
+                plan.playbook_dir.display()
+            ));
+        };
+        vars.extend(read(run, &path).map_err(|e| e.message)?);
+    }
+    Ok(vars)
 }
 
 /// One file's variables; an empty file has none.
