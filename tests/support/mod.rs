@@ -4,6 +4,7 @@
 //! and two tests never wait for each other. What a killed test left is taken down by the next test that wants a host.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod place;
 pub mod proxy;
 
 use fitout::lab::{self, Guard, Host, Lab, LabOptions, Root};

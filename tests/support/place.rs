@@ -1,0 +1,152 @@
+//! A folder with a playbook and an inventory, and the program run in it.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// What a run said and left.
+pub struct Seen {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Seen {
+    /// Everything that was said.
+    pub fn all(&self) -> String {
+        format!("{}\n{}", self.out, self.err)
+    }
+
+    /// Fails the test unless the run ended so and said all of this.
+    #[track_caller]
+    pub fn is(&self, code: i32, said: &[&str]) {
+        let all = self.all();
+        assert_eq!(self.code, Some(code), "{all}");
+        for text in said {
+            assert!(all.contains(text), "`{text}` is not said in\n{all}");
+        }
+    }
+}
+
+pub struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Place { dir: tempfile::tempdir().unwrap() }
+    }
+}
+
+impl Place {
+    /// A playbook `site.yml` for all hosts of an inventory `hosts`.
+    pub fn new(inventory: &str, tasks: &str) -> Place {
+        let place = Place::default();
+        place.write("hosts", inventory);
+        place.tasks(tasks);
+        place
+    }
+
+    /// The playbook again, with other tasks.
+    pub fn tasks(&self, tasks: &str) {
+        let tasks: String = tasks.lines().map(|line| format!("    {line}\n")).collect();
+        self.write("site.yml", &format!("- hosts: all\n  gather_facts: false\n  tasks:\n{tasks}"));
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = super::fitout();
+        command.current_dir(self.path()).args(args).stdin(Stdio::null());
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Seen {
+        let output = super::output(&mut self.command(args));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Seen { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    /// Applies the playbook.
+    pub fn apply(&self, more: &[&str]) -> Seen {
+        self.run(&[&["apply", "--yes", "-i", "hosts", "site.yml"], more].concat())
+    }
+
+    /// Applies the playbook and does not wait for the end.
+    pub fn start(&self, more: &[&str]) -> Running {
+        let mut command = self.command(&[&["apply", "--yes", "-i", "hosts", "site.yml"], more].concat());
+        Running(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
+    }
+
+    /// All text below the folder's `.fitout`: the journal and what else a run keeps.
+    pub fn kept(&self) -> String {
+        text_below(&self.path().join(".fitout"))
+    }
+
+    /// How many backups, temporaries and the like stand beside a file.
+    pub fn names(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path().join(folder)).unwrap();
+        let mut names: Vec<String> =
+            entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// The contents of all files below a folder.
+pub fn text_below(folder: &Path) -> String {
+    let files = walkdir::WalkDir::new(folder).into_iter().flatten().filter(|e| e.file_type().is_file());
+    files.map(|e| String::from_utf8_lossy(&std::fs::read(e.path()).unwrap()).into_owned()).collect()
+}
+
+/// A run under way; killed at the end of the scope unless it has ended.
+pub struct Running(Option<Child>);
+
+impl Running {
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let child = self.0.as_ref().unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();
+    }
+
+    pub fn id(&self) -> u32 {
+        self.0.as_ref().unwrap().id()
+    }
+
+    /// Waits for the end.
+    pub fn end(mut self) -> Seen {
+        let output = self.0.take().unwrap().wait_with_output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Seen { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A named pipe: whoever opens it to write waits until the test reads, and so on the other way.
+pub fn fifo(path: &Path) {
+    let status = Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(status.success(), "mkfifo {}", path.display());
+}
+
+/// Waits until someone writes into a named pipe, and reads what they write.
+pub fn hear(path: &Path) -> String {
+    let mut text = String::new();
+    std::fs::File::open(path).unwrap().read_to_string(&mut text).unwrap();
+    text
+}
