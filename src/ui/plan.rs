@@ -23,6 +23,7 @@ struct State {
     run: usize,
     unknown: usize,
     unchanged: usize,
+    failed: usize,
 }
 
 impl PlanView {
@@ -32,6 +33,7 @@ impl PlanView {
 
     fn done(&self, state: &mut State, done: &TaskDone) {
         if matches!(done.outcome, Outcome::Failed | Outcome::Unreachable) {
+            state.failed += 1;
             self.console.line(&failure::block(done, self.view.style));
             return;
         }
@@ -97,7 +99,7 @@ impl PlanView {
 impl State {
     fn summary(&self, hosts: usize) -> String {
         let on = format!("on {hosts} {}", if hosts == 1 { "host" } else { "hosts" });
-        if self.change + self.run + self.unknown == 0 {
+        if self.change + self.run + self.unknown + self.failed == 0 {
             return format!("Plan: no changes, {} unchanged {on}", self.unchanged);
         }
         let mut parts = vec![format!("{} to change", self.change)];
@@ -108,6 +110,10 @@ impl State {
             parts.push(format!("{} unknown", self.unknown));
         }
         parts.push(format!("{} unchanged", self.unchanged));
+        if self.failed > 0 {
+            parts.push(format!("{} failed", self.failed));
+            return format!("Plan: {} {on}; what comes after a failure is not in it", parts.join(", "));
+        }
         format!("Plan: {} {on}", parts.join(", "))
     }
 }
@@ -156,6 +162,19 @@ mod tests {
         let done =
             TaskDone { task, outcome, items: vec![item], result: Value::Null, message, no_log, verbose };
         Event::TaskDone(Box::new(done))
+    }
+
+    #[test]
+    fn a_plan_with_a_failure_is_not_called_unchanged() {
+        let (console, bytes) = captured();
+        let sink = PlanView::new(console, View::default());
+        sink.event(&event("a", "Broken", Outcome::Failed, None));
+        let recap = vec![(Name::from("a"), HostRecap::default())];
+        sink.event(&Event::RunDone { recap, elapsed: std::time::Duration::ZERO, round_trips: 1 });
+        let text = String::from_utf8(bytes.lock().unwrap().clone()).unwrap();
+        let last =
+            "Plan: 0 to change, 0 unchanged, 1 failed on 1 host; what comes after a failure is not in it\n";
+        assert!(text.ends_with(last), "{text}");
     }
 
     #[test]
