@@ -138,7 +138,10 @@ impl Host {
             if self.run.check() && matches!(unit.status, Status::Changed | Status::Unknown) {
                 let label = unit.label.as_ref().map(crate::spec::to_text).unwrap_or_default();
                 let change = if outcome.no_log { None } else { unit.change.as_ref() };
-                let decision = SavedDecision::new(&self.name, task.place.clone(), &task.name, &label, change);
+                let mut decision =
+                    SavedDecision::new(&self.name, task.place.clone(), &task.name, &label, change);
+                decision.reason = self.run.redactor.text(&decision.reason);
+                decision.item = self.run.redactor.text(&decision.item);
                 locked(&self.run.decisions).push(decision);
             }
         }
