@@ -22,7 +22,7 @@ const READERS: &[(&str, &str)] = &[
 /// is a warning: the run decides.
 pub(crate) fn files(unit: &Unit) -> Diags {
     let mut diags = Diags::default();
-    let local = unit.tasks.iter().any(|t| makes_local_files(t));
+    let local = unit.tasks.iter().any(makes_local_files);
     for noted in &unit.tasks {
         let Some((name, kind, span)) = wanted(noted) else { continue };
         let role = noted.node.role.as_ref().map(|r| r.path.clone());
