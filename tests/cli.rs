@@ -1,5 +1,7 @@
 //! The command line as a user meets it: help, exit codes, messages, lists.
 
+#![allow(clippy::unwrap_used)]
+
 use assert_cmd::Command;
 use std::path::Path;
 

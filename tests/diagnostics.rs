@@ -1,5 +1,7 @@
 //! Every code that a finding can have is explained in docs/diagnostics.md.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 fn texts(dir: &Path, out: &mut Vec<String>) {

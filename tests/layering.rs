@@ -1,5 +1,7 @@
 //! The layers import downward only; docs/architecture.md has the table.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 /// From the lowest up. Layers of one row do not see each other.

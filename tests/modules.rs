@@ -1,5 +1,7 @@
 //! Modules carried out for real on this machine, in a temporary folder: applied once, nothing to do then.
 
+#![allow(clippy::unwrap_used)]
+
 use fitout::base::{Map, Value};
 use fitout::modules::{Args, ArgsExt, Behaviour, Call, Controller, Failure, Staged, coerce, registry};
 use fitout::plan::Decision;

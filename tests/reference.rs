@@ -1,5 +1,7 @@
 //! Says when generated pages are old, and that every event is documented.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 #[test]

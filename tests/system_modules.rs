@@ -1,5 +1,7 @@
 //! The system modules on a booted host: applied, then decided again, which must find nothing to do.
 
+#![allow(clippy::unwrap_used)]
+
 use fitout::base::{Map, Value};
 use fitout::lab::{Guard, Lab, LabOptions};
 use fitout::modules::facts::{FactNeeds, gather_job, parse};

@@ -1,5 +1,7 @@
 //! SSH against a real sshd on loopback: the price of a session, and all the ways it fails.
 
+#![allow(clippy::unwrap_used)]
+
 use fitout::remote::files::{WriteFile, write_file_job};
 use fitout::remote::{
     Become, Connection, Content, HostKeyChecking, Job, Output, Remote, RemoteError, Script, SshOptions,
