@@ -11,6 +11,7 @@ git git
 ip iproute2
 iptables iptables
 mmdebstrap mmdebstrap
+python3 python3
 shellcheck shellcheck
 ssh openssh-client
 sshd openssh-server

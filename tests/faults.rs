@@ -1,4 +1,4 @@
-//! Things go wrong on the machine itself: interrupts, kills, hanging commands, odd names and odd input.
+//! Things go wrong on the machine itself: secrets under every output, interrupts, kills, odd names and odd output.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -7,6 +7,86 @@ use rustix::process::Signal;
 use support::place::{Place, fifo, hear};
 
 const LOCAL: &str = "h1 ansible_connection=local\n";
+
+/// None of these words may be seen anywhere.
+const SECRETS: [&str; 3] = ["s3cr3t-in-vault", "s3cr3t-no-log", "s3cr3t-loop"];
+
+fn clean(text: &str, wher: &str) {
+    for secret in SECRETS {
+        assert!(!text.contains(secret), "{secret} is seen in {wher}:\n{text}");
+    }
+}
+
+#[test]
+fn secrets_are_in_no_output_journal_or_plan() {
+    let place = Place::new(LOCAL, "");
+    let out = place.path().join("made");
+    std::fs::create_dir(&out).unwrap();
+    place.write("vault-password", "open sesame\n");
+    place.write("secret.yml", "vaulted: s3cr3t-in-vault\n");
+    let sealed = place.run(&["vault", "encrypt", "--vault-password-file", "vault-password", "secret.yml"]);
+    sealed.is(0, &[]);
+    assert!(!std::fs::read_to_string(place.path().join("secret.yml")).unwrap().contains("s3cr3t"));
+    let made = out.display();
+    place.write(
+        "site.yml",
+        &format!(
+            "- hosts: all
+  gather_facts: false
+  vars_files: [secret.yml]
+  tasks:
+    - name: A vaulted value in a file
+      copy: {{content: 'x {{{{ vaulted }}}} y', dest: {made}/vaulted}}
+    - name: A hidden command
+      command: echo s3cr3t-no-log
+      register: hidden
+      no_log: true
+    - name: A hidden loop
+      copy: {{content: '{{{{ item }}}}', dest: '{made}/loop'}}
+      loop: [s3cr3t-loop]
+      no_log: true
+    - name: A hidden failure
+      shell: echo s3cr3t-no-log >&2; echo {{{{ vaulted }}}}; exit 3
+      no_log: true
+      ignore_errors: true
+    - name: A failure that names it
+      shell: echo {{{{ vaulted }}}} >&2; exit 3
+      ignore_errors: true
+    - name: Shown
+      debug: {{msg: 'it is {{{{ vaulted }}}}'}}
+    - name: Asserted
+      assert: {{that: vaulted == 'other', fail_msg: 'not {{{{ vaulted }}}}'}}
+      ignore_errors: true
+    - name: 'Named {{{{ vaulted }}}}'
+      lineinfile: {{path: {made}/lines, create: true, line: 'k={{{{ vaulted }}}}'}}
+"
+        ),
+    );
+    let vault = ["--vault-password-file", "vault-password", "-i", "hosts"];
+    let plan = |more: &[&str]| place.run(&[&["plan", "site.yml"], &vault[..], more].concat());
+    let seen = plan(&["-vvv", "--diff", "--out", "saved"]);
+    seen.is(2, &[]);
+    clean(&seen.all(), "plan -vvv --diff");
+    clean(&plan(&["--json", "--diff", "-vvv"]).all(), "plan --json");
+    clean(&std::fs::read_to_string(place.path().join("saved")).unwrap(), "the saved plan");
+    for more in [&["-vvv", "--diff"][..], &["--json", "--diff", "-vvv"]] {
+        for name in ["vaulted", "loop", "lines"] {
+            let _ = std::fs::remove_file(out.join(name));
+        }
+        let seen = place.run(&[&["apply", "--yes", "site.yml"], &vault[..], more].concat());
+        seen.is(0, &[]);
+        clean(&seen.all(), "apply");
+        // The test itself can see: what is hidden arrived.
+        assert_eq!(std::fs::read_to_string(out.join("vaulted")).unwrap(), "x s3cr3t-in-vault y");
+        assert_eq!(std::fs::read_to_string(out.join("loop")).unwrap(), "s3cr3t-loop");
+    }
+    let seen = place.run(&[&["playbook", "site.yml", "-vvv", "-D"], &vault[..]].concat());
+    seen.is(0, &[]);
+    clean(&seen.all(), "playbook");
+    assert!(!place.kept().is_empty(), "no journal was kept");
+    clean(&place.kept(), "the journal");
+    clean(&place.run(&["log"]).all(), "fitout log");
+}
 
 #[test]
 fn exit_codes_say_what_became_of_it() {
@@ -29,6 +109,29 @@ fn exit_codes_say_what_became_of_it() {
     place.run(&["playbook", "-i", "hosts", "site.yml"]).is(4, &["UNREACHABLE"]);
     place.write("hosts", "h1 ansible_host=no.such.host.invalid\n");
     place.apply(&[]).is(4, &["no.such.host.invalid"]);
+}
+
+#[test]
+fn the_first_interrupt_finishes_what_runs_and_begins_nothing() {
+    let place = Place::new(LOCAL, "");
+    let (started, go, dir) = (place.path().join("started"), place.path().join("go"), place.path().display());
+    fifo(&started);
+    fifo(&go);
+    place.tasks(&format!(
+        "- name: Runs\n  shell: echo on > {dir}/started; cat {dir}/go > {dir}/finished\n- name: Later\n  shell: touch {dir}/later\n"
+    ));
+    let running = place.start(&[]);
+    assert_eq!(hear(&started), "on\n");
+    running.signal(Signal::INT);
+    // The program says that it heard before the task may end.
+    std::fs::write(&go, "done").unwrap();
+    let seen = running.end();
+    seen.is(130, &["stopping"]);
+    assert_eq!(std::fs::read_to_string(place.path().join("finished")).unwrap(), "done");
+    assert!(!place.path().join("later").exists(), "a task began after the interrupt");
+    let journal = place.kept();
+    assert!(journal.contains("\"end\":\"Runs\""), "{journal}");
+    assert!(!journal.contains("\"begin\":\"Later\""), "{journal}");
 }
 
 #[test]
@@ -88,7 +191,7 @@ fn a_command_that_hangs_is_ended_with_its_children() {
     let running = place.start(&[]);
     // Ends when the last of them is gone.
     assert_eq!(hear(&started), "on\n");
-    running.end().is(1, &["Hangs", "1 s"]);
+    running.end().is(1, &["Hangs", "timed out after 1 s"]);
 }
 
 #[test]
@@ -140,6 +243,46 @@ fn odd_names_and_values_arrive_as_they_are() {
     let again = place.apply(&["-e", "@vars.json", "--json"]);
     again.is(0, &[]);
     assert!(!again.out.contains("\"outcome\":\"changed\""), "{}", again.out);
+}
+
+#[test]
+fn much_output_and_binary_output_are_taken() {
+    let place = Place::new(
+        LOCAL,
+        "- shell: head -c 100000000 /dev/zero | tr '\\0' x
+  register: much
+- shell: \"printf 'a\\\\000b\\\\377c'\"
+  register: binary
+- assert: {that: [much.stdout | length == 64 * 1024 * 1024, binary.stdout | length >= 3]}
+",
+    );
+    place.apply(&[]).is(0, &["the output is longer than 64 MiB"]);
+}
+
+/// The peak of resident memory of an ended process tree's root, in KiB.
+fn peak(command: &mut std::process::Command) -> (i32, i64) {
+    let mut timed = std::process::Command::new("python3");
+    timed.arg("-c").arg(
+        "import os,resource,subprocess,sys\nr=subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL).returncode\nprint(r, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)",
+    );
+    timed.arg(command.get_program()).args(command.get_args());
+    timed.current_dir(command.get_current_dir().unwrap());
+    let output = support::output(&mut timed);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut words = text.split_whitespace().map(|w| w.parse::<i64>().unwrap());
+    (words.next().unwrap() as i32, words.next().unwrap())
+}
+
+#[test]
+fn a_large_file_takes_little_memory() {
+    let place = Place::new(LOCAL, "");
+    let dir = place.path().display();
+    std::fs::File::create(place.path().join("large")).unwrap().set_len(400 << 20).unwrap();
+    place.tasks(&format!("- copy: {{src: {dir}/large, dest: {dir}/there}}\n"));
+    let (code, kib) = peak(&mut place.command(&["apply", "--yes", "-i", "hosts", "site.yml"]));
+    assert_eq!(code, 0);
+    assert_eq!(std::fs::metadata(place.path().join("there")).unwrap().len(), 400 << 20);
+    assert!(kib < 200 << 10, "{} MiB of memory", kib >> 10);
 }
 
 #[test]

@@ -163,6 +163,8 @@ impl Host {
             return Err(ready);
         }
         let change = decision.change.clone();
+        let cut = outputs.iter().any(|o| o.truncated);
+        let late = outputs.iter().any(|o| o.status == JobStatus::TimedOut);
         let mut outcome = match module.finish(&ready.args, decision, &outputs) {
             // An effect that found nothing to change after all (a download with the same content).
             Ok(result) if result.get("changed") == Some(&Value::Bool(false)) => {
@@ -171,6 +173,17 @@ impl Host {
             Ok(result) => finished(Decision { change: None, result, ..Decision::default() }, change),
             Err(failure) => UnitOutcome { change, ..UnitOutcome::failed(failure) },
         };
+        if let (true, Some(limit)) = (late, ready.limit) {
+            let seconds = limit.as_secs_f64();
+            outcome.message = format!("timed out after {seconds} s; it and what it started were ended");
+            outcome.result.insert("msg".into(), outcome.message.as_str().into());
+        }
+        if cut {
+            let limit = crate::remote::job::OUTPUT_LIMIT >> 20;
+            outcome
+                .warnings
+                .push(format!("the output is longer than {limit} MiB: what came after was dropped"));
+        }
         if outcome.status == Status::Changed && !verify.is_empty() {
             self.verify(&ready, &*module, verify, &mut outcome).await;
         }

@@ -90,8 +90,13 @@ impl Host {
         if matches!(flow, Flow::Next) {
             flow = self.steps(body, Arc::new(Frame::default())).await;
         }
-        if matches!(flow, Flow::Next) {
-            flow = self.drain().await;
+        match flow {
+            Flow::Next => flow = self.drain().await,
+            // What was sent before the walk was stopped is still awaited and told.
+            Flow::Stop => {
+                self.drain().await;
+            }
+            _ => {}
         }
         if matches!(flow, Flow::Failed(_)) && self.forced_handlers() {
             self.position = vec![usize::MAX];

@@ -25,6 +25,15 @@ pub fn with(
     inner: Arc<dyn Remote>,
 ) -> Result<Arc<dyn Remote>, String> {
     let env = environment(run, keywords, scope)?;
+    let limit = limit(run, keywords, scope)?;
+    if env.is_empty() && limit.is_none() {
+        return Ok(inner);
+    }
+    Ok(Arc::new(Manner { inner, env, limit }))
+}
+
+/// The task's time limit, of `timeout` or of `async`.
+pub fn limit(run: &Run, keywords: &TaskKeywords, scope: &Arc<TaskScope>) -> Result<Option<Duration>, String> {
     let seconds = match evaluated_text(run, &keywords.timeout, scope)? {
         None => 0.0,
         Some(text) => {
@@ -38,11 +47,8 @@ pub fn with(
             text.parse::<f64>().map_err(|_| format!("async: `{text}` is not a number of seconds"))?
         }
     };
-    let limit = [seconds, background].into_iter().filter(|s| *s > 0.0).reduce(f64::min);
-    if env.is_empty() && limit.is_none() {
-        return Ok(inner);
-    }
-    Ok(Arc::new(Manner { inner, env, limit: limit.map(Duration::from_secs_f64) }))
+    let least = [seconds, background].into_iter().filter(|s| *s > 0.0).reduce(f64::min);
+    Ok(least.map(Duration::from_secs_f64))
 }
 
 /// The variables of all levels, inner ones over outer ones.

@@ -127,8 +127,10 @@ impl Host {
             return self.absorb(cx, outcome).await;
         }
         let run = self.start(cx, module, args).await;
+        // Behind a command of unknown length nothing is sent: an interrupt must find it not begun.
+        let open_ended = run.touches_everything();
         self.flying.push_back(run);
-        if self.may_fly(cx) { Flow::Next } else { self.drain().await }
+        if !open_ended && self.may_fly(cx) { Flow::Next } else { self.drain().await }
     }
 
     async fn start(&mut self, cx: &Arc<TaskContext>, module: &Arc<Module>, args: &Arc<Map>) -> TaskRun {
@@ -453,6 +455,14 @@ impl Patience {
 }
 
 impl TaskRun {
+    /// Whether an effect in flight may touch anything.
+    fn touches_everything(&self) -> bool {
+        self.units.iter().any(|(_, flying)| match flying {
+            Flying::Applying { ready, .. } => ready.claims.writes.iter().any(|w| w == "*"),
+            Flying::Landed(_) => false,
+        })
+    }
+
     /// The shells that effects of this task run in.
     fn shells(&self) -> impl Iterator<Item = &Become> {
         self.units.iter().filter_map(|(_, flying)| match flying {

@@ -21,6 +21,7 @@ pub struct Prepared {
     pub check: bool,
     /// Hides results and diffs.
     pub no_log: bool,
+    pub limit: Option<std::time::Duration>,
     pub controller: Arc<TaskController>,
 }
 
@@ -190,9 +191,10 @@ fn ready(
         let delegate = text(&keywords.delegate_to)?;
         let (remote, who) = super::connect::for_task(run, keywords, scope, delegate.as_deref())?;
         let remote = super::manner::with(run, keywords, scope, remote)?;
-        Ok::<_, String>((check, diff, no_log, remote, who))
+        let limit = super::manner::limit(run, keywords, scope)?;
+        Ok::<_, String>((check, diff, no_log, remote, who, limit))
     })();
-    let (check, diff, no_log, remote, who) = match target {
+    let (check, diff, no_log, remote, who, limit) = match target {
         Ok(target) => target,
         Err(message) => return Stage::Fail(Failure::new(message)),
     };
@@ -214,6 +216,7 @@ fn ready(
         who,
         check,
         no_log,
+        limit,
         controller,
     })
 }
