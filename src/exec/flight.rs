@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// A unit after its decision.
 pub enum Flying {
     Landed(UnitOutcome),
-    Applying { ready: Prepared, applying: Applying },
+    Applying { ready: Box<Prepared>, applying: Applying },
 }
 
 impl Host {
@@ -109,7 +109,7 @@ impl Host {
             Vec::new()
         };
         self.disturb(&ready.claims);
-        Flying::Applying { ready, applying: Applying { decision, effects, verify } }
+        Flying::Applying { ready: Box::new(ready), applying: Applying { decision, effects, verify } }
     }
 
     async fn run_procedure(&mut self, ready: Prepared, task: &str) -> UnitOutcome {
@@ -160,7 +160,7 @@ impl Host {
             Err(error) => return Ok(remote_failure(error)),
         };
         if outputs.iter().all(|o| o.status == JobStatus::Skipped) && !outputs.is_empty() {
-            return Err(ready);
+            return Err(*ready);
         }
         let change = decision.change.clone();
         let cut = outputs.iter().any(|o| o.truncated);
