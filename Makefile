@@ -21,8 +21,8 @@ lint: deps ## Check format, lints and scripts
 	scripts/shellcheck.sh
 
 test: lint ## Check everything, on real hosts too (root)
-	cargo nextest run
 	cargo test --doc
+	cargo nextest run
 
 bench: deps ## Measure beside the peers (root)
 	@scripts/bench.sh
