@@ -19,6 +19,7 @@ pub mod lookups;
 mod lower;
 mod methods;
 mod ops;
+mod pages;
 mod pyformat;
 mod pyrepr;
 mod python_random;
@@ -28,6 +29,7 @@ mod scope;
 mod tests;
 pub mod vars;
 mod yaml;
+mod yaml_read;
 
 #[cfg(test)]
 mod case_tests;
