@@ -28,6 +28,7 @@ PATH=$PATH:/usr/sbin:/sbin:$HOME/.cargo/bin
 missing=$(printf '%s' "$wanted" | while read -r command package; do
 	[ -z "$command" ] || command -v "$command" >/dev/null || printf '%s ' "$package"
 done)
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
 
 if [ -n "$missing" ]; then
@@ -51,3 +52,5 @@ if ! cargo nextest --version >/dev/null 2>&1; then
 	echo "deps: installing cargo-nextest" >&2
 	cargo install --quiet --locked cargo-nextest
 fi
+# The cloud that tests talk to.
+"$(dirname "$0")/cloud-python.sh" >/dev/null

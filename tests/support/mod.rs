@@ -4,6 +4,8 @@
 //! and two tests never wait for each other. What a killed test left is taken down by the next test that wants a host.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod cloud;
+pub mod cloud_proxy;
 pub mod place;
 pub mod proxy;
 

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// What a run said and left.
 pub struct Seen {
@@ -12,6 +12,12 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// What an ended process said.
+    pub fn of(output: &Output) -> Seen {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Seen { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
     /// Everything that was said.
     pub fn all(&self) -> String {
         format!("{}\n{}", self.out, self.err)
@@ -71,9 +77,7 @@ impl Place {
     }
 
     pub fn run(&self, args: &[&str]) -> Seen {
-        let output = super::output(&mut self.command(args));
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Seen { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+        Seen::of(&super::output(&mut self.command(args)))
     }
 
     /// Applies the playbook.
@@ -83,8 +87,7 @@ impl Place {
 
     /// Applies the playbook and does not wait for the end.
     pub fn start(&self, more: &[&str]) -> Running {
-        let mut command = self.command(&[&["apply", "--yes", "-i", "hosts", "site.yml"], more].concat());
-        Running(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
+        Running::start(&mut self.command(&[&["apply", "--yes", "-i", "hosts", "site.yml"], more].concat()))
     }
 
     /// All text below the folder's `.fitout`: the journal and what else a run keeps.
@@ -112,6 +115,10 @@ pub fn text_below(folder: &Path) -> String {
 pub struct Running(Option<Child>);
 
 impl Running {
+    pub fn start(command: &mut Command) -> Running {
+        Running(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
+    }
+
     pub fn signal(&self, signal: rustix::process::Signal) {
         let child = self.0.as_ref().unwrap();
         rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();
@@ -123,9 +130,7 @@ impl Running {
 
     /// Waits for the end.
     pub fn end(mut self) -> Seen {
-        let output = self.0.take().unwrap().wait_with_output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Seen { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+        Seen::of(&self.0.take().unwrap().wait_with_output().unwrap())
     }
 }
 

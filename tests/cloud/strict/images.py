@@ -1,0 +1,65 @@
+"""Images that were baked: names are unique, the root device is the source's, snapshots carry their tags."""
+
+from moto.ec2.models.amis import Ami
+
+from .rules import ID, Refusal, after, before
+
+# A baked image's devices; moto gives every image one device of 15 GiB.
+Ami.block_device_mappings = property(lambda image, of_moto=Ami.block_device_mappings.fget: getattr(image, "strict_devices", None) or of_moto(image))
+
+
+@before("CreateImage", "CopyImage", "RegisterImage")
+def name_is_free(call):
+    name = call.get("Name")
+    for image in call.ec2.amis.values():
+        if image.name == name and image.owner_id == call.ec2.account_id:
+            raise Refusal("InvalidAMIName.Duplicate", f"AMI name {name} is already in use by AMI {image.id}")
+
+
+@before("CreateImage")
+def without_snapshot_tags(call):
+    """moto has no tags for the snapshots of an image; creation.py puts them on."""
+    call.memo["tags"] = call.tag_specifications()
+    for at, (kind, _) in call.memo["tags"].items():
+        if kind == "snapshot":
+            call.drop(f"TagSpecification.{at}.")
+
+
+@after("CreateImage")
+def like_its_source(call, text):
+    image = _image(call, text)
+    instance = call.ec2.get_instance_by_id(call.get("InstanceId"))
+    source = call.ec2.amis.get(instance.image_id)
+    image.root_device_type = "ebs"
+    image.root_device_name = source.root_device_name if source else "/dev/xvda"
+    volumes = [call.ec2.volumes.get(b.volume_id) for b in instance.block_device_mapping.values()]
+    size = next((volume.size for volume in volumes if volume), 8)
+    image.strict_devices = [_device(image, size)]
+    _tag_snapshot(call, image)
+
+
+@after("CopyImage")
+def like_the_original(call, text):
+    image = _image(call, text)
+    source = call.ec2.amis.get(call.get("SourceImageId"))
+    image.root_device_type = "ebs"
+    if source:
+        image.root_device_name = source.root_device_name
+        if call.true("CopyImageTags"):
+            call.ec2.create_tags([image.id], dict(call.ec2.tags.get(source.id, {})))
+    _tag_snapshot(call, image)
+
+
+def _image(call, text):
+    return next(call.ec2.amis[m.group(0)] for m in ID.finditer(text) if m.group(1) == "ami")
+
+
+def _device(image, size):
+    ebs = {"SnapshotId": image.ebs_snapshot.id, "VolumeSize": size, "DeleteOnTermination": True, "VolumeType": "gp3"}
+    return {"DeviceName": image.root_device_name, "Ebs": ebs}
+
+
+def _tag_snapshot(call, image):
+    for kind, tags in (call.memo.get("tags") or call.tag_specifications()).values():
+        if kind == "snapshot":
+            call.ec2.create_tags([image.ebs_snapshot.id], dict(tags))

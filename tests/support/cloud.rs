@@ -1,0 +1,309 @@
+//! A cloud of its own for one test: strict moto behind a proxy that logs calls and makes weather, and the program with
+//! credentials for it. When the test ends, however it ends, so does its cloud.
+//!
+//! At the end of the scope everything of the test's stacks must be gone. What a failed test left is destroyed then, and
+//! what a destroy leaves is a failure, too.
+
+use super::cloud_proxy::{Call, Proxy};
+use super::place::{Place, Running, Seen};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+pub const REGION: &str = "us-east-1";
+
+/// Debian 12 for amd64 among the images of the tests' cloud (tests/cloud/amis.json).
+pub const DEBIAN: &str = "ami-000000000000d1202";
+
+/// Something that is there.
+#[derive(Clone, Debug)]
+pub struct Thing {
+    pub kind: String,
+    pub id: String,
+    pub tags: std::collections::BTreeMap<String, String>,
+    pub state: Option<String>,
+}
+
+pub struct World {
+    pub proxy: Proxy,
+    /// Where the playbook is, and the journal.
+    pub place: Place,
+    moto: Moto,
+    access_key: (String, String),
+    /// Left unchecked at the end, for tests of the check itself.
+    pub unchecked: bool,
+}
+
+/// The process; it reads its standard input and ends with it, so it ends with a test that was killed.
+struct Moto {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Moto {
+    fn start() -> Moto {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let python = super::output(&mut Command::new(root.join("scripts/cloud-python.sh")));
+        assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
+        let mut child = Command::new(String::from_utf8(python.stdout).unwrap().trim())
+            .args(["-B", "-W", "ignore"])
+            .arg(root.join("tests/cloud/strict_moto.py"))
+            .arg("--lives-with-stdin")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let port = line.trim().strip_prefix("ready ").unwrap_or_else(|| panic!("moto said `{line}`"));
+        Moto { child, address: format!("127.0.0.1:{port}").parse().unwrap() }
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        let moto = Moto::start();
+        let place = Place::default();
+        std::fs::create_dir(place.path().join("home")).unwrap();
+        World {
+            proxy: Proxy::start(moto.address),
+            place,
+            moto,
+            access_key: ("AKIATESTING".into(), "testing".into()),
+            unchecked: false,
+        }
+    }
+}
+
+impl World {
+    /// A cloud and a playbook `site.yml`.
+    pub fn new(playbook: &str) -> World {
+        let world = World::default();
+        world.playbook(playbook);
+        world
+    }
+
+    /// The playbook from now on.
+    pub fn playbook(&self, text: &str) {
+        self.place.write("site.yml", text);
+    }
+
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.proxy.address())
+    }
+
+    /// The program with credentials for this cloud.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.place.command(args);
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+            command.env_remove(name);
+        }
+        command
+            .env("HOME", self.place.path().join("home"))
+            .env("AWS_ACCESS_KEY_ID", &self.access_key.0)
+            .env("AWS_SECRET_ACCESS_KEY", &self.access_key.1)
+            .env("AWS_ENDPOINT_URL", self.endpoint())
+            .env("AWS_REGION", REGION)
+            .env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, args: &[&str]) -> Seen {
+        Seen::of(&super::output(&mut self.command(args)))
+    }
+
+    /// Starts the program and does not wait for its end.
+    pub fn start(&self, args: &[&str]) -> Running {
+        Running::start(&mut self.command(args))
+    }
+
+    pub fn apply(&self) -> Seen {
+        self.run(&["apply", "--yes", "site.yml"])
+    }
+
+    pub fn plan(&self) -> Seen {
+        self.run(&["plan", "site.yml"])
+    }
+
+    pub fn destroy(&self) -> Seen {
+        self.run(&["destroy", "--yes", "site.yml"])
+    }
+
+    /// Says something to the cloud itself; see tests/cloud/strict/control.py.
+    pub fn say(&self, name: &str, what: &serde_json::Value) -> serde_json::Value {
+        let (status, text) =
+            post(self.moto.address, &format!("/strict/{name}"), "application/json", "", &what.to_string());
+        assert_eq!(status, 200, "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// `settings(json!({"delays": {"instance.pending": 2}, "notfound": 4, "page": 2}))`
+    pub fn settings(&self, what: &serde_json::Value) {
+        self.say("settings", what);
+    }
+
+    /// From now on signatures are checked, and only these actions are allowed to the user whose key is used.
+    pub fn protect(&mut self, actions: &[&str]) {
+        let key = self.say("protect", &serde_json::json!({ "actions": actions }));
+        let part = |name: &str| key[name].as_str().unwrap().to_owned();
+        self.access_key = (part("access_key"), part("secret_key"));
+    }
+
+    pub fn secret_key(&mut self, secret: &str) {
+        self.access_key.1 = secret.to_owned();
+    }
+
+    /// One call as a client sends it; status and text of the reply.
+    pub fn call(&self, service: &str, action: &str, params: &[(&str, &str)]) -> (u16, String) {
+        call_at(self.proxy.address(), service, action, params)
+    }
+
+    /// As [`World::call`], of a service that speaks JSON.
+    pub fn call_json(&self, service: &str, target: &str, body: &serde_json::Value) -> (u16, String) {
+        let scope = format!("Credential=AKIATESTING/20260101/{REGION}/{service}/aws4_request");
+        let signed =
+            format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0\r\nX-Amz-Target: {target}");
+        post(self.proxy.address(), "/", "application/x-amz-json-1.1", &signed, &body.to_string())
+    }
+
+    /// One call past the proxy, which must succeed; the first text within `<element>` of its reply.
+    pub fn make(&self, service: &str, action: &str, params: &[(&str, &str)], element: &str) -> String {
+        let (status, text) = call_at(self.moto.address, service, action, params);
+        assert_eq!(status, 200, "{action}: {text}");
+        within(&text, element).unwrap_or_default().to_owned()
+    }
+
+    /// Everything there is but what the account had from the start.
+    pub fn inventory(&self) -> Vec<Thing> {
+        let list = self.say("inventory", &serde_json::json!({}));
+        let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+        let thing = |one: &serde_json::Value| Thing {
+            kind: text(&one["kind"]).unwrap(),
+            id: text(&one["id"]).unwrap(),
+            tags: serde_json::from_value(one["tags"].clone()).unwrap(),
+            state: text(&one["state"]),
+        };
+        list.as_array().unwrap().iter().map(thing).collect()
+    }
+
+    /// Everything that carries the tag of a stack.
+    pub fn ours(&self) -> Vec<Thing> {
+        self.inventory().into_iter().filter(|thing| thing.tags.contains_key("fitout:stack")).collect()
+    }
+
+    /// How many things of this kind there are, whoever made them.
+    pub fn count(&self, kind: &str) -> usize {
+        self.inventory().iter().filter(|thing| thing.kind == kind).count()
+    }
+
+    #[track_caller]
+    pub fn assert_nothing_left(&self) {
+        let left = self.ours();
+        assert!(left.is_empty(), "left behind: {left:#?}");
+    }
+
+    pub fn calls(&self) -> Vec<Call> {
+        self.proxy.calls()
+    }
+
+    /// Names of the calls so far that may change something.
+    pub fn writes(&self) -> Vec<String> {
+        self.calls().into_iter().filter(Call::writes).map(|call| call.action).collect()
+    }
+
+    /// How often a call of this name came.
+    pub fn times(&self, action: &str) -> usize {
+        self.calls().iter().filter(|call| call.action == action).count()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if self.unchecked {
+            return;
+        }
+        self.proxy.clear();
+        let failed = std::thread::panicking();
+        if failed {
+            let calls: Vec<String> =
+                self.calls().iter().map(|c| format!("{} {}", c.action, c.status)).collect();
+            eprintln!("calls: {}", calls.join(", "));
+        }
+        if failed && !self.ours().is_empty() {
+            let destroyed = self.destroy();
+            eprintln!("destroyed what the failed test left: {:?}\n{}", destroyed.code, destroyed.all());
+        }
+        let left = self.ours();
+        if failed && !left.is_empty() {
+            eprintln!("left behind: {left:#?}");
+        } else if !failed {
+            assert!(left.is_empty(), "left behind: {left:#?}");
+        }
+    }
+}
+
+/// The first text within `<element>`.
+pub fn within<'a>(text: &'a str, element: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(&format!("<{element}>"))?;
+    rest.split_once(&format!("</{element}>")).map(|(inner, _)| inner)
+}
+
+fn call_at(address: SocketAddr, service: &str, action: &str, params: &[(&str, &str)]) -> (u16, String) {
+    let version = if service == "ec2" { "2016-11-15" } else { "2011-01-01" };
+    let pairs = [("Action", action), ("Version", version)].into_iter().chain(params.iter().copied());
+    let body: Vec<String> = pairs.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    let scope = format!("Credential=AKIATESTING/20260101/{REGION}/{service}/aws4_request");
+    let kind = "application/x-www-form-urlencoded";
+    post(
+        address,
+        "/",
+        kind,
+        &format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"),
+        &body.join("&"),
+    )
+}
+
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    text.bytes().map(|b| if plain(b) { (b as char).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+fn post(address: SocketAddr, path: &str, kind: &str, authorization: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: {kind}\r\nAuthorization: {authorization}\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    // The proxy keeps connections open: the length says where the reply ends.
+    let mut reader = BufReader::new(stream);
+    let (mut status, mut length) = (0, 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            return (0, String::new());
+        }
+        if line.starts_with("HTTP/") {
+            status = line.split(' ').nth(1).unwrap().parse().unwrap();
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut text = vec![0; length];
+    reader.read_exact(&mut text).unwrap();
+    (status, String::from_utf8_lossy(&text).into_owned())
+}

@@ -1,0 +1,404 @@
+//! A proxy in front of the tests' cloud: it keeps an exact log of calls, and makes bad weather where a test wants it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What befalls a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// Carried out, and the connection is reset before the reply.
+    ReplyLost,
+    /// The connection is reset before anything is carried out.
+    Reset,
+    /// Not carried out, and never answered while the proxy lives.
+    Silent,
+    /// `RequestLimitExceeded`, not carried out.
+    Throttled,
+    /// `InternalError` with status 500, not carried out.
+    Broken,
+    /// An error of this status, code and message, not carried out.
+    Refused(u16, String, String),
+    /// The error of a caller who may not do this, as AWS words it.
+    Denied,
+    /// Carried out, and the reply waits until [`Proxy::release`].
+    Held,
+    /// Waits so long before it is carried out.
+    Slow(Duration),
+}
+
+/// One call that went through, or did not.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub service: String,
+    pub action: String,
+    pub body: String,
+    /// Status of the reply; 0 where the client got none.
+    pub status: u16,
+    pub fault: Option<Fault>,
+    pub at: Instant,
+}
+
+impl Call {
+    /// Whether it may change something.
+    pub fn writes(&self) -> bool {
+        let reads = ["Describe", "Get", "List", "Head", "HEAD ", "GET "];
+        !reads.iter().any(|prefix| self.action.starts_with(prefix))
+    }
+}
+
+struct Rule {
+    action: String,
+    skip: usize,
+    times: usize,
+    fault: Fault,
+    hits: usize,
+}
+
+/// Called with the action, its request and its reply after it was carried out, before the client has the reply.
+type Hook = Box<dyn Fn(&str, &str, &str) + Send + Sync>;
+
+#[derive(Default)]
+struct State {
+    rules: Vec<Rule>,
+    calls: Vec<Call>,
+    /// Replies that wait, and whether they may go.
+    held: usize,
+    released: usize,
+}
+
+struct Shared {
+    upstream: SocketAddr,
+    state: Mutex<State>,
+    changed: Condvar,
+    stopped: AtomicBool,
+    hook: Mutex<Option<Arc<Hook>>>,
+}
+
+/// Forwards until it is dropped.
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+impl Proxy {
+    pub fn start(upstream: SocketAddr) -> Proxy {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            upstream,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            stopped: AtomicBool::new(false),
+            hook: Mutex::default(),
+        });
+        let seen = Arc::clone(&shared);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                if seen.stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                let seen = Arc::clone(&seen);
+                thread::spawn(move || serve(client, &seen));
+            }
+        });
+        Proxy { address, shared }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.lock()
+    }
+
+    /// The fault befalls the next calls of this name, so many times; `*` is every call.
+    pub fn fault(&self, action: &str, fault: Fault, times: usize) {
+        self.fault_after(action, 0, fault, times);
+    }
+
+    /// As [`Proxy::fault`], and so many calls of the name are spared first.
+    pub fn fault_after(&self, action: &str, skip: usize, fault: Fault, times: usize) {
+        self.state().rules.push(Rule { action: action.into(), skip, times, fault, hits: 0 });
+    }
+
+    /// Good weather again. What was held goes on; what was silent stays so.
+    pub fn clear(&self) {
+        self.state().rules.clear();
+        self.release();
+    }
+
+    /// Waits until a reply is held.
+    pub fn wait_held(&self) {
+        let limit = Duration::from_secs(60);
+        let (state, waited) =
+            self.shared.changed.wait_timeout_while(self.state(), limit, |s| s.held <= s.released).unwrap();
+        let names: Vec<&str> = state.calls.iter().map(|call| call.action.as_str()).collect();
+        assert!(!waited.timed_out(), "no call was held; seen were {names:?}");
+    }
+
+    /// Lets the replies go that are held.
+    pub fn release(&self) {
+        let mut state = self.state();
+        state.released = state.held;
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+
+    /// Calls `hook` with action, request and reply of each call that succeeded.
+    pub fn hook(&self, hook: impl Fn(&str, &str, &str) + Send + Sync + 'static) {
+        *self.shared.hook.lock().unwrap() = Some(Arc::new(Box::new(hook)));
+    }
+
+    /// All calls so far, in the order in which they came.
+    pub fn calls(&self) -> Vec<Call> {
+        self.state().calls.clone()
+    }
+
+    /// Forgets the calls so far.
+    pub fn forget(&self) {
+        self.state().calls.clear();
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::Relaxed);
+        self.shared.changed.notify_all();
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Notes the call and says what befalls it.
+    fn note(&self, request: &Request) -> (usize, Option<Fault>) {
+        let mut state = self.lock();
+        let mut found = None;
+        for rule in &mut state.rules {
+            if rule.action != "*" && rule.action != request.action {
+                continue;
+            }
+            rule.hits += 1;
+            if rule.hits > rule.skip && rule.hits <= rule.skip + rule.times {
+                found = Some(rule.fault.clone());
+                break;
+            }
+        }
+        state.calls.push(Call {
+            service: request.service.clone(),
+            action: request.action.clone(),
+            body: String::from_utf8_lossy(&request.body).into_owned(),
+            status: 0,
+            fault: found.clone(),
+            at: Instant::now(),
+        });
+        (state.calls.len() - 1, found)
+    }
+
+    fn answered(&self, at: usize, status: u16) {
+        if let Some(call) = self.lock().calls.get_mut(at) {
+            call.status = status;
+        }
+    }
+
+    fn hold(&self) {
+        let mut state = self.lock();
+        state.held += 1;
+        let mine = state.held;
+        self.changed.notify_all();
+        let go = |s: &mut State| s.released < mine && !self.stopped.load(Ordering::Relaxed);
+        drop(self.changed.wait_while(state, go));
+    }
+}
+
+struct Request {
+    /// The first line and the headers, as they came.
+    head: String,
+    body: Vec<u8>,
+    service: String,
+    action: String,
+}
+
+fn serve(client: TcpStream, shared: &Shared) {
+    let _ = client.set_nodelay(true);
+    let Ok(reading) = client.try_clone() else { return };
+    let mut reader = BufReader::new(reading);
+    while let Some(request) = read_request(&mut reader) {
+        let (at, fault) = shared.note(&request);
+        match act(&request, fault, shared) {
+            Some(reply) => {
+                shared.answered(at, status_of(&reply));
+                if (&client).write_all(&reply).is_err() {
+                    return;
+                }
+            }
+            None => {
+                reset(&client);
+                return;
+            }
+        }
+    }
+}
+
+/// The reply, or None where the connection is to be reset.
+fn act(request: &Request, fault: Option<Fault>, shared: &Shared) -> Option<Vec<u8>> {
+    let refused = |status: u16, code: &str, message: &str| Some(error(request, status, code, message));
+    match &fault {
+        Some(Fault::Reset) => return None,
+        Some(Fault::Silent) => {
+            let stopped = |_: &mut State| !shared.stopped.load(Ordering::Relaxed);
+            drop(shared.changed.wait_while(shared.lock(), stopped));
+            return None;
+        }
+        Some(Fault::Throttled) => {
+            let code = if request.service == "ec2" { "RequestLimitExceeded" } else { "Throttling" };
+            return refused(503, code, "Request limit exceeded.");
+        }
+        Some(Fault::Broken) => return refused(500, "InternalError", "An internal error has occurred"),
+        Some(Fault::Refused(status, code, message)) => return refused(*status, code, message),
+        Some(Fault::Denied) => {
+            let name = format!("{}:{}", request.service, request.action);
+            let message = format!(
+                "You are not authorized to perform this operation. User: arn:aws:iam::123456789012:user/tester is not \
+                 authorized to perform: {name} because no identity-based policy allows the {name} action"
+            );
+            let code = if request.service == "ec2" { "UnauthorizedOperation" } else { "AccessDenied" };
+            return refused(403, code, &message);
+        }
+        Some(Fault::Slow(time)) => thread::sleep(*time),
+        Some(Fault::ReplyLost | Fault::Held) | None => {}
+    }
+    let reply = forward(request, shared.upstream)?;
+    let hook = shared.hook.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+    if let (Some(hook), 200) = (hook, status_of(&reply)) {
+        hook(&request.action, &String::from_utf8_lossy(&request.body), &String::from_utf8_lossy(&reply));
+    }
+    match fault {
+        Some(Fault::ReplyLost) => return None,
+        Some(Fault::Held) => shared.hold(),
+        _ => {}
+    }
+    Some(reply)
+}
+
+fn forward(request: &Request, upstream: SocketAddr) -> Option<Vec<u8>> {
+    let mut moto = TcpStream::connect(upstream).ok()?;
+    let mut head: String = request
+        .head
+        .lines()
+        .filter(|line| !names(line, "connection") && !names(line, "transfer-encoding"))
+        .map(|line| format!("{line}\r\n"))
+        .collect();
+    if !request.head.lines().any(|line| names(line, "content-length")) {
+        head += &format!("Content-Length: {}\r\n", request.body.len());
+    }
+    moto.write_all(format!("{head}Connection: close\r\n\r\n").as_bytes()).ok()?;
+    moto.write_all(&request.body).ok()?;
+    let mut reply = Vec::new();
+    moto.read_to_end(&mut reply).ok()?;
+    // The client keeps its connection.
+    let end = reply.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&reply[..end]).into_owned();
+    let kept: String =
+        head.lines().filter(|line| !names(line, "connection")).map(|line| format!("{line}\r\n")).collect();
+    Some([kept.replacen("HTTP/1.0", "HTTP/1.1", 1).as_bytes(), b"\r\n", &reply[end + 4..]].concat())
+}
+
+fn names(line: &str, header: &str) -> bool {
+    line.split_once(':').is_some_and(|(name, _)| name.eq_ignore_ascii_case(header))
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines()
+        .find(|line| names(line, name))
+        .and_then(|line| line.split_once(':'))
+        .map(|(_, value)| value.trim())
+}
+
+fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
+    let mut head = String::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if line == "\r\n" {
+            break;
+        }
+        head += &line;
+    }
+    let chunked =
+        header(&head, "transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
+    let body =
+        if chunked { read_chunks(reader)? } else { read_exactly(reader, header(&head, "content-length"))? };
+    let authorization = header(&head, "authorization").unwrap_or_default();
+    let service = authorization.split('/').nth(3).unwrap_or("?").to_owned();
+    let text = String::from_utf8_lossy(&body);
+    let form = text.split('&').find_map(|pair| pair.strip_prefix("Action="));
+    let target = header(&head, "x-amz-target").and_then(|target| target.rsplit('.').next());
+    let line = head.lines().next().unwrap_or_default();
+    let plain = line.rsplit_once(' ').map_or(line, |(request, _)| request);
+    let action = form.or(target).unwrap_or(plain).to_owned();
+    Some(Request { head, body, service, action })
+}
+
+fn read_exactly(reader: &mut impl Read, length: Option<&str>) -> Option<Vec<u8>> {
+    let mut body = vec![0; length.map_or(Ok(0), str::parse).ok()?];
+    reader.read_exact(&mut body).ok()?;
+    Some(body)
+}
+
+fn read_chunks(reader: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let length = usize::from_str_radix(line.trim().split(';').next()?, 16).ok()?;
+        let mut chunk = vec![0; length + 2];
+        reader.read_exact(&mut chunk).ok()?;
+        if length == 0 {
+            return Some(body);
+        }
+        body.extend_from_slice(&chunk[..length]);
+    }
+}
+
+fn status_of(reply: &[u8]) -> u16 {
+    let line = reply.split(|&byte| byte == b'\r').next().unwrap_or_default();
+    String::from_utf8_lossy(line).split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+}
+
+/// An error in the form of the service that was called.
+fn error(request: &Request, status: u16, code: &str, message: &str) -> Vec<u8> {
+    let json = header(&request.head, "x-amz-target").is_some();
+    let text = match request.service.as_str() {
+        _ if json => serde_json::json!({ "__type": code, "message": message }).to_string(),
+        "ec2" => format!(
+            "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
+             <RequestID>injected</RequestID></Response>"
+        ),
+        "s3" => format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"),
+        _ => format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+             <RequestId>injected</RequestId></ErrorResponse>"
+        ),
+    };
+    let kind = if json { "application/x-amz-json-1.1" } else { "text/xml" };
+    let length = text.len();
+    format!("HTTP/1.1 {status} Injected\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{text}")
+        .into_bytes()
+}
+
+/// Ends a connection as a broken network does, not as a server that has finished.
+fn reset(client: &TcpStream) {
+    let _ = rustix::net::sockopt::set_socket_linger(client, Some(Duration::ZERO));
+    let _ = client.shutdown(Shutdown::Read);
+}
