@@ -155,7 +155,7 @@ fn tags_at_creation_are_kept_and_leftovers_found() {
     let params =
         [("CidrBlock", "10.0.0.0/16"), ("TagSpecification.1.ResourceType", "vpc"), TAGGED[0], TAGGED[1]];
     let vpc = world.make("ec2", "CreateVpc", &params, "vpcId");
-    assert_eq!(world.ours().iter().map(|thing| thing.id.clone()).collect::<Vec<_>>(), [vpc.clone()]);
+    assert_eq!(world.ours().into_iter().map(|thing| thing.id).collect::<Vec<_>>(), [vpc.as_str()]);
     let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.assert_nothing_left()));
     assert!(found.is_err());
     world.make("ec2", "DeleteVpc", &[("VpcId", &vpc)], "");
