@@ -2,7 +2,7 @@
 
 use super::fail::Fail;
 use crate::base::Value;
-use crate::graph::{Act, PlayPlan, Program, Sequence, Step, TaskNode};
+use crate::graph::{Act, Program, Sequence, Step, TaskNode};
 use crate::syntax::inventory::Inventory;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -91,11 +91,6 @@ pub fn pattern(hosts: &Value) -> String {
         Value::List(list) => list.iter().map(shown).collect::<Vec<_>>().join(","),
         other => shown(other),
     }
-}
-
-pub fn play_title(play: &PlayPlan) -> String {
-    let name = shown(&play.name);
-    if name.is_empty() { pattern(&play.hosts) } else { name }
 }
 
 /// As the run will show it, templates as written.

@@ -42,16 +42,15 @@ pub fn compile(
     if !session.config.collections_path.is_empty() {
         options.collections_path = session.config.collections_path.clone();
     }
-    match resolve::compile(&options) {
-        Ok(mut compiled) => {
-            session.show(std::mem::take(&mut compiled.warnings));
-            Ok(compiled)
-        }
-        Err(diags) => {
-            session.show(diags);
-            Err(Fail::told(code::INPUT))
-        }
-    }
+    let compiled = resolve::compile(&options).and_then(|mut compiled| {
+        session.show(std::mem::take(&mut compiled.warnings));
+        // A circle is found before a host is touched.
+        crate::graph::build(&compiled.program).map(|_| compiled)
+    });
+    compiled.map_err(|diags| {
+        session.show(diags);
+        Fail::told(code::INPUT)
+    })
 }
 
 /// `-t` and `--skip-tags`, or what the configuration has.

@@ -65,7 +65,7 @@ impl Host {
         raw: &Map,
         scope: &Arc<TaskScope>,
     ) -> UnitOutcome {
-        let mut patience = super::task::Patience::new(&self.run, cx, scope);
+        let mut patience = super::patience::Patience::new(&self.run, cx, scope);
         loop {
             let outcome = self.control_unit(cx, module, raw, scope).await;
             match patience.judge(&self.run, cx, scope, outcome) {

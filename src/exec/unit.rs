@@ -198,15 +198,9 @@ fn ready(
         Ok(target) => target,
         Err(message) => return Stage::Fail(Failure::new(message)),
     };
-    // In plan mode nothing is carried out, whatever a task says of itself, but what it calls a mere look is.
-    let harmless = keywords.changed_when.iter().any(|v| *v == Value::Bool(false));
+    // In plan mode nothing is carried out, whatever a task says of itself.
     let check = check || (run.check() && keywords.check_mode.is_none());
-    let claims = match &module.behaviour {
-        Behaviour::Staged(m) => m.claims(&module.spec, &args),
-        Behaviour::Procedure(m) => m.claims(&module.spec, &args),
-        Behaviour::Control => Claims::default(),
-    };
-    let claims = if harmless { Claims { writes: Vec::new(), ..claims } } else { claims };
+    let claims = crate::graph::touched(module, keywords, &args);
     let controller = Arc::new(TaskController::new(Arc::clone(run), Arc::clone(scope), check, diff));
     Stage::Ready(Prepared {
         module: Arc::clone(module),

@@ -6,16 +6,19 @@
 
 mod build;
 mod dump;
+mod meetings;
 mod model;
 mod nodes;
 mod passes;
 pub mod program;
 #[cfg(test)]
 mod tests;
+mod touch;
 
 pub use build::build;
 pub use model::{Dropped, Edge, Graph, Kind, Node, Reason};
 pub use program::*;
+pub use touch::touched;
 
 /// A value as a label.
 fn text(value: &crate::base::Value) -> String {

@@ -1,15 +1,11 @@
 //! The first pass: a node for each step of the program, with its claims and the names it defines and uses.
 
 use super::model::{Graph, Kind, Node};
-use super::{Act, PlayPlan, Sequence, Step, TaskKeywords, TaskNode};
-use crate::base::{Map, Value};
-use crate::modules::{Behaviour, Module};
+use super::touch::foreseen;
+use super::{Act, PlayPlan, Sequence, Step, TaskNode};
+use crate::base::Value;
 use crate::plan::Claims;
 use std::sync::Arc;
-
-/// Modules that change what the play itself is.
-const STEERING: &[&str] =
-    &["add_host", "group_by", "pause", "include_vars", "setup", "wait_for_connection", "reboot"];
 
 pub(super) fn add(graph: &mut Graph, index: usize, play: &PlayPlan) {
     let name = super::text(&play.name);
@@ -77,10 +73,15 @@ fn plain(kind: Kind, play: usize, label: String) -> Node {
 fn task(play: usize, node: &TaskNode, kind: Kind) -> Node {
     let k = &node.keywords;
     let name = node.name.as_ref().map(super::text);
-    let mut made = plain(kind, play, name.clone().unwrap_or_else(|| act_name(&node.act)));
+    let label = name.clone().unwrap_or_else(|| act_name(&node.act));
+    let label = match &node.role {
+        Some(role) => format!("{} : {label}", role.name),
+        None => label,
+    };
+    let mut made = plain(kind, play, label);
     made.id = Some(node.id);
     made.span = Some(node.span);
-    (made.claims, made.total) = claims(node);
+    (made.claims, made.total) = foreseen(node);
     made.uses = node.uses.clone();
     made.defines.extend(k.register.clone());
     if let Act::Module { module, args } = &node.act
@@ -90,7 +91,9 @@ fn task(play: usize, node: &TaskNode, kind: Kind) -> Node {
     }
     made.notifies = k.notify.iter().filter_map(Value::as_str).map(Arc::from).collect();
     made.needs = k.needs.clone();
-    made.answers = name.into_iter().map(Arc::from).collect();
+    // As the executor shows it, and by its own name.
+    made.answers = name.into_iter().map(Arc::from).chain([Arc::from(made.label.as_str())]).collect();
+    made.answers.dedup();
     made
 }
 
@@ -100,54 +103,5 @@ fn act_name(act: &Act) -> String {
         Act::IncludeTasks { file, .. } => format!("include_tasks {}", super::text(file)),
         Act::IncludeRole(role) => format!("include_role {}", super::text(&role.name)),
         Act::Meta(word) => format!("meta {word}"),
-    }
-}
-
-/// What a task touches, and why that is everything where it is.
-pub(super) fn claims(node: &TaskNode) -> (Claims, Option<&'static str>) {
-    let everything = |why| (Claims::everything(), Some(why));
-    let k: &TaskKeywords = &node.keywords;
-    let Act::Module { module, args } = &node.act else {
-        return everything("what it brings is known only when it runs");
-    };
-    if k.run_once.as_ref().is_some_and(|v| v.truth() != Some(false)) {
-        return everything("run_once is a barrier for all hosts");
-    }
-    if STEERING.contains(&module.spec.name.as_str()) {
-        return everything("it changes what later tasks mean");
-    }
-    if k.delegate_to.is_some() {
-        return everything("it runs on another host");
-    }
-    if matches!(module.behaviour, Behaviour::Control) {
-        return (Claims::default(), None);
-    }
-    if args.values().any(has_template) {
-        return everything("its arguments are known only when it runs");
-    }
-    match constant_claims(module, args) {
-        Some(claims) if claims.reads.iter().chain(&claims.writes).any(|c| c == "*") => {
-            (claims, Some("its module may touch anything"))
-        }
-        Some(claims) => (claims, None),
-        None => everything("its arguments cannot be read"),
-    }
-}
-
-fn constant_claims(module: &Module, args: &Map) -> Option<Claims> {
-    let args = crate::spec::coerce(&module.spec, args.clone()).ok()?;
-    Some(match &module.behaviour {
-        Behaviour::Staged(staged) => staged.claims(&module.spec, &args),
-        Behaviour::Procedure(procedure) => procedure.claims(&module.spec, &args),
-        Behaviour::Control => Claims::default(),
-    })
-}
-
-fn has_template(value: &Value) -> bool {
-    match value {
-        Value::Template(_) | Value::Unknown(_) => true,
-        Value::List(items) => items.iter().any(has_template),
-        Value::Map(map) => map.values().any(has_template),
-        _ => false,
     }
 }

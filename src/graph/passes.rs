@@ -1,6 +1,7 @@
 //! The passes that add edges, one reason each. Nodes are in the order of the files; edges go forwards only, but
 //! for `needs`.
 
+use super::meetings::Meetings;
 use super::model::{Dropped, Graph, Kind, Reason};
 use crate::base::{Diag, Diags};
 use petgraph::graph::NodeIndex;
@@ -57,23 +58,26 @@ fn barriers(graph: &mut Graph, _: &mut Diags) {
 }
 
 fn claims(graph: &mut Graph, _: &mut Diags) {
-    let mut since: Vec<NodeIndex> = Vec::new();
+    let mut since = Meetings::default();
+    let mut last: Option<NodeIndex> = None;
     for node in body(graph) {
         if graph.nodes[node].total.is_some() {
             since.clear();
+            last = None;
             continue;
         }
-        for (place, earlier) in since.iter().enumerate() {
-            match conflict(graph, *earlier, node) {
-                Some(note) => graph.join(*earlier, node, Reason::Claim, note),
-                None if place + 1 == since.len() => {
-                    let note = "they touch nothing in common".to_string();
-                    graph.dropped.push(Dropped { from: *earlier, to: node, note });
-                }
-                None => {}
-            }
+        let own = graph.nodes[node].claims.clone();
+        let before = since.before(&own);
+        since.add(node, &own);
+        if let Some(neighbour) = last.filter(|n| !before.contains(n)) {
+            let note = "they touch nothing in common".to_string();
+            graph.dropped.push(Dropped { from: neighbour, to: node, note });
         }
-        since.push(node);
+        for earlier in before {
+            let note = conflict(graph, earlier, node).unwrap_or_default();
+            graph.join(earlier, node, Reason::Claim, note);
+        }
+        last = Some(node);
     }
 }
 
@@ -87,35 +91,46 @@ pub(super) fn conflict(graph: &Graph, a: NodeIndex, b: NodeIndex) -> Option<Stri
     Some(format!("the second writes `{write}`, the first reads `{touch}`"))
 }
 
+/// Who defined a name last, and who used it since.
+#[derive(Default)]
+struct Named {
+    definer: Option<NodeIndex>,
+    users: Vec<NodeIndex>,
+}
+
 fn data(graph: &mut Graph, _: &mut Diags) {
-    let mut definers: HashMap<Arc<str>, Vec<NodeIndex>> = HashMap::new();
-    let mut all: Vec<NodeIndex> = Vec::new();
+    let mut names: HashMap<Arc<str>, Named> = HashMap::new();
+    // Definers since the last node that everything waits for.
+    let mut since: Vec<NodeIndex> = Vec::new();
     for node in graph.nodes.node_indices().collect::<Vec<_>>() {
         match graph.nodes[node].uses.clone() {
-            Some(names) => {
-                for name in names {
-                    for from in definers.get(&name).into_iter().flatten() {
-                        graph.join(*from, node, Reason::Data, format!("`{name}` is defined by it"));
+            Some(used) => {
+                for name in used {
+                    let known = names.entry(Arc::clone(&name)).or_default();
+                    known.users.push(node);
+                    if let Some(from) = known.definer {
+                        graph.join(from, node, Reason::Data, format!("`{name}` is defined by it"));
                     }
                 }
             }
             None => {
-                for from in &all {
-                    graph.join(
-                        *from,
-                        node,
-                        Reason::Data,
-                        "which names it uses cannot be told before the run",
-                    );
-                }
+                let why = "which names it uses cannot be told before the run";
+                since.iter().for_each(|from| graph.join(*from, node, Reason::Data, why));
             }
+        }
+        if graph.nodes[node].total.is_some() {
+            since.clear();
         }
         let defines = graph.nodes[node].defines.clone();
         if !defines.is_empty() {
-            all.push(node);
+            since.push(node);
         }
         for name in defines {
-            definers.entry(name).or_default().push(node);
+            let known = names.entry(Arc::clone(&name)).or_default();
+            let before = std::mem::take(&mut known.users).into_iter().chain(known.definer.replace(node));
+            for from in before.collect::<Vec<_>>() {
+                graph.join(from, node, Reason::Data, format!("it defines `{name}` anew"));
+            }
         }
     }
 }

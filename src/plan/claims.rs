@@ -39,8 +39,8 @@ fn overlap(a: &str, b: &str) -> bool {
     }
     match (a.strip_suffix('*'), b.strip_suffix('*')) {
         (Some(a), Some(b)) => a.starts_with(b) || b.starts_with(a),
-        (Some(prefix), None) => covers(prefix, b),
-        (None, Some(prefix)) => covers(prefix, a),
+        (Some(prefix), None) => covers(prefix, b) || (kind_a == "file" && below(b, prefix)),
+        (None, Some(prefix)) => covers(prefix, a) || (kind_a == "file" && below(a, prefix)),
         (None, None) if kind_a == "file" => below(a, b) || below(b, a),
         (None, None) => a == b,
     }
@@ -70,6 +70,8 @@ mod tests {
             ("file:/etc/*", "file:/etc", true),
             ("file:/etc/a", "file:/etc/ab", false),
             ("file:/", "file:/etc/ab", true),
+            ("file:/etc", "file:/etc/apt/*", true),
+            ("file:/et", "file:/etc/apt/*", false),
             ("package:*", "package:vim", true),
             ("package:vi", "package:vim", false),
             ("package:*", "service:vim", false),

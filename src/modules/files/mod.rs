@@ -8,7 +8,7 @@ pub mod put;
 pub use attributes::Attributes;
 pub use put::{Put, Source};
 
-use super::{Args, ArgsExt, Failure, spec_claims};
+use super::{Args, ArgsExt, Failure, has_unknown, spec_claims};
 use crate::base::{Map, Value};
 use crate::plan::{Claims, Decision};
 use crate::remote::files::{FileKind, FileStat, RC_CHANGED, RC_INVALID, stats};
@@ -22,6 +22,10 @@ pub const DIFF_LIMIT: u64 = 104_448;
 
 /// The claims of module.yml; a `validate` command may read anything.
 pub fn claims(spec: &ModuleSpec, args: &Args) -> Claims {
+    let from_host = args.bool("remote_src") || spec.name == "file";
+    if from_host && args.value("src").is_some_and(has_unknown) {
+        return Claims::everything();
+    }
     let mut claims = spec_claims(spec, args);
     if args.has("validate") {
         claims.reads.push("*".into());

@@ -1,0 +1,122 @@
+//! Landing: what was sent is awaited in order, judged, remembered and told; it says how control goes on.
+
+use super::flight::Flying;
+use super::flow::{FailedTask, Flow};
+use super::host::{Host, TaskContext};
+use super::outcome::{Status, TaskOutcome, UnitOutcome};
+use super::scope::TaskScope;
+use super::task::TaskRun;
+use super::unit::{Prepared, Stage, Unit, evaluated_flag};
+use crate::base::{Map, Value};
+use crate::modules::Failure;
+use std::sync::Arc;
+
+impl Host {
+    pub async fn landed(&mut self, flying: Flying, scope: &Arc<TaskScope>, cx: &TaskContext) -> UnitOutcome {
+        let outcome = match self.land(flying).await {
+            Ok(outcome) => outcome,
+            Err(ready) => self.again(ready, cx).await,
+        };
+        outcome.judge(&self.run, &cx.keywords, scope)
+    }
+
+    /// An item that did not run because an item before it failed: items do not depend on each other.
+    async fn again(&mut self, ready: Prepared, cx: &TaskContext) -> UnitOutcome {
+        let scope = Arc::clone(&cx.scope);
+        let unit = Unit { label: None, item: None, scope, stage: Stage::Ready(ready), probe: None };
+        let (_, flying) = Box::pin(self.launch(unit, &cx.title, None)).await;
+        match Box::pin(self.land(flying)).await {
+            Ok(outcome) => outcome,
+            Err(_) => UnitOutcome::failed(Failure::new("did not run: an earlier step of its chain failed")),
+        }
+    }
+
+    /// Awaits all units of a task.
+    pub async fn collect(&mut self, run: TaskRun) -> TaskOutcome {
+        let mut outcomes = Vec::with_capacity(run.units.len());
+        for (unit, flying) in run.units {
+            let sequential = !run.cx.keywords.until.is_empty();
+            let mut outcome = match flying {
+                Flying::Landed(outcome) if sequential => outcome,
+                flying => self.landed(flying, &unit.scope, &run.cx).await,
+            };
+            outcome.label = unit.label;
+            outcome.item = unit.item;
+            outcomes.push(outcome);
+        }
+        TaskOutcome { units: outcomes, looped: run.looped, loop_var: run.loop_var, no_log: run.no_log }
+    }
+
+    /// Awaits everything in flight, in order; stops at the first failure.
+    pub async fn drain(&mut self) -> Flow {
+        while let Some(run) = self.flying.pop_front() {
+            let cx = Arc::clone(&run.cx);
+            let outcome = self.collect(run).await;
+            let flow = self.absorb(&cx, outcome).await;
+            if !matches!(flow, Flow::Next) {
+                // Their effects were skipped by the broken chain, or had no effects.
+                self.flying.clear();
+                self.end_chain();
+                return flow;
+            }
+        }
+        self.end_chain();
+        Flow::Next
+    }
+
+    /// Remembers and tells a task's outcome; says how control goes on.
+    pub async fn absorb(&mut self, cx: &Arc<TaskContext>, outcome: TaskOutcome) -> Flow {
+        let ignore = evaluated_flag(&self.run, &cx.keywords.ignore_errors, &cx.scope, false).unwrap_or(false);
+        let status = outcome.status();
+        self.learn(cx, &outcome);
+        if status == Status::Changed {
+            self.notify_all(cx, &outcome);
+        }
+        let ignore_lost =
+            evaluated_flag(&self.run, &cx.keywords.ignore_unreachable, &cx.scope, false).unwrap_or(false);
+        let ignored = (status == Status::Failed && ignore) || (status == Status::Unreachable && ignore_lost);
+        self.tell_done(cx, &outcome, ignored);
+        match status {
+            _ if ignored => Flow::Next,
+            Status::Failed => {
+                self.ahead.clear();
+                if self.any_error_is_fatal(cx) {
+                    self.batch.set_fatal();
+                }
+                let result = match outcome.registered() {
+                    Value::Map(map) => Arc::unwrap_or_clone(map),
+                    _ => Map::new(),
+                };
+                Flow::Failed(Arc::new(FailedTask {
+                    node: Arc::clone(&cx.node),
+                    name: cx.title.clone(),
+                    result,
+                }))
+            }
+            Status::Unreachable => {
+                if self.any_error_is_fatal(cx) {
+                    self.batch.set_fatal();
+                }
+                Flow::Unreachable
+            }
+            _ => Flow::Next,
+        }
+    }
+
+    /// The outcome of another host's `run_once`.
+    pub fn take(&mut self, cx: &Arc<TaskContext>, outcome: &TaskOutcome) -> Flow {
+        self.learn(cx, outcome);
+        if outcome.status() == Status::Changed {
+            self.notify_all(cx, outcome);
+        }
+        let ignore = evaluated_flag(&self.run, &cx.keywords.ignore_errors, &cx.scope, false).unwrap_or(false);
+        match outcome.status() {
+            Status::Failed | Status::Unreachable if !ignore => Flow::Failed(Arc::new(FailedTask {
+                node: Arc::clone(&cx.node),
+                name: cx.title.clone(),
+                result: Map::new(),
+            })),
+            _ => Flow::Next,
+        }
+    }
+}

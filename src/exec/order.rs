@@ -1,0 +1,95 @@
+//! What may be under way at once on a host: when a task waits for those in flight, and hosts for each other.
+
+use super::flight::Flying;
+use super::host::{Host, TaskContext};
+use super::outcome::{Status, UnitOutcome};
+use super::task::TaskRun;
+use super::unit::{Stage, Unit, evaluated_flag};
+use crate::graph::Act;
+use crate::modules::Behaviour;
+use crate::remote::Become;
+
+impl Host {
+    pub fn any_error_is_fatal(&self, cx: &TaskContext) -> bool {
+        evaluated_flag(&self.run, &cx.keywords.any_errors_fatal, &cx.scope, false).unwrap_or(false)
+    }
+
+    /// Whether this host's failure may stop the others, so that they go task by task.
+    pub fn fatal_to_all(&self, cx: &TaskContext) -> bool {
+        self.play.plan.max_fail_percentage.is_some() || self.any_error_is_fatal(cx)
+    }
+
+    pub fn too_many_failed(&self) -> bool {
+        let limit = self.play.plan.max_fail_percentage.as_ref();
+        let limit = limit.and_then(|v| crate::spec::to_text(v).parse::<f64>().ok());
+        limit.is_some_and(|limit| self.batch.failed_percentage() > limit)
+    }
+
+    /// Whether the next tasks may be decided while this one's effects are on their way: nothing that would make
+    /// the outcome depend on more than its exit status.
+    pub fn may_fly(&self, cx: &TaskContext) -> bool {
+        let k = &cx.keywords;
+        let plain = k.failed_when.is_empty()
+            && k.until.is_empty()
+            && k.ignore_errors.is_none()
+            && k.ignore_unreachable.is_none()
+            && k.delegate_to.is_none()
+            && k.run_once.is_none()
+            && !self.fatal_to_all(cx);
+        let staged = matches!(&cx.node.act, Act::Module { module, .. } if matches!(module.behaviour, Behaviour::Staged(_)));
+        let last = self.flying.back();
+        let failed =
+            last.is_some_and(|run| run.units.iter().any(|(_, f)| matches!(f, Flying::Landed(o) if bad(o))));
+        plain && staged && !failed && self.flying.len() < 64
+    }
+
+    /// Whether everything in flight must have landed before this task is read.
+    pub fn must_settle(&self, cx: &TaskContext) -> bool {
+        if !self.may_fly(cx) || cx.node.uses_other_hosts {
+            return true;
+        }
+        let Some(uses) = &cx.node.uses else {
+            return self.flying.iter().any(|run| run.cx.keywords.register.is_some());
+        };
+        let pending = |run: &TaskRun| run.cx.keywords.register.as_ref().is_some_and(|r| uses.contains(r));
+        if self.flying.iter().any(pending) {
+            return true;
+        }
+        let user = self.shell_of(cx);
+        self.flying.iter().any(|run| run.shells().any(|s| Some(s) != user.as_ref()))
+    }
+
+    fn shell_of(&self, cx: &TaskContext) -> Option<Become> {
+        super::connect::become_of(&self.run, &cx.keywords, &cx.scope).ok()
+    }
+}
+
+impl TaskRun {
+    /// Whether an effect in flight may touch anything.
+    pub fn touches_everything(&self) -> bool {
+        self.units.iter().any(|(_, flying)| match flying {
+            Flying::Applying { ready, .. } => ready.claims.writes.iter().any(|w| w == "*"),
+            Flying::Landed(_) => false,
+        })
+    }
+
+    /// The shells that effects of this task run in.
+    fn shells(&self) -> impl Iterator<Item = &Become> {
+        self.units.iter().filter_map(|(_, flying)| match flying {
+            Flying::Applying { ready, .. } => Some(&ready.who),
+            Flying::Landed(_) => None,
+        })
+    }
+}
+
+fn bad(outcome: &UnitOutcome) -> bool {
+    matches!(outcome.status, Status::Failed | Status::Unreachable)
+}
+
+/// An effect that touches everything will run: what is probed behind it would be stale.
+pub fn blocks_view(unit: &Unit) -> bool {
+    match &unit.stage {
+        Stage::Ready(ready) => !ready.check && ready.claims.writes.iter().any(|w| w == "*"),
+        _ => false,
+    }
+}
