@@ -3,5 +3,5 @@
 case $act in
   load) modprobe -- "$name" "$@" ;;
   unload) modprobe -r -- "$name" ;;
-  set) printf '%s\n' "$value" >"/sys/module/$plain/parameters/$param" ;;
+  set) printf '%s\n' "$value" >"/sys/module/$real/parameters/$param" ;;
 esac

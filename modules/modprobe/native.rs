@@ -1,13 +1,16 @@
 //! modprobe: a module now, its live parameters, and at boot.
 
+use crate::base::Map;
+use crate::modules::kernel::params;
+use crate::modules::kernel::place::{Live, Place};
 use crate::modules::kit::{changed, claims, only, result};
-use crate::modules::text::{remove_file, text_file, write_text};
+use crate::modules::text::{TextFile, remove_file, text_file, write_text};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
 use crate::plan::{Action, Claims, Decision};
 use crate::remote::files::write_file_job;
 use crate::remote::{Job, Output};
-use crate::script;
 use crate::spec::ModuleSpec;
+use crate::{placed_script, script};
 use std::sync::Arc;
 
 pub fn behaviour() -> Behaviour {
@@ -16,12 +19,26 @@ pub fn behaviour() -> Behaviour {
 
 struct Modprobe;
 
-fn plain(args: &Args) -> String {
-    args.str("name").replace('-', "_")
+/// Modules that became a part of another one. The kernel is asked, whatever its version.
+fn merged(name: &str) -> &'static str {
+    match name {
+        "nf_conntrack_ipv4" | "nf_conntrack_ipv6" => "nf_conntrack",
+        "nf_nat_ipv4" | "nf_nat_ipv6" => "nf_nat",
+        _ => "",
+    }
 }
 
-fn params(args: &Args) -> Vec<(&str, &str)> {
+fn given(args: &Args) -> Vec<(&str, &str)> {
     args.str("params").split_whitespace().map(|p| p.split_once('=').unwrap_or((p, "Y"))).collect()
+}
+
+/// What is found to do.
+#[derive(Default)]
+struct Todo {
+    reasons: Vec<String>,
+    effects: Vec<Job>,
+    warnings: Vec<String>,
+    waits: bool,
 }
 
 impl Staged for Modprobe {
@@ -33,7 +50,10 @@ impl Staged for Modprobe {
         // A module brings others, kernel parameters and devices.
         let mut writes = vec!["module:*".to_string(), "sysctl:*".into()];
         if args.str("persistent") != "disabled" {
-            writes.extend([format!("file:/etc/modules-load.d/{name}.conf"), format!("file:/etc/modprobe.d/{name}.conf")]);
+            writes.extend([
+                format!("file:/etc/modules-load.d/{name}.conf"),
+                format!("file:/etc/modprobe.d/{name}.conf"),
+            ]);
         }
         claims(&["file:/etc/modprobe.d/*", "file:/lib/modules/*", "package:*"], &writes)
     }
@@ -44,72 +64,122 @@ impl Staged for Modprobe {
         if !good || name.starts_with(['-', '.']) {
             return Err(Failure::new(format!("`{name}` is not the name of a kernel module")));
         }
-        let job = Job::new(script!("modprobe.probe", "probe.sh")).var("name", name).var("plain", plain(args));
-        Ok(vec![job.args(params(args).iter().map(|(k, _)| *k))])
+        let job = Job::new(placed_script!("modprobe.probe", "probe.sh"));
+        let job = job.var("name", name).var("merged", merged(name));
+        Ok(vec![job.args(given(args).iter().map(|(k, _)| *k))])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
         let output = only(seen)?;
         let name = args.str("name");
-        let present = args.str("state") == "present";
-        let loaded = output.field("", "loaded");
-        let job = |act: &str| {
-            Job::new(script!("modprobe.apply", "apply.sh")).var("act", act).var("name", name).var("plain", plain(args))
+        let mut todo = Todo::default();
+        let target = match output.field("", "merged") {
+            Some(_) => merged(name),
+            None => name,
         };
-        let (mut reasons, mut effects, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
-        match (present, loaded.as_deref()) {
-            (true, None) => {
-                reasons.push(format!("{name} is not loaded"));
-                effects.push(job("load").args(args.str("params").split_whitespace()));
-            }
-            (false, Some("builtin")) => warnings.push(format!("{name} is built into the kernel and cannot be unloaded")),
-            (false, Some(_)) => {
-                reasons.push(format!("{name} is loaded"));
-                effects.push(job("unload"));
-            }
-            (true, Some(_)) => {
-                for (param, value) in params(args) {
-                    let Some(is) = output.field("param", param) else { continue };
-                    if is.trim() != value {
-                        reasons.push(format!("{name}'s {param} is {}, not {value}", is.trim()));
-                        effects.push(job("set").var("param", param).var("value", value));
-                    }
-                }
-            }
-            (false, None) => {}
+        if target != name {
+            todo.warnings.push(format!("{name} is a part of {target} in this kernel"));
         }
-        self.boot(args, output, &mut reasons, &mut effects)?;
-        let out = result([("name", name.into()), ("params", args.str("params").into()), ("state", args.str("state").into())]);
-        if reasons.is_empty() {
-            return Ok(Decision { warnings, ..Decision::unchanged(out) });
+        let place = Place::of(output);
+        if Live::of(args).touches(place) {
+            now(args, output, target, place, &mut todo)?;
         }
-        let mut decision = changed(Action::Update, reasons.join("; "), effects, out);
-        decision.warnings = warnings;
+        at_boot(args, output, target, &mut todo)?;
+        let out = answer(args, todo.waits);
+        if todo.reasons.is_empty() {
+            return Ok(Decision { warnings: todo.warnings, ..Decision::unchanged(out) });
+        }
+        let mut decision = changed(Action::Update, todo.reasons.join("; "), todo.effects, out);
+        decision.warnings = todo.warnings;
         Ok(decision)
     }
 }
 
-impl Modprobe {
-    /// Files of a module's own name; others may load it too and are left alone.
-    fn boot(&self, args: &Args, output: &Output, reasons: &mut Vec<String>, effects: &mut Vec<Job>) -> Result<(), Failure> {
-        let name = args.str("name");
-        let load = (format!("/etc/modules-load.d/{name}.conf"), format!("{name}\n"));
-        let options = (format!("/etc/modprobe.d/{name}.conf"), format!("options {name} {}\n", args.str("params")));
-        let persistent = args.str("persistent");
-        if persistent == "disabled" {
-            return Ok(());
+fn answer(args: &Args, waits: bool) -> Map {
+    let mut out = result([
+        ("name", args.str("name").into()),
+        ("params", args.str("params").into()),
+        ("state", args.str("state").into()),
+    ]);
+    params::told(&mut out, waits);
+    out
+}
+
+/// The running kernel.
+fn now(args: &Args, output: &Output, target: &str, place: Place, todo: &mut Todo) -> Result<(), Failure> {
+    let real = output.field("", "real").unwrap_or_default();
+    let job = |act: &str| {
+        let job = Job::new(script!("modprobe.apply", "apply.sh"));
+        job.var("act", act).var("name", target).var("real", &real)
+    };
+    match (args.str("state") == "present", output.field("", "loaded").as_deref()) {
+        (true, None) if place == Place::Container && output.field("", "modprobe").is_none() => {
+            if !Live::of(args).forgives(place) {
+                return Err(Failure::new(format!(
+                    "{target} is not loaded, and a container cannot load it: load it on its machine; \
+                     `live: possible` accepts it and writes the files alone"
+                )));
+            }
+            todo.warnings.push(format!("this is a container: its machine has to load {target}"));
         }
-        for (path, content) in [load, options] {
-            let was = text_file(output, &path)?;
-            let wanted = persistent == "present" && (!args.str("params").is_empty() || path.contains("modules-load"));
-            if wanted && was.content != content {
-                reasons.push(format!("{path} {}", if was.exists { "differs" } else { "is absent" }));
-                effects.push(write_file_job(write_text(&was, &content)));
-            } else if persistent == "absent" && was.exists {
-                reasons.push(format!("{path} is present"));
-                effects.push(remove_file(&path));
+        (true, None) => {
+            todo.reasons.push(format!("{target} is not loaded"));
+            todo.effects.push(job("load").args(args.str("params").split_whitespace()));
+        }
+        (false, Some("builtin")) => {
+            todo.warnings.push(format!("{target} is built into the kernel and cannot be unloaded"));
+        }
+        (false, Some(_)) => {
+            todo.reasons.push(format!("{target} is loaded"));
+            todo.effects.push(job("unload"));
+        }
+        (true, Some(_)) => {
+            for (param, value) in given(args) {
+                let Some(is) = output.field("param", param).map(|is| is.trim().to_string()) else {
+                    let message = format!("{target} does not tell its {param}: whether it is {value} is not known");
+                    todo.warnings.push(message);
+                    continue;
+                };
+                if params::same(&is, value) {
+                    continue;
+                }
+                if output.field("writable", param).is_some() {
+                    todo.reasons.push(format!("{target}'s {param} is {is}, not {value}"));
+                    todo.effects.push(job("set").var("param", param).var("value", value));
+                } else {
+                    todo.waits = true;
+                    todo.warnings.push(format!(
+                        "{target}'s {param} is {is}, not {value}, until it is loaded again or the host rebooted"
+                    ));
+                }
             }
         }
-        Ok(())
+        (false, None) => {}
     }
+    Ok(())
+}
+
+/// Files of a module's own name; others may load it too and are left alone.
+fn at_boot(args: &Args, output: &Output, target: &str, todo: &mut Todo) -> Result<(), Failure> {
+    let name = args.str("name");
+    let given = args.str("params").split_whitespace().collect::<Vec<_>>().join(" ");
+    let files = [
+        (format!("/etc/modules-load.d/{name}.conf"), target.to_string()),
+        (format!("/etc/modprobe.d/{name}.conf"), format!("options {target} {given}")),
+    ];
+    if args.str("persistent") == "disabled" {
+        return Ok(());
+    }
+    for (path, line) in files {
+        let was: TextFile = text_file(output, &path)?;
+        let wanted = args.str("persistent") == "present" && (!given.is_empty() || path.contains("modules-load"));
+        if wanted && !params::says(&was.content, &line) {
+            todo.reasons.push(format!("{path} {}", if was.exists { "differs" } else { "is absent" }));
+            todo.effects.push(write_file_job(write_text(&was, &format!("{line}\n"))));
+        } else if args.str("persistent") == "absent" && was.exists {
+            todo.reasons.push(format!("{path} is present"));
+            todo.effects.push(remove_file(&path));
+        }
+    }
+    Ok(())
 }

@@ -1,11 +1,30 @@
 # shellcheck shell=sh disable=SC2154
-# Whether module $name ($plain with underscores) is there, its parameters "$@", and the files for boot.
-if [ -d "/sys/module/$plain" ]; then emit '' loaded 1; fi
-read -r release </proc/sys/kernel/osrelease
-if grep -qs "/$plain\\.ko" "/lib/modules/$release/modules.builtin"; then emit '' loaded builtin; fi
+# Whether module $name is there (also as $merged, which it may be a part of now), its parameters "$@", and all files
+# that may load it or set its parameters at boot.
+release=$(uname -r)
+plain() { printf '%s' "$1" | tr - _; }
+real=$(plain "$name")
+if [ ! -d "/sys/module/$real" ] && command -v modprobe >/dev/null 2>&1; then
+  emit '' modprobe 1
+  # An alias stands for the module it names.
+  found=$(modprobe -R -- "$name" 2>/dev/null) && emit '' resolves 1
+  [ -z "$found" ] || real=$(plain "${found%%
+*}")
+  if [ -z "$found" ] && [ "$merged" ] && { [ -d "/sys/module/$merged" ] || modprobe -n -q -- "$merged" 2>/dev/null; }; then
+    emit '' merged 1
+    real=$merged
+  fi
+fi
+emit '' real "$real"
+if [ -d "/sys/module/$real" ]; then emit '' loaded 1; fi
+if grep -qs "/$(printf %s "$real" | sed 's/_/[-_]/g')\\.ko" "/lib/modules/$release/modules.builtin"; then
+  emit '' loaded builtin
+fi
 for one in "$@"; do
-  file=/sys/module/$plain/parameters/$one
-  [ ! -r "$file" ] || emit param "$one" "$(cat "$file" 2>/dev/null)"
+  file=/sys/module/$real/parameters/$one
+  [ -e "$file" ] || continue
+  emit param "$one" "$(cat "$file" 2>/dev/null)"
+  [ ! -w "$file" ] || emit writable "$one" 1
 done
 for file in "/etc/modules-load.d/$name.conf" "/etc/modprobe.d/$name.conf"; do
   [ -e "$file" ] || continue

@@ -1,11 +1,12 @@
-//! pam_limits: one line of a limits file, compared by its words.
+//! pam_limits: one line of a limits file, compared by its words, and the sessions that take it.
 
-use crate::modules::kit::{claims, only, result};
-use crate::modules::text::{edit_text, read_text, text_file, write_text};
+use crate::modules::kit::{changed, claims, diff, only, result};
+use crate::modules::text::{TextFile, text_file, write_text};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
-use crate::plan::{Claims, Decision};
+use crate::plan::{Action, Claims, Decision};
 use crate::remote::files::write_file_job;
 use crate::remote::{Job, Output};
+use crate::script;
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
@@ -15,16 +16,29 @@ pub fn behaviour() -> Behaviour {
 
 struct PamLimits;
 
-/// Domain, type, item, value of a line; `None` for comments and what is no limit.
-fn fields(line: &str) -> Option<[&str; 4]> {
-    let words: Vec<&str> = line.split('#').next().unwrap_or("").split_whitespace().collect();
-    <[&str; 4]>::try_from(words).ok()
+const SESSIONS: [&str; 2] = ["/etc/pam.d/common-session", "/etc/pam.d/common-session-noninteractive"];
+
+/// The words of a line without its remark.
+fn words(line: &str) -> Vec<&str> {
+    line.split('#').next().unwrap_or("").split_whitespace().collect()
 }
 
-/// No limit is more than any number.
-fn size(value: &str) -> i64 {
+/// Domain, type, item, value of a line; `None` for comments and what is no limit.
+fn fields(line: &str) -> Option<[&str; 4]> {
+    <[&str; 4]>::try_from(words(line)).ok().filter(|f| ["soft", "hard", "-"].contains(&f[1]))
+}
+
+/// Remarks, blank lines, limits, and a domain alone with a dash (no limits at all) can be understood.
+fn understood(line: &str) -> bool {
+    let words = words(line);
+    words.is_empty() || fields(line).is_some() || (words.len() == 2 && words[1] == "-")
+}
+
+/// No limit is more than any number; niceness has numbers below nothing.
+fn size(item: &str, value: &str) -> i64 {
     match value {
-        "unlimited" | "infinity" | "-1" => i64::MAX,
+        "unlimited" | "infinity" => i64::MAX,
+        "-1" if item != "nice" && item != "priority" => i64::MAX,
         number => number.parse().unwrap_or(0),
     }
 }
@@ -34,7 +48,11 @@ impl Staged for PamLimits {
         if args.values().any(has_unknown) {
             return Claims::everything();
         }
-        claims::<&str, _>(&[], &[format!("file:{}", args.str("dest"))])
+        let mut writes = vec![format!("file:{}", args.str("dest"))];
+        if args.bool("session") {
+            writes.extend(SESSIONS.iter().map(|f| format!("file:{f}")));
+        }
+        claims(&["file:/etc/security/*", "sysctl:fs.nr_open"], &writes)
     }
 
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
@@ -43,49 +61,134 @@ impl Staged for PamLimits {
         if !known {
             return Err(Failure::new("Argument 'value' can be one of 'unlimited', 'infinity', '-1' or a number"));
         }
-        if ["domain", "limit_item", "comment"].iter().any(|a| args.str(a).contains('\n')) {
+        if args.str("domain").split_whitespace().count() != 1 || args.str("domain").contains('#') {
+            return Err(Failure::new("the domain of a limit is one word"));
+        }
+        if args.str("comment").contains('\n') {
             return Err(Failure::new("a limit is one line"));
         }
-        Ok(vec![read_text([args.str("dest")])])
+        let sessions = SESSIONS.iter().filter(|_| args.bool("session"));
+        let files = [args.str("dest")].into_iter().chain(sessions.copied());
+        Ok(vec![Job::new(script!("pam_limits.probe", "probe.sh")).args(files)])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
-        let was = text_file(only(seen)?, args.str("dest"))?;
-        let key = [args.str("domain"), args.str("limit_type"), args.str("limit_item")];
-        let ours = |line: &str| fields(line).filter(|f| f[..3] == key).map(|f| f[3].to_string());
-        // The last line of a key is the one that counts.
-        let has = was.content.lines().filter_map(ours).next_back();
-        let wanted = match &has {
-            Some(has) if args.bool("use_max") && size(has) > size(args.str("value")) => has.as_str(),
-            Some(has) if args.bool("use_min") && size(has) < size(args.str("value")) => has.as_str(),
-            _ => args.str("value"),
-        };
-        if has.as_deref() == Some(wanted) {
-            return Ok(Decision::unchanged(result([])));
+        let output = only(seen)?;
+        let was = text_file(output, args.str("dest"))?;
+        let (content, reason) = line(args, &was, output)?;
+        let mut edits: Vec<(TextFile, String, String)> = reason.map(|r| (was.clone(), content, r)).into_iter().collect();
+        if args.bool("session") {
+            edits.extend(sessions(output)?);
         }
-        let remark = Some(args.str("comment")).filter(|c| !c.is_empty()).map(|c| format!("\t#{c}")).unwrap_or_default();
-        let line = format!("{}\t{}\t{}\t{wanted}{remark}\n", key[0], key[1], key[2]);
-        let last = was.content.lines().collect::<Vec<_>>().iter().rposition(|l| ours(l).is_some());
-        let mut content = String::new();
-        for (i, old) in was.content.lines().enumerate() {
-            match last {
-                Some(at) if at == i => content.push_str(&line),
-                _ => content.push_str(&format!("{old}\n")),
-            }
+        let warnings = foreign(args, &was, output);
+        if edits.is_empty() {
+            return Ok(Decision { warnings, ..Decision::unchanged(result([])) });
         }
-        if last.is_none() {
-            content.push_str(&line);
-        }
-        let reason = match &has {
-            Some(has) => format!("{} is {has}, not {wanted}", key.join(" ")),
-            None => format!("{} is not limited", key.join(" ")),
-        };
-        let mut decision = edit_text(&was, &content, None, &reason, result([]));
-        if args.bool("backup") && was.exists {
-            let mut write = write_text(&was, &content);
-            write.backup = true;
-            decision.effects = vec![write_file_job(write)];
+        let reasons: Vec<&str> = edits.iter().map(|(_, _, why)| why.as_str()).collect();
+        let effects = edits.iter().map(|(was, content, _)| {
+            let mut write = write_text(was, content);
+            write.backup = args.bool("backup") && was.exists;
+            write_file_job(write)
+        });
+        let mut decision = changed(Action::Update, reasons.join("; "), effects.collect(), result([]));
+        decision.warnings = warnings;
+        if let Some(change) = &mut decision.change {
+            change.diffs = edits.iter().map(|(was, c, _)| diff(&was.path, was.content.as_str(), c.as_str())).collect();
         }
         Ok(decision)
     }
+}
+
+/// The limits file with the line, and why it is changed.
+fn line(args: &Args, was: &TextFile, output: &Output) -> Result<(String, Option<String>), Failure> {
+    let item = args.str("limit_item");
+    let key = [args.str("domain"), args.str("limit_type"), item];
+    let ours = |line: &str| fields(line).filter(|f| f[..3] == key).map(|f| f[3].to_string());
+    // The last line of a key is the one that counts.
+    let has = was.content.lines().filter_map(ours).next_back();
+    let asked = size(item, args.str("value"));
+    let wanted = match &has {
+        Some(has) if args.bool("use_max") && size(item, has) > asked => has.as_str(),
+        Some(has) if args.bool("use_min") && size(item, has) < asked => has.as_str(),
+        _ => args.str("value"),
+    };
+    let most = output.field("kernel", "nr_open").and_then(|n| n.trim().parse::<i64>().ok());
+    if let Some(most) = most.filter(|most| item == "nofile" && size(item, wanted) > *most) {
+        return Err(Failure::new(format!(
+            "{} would be {wanted} with a kernel that allows {most} (fs.nr_open): the limit could not be set, and nobody \
+             could log in; raise fs.nr_open first, or ask for less",
+            key.join(" ")
+        )));
+    }
+    if has.as_ref().is_some_and(|has| size(item, has) == size(item, wanted)) {
+        return Ok((was.content.clone(), None));
+    }
+    let remark = Some(args.str("comment")).filter(|c| !c.is_empty());
+    let remark = remark.map(|c| format!("\t#{c}")).unwrap_or_default();
+    let line = format!("{}\t{}\t{}\t{wanted}{remark}\n", key[0], key[1], key[2]);
+    let last = was.content.lines().collect::<Vec<_>>().iter().rposition(|l| ours(l).is_some());
+    let mut content = String::new();
+    for (i, old) in was.content.lines().enumerate() {
+        match last {
+            Some(at) if at == i => content.push_str(&line),
+            _ => content.push_str(&format!("{old}\n")),
+        }
+    }
+    if last.is_none() {
+        content.push_str(&line);
+    }
+    let reason = match &has {
+        Some(has) => format!("{} is {has}, not {wanted}", key.join(" ")),
+        None => format!("{} is not limited", key.join(" ")),
+    };
+    Ok((content, Some(reason)))
+}
+
+/// The files of PAM that do not name the module yet, with it.
+fn sessions(output: &Output) -> Result<Vec<(TextFile, String, String)>, Failure> {
+    let mut edits = Vec::new();
+    for path in SESSIONS {
+        let was = text_file(output, path)?;
+        if !was.exists {
+            return Err(Failure::new(format!("{path} is not there: `session` knows Debian's files of PAM only")));
+        }
+        let names = |line: &str| {
+            let words = words(line);
+            words.first().is_some_and(|w| w.trim_start_matches('-') == "session")
+                && words.iter().any(|w| w.ends_with("pam_limits.so"))
+        };
+        if was.content.lines().any(names) {
+            continue;
+        }
+        let end = if was.content.is_empty() || was.content.ends_with('\n') { "" } else { "\n" };
+        let content = format!("{}{end}session required\tpam_limits.so\n", was.content);
+        edits.push((was, content, format!("{path} does not name pam_limits.so")));
+    }
+    Ok(edits)
+}
+
+/// Lines that cannot be understood, and later files that have another value.
+fn foreign(args: &Args, was: &TextFile, output: &Output) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (i, line) in was.content.lines().enumerate().filter(|(_, l)| !understood(l)) {
+        let line = line.trim();
+        warnings.push(format!("{}:{} is no limit and is left alone: `{line}`", was.path, i + 1));
+    }
+    // limits.conf is read first, then the folder in the order of its names.
+    let all = output.field("all", "lines").unwrap_or_default();
+    let lines = all.lines().filter_map(|l| {
+        let (path, rest) = l.split_once(':')?;
+        let (number, text) = rest.split_once(':')?;
+        Some((path, number, fields(text)?))
+    });
+    let rank = |path: &str| (path.contains("/limits.d/"), path.to_string());
+    let (item, kind) = (args.str("limit_item"), args.str("limit_type"));
+    for (path, number, found) in lines.filter(|(path, _, _)| rank(path) > rank(args.str("dest"))) {
+        let same_kind = kind == "-" || found[1] == "-" || found[1] == kind;
+        let other = size(item, found[3]) != size(item, args.str("value"));
+        if found[0] == args.str("domain") && found[2] == item && same_kind && other {
+            warnings.push(format!("{path}:{number} is read later and has {}", found.join(" ")));
+        }
+    }
+    warnings
 }

@@ -162,7 +162,7 @@ impl Host {
         if outputs.iter().all(|o| o.status == JobStatus::Skipped) && !outputs.is_empty() {
             return Err(*ready);
         }
-        let change = decision.change.clone();
+        let (change, warnings) = (decision.change.clone(), decision.warnings.clone());
         let cut = outputs.iter().any(|o| o.truncated);
         let late = outputs.iter().any(|o| o.status == JobStatus::TimedOut);
         let mut outcome = match module.finish(&ready.args, decision, &outputs) {
@@ -173,6 +173,7 @@ impl Host {
             Ok(result) => finished(Decision { change: None, result, ..Decision::default() }, change),
             Err(failure) => UnitOutcome { change, ..UnitOutcome::failed(failure) },
         };
+        outcome.warnings.splice(0..0, warnings);
         if let (true, Some(limit)) = (late, ready.limit) {
             let seconds = limit.as_secs_f64();
             outcome.message = format!("timed out after {seconds} s; it and what it started were ended");

@@ -15,7 +15,8 @@
 //!   diff: {before: a, after: b}      # of the first diff
 //!   effects: [{script: x.apply, vars: {a: b}, args: [c], stdin: text}]
 //!   result: {dest: /x}               # a part of the return values
-//!   fails: not a directory           # a part of the message; instead of all of the above
+//!   fails: not a directory           # a part of the message; instead of all of the above; with `done`, of `finish`
+//!   warns: will be lost              # a part of a warning; `none`: there is none
 //!   claims: {reads: [], writes: []}
 //!   done: [{stdout: x}]              # outputs of the effects; `result` is then that of `finish`
 //! ```
@@ -240,7 +241,7 @@ fn run(spec: &ModuleSpec, module: &dyn Staged, case: &Case) -> Result<(), String
     match (decide(spec, module, case), &case.fails) {
         (Err(failure), Some(part)) if failure.message.contains(part.as_str()) => Ok(()),
         (Err(failure), _) => Err(format!("failed: {}", failure.message)),
-        (Ok(_), Some(part)) => Err(format!("should have failed with `{part}`")),
+        (Ok((args, _, decision)), Some(part)) => finish_fails(module, &args, decision, case, part),
         (Ok((args, probes, decision)), None) => {
             let claims = module.claims(spec, &args);
             if let Some(wanted) = &case.claims {
@@ -252,6 +253,26 @@ fn run(spec: &ModuleSpec, module: &dyn Staged, case: &Case) -> Result<(), String
             }
             check(case, module, &args, decision)
         }
+    }
+}
+
+/// With `done`, `fails` may be what `finish` makes of it.
+fn finish_fails(
+    module: &dyn Staged,
+    args: &Args,
+    decision: Decision,
+    case: &Case,
+    part: &str,
+) -> Result<(), String> {
+    let done: Vec<Output> = case.done.iter().map(Seen::output).collect();
+    let missing = Err(format!("should have failed with `{part}`"));
+    if done.is_empty() {
+        return missing;
+    }
+    match module.finish(args, decision, &done) {
+        Err(failure) if failure.message.contains(part) => Ok(()),
+        Err(failure) => Err(format!("finish failed: {}", failure.message)),
+        Ok(_) => missing,
     }
 }
 
@@ -298,7 +319,10 @@ fn check(case: &Case, module: &dyn Staged, args: &Args, decision: Decision) -> R
             }
         }
     }
-    if let Some(part) = &case.warns
+    if case.warns.as_deref() == Some("none") && !decision.warnings.is_empty() {
+        return Err(format!("warns: {:?}", decision.warnings));
+    }
+    if let Some(part) = case.warns.as_ref().filter(|part| *part != "none")
         && !decision.warnings.iter().any(|w| w.contains(part.as_str()))
     {
         return Err(format!("no warning has `{part}`: {:?}", decision.warnings));

@@ -18,6 +18,7 @@ pub mod declarative;
 pub mod facts;
 pub mod files;
 pub mod http;
+pub mod kernel;
 pub mod kit;
 pub mod registry;
 pub mod run;

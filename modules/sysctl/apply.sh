@@ -1,2 +1,0 @@
-# shellcheck shell=sh disable=SC2154
-printf '%s\n' "$value" >"/proc/sys/$proc"

@@ -1,0 +1,377 @@
+//! Kernel parameters in all three places: the running kernel, the line of a file, and the outcome at boot.
+
+use super::boot::Boot;
+use super::found_files::Files;
+use super::key;
+use super::lines::{self, Edit};
+use super::place::{Live, Place};
+use crate::base::{Map, Value};
+use crate::modules::Failure;
+use crate::modules::kit::{changed, diff, result};
+use crate::modules::text::{TextFile, text_file, write_text};
+use crate::placed_script;
+use crate::plan::{Action, Decision, Diff};
+use crate::remote::files::write_file_job;
+use crate::remote::{Job, Output};
+use crate::script;
+
+/// The files that are chosen from where none is named: the first whose line counts at boot.
+pub const OWN_FILES: [&str; 2] = ["/etc/sysctl.d/99-sysctl.conf", "/etc/sysctl.d/zz-fitout.conf"];
+
+/// One key and the value it shall have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// As the user writes it.
+    pub name: String,
+    pub path: String,
+    pub value: String,
+}
+
+impl Setting {
+    /// # Errors
+    /// The key is none, or the value is not one line.
+    pub fn new(name: &str, value: &Value) -> Result<Setting, Failure> {
+        let name = name.trim().trim_start_matches('-').trim();
+        let path = key::path(name);
+        if !key::valid(&path) {
+            return Err(Failure::new(format!("`{name}` is not a kernel parameter")));
+        }
+        let value = match value {
+            Value::Null => Some(String::new()),
+            value => key::value(value),
+        };
+        match value.filter(|v| !v.contains('\n')) {
+            Some(value) => Ok(Setting { name: name.to_string(), path, value }),
+            None => Err(Failure::new(format!("the value of `{name}` is not one line of text"))),
+        }
+    }
+
+    fn edit(&self, present: bool) -> Edit<'_> {
+        Edit { name: &self.name, path: &self.path, value: present.then_some(self.value.as_str()) }
+    }
+}
+
+/// What is wanted of some keys.
+#[derive(Clone, Debug)]
+pub struct Wish<'a> {
+    pub settings: Vec<Setting>,
+    pub present: bool,
+    /// `None`: one of [`OWN_FILES`].
+    pub file: Option<&'a str>,
+    pub live: Live,
+    /// Whether running values are set at all.
+    pub running: bool,
+    /// Keys that the kernel does not have are accepted.
+    pub lenient: bool,
+    /// A value that another file takes back at boot is a failure; else a warning.
+    pub lost_fails: bool,
+}
+
+impl Wish<'_> {
+    fn files(&self) -> Vec<&str> {
+        self.file.map_or_else(|| OWN_FILES.to_vec(), |f| vec![f])
+    }
+}
+
+/// What is to be done about a wish; [`Found::decision`] makes one of it.
+#[derive(Debug, Default)]
+pub struct Found {
+    pub reasons: Vec<String>,
+    pub effects: Vec<Job>,
+    pub warnings: Vec<String>,
+    pub diffs: Vec<Diff>,
+    pub result: Map,
+}
+
+impl Found {
+    pub fn decision(self) -> Decision {
+        if self.reasons.is_empty() {
+            return Decision { warnings: self.warnings, ..Decision::unchanged(self.result) };
+        }
+        let mut decision = changed(Action::Update, self.reasons.join("; "), self.effects, self.result);
+        decision.warnings = self.warnings;
+        if let Some(change) = &mut decision.change {
+            change.diffs = self.diffs;
+        }
+        decision
+    }
+}
+
+/// The job that looks at everything that counts for these keys.
+pub fn probe(wish: &Wish<'_>) -> Job {
+    let mut modules: Vec<&str> = wish.settings.iter().filter_map(|s| key::module(&s.path)).collect();
+    modules.sort_unstable();
+    modules.dedup();
+    Job::new(placed_script!("kernel.settings", "settings_probe.sh"))
+        .var("files", wish.files().join("\n"))
+        .var("modules", modules.join("\n"))
+        .args(wish.settings.iter().map(|s| &s.path))
+}
+
+/// What differs from the wish.
+///
+/// # Errors
+/// A file cannot be read; the kernel has no such key or does not let it be set; another file wins at boot.
+pub fn look(wish: &Wish<'_>, output: &Output) -> Result<Found, Failure> {
+    let mut found = Found::default();
+    let place = Place::of(output);
+    let mut files = Vec::new();
+    for path in wish.files() {
+        files.push(text_file(output, path)?);
+    }
+    let after_boot = Files::read(output);
+    if !wish.present {
+        for was in &files {
+            write(wish, was, &mut found);
+        }
+        if !found.reasons.is_empty() {
+            let names: Vec<&str> = wish.settings.iter().map(|s| s.name.as_str()).collect();
+            let names = names.join(", ");
+            found.warnings.push(format!("the running value of {names} stays until the next boot"));
+        }
+        return Ok(found);
+    }
+    let was = choose(wish, &files, &after_boot);
+    let boot = after_boot.with(was, &edited(wish, &was.content));
+    running(wish, output, place, was, &mut found)?;
+    write(wish, was, &mut found);
+    lost(wish, output, &boot, &after_boot, was, &mut found)?;
+    if place == Place::Host {
+        late_modules(wish, output, &mut found);
+    }
+    let keys = wish.settings.iter().map(|s| (s.name.as_str(), told(s, output, &boot)));
+    found.result = result([("keys", keys.collect::<Value>()), ("sysctl_file", was.path.as_str().into())]);
+    Ok(found)
+}
+
+/// After the effects: what the kernel made of the values.
+///
+/// # Errors
+/// A write failed, or the kernel keeps another value than the one it was given.
+pub fn check(wish: &Wish<'_>, done: &[Output]) -> Result<(), Failure> {
+    if let Some(failed) = done.iter().find(|o| !o.ok()) {
+        return Err(Failure::from_output(failed));
+    }
+    for setting in &wish.settings {
+        let item = format!("live:{}", setting.path);
+        let Some(is) = done.iter().find_map(|o| o.field(&item, "value")) else { continue };
+        if !key::same(&setting.path, &setting.value, &is) {
+            let Setting { name, value, .. } = setting;
+            return Err(Failure::new(format!(
+                "{name} was given {value}, and the kernel made {} of it",
+                flat(&is)
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn edited(wish: &Wish<'_>, content: &str) -> String {
+    let edits: Vec<Edit<'_>> = wish.settings.iter().map(|s| s.edit(wish.present)).collect();
+    lines::edit(content, &edits)
+}
+
+/// The file to write: one that says it all already and wins, else the first that would win, else the first.
+fn choose<'a>(wish: &Wish<'_>, files: &'a [TextFile], after_boot: &Files) -> &'a TextFile {
+    let wins = |was: &TextFile| {
+        let boot = after_boot.with(was, &edited(wish, &was.content));
+        wish.settings.iter().all(|s| decided(&boot, s) == Some(true))
+    };
+    let settled = files.iter().find(|f| edited(wish, &f.content) == f.content && wins(f));
+    settled.or_else(|| files.iter().find(|f| wins(f))).unwrap_or(&files[0])
+}
+
+/// Whether the boot comes to the value wanted; `None` where no file says anything.
+fn decided(boot: &Boot, setting: &Setting) -> Option<bool> {
+    let assignment = boot.decides(&setting.path)?;
+    Some(assignment.value.as_ref().is_some_and(|v| key::same(&setting.path, &setting.value, v)))
+}
+
+fn write(wish: &Wish<'_>, was: &TextFile, found: &mut Found) {
+    let content = edited(wish, &was.content);
+    if content == was.content {
+        return;
+    }
+    for setting in &wish.settings {
+        let Setting { name, path, value } = setting;
+        let is = lines::current(&was.content, path);
+        match (wish.present, is) {
+            (true, Some(is)) if !key::same(path, &is, value) => {
+                found.reasons.push(format!("{name} is {is} in {}, not {value}", was.path));
+            }
+            (true, Some(_)) => {}
+            (true, None) => found.reasons.push(format!("{} does not set {name}", was.path)),
+            (false, Some(_)) => found.reasons.push(format!("{} sets {name}", was.path)),
+            (false, None) => {}
+        }
+    }
+    if found.reasons.is_empty() {
+        found.reasons.push(format!("{} says it more than once", was.path));
+    }
+    let mut file = write_text(was, &content);
+    file.mode = (!was.exists).then(|| "0644".to_string());
+    found.effects.push(write_file_job(file));
+    found.diffs.push(diff(&was.path, was.content.as_str(), content));
+}
+
+/// The running value of a key; `None` where the kernel does not have it.
+pub fn live(output: &Output, path: &str) -> Option<String> {
+    output.field(&format!("live:{path}"), "exists")?;
+    let prefix = format!("/proc/sys/{path}:");
+    let values = output.field("live", "values").unwrap_or_default();
+    let lines: Vec<&str> = values.lines().filter_map(|l| l.strip_prefix(&prefix)).collect();
+    Some(lines.join("\n"))
+}
+
+fn flat(value: &str) -> String {
+    value.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn running(
+    wish: &Wish<'_>,
+    output: &Output,
+    place: Place,
+    was: &TextFile,
+    found: &mut Found,
+) -> Result<(), Failure> {
+    if !wish.running || !wish.live.touches(place) {
+        return Ok(());
+    }
+    let (mut pairs, mut impossible, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut before, mut after) = (String::new(), String::new());
+    for setting in &wish.settings {
+        let Setting { name, path, value } = setting;
+        let Some(is) = live(output, path) else {
+            match () {
+                () if wish.lenient => missing.push(name.as_str()),
+                () if wish.live.forgives(place) => impossible.push(name.as_str()),
+                () => return Err(Failure::new(no_key(name, path))),
+            }
+            continue;
+        };
+        if key::same(path, value, &is) {
+            continue;
+        }
+        if output.field(&format!("live:{path}"), "writable").is_none() {
+            if !wish.live.forgives(place) {
+                return Err(Failure::new(read_only(name, &flat(&is), value, place)));
+            }
+            impossible.push(name.as_str());
+            continue;
+        }
+        found.reasons.push(format!("{name} runs with {}", flat(&is)));
+        before.push_str(&format!("{name} = {}\n", flat(&is)));
+        after.push_str(&format!("{name} = {value}\n"));
+        pairs.extend([path, value]);
+    }
+    if !missing.is_empty() {
+        found.warnings.push(format!("the running kernel has no {}", missing.join(", ")));
+    }
+    if !impossible.is_empty() {
+        let (names, file) = (impossible.join(", "), &was.path);
+        let message =
+            format!("this is a container, where the machine's kernel decides: only {file} has {names}");
+        found.warnings.push(message);
+    }
+    if !pairs.is_empty() {
+        found.effects.push(Job::new(script!("kernel.set", "settings_apply.sh")).args(pairs));
+        found.diffs.push(diff("/proc/sys", before, after));
+    }
+    Ok(())
+}
+
+fn no_key(name: &str, path: &str) -> String {
+    match key::module(path) {
+        Some(module) => format!(
+            "the running kernel has no {name}: it comes with the kernel module {module}, which is not loaded; load it \
+             first (`modprobe: {{name: {module}, persistent: present}}`), or set `ignoreerrors: true`"
+        ),
+        None => format!(
+            "the running kernel has no {name}: load the module that brings it first, or set `ignoreerrors: true`"
+        ),
+    }
+}
+
+fn read_only(name: &str, is: &str, value: &str, place: Place) -> String {
+    match place {
+        Place::Container => format!(
+            "{name} is {is}, not {value}, and cannot be set in this container: the machine's kernel decides. Set it \
+             there; `live: possible` accepts it and writes the file alone"
+        ),
+        _ => format!(
+            "{name} is {is}, not {value}, and cannot be set: it is read-only, or `become: true` is missing"
+        ),
+    }
+}
+
+fn lost(
+    wish: &Wish<'_>,
+    output: &Output,
+    boot: &Boot,
+    files: &Files,
+    was: &TextFile,
+    found: &mut Found,
+) -> Result<(), Failure> {
+    let named = wish.file.unwrap_or(&was.path);
+    let mut lost = Vec::new();
+    for setting in &wish.settings {
+        let name = &setting.name;
+        let lead = format!("{name} would be lost at boot");
+        match boot.decides(&setting.path) {
+            Some(_) if decided(boot, setting) == Some(true) => {}
+            Some(by) => lost.push(match &by.value {
+                Some(value) => format!("{lead}: {}:{} sets it to {value} again", by.file, by.line),
+                None => format!("{lead}: {}:{} takes it out", by.file, by.line),
+            }),
+            None => match files.unread(named) {
+                Some(why) => lost.push(format!("{lead}: {named} is not read then, {why}")),
+                None => found.warnings.push(format!("{named} is not read at boot: {name} holds until then")),
+            },
+        }
+    }
+    // A host that has not been looked at (an old observation) says nothing about its boot.
+    if lost.is_empty() || output.field("boot", "files").is_none() {
+        return Ok(());
+    }
+    if wish.lost_fails {
+        let hint = "change that line, or write to a file that is read later; `lost_at_boot: warn` accepts it";
+        return Err(Failure::new(format!("{}: {hint}", lost.join("; "))));
+    }
+    found.warnings.extend(lost);
+    Ok(())
+}
+
+/// Keys that come with a module are set at boot only when it is loaded by then, or udev sets them again.
+fn late_modules(wish: &Wish<'_>, output: &Output, found: &mut Found) {
+    let get = |key: &str| output.field("boot", key);
+    let Some(loaded) = get("modules") else { return };
+    let plain = |name: &str| name.trim().replace('-', "_");
+    let (udev, builtin) = (get("udev").unwrap_or_default(), get("builtin").unwrap_or_default());
+    let mut said = Vec::new();
+    for setting in &wish.settings {
+        let Some(module) = key::module(&setting.path) else { continue };
+        let early = loaded.lines().any(|l| plain(l) == module);
+        let kernel = builtin.lines().any(|l| plain(l).ends_with(&format!("/{module}.ko")));
+        let late = udev.lines().any(|l| !l.trim_start().starts_with('#') && l.contains(module));
+        if early || kernel || late || said.contains(&module) {
+            continue;
+        }
+        said.push(module);
+        found.warnings.push(format!(
+            "{} may be lost at boot: nothing loads {module} before the kernel parameters are set; name it in \
+             /etc/modules-load.d (`modprobe: {{name: {module}, persistent: present}}`)",
+            setting.name
+        ));
+    }
+}
+
+fn told(setting: &Setting, output: &Output, boot: &Boot) -> Value {
+    let text = |v: Option<String>| v.map_or(Value::Null, Value::from);
+    let by = boot.decides(&setting.path);
+    result([
+        ("running", text(live(output, &setting.path).map(|v| flat(&v)))),
+        ("boot", text(by.and_then(|a| a.value.as_deref().map(flat)))),
+        ("file", text(by.map(|a| a.file.clone()))),
+    ])
+    .into()
+}

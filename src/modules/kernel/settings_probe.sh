@@ -1,0 +1,48 @@
+# shellcheck shell=sh disable=SC2154
+# Running values of the keys "$@" (paths below /proc/sys), the files $files in full, and all that is read at boot.
+# With $modules (names, one a line) also what loads kernel modules.
+for key in "$@"; do
+  [ ! -e "/proc/sys/$key" ] || emit "live:$key" exists 1
+  [ ! -w "/proc/sys/$key" ] || emit "live:$key" writable 1
+done
+n=$#
+while [ "$n" -gt 0 ]; do
+  set -- "$@" "/proc/sys/$1"
+  shift
+  n=$((n - 1))
+done
+# One read for each file: some give their value only to the first.
+[ $# -eq 0 ] || emit live values "$(grep -asH '' "$@" 2>/dev/null)"
+IFS='
+'
+set -f
+# shellcheck disable=SC2086
+set -- $files
+set +f
+unset IFS
+for file in "$@"; do
+  emit "$file" path "$(readlink -f -- "$file")"
+  [ -e "$file" ] || continue
+  emit "$file" exists 1
+  content=$(cat -- "$file" && printf x) || continue
+  emit "$file" content "${content%x}"
+done
+set --
+for one in /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf \
+  /lib/sysctl.d/*.conf; do
+  if [ -e "$one" ] || [ -L "$one" ]; then set -- "$@" "$one"; fi
+  [ ! -L "$one" ] || emit link "$one" "$(readlink -f -- "$one")"
+done
+if ! [ -e /usr/lib/systemd/systemd-sysctl ] && ! [ -e /lib/systemd/systemd-sysctl ]; then
+  emit boot last /etc/sysctl.conf
+  set -- "$@" /etc/sysctl.conf
+fi
+emit boot files "$(printf '%s\n' "$@")"
+[ $# -eq 0 ] || emit boot lines "$(grep -asnH '^[[:space:]]*[^#;[:space:]]' "$@" 2>/dev/null)"
+if [ "$modules" ]; then
+  emit boot modules "$(cat /etc/modules /etc/modules-load.d/*.conf /run/modules-load.d/*.conf \
+    /usr/local/lib/modules-load.d/*.conf /usr/lib/modules-load.d/*.conf /lib/modules-load.d/*.conf 2>/dev/null)"
+  emit boot udev "$(grep -hs systemd-sysctl /etc/udev/rules.d/*.rules)"
+  emit boot builtin "$(grep -sF "$modules" "/lib/modules/$(uname -r)/modules.builtin")"
+fi
+:

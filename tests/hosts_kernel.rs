@@ -1,0 +1,162 @@
+//! Kernel settings on booted hosts: what systemd-sysctl really does, and the modules and roles carried out twice.
+//!
+//! A host of the lab is a container with a network of its own: `net.*` is its own and can be set and read back, `vm.*`
+//! and `fs.*` are the machine's and read-only. What those need is tested in a virtual machine.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use fitout::lab::{Guard, Host};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use support::place::{Place, Seen};
+use support::{lab, on};
+
+/// A folder whose inventory is the lab's.
+fn place(guard: &Guard, tasks: &str) -> Place {
+    let inventory = std::fs::read_to_string(guard.inventory_path()).unwrap();
+    Place::new(&inventory, tasks)
+}
+
+/// Applies twice: the second time nothing is changed.
+#[track_caller]
+fn settles(place: &Place) -> Seen {
+    let first = place.apply(&[]);
+    first.is(0, &[]);
+    let second = place.apply(&[]);
+    second.is(0, &[]);
+    let plan = place.run(&["plan", "-i", "hosts", "site.yml"]);
+    plan.is(0, &[]);
+    first
+}
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    files: BTreeMap<String, String>,
+    keys: BTreeMap<String, Option<String>>,
+}
+
+/// The table that `src/modules/kernel/boot.rs` is tested with, put to the program that decides.
+fn boot_table(node: &Host) {
+    let cases: Vec<Case> = serde_yaml::from_str(include_str!("kernel/boot.yml")).unwrap();
+    let quote = |text: &str| shell_words::quote(text).into_owned();
+    let mut script = String::from(
+        "folders='/etc/sysctl.d /run/sysctl.d /usr/local/lib/sysctl.d /usr/lib/sysctl.d'\n\
+         mkdir -p $folders; cd /\n",
+    );
+    for case in &cases {
+        script.push_str("for one in $folders; do mount -t tmpfs case $one; done\n");
+        for (path, text) in &case.files {
+            script.push_str(&format!("printf %s {} >{}\n", quote(text), quote(path)));
+        }
+        let file = |key: &str| format!("/proc/sys/{}", key.replace('.', "/"));
+        // Values no case asks for, so that what nobody sets is told from what somebody does.
+        for key in case.keys.keys() {
+            script
+                .push_str(&format!("before=$(cat {0}); echo \"{key} before $(echo $before)\"\n", file(key)));
+        }
+        script.push_str("/lib/systemd/systemd-sysctl 2>/dev/null\n");
+        for key in case.keys.keys() {
+            script.push_str(&format!("now=$(cat {0}); echo \"{key} now $(echo $now)\"\n", file(key)));
+        }
+        script.push_str("umount $folders; rm -f /etc/sysctl.conf; echo end\n");
+    }
+    let said = on(node, &script);
+    let answers: Vec<&str> = said.split("end\n").collect();
+    for (case, answer) in cases.iter().zip(answers) {
+        for (key, wanted) in &case.keys {
+            let value = |when: &str| {
+                let prefix = format!("{key} {when} ");
+                answer.lines().find_map(|l| l.strip_prefix(&prefix)).unwrap_or_default().to_string()
+            };
+            let wanted = wanted.clone().unwrap_or_else(|| value("before"));
+            assert_eq!(value("now"), wanted, "{}: {key}\n{answer}", case.name);
+        }
+    }
+}
+
+#[test]
+fn files_decide_at_boot_as_computed() {
+    let guard = lab(1);
+    boot_table(&guard.hosts()[0]);
+}
+
+#[test]
+fn kernel_parameters_are_set_written_and_win_at_boot() {
+    let guard = lab(1);
+    let node = guard.hosts().remove(0);
+    let apply_boot = "/lib/systemd/systemd-sysctl 2>/dev/null";
+
+    // One key, Ansible's way, and many; in the same run a vendor's file comes that would win over the named file.
+    let place = place(
+        &guard,
+        "- ansible.posix.sysctl: {name: net.ipv4.tcp_keepalive_time, value: 777}
+- sysctl:
+    sysctl_file: /etc/sysctl.d/60-many.conf
+    values: {net.core.somaxconn: 4321, net.ipv4.tcp_rmem: [4096, 100000, 200000], net/ipv4/conf/all/log_martians: yes}",
+    );
+    let check = place.run(&["playbook", "--check", "--diff", "-i", "hosts", "site.yml"]);
+    check.is(0, &["net.core.somaxconn = 4321", "net.ipv4.tcp_keepalive_time = 777"]);
+    assert_ne!(on(&node, "cat /proc/sys/net/core/somaxconn").trim(), "4321", "check mode sets nothing");
+    settles(&place);
+    assert_eq!(on(&node, "cat /proc/sys/net/core/somaxconn").trim(), "4321");
+    assert_eq!(on(&node, "cat /proc/sys/net/ipv4/tcp_rmem").trim(), "4096\t100000\t200000");
+    on(&node, &format!("echo 1 >/proc/sys/net/core/somaxconn; {apply_boot}"));
+    assert_eq!(on(&node, "cat /proc/sys/net/core/somaxconn").trim(), "4321", "as after a boot");
+
+    // A running value that drifted is seen.
+    on(&node, "echo 99 >/proc/sys/net/core/somaxconn");
+    place.run(&["plan", "-i", "hosts", "site.yml"]).is(2, &["net.core.somaxconn runs with 99"]);
+    settles(&place);
+
+    // A vendor's file that is read later: the plan names it, the task is not ok, nothing is written.
+    on(
+        &node,
+        "mkdir -p /usr/lib/sysctl.d; printf '#\\nnet.core.somaxconn = 128\\n' >/usr/lib/sysctl.d/k8s.conf",
+    );
+    let lost = "net.core.somaxconn would be lost at boot: /usr/lib/sysctl.d/k8s.conf:2 sets it to 128 again";
+    place.run(&["plan", "-i", "hosts", "site.yml"]).is(1, &[lost]);
+    place.apply(&[]).is(1, &[lost]);
+
+    // Without a named file the line goes where it wins.
+    place.tasks("- sysctl: {name: net.core.somaxconn, value: 4321}");
+    settles(&place);
+    on(&node, &format!("echo 1 >/proc/sys/net/core/somaxconn; {apply_boot}"));
+    assert_eq!(on(&node, "cat /proc/sys/net/core/somaxconn").trim(), "4321");
+
+    // What the container cannot set is said, and accepted only where that was asked for.
+    place.tasks("- sysctl: {name: vm.swappiness, value: 1}");
+    place.apply(&[]).is(1, &["vm.swappiness is", "cannot be set in this container"]);
+    place.tasks("- sysctl: {name: vm.swappiness, value: 1, live: possible}");
+    settles(&place).is(0, &["this is a container", "has vm.swappiness"]);
+    on(&node, "grep -qx 'vm.swappiness = 1' /etc/sysctl.d/99-sysctl.conf");
+
+    // A value that the kernel refuses is a failure, and not left in the file for the next boot.
+    place.tasks("- sysctl: {name: net.ipv4.tcp_keepalive_time, value: many}");
+    place.apply(&[]).is(1, &["the kernel does not take \"many\" for net/ipv4/tcp_keepalive_time"]);
+    on(&node, "grep -q 'keepalive_time = 777' /etc/sysctl.d/99-sysctl.conf");
+
+    place.tasks("- sysctl: {name: net.ipv4.tcp_keepalive_time, state: absent}");
+    settles(&place).is(0, &["stays until the next boot"]);
+    assert_eq!(on(&node, "cat /proc/sys/net/ipv4/tcp_keepalive_time").trim(), "777");
+}
+
+#[test]
+fn limits_reach_sessions() {
+    let guard = lab(1);
+    let node = guard.hosts().remove(0);
+    on(&node, "echo 'what is this' >>/etc/security/limits.conf; useradd -m ada");
+    let place = place(
+        &guard,
+        "- pam_limits: {domain: '*', limit_type: soft, limit_item: nofile, value: 1234, session: true}
+- pam_limits: {domain: '*', limit_type: hard, limit_item: nofile, value: 2345, comment: files}
+- pam_limits: {domain: root, limit_type: '-', limit_item: nofile, value: 3456, dest: /etc/security/limits.d/50-root.conf}",
+    );
+    settles(&place).is(0, &["limits.conf:", "is no limit and is left alone: `what is this`"]);
+    assert_eq!(on(&node, "su -l ada -c 'ulimit -Sn; ulimit -Hn'"), "1234\n2345\n");
+    assert_eq!(on(&node, "ulimit -Sn"), "3456\n", "a new ssh session of root");
+    on(&node, "grep -q '^session.*pam_limits.so' /etc/pam.d/common-session");
+    place.tasks("- pam_limits: {domain: '*', limit_type: hard, limit_item: nofile, value: unlimited}");
+    place.apply(&[]).is(1, &["nobody could log in"]);
+}
