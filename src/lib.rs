@@ -4,6 +4,7 @@
 
 pub mod base;
 pub mod cli;
+pub mod cloud;
 pub mod eval;
 pub mod exec;
 pub mod graph;

@@ -72,7 +72,10 @@ impl Prepared {
     pub fn new(playbooks: Vec<PathBuf>, args: RunArgs, mode: Mode) -> Result<Prepared, Fail> {
         let session = Session::begin(&args.output, &args.vars.vault)?;
         let extra = session.extra_vars(&args.vars)?;
-        let options = options(&session, &args, mode, extra)?;
+        let mut options = options(&session, &args, mode, extra)?;
+        if let Some(name) = playbooks.first().and_then(|p| p.file_stem()) {
+            options.stack = name.to_string_lossy().into_owned();
+        }
         Ok(Prepared { session, playbooks, args, options })
     }
 

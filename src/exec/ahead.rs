@@ -180,7 +180,7 @@ impl Host {
             Act::Meta(_) => self.peek_condition(&cx, readable),
             Act::IncludeTasks { .. } | Act::IncludeRole(_) => self.peek_include(&cx, readable, here, walk),
             Act::Module { module, args } => match &module.behaviour {
-                Behaviour::Control => {
+                Behaviour::Control | Behaviour::Cloud(_) => {
                     walk.pending.add(node);
                     ControlFlow::Continue(())
                 }
@@ -194,11 +194,7 @@ impl Host {
                 }
                 Behaviour::Staged(_) | Behaviour::Procedure(_) => {
                     walk.pending.add(node);
-                    let claims = match &module.behaviour {
-                        Behaviour::Staged(m) => m.claims(&module.spec, args),
-                        Behaviour::Procedure(m) => m.claims(&module.spec, args),
-                        Behaviour::Control => Claims::default(),
-                    };
+                    let claims = module.claims(args);
                     let everything = claims.writes.iter().any(|w| w == "*");
                     if everything && !self.run.check() {
                         self.peek_condition(&cx, readable)

@@ -122,7 +122,7 @@ async fn run_alone(ready: Prepared) -> UnitOutcome {
                 Err(failure) => UnitOutcome::failed(failure),
             }
         }
-        Behaviour::Control => {
+        Behaviour::Control | Behaviour::Cloud(_) => {
             UnitOutcome::failed(Failure::new("control modules cannot run in the background"))
         }
     }

@@ -54,7 +54,7 @@ impl Host {
                 }
             }
             (Behaviour::Procedure(_), Ok(_)) => Flying::Landed(self.run_procedure(ready, task).await),
-            (Behaviour::Control, Ok(_)) => {
+            (Behaviour::Control | Behaviour::Cloud(_), Ok(_)) => {
                 Flying::Landed(UnitOutcome::failed(Failure::new("control modules run on the controller")))
             }
         };

@@ -115,7 +115,12 @@ impl Host {
         let depth = self.position.len();
         let mut flow = Flow::Next;
         self.cursors.push(Cursor { steps: steps.clone(), next: 0, frame: Arc::clone(&frame), prefix: depth });
+        // Steps before this one were done together.
+        let mut done = 0;
         for (index, step) in steps.steps().iter().enumerate() {
+            if index < done {
+                continue;
+            }
             self.position.truncate(depth);
             self.position.push(index);
             if let Some(cursor) = self.cursors.last_mut() {
@@ -126,6 +131,14 @@ impl Host {
                 break;
             }
             self.batch.advance(&self.name, &self.position);
+            if let Some((next, together)) = Box::pin(self.cloud_region(&steps, index, &frame)).await {
+                (done, flow) = (next, together);
+                if !matches!(flow, Flow::Next) {
+                    self.undone += tasks_in(&steps.steps()[done..]);
+                    break;
+                }
+                continue;
+            }
             flow = match step {
                 Step::Task(node) => Box::pin(self.task(node, &frame)).await,
                 Step::Block(block) => Box::pin(self.block(block, &frame)).await,

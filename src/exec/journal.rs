@@ -27,7 +27,7 @@ impl Journal {
         Ok(Journal { file: Some(file), path })
     }
 
-    fn line(&mut self, line: &serde_json::Value) {
+    pub fn line(&mut self, line: &serde_json::Value) {
         let Some(file) = &mut self.file else { return };
         // A full disk must not stop the run in the middle of its work: what was written stays readable.
         if writeln!(file, "{line}").is_err() {

@@ -14,6 +14,7 @@ mod ahead;
 mod argspec;
 mod background;
 pub mod cancel;
+pub mod cloud;
 mod connect;
 mod control;
 mod defaults;
@@ -92,7 +93,7 @@ pub async fn run(
             journal::Journal::default()
         }
     };
-    let run = Arc::new(new_run(options, work, sink, cancel, journal));
+    let run = Arc::new(new_run(options, work, sink, cancel, journal, &id));
     run.redactor.learn_value(&run.options.extra_vars.clone().into());
     if let Some(Ok(password)) = run.options.become_options.password.as_ref().map(Secret::reveal) {
         run.redactor.learn(password);
@@ -138,6 +139,7 @@ fn new_run(
     sink: Arc<dyn Sink>,
     cancel: Cancel,
     journal: journal::Journal,
+    id: &str,
 ) -> Run {
     let Work { program: _, includer, inventory, engine, keyring, redactor } = work;
     let opener_redactor = Arc::clone(&redactor);
@@ -147,6 +149,8 @@ fn new_run(
         opener_redactor.learn_content(&plain);
         Ok(plain)
     };
+    let journal = Arc::new(Mutex::new(journal));
+    let cloud = cloud::CloudRun::new(id, &options, &cancel, Arc::clone(&journal));
     Run {
         options,
         engine,
@@ -162,10 +166,11 @@ fn new_run(
         recap: Mutex::default(),
         lost: Mutex::default(),
         decisions: Mutex::default(),
+        cloud,
         background: Mutex::default(),
         folders: Mutex::default(),
         groups: Mutex::default(),
-        journal: Mutex::new(journal),
+        journal,
     }
 }
 

@@ -84,6 +84,8 @@ pub struct RunOptions {
     pub connection: ConnectionOptions,
     pub force_handlers: bool,
     pub verbosity: u8,
+    /// The name that what a playbook makes in a cloud is tagged with; `fitout_stack` in the play overrides it.
+    pub stack: String,
     /// Where journal and saved state go: `.fitout`.
     pub run_dir: PathBuf,
 }
@@ -104,6 +106,7 @@ impl Default for RunOptions {
             connection: ConnectionOptions::default(),
             force_handlers: false,
             verbosity: 0,
+            stack: "default".into(),
             run_dir: PathBuf::from(".fitout"),
         }
     }

@@ -81,7 +81,9 @@ pub struct Run {
     pub groups: Mutex<Option<(u64, Value)>>,
     /// `async` with `poll: 0`.
     pub background: Mutex<super::background::Jobs>,
-    pub journal: Mutex<super::journal::Journal>,
+    pub journal: Arc<Mutex<super::journal::Journal>>,
+    /// What the run does over clouds' APIs.
+    pub cloud: super::cloud::CloudRun,
     /// Hosts that failed or could not be reached in an earlier play: they take no further part.
     pub lost: Mutex<HashMap<Arc<str>, Lost>>,
 }

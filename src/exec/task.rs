@@ -76,6 +76,10 @@ impl Host {
                     let outcome = self.control(cx, module, args).await;
                     self.absorb(cx, outcome).await
                 }
+                Behaviour::Cloud(_) => {
+                    let outcome = self.cloud_task(cx, module, args).await;
+                    self.absorb(cx, outcome).await
+                }
                 Behaviour::Staged(_) | Behaviour::Procedure(_) => self.remote_task(cx, module, args).await,
             },
         }
@@ -112,6 +116,9 @@ impl Host {
     ) -> TaskOutcome {
         if matches!(module.behaviour, Behaviour::Control) {
             return self.control(cx, module, args).await;
+        }
+        if matches!(module.behaviour, Behaviour::Cloud(_)) {
+            return self.cloud_task(cx, module, args).await;
         }
         let run = self.start(cx, module, args).await;
         self.collect(run).await

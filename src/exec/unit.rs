@@ -159,7 +159,9 @@ pub fn arguments(
             }
         }
     }
-    if let Some(why) = merged.values().find_map(unknown_inside) {
+    // Cloud modules say what they would do with what is not known yet.
+    let open = matches!(module.behaviour, Behaviour::Cloud(_));
+    if let Some(why) = merged.values().find_map(unknown_inside).filter(|_| !open) {
         return Err(Blocked::Unknown(why));
     }
     crate::modules::coerce(&module.spec, merged).map_err(Blocked::Failure)

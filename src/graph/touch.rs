@@ -11,11 +11,7 @@ const STEERING: &[&str] =
 
 /// What a module touches with these arguments. What is unknown in them makes it everything, where it matters.
 pub fn touched(module: &Module, keywords: &TaskKeywords, args: &Map) -> Claims {
-    let claims = match &module.behaviour {
-        Behaviour::Staged(staged) => staged.claims(&module.spec, args),
-        Behaviour::Procedure(procedure) => procedure.claims(&module.spec, args),
-        Behaviour::Control => Claims::default(),
-    };
+    let claims = module.claims(args);
     // What a task calls a mere look is one.
     let harmless = keywords.changed_when.iter().any(|v| *v == Value::Bool(false));
     if harmless { Claims { writes: Vec::new(), ..claims } } else { claims }

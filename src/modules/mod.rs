@@ -14,6 +14,7 @@
 mod args;
 #[cfg(test)]
 mod cases;
+pub mod cloud;
 pub mod declarative;
 pub mod facts;
 pub mod files;
@@ -122,6 +123,8 @@ pub struct Outcome {
 pub enum Behaviour {
     Staged(Arc<dyn Staged>),
     Procedure(Arc<dyn Procedure>),
+    /// Carried out over a cloud's API, on the controller.
+    Cloud(Arc<dyn cloud::CloudModule>),
     /// Carried out by the executor itself on the controller: debug, set_fact, add_host, meta, include_vars …
     Control,
 }
@@ -130,6 +133,18 @@ pub enum Behaviour {
 pub struct Module {
     pub spec: Arc<ModuleSpec>,
     pub behaviour: Behaviour,
+}
+
+impl Module {
+    /// What a task with these arguments touches.
+    pub fn claims(&self, args: &Args) -> Claims {
+        match &self.behaviour {
+            Behaviour::Staged(module) => module.claims(&self.spec, args),
+            Behaviour::Procedure(module) => module.claims(&self.spec, args),
+            Behaviour::Cloud(module) => module.claims(&self.spec, args),
+            Behaviour::Control => Claims::default(),
+        }
+    }
 }
 
 impl Failure {

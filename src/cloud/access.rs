@@ -1,0 +1,138 @@
+//! With whose credentials, where and at which address: what a task, the environment and profiles say.
+
+use super::error::CallError;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ec2::config::{Credentials, ProvideCredentials, SharedHttpClient};
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_types::error::display::DisplayErrorContext;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What is not given is as the environment and the profile say. Equal ones share an account's connection.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Access {
+    pub profile: Option<String>,
+    pub region: Option<String>,
+    pub access_key: Option<String>,
+    pub secret_key: Option<String>,
+    pub session_token: Option<String>,
+    pub endpoint: Option<String>,
+    /// Certificates to trust instead of the system's.
+    pub ca_bundle: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Access { profile, region, endpoint, .. } = self;
+        write!(f, "Access({profile:?}, {region:?}, {endpoint:?})")
+    }
+}
+
+/// One attempt: a silent server must not hold a run for ever. Calls are repeated, so it can be short.
+const ATTEMPT: Duration = Duration::from_secs(15);
+const CONNECT: Duration = Duration::from_secs(4);
+
+impl Access {
+    /// The configuration of all clients; its credentials and region are there, or the error says what was looked
+    /// for.
+    pub async fn config(&self) -> Result<SdkConfig, CallError> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(self.http()?)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts());
+        if let Some(profile) = &self.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = &self.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(endpoint) = &self.endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        match (&self.access_key, &self.secret_key) {
+            (Some(key), Some(secret)) => {
+                let token = self.session_token.clone();
+                loader = loader.credentials_provider(Credentials::new(key, secret, token, None, "task"));
+            }
+            (None, None) => {}
+            _ => return Err(CallError::own("AWS", "`access_key` and `secret_key` need each other")),
+        }
+        let config = loader.load().await;
+        self.check(&config).await?;
+        Ok(config)
+    }
+
+    async fn check(&self, config: &SdkConfig) -> Result<(), CallError> {
+        let profile = self.profile_name();
+        if config.region().is_none() {
+            let message = format!(
+                "no region is known; looked for the argument `region`, AWS_REGION and AWS_DEFAULT_REGION, `region` of \
+                 the profile `{profile}` in {}, and the instance metadata service\nhint: give `region:` or set \
+                 AWS_REGION",
+                files()
+            );
+            return Err(CallError::own("AWS", message));
+        }
+        let found = match config.credentials_provider() {
+            Some(provider) => provider.provide_credentials().await.map(drop),
+            None => return Err(CallError::own("AWS", no_credentials(&profile, "nothing provides any"))),
+        };
+        found.map_err(|e| {
+            CallError::own("AWS", no_credentials(&profile, &first_words(&DisplayErrorContext(e).to_string())))
+        })
+    }
+
+    fn profile_name(&self) -> String {
+        let given = self.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
+        given.unwrap_or_else(|| "default".into())
+    }
+
+    fn http(&self) -> Result<SharedHttpClient, CallError> {
+        let bundle = self.ca_bundle.clone().or_else(|| std::env::var_os("AWS_CA_BUNDLE").map(PathBuf::from));
+        let provider = Provider::Rustls(CryptoMode::Ring);
+        let Some(path) = bundle else { return Ok(Builder::new().tls_provider(provider).build_https()) };
+        let wrong = |e: &dyn std::fmt::Display| {
+            CallError::own("AWS", format!("the certificates in {} cannot be used: {e}", path.display()))
+        };
+        let pem = std::fs::read(&path).map_err(|e| wrong(&e))?;
+        let trust = TrustStore::empty().with_pem_certificate(pem);
+        let context = TlsContext::builder().with_trust_store(trust).build().map_err(|e| wrong(&e))?;
+        Ok(Builder::new().tls_provider(provider).tls_context(context).build_https())
+    }
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .read_timeout(ATTEMPT)
+        .operation_attempt_timeout(ATTEMPT)
+        .build()
+}
+
+fn no_credentials(profile: &str, why: &str) -> String {
+    format!(
+        "no credentials; looked for the arguments `access_key` and `secret_key`, AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY, the profile `{profile}` in {} (keys, SSO, an assumed role, `credential_process`), \
+         AWS_WEB_IDENTITY_TOKEN_FILE, the container's and the instance's role: {why}",
+        files()
+    )
+}
+
+/// The files that profiles are read from.
+fn files() -> String {
+    let of = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.into());
+    format!(
+        "{} and {}",
+        of("AWS_CONFIG_FILE", "~/.aws/config"),
+        of("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
+    )
+}
+
+/// The chain of causes without the debugging output behind it.
+fn first_words(text: &str) -> String {
+    text.split(" (").next().unwrap_or(text).chars().take(400).collect()
+}

@@ -1,0 +1,138 @@
+//! Who made a thing, and for what: the tags every created thing carries from its first moment.
+
+use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
+use std::collections::BTreeMap;
+
+/// The stack: all that one playbook makes.
+pub const STACK: &str = "fitout:stack";
+/// The thing within the stack: `ec2_subnet/10.0.0.0/24`.
+pub const NODE: &str = "fitout:node";
+/// The run that made it, which is the name of its journal.
+pub const RUN: &str = "fitout:run";
+/// The operation that made it; by this a thing is found whose creation was not answered.
+pub const OP: &str = "fitout:op";
+/// Set where `prevent_destroy` was asked for: neither destroy nor gc touch it.
+pub const KEEP: &str = "fitout:keep";
+
+/// Prefixes of tags that are not the user's, so that purging leaves them.
+pub const RESERVED: [&str; 2] = ["fitout:", "aws:"];
+
+pub type Tags = BTreeMap<String, String>;
+
+/// What one task's things are known by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub stack: String,
+    pub node: String,
+    pub run: String,
+    /// `prevent_destroy`
+    pub keep: bool,
+}
+
+/// One creation. Its id is new for each attempt that may have been carried out and was then undone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Op {
+    pub id: String,
+    pub identity: Identity,
+}
+
+impl Identity {
+    /// A new operation.
+    pub fn op(&self) -> Op {
+        let id = format!("{:016x}", rand::random::<u64>());
+        Op { id, identity: self.clone() }
+    }
+
+    /// The tags of the thing without those of one operation.
+    pub fn tags(&self) -> Tags {
+        let mut tags = Tags::new();
+        tags.insert(STACK.into(), self.stack.clone());
+        tags.insert(NODE.into(), self.node.clone());
+        tags.insert(RUN.into(), self.run.clone());
+        if self.keep {
+            tags.insert(KEEP.into(), "true".into());
+        }
+        tags
+    }
+
+    /// Whether tags say that the thing is this one.
+    pub fn is(&self, tags: &Tags) -> bool {
+        tags.get(STACK) == Some(&self.stack) && tags.get(NODE) == Some(&self.node)
+    }
+}
+
+impl Op {
+    /// The user's tags and ours.
+    pub fn tags(&self, wanted: &Tags) -> Tags {
+        let mut tags = wanted.clone();
+        tags.extend(self.identity.tags());
+        tags.insert(OP.into(), self.id.clone());
+        tags
+    }
+
+    /// Ours and the user's tags, for a creation's `TagSpecifications`.
+    pub fn specification(&self, kind: ResourceType, wanted: &Tags) -> TagSpecification {
+        TagSpecification::builder().resource_type(kind).set_tags(Some(to_sdk(&self.tags(wanted)))).build()
+    }
+
+    /// At most 64 characters, unique to the attempt. A token whose thing was removed is refused later, so it names
+    /// the attempt and not the thing.
+    pub fn token(&self) -> String {
+        format!("fitout-{}", self.id)
+    }
+}
+
+pub fn to_sdk(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
+}
+
+pub fn from_sdk(tags: &[Tag]) -> Tags {
+    let text = |t: Option<&str>| t.unwrap_or_default().to_string();
+    tags.iter().map(|t| (text(t.key()), text(t.value()))).collect()
+}
+
+/// Made by some run of fitout.
+pub fn is_ours(tags: &Tags) -> bool {
+    tags.contains_key(STACK)
+}
+
+pub fn reserved(key: &str) -> bool {
+    RESERVED.iter().any(|p| key.starts_with(p))
+}
+
+/// What of the tags has to be set and what removed. Reserved ones are neither compared nor purged.
+pub fn difference(is: &Tags, wanted: &Tags, purge: bool) -> (Tags, Vec<String>) {
+    let set = wanted.iter().filter(|(k, v)| is.get(*k) != Some(v));
+    let set = set.map(|(k, v)| (k.clone(), v.clone())).collect();
+    let gone = |k: &&String| purge && !reserved(k) && !wanted.contains_key(*k);
+    (set, is.keys().filter(gone).cloned().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(of: &[(&str, &str)]) -> Tags {
+        of.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()
+    }
+
+    #[test]
+    fn purging_leaves_what_is_not_the_users() {
+        let is = tags(&[("a", "1"), ("b", "2"), ("fitout:stack", "s"), ("aws:x", "y")]);
+        let (set, gone) = difference(&is, &tags(&[("a", "3"), ("c", "4")]), true);
+        assert_eq!((set, gone), (tags(&[("a", "3"), ("c", "4")]), vec!["b".to_string()]));
+        assert_eq!(difference(&is, &tags(&[("a", "1")]), false), (Tags::new(), vec![]));
+    }
+
+    #[test]
+    fn operations_differ_and_their_tags_say_whose_they_are() {
+        let identity =
+            Identity { stack: "s".into(), node: "ec2_vpc_net/a".into(), run: "r".into(), keep: true };
+        let (one, two) = (identity.op(), identity.op());
+        assert_ne!(one.id, two.id);
+        let tags = one.tags(&tags(&[("Name", "a")]));
+        assert!(identity.is(&tags) && is_ours(&tags));
+        assert_eq!((tags.get(OP), tags.get(KEEP).map(String::as_str)), (Some(&one.id), Some("true")));
+        assert!(one.token().len() <= 64);
+    }
+}

@@ -1,0 +1,180 @@
+//! Patience with the service: attempts, pauses with jitter, "not yet" after one's own creation, stopping.
+
+use super::calls::{CallFuture, Repeat};
+use super::error::{CallError, Outcome};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// Attempts of one call, the first included.
+const ATTEMPTS: u32 = 10;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// How long a thing that was made may stay unknown to the service's other calls.
+const NOT_YET: Duration = Duration::from_secs(60);
+
+/// What all calls of an account share: what was made lately, and whether the run is being stopped.
+pub struct Manner {
+    made: Mutex<HashMap<String, Instant>>,
+    stop: watch::Receiver<bool>,
+    /// The first pause; each later one is up to twice as long.
+    first_pause: Duration,
+}
+
+impl Manner {
+    /// `stop` turns true when nothing new is to begin; calls under way are still brought to their end.
+    pub fn new(stop: watch::Receiver<bool>) -> Manner {
+        Manner { made: Mutex::default(), stop, first_pause: FIRST_PAUSE }
+    }
+
+    fn made(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.made.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// A thing was made just now: that it is not found means "not yet".
+    pub fn note_made(&self, id: &str) {
+        self.made().insert(id.to_string(), Instant::now());
+    }
+
+    /// A thing was removed on purpose: that it is not found is the truth.
+    pub fn note_removed(&self, id: &str) {
+        self.made().remove(id);
+    }
+
+    /// Whether this run made the thing: nothing is in it but what this run put there.
+    pub fn is_made(&self, id: &str) -> bool {
+        self.made().contains_key(id)
+    }
+
+    pub fn stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Pauses; an error when the run is being stopped.
+    pub async fn pause(&self, call: &str, time: Duration) -> Result<(), CallError> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            () = tokio::time::sleep(time) => Ok(()),
+            Ok(_) = stop.wait_for(|stop| *stop) => Err(CallError::given_up(call, "interrupted")),
+        }
+    }
+
+    /// Half fixed, half random, so that many callers do not come back together.
+    fn wait(&self, count: u32) -> Duration {
+        let longest = (self.first_pause * 2u32.saturating_pow(count.min(10) - 1)).min(LONGEST_PAUSE);
+        longest.mul_f64(0.5 + 0.5 * rand::random::<f64>())
+    }
+
+    /// Whether a "not found" may be one of a thing just made: it names one, or nothing that could be known.
+    fn not_yet(&self, error: &CallError) -> bool {
+        if !error.not_found() {
+            return false;
+        }
+        let made = self.made();
+        let young = |id: &str| made.get(id).is_some_and(|at| at.elapsed() < NOT_YET);
+        let words = error.message.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
+        let ids: Vec<&str> = words.filter(|w| looks_like_id(w)).collect();
+        match ids.is_empty() {
+            true => made.values().any(|at| at.elapsed() < NOT_YET),
+            false => ids.into_iter().any(young),
+        }
+    }
+}
+
+/// `vpc-0a1b2c3d…`
+fn looks_like_id(word: &str) -> bool {
+    let Some((kind, id)) = word.rsplit_once('-') else { return false };
+    !kind.is_empty() && id.len() >= 8 && id.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// Makes attempts until one succeeds, is refused for good, or leaves a doubt that the caller must clear up.
+pub async fn patiently<'a, T>(
+    manner: &Manner,
+    call: &str,
+    repeat: Repeat,
+    attempt: &(dyn Fn() -> CallFuture<'a, T> + Send + Sync),
+) -> Result<T, CallError> {
+    let began = Instant::now();
+    let (mut count, mut doubt) = (0, false);
+    loop {
+        let mut error = match attempt().await {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        count += 1;
+        error.after_doubt = doubt;
+        let again = match error.outcome {
+            Outcome::Throttled => count < ATTEMPTS,
+            Outcome::Doubtful => repeat != Repeat::Another && count < ATTEMPTS,
+            Outcome::Refused if !doubt && manner.not_yet(&error) => began.elapsed() < NOT_YET,
+            Outcome::Refused | Outcome::GivenUp => false,
+        };
+        if !again {
+            return Err(error);
+        }
+        doubt |= error.outcome == Outcome::Doubtful && repeat == Repeat::Same;
+        manner.pause(call, manner.wait(count)).await.map_err(|_| error)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    fn error(outcome: Outcome, code: &str, message: &str) -> CallError {
+        CallError { outcome, code: code.into(), ..CallError::own("ec2:X", message) }
+    }
+
+    fn manner() -> (Manner, watch::Sender<bool>) {
+        let (stop, seen) = watch::channel(false);
+        (Manner { first_pause: Duration::from_micros(10), ..Manner::new(seen) }, stop)
+    }
+
+    /// How many attempts are made when each ends with `error` but the one after `bad` of them.
+    async fn attempts(manner: &Manner, repeat: Repeat, bad: u32, error: CallError) -> (u32, bool) {
+        let count = AtomicU32::new(0);
+        let attempt = || -> CallFuture<'_, ()> {
+            let n = count.fetch_add(1, Ordering::Relaxed);
+            let error = error.clone();
+            Box::pin(async move { if n < bad { Err(error) } else { Ok(()) } })
+        };
+        let ok = patiently(manner, "ec2:X", repeat, &attempt).await.is_ok();
+        (count.load(Ordering::Relaxed), ok)
+    }
+
+    #[tokio::test]
+    async fn what_was_not_carried_out_is_repeated_and_what_may_have_been_only_where_it_is_harmless() {
+        let (manner, _stop) = manner();
+        let busy = error(Outcome::Throttled, "RequestLimitExceeded", "");
+        let lost = error(Outcome::Doubtful, "", "reset");
+        let no = error(Outcome::Refused, "InvalidParameterValue", "");
+        assert_eq!(attempts(&manner, Repeat::Another, 6, busy.clone()).await, (7, true));
+        assert_eq!(attempts(&manner, Repeat::Read, 99, busy).await, (ATTEMPTS, false));
+        assert_eq!(attempts(&manner, Repeat::Read, 3, lost.clone()).await, (4, true));
+        assert_eq!(attempts(&manner, Repeat::Same, 3, lost.clone()).await, (4, true));
+        assert_eq!(attempts(&manner, Repeat::Another, 1, lost).await, (1, false));
+        assert_eq!(attempts(&manner, Repeat::Read, 1, no).await, (1, false));
+    }
+
+    #[tokio::test]
+    async fn what_was_just_made_is_not_there_yet_and_what_was_not_is_missing() {
+        let (manner, _stop) = manner();
+        let missing = |id: &str| {
+            error(Outcome::Refused, "InvalidVpcID.NotFound", &format!("The vpc ID '{id}' does not exist"))
+        };
+        assert_eq!(attempts(&manner, Repeat::Same, 2, missing("vpc-0123456789abcdef0")).await, (1, false));
+        manner.note_made("vpc-0123456789abcdef0");
+        assert_eq!(attempts(&manner, Repeat::Same, 2, missing("vpc-0123456789abcdef0")).await, (3, true));
+        assert_eq!(attempts(&manner, Repeat::Same, 2, missing("vpc-00000000000000001")).await, (1, false));
+    }
+
+    #[tokio::test]
+    async fn stopping_ends_the_patience() {
+        let (manner, stop) = manner();
+        stop.send_replace(true);
+        let busy = error(Outcome::Throttled, "Throttling", "");
+        assert_eq!(attempts(&manner, Repeat::Read, 6, busy).await, (1, false));
+    }
+}

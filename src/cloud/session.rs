@@ -1,0 +1,123 @@
+//! What a run knows of the cloud: one account for each way of access, with its clients and its tables.
+
+use super::access::Access;
+use super::ec2::{Ec2, Ec2Client};
+use super::error::CallError;
+use super::kinds::*;
+use super::remove::Thing;
+use super::retry::Manner;
+use super::table::{Kind, Table};
+use aws_config::SdkConfig;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use tokio::sync::{OnceCell, watch};
+
+/// Told of every intent before it is carried out, and of what came of it.
+pub trait Witness: Send + Sync {
+    fn note(&self, line: &serde_json::Value);
+}
+
+/// One region as one user sees it.
+pub struct Account {
+    pub ec2: Arc<dyn Ec2>,
+    pub region: String,
+    /// For the clients of other services.
+    pub config: SdkConfig,
+    pub manner: Arc<Manner>,
+    witness: Arc<dyn Witness>,
+    deposed: Mutex<Vec<Thing>>,
+    pub vpcs: Table<Vpc>,
+    pub subnets: Table<Subnet>,
+    pub internet_gateways: Table<InternetGateway>,
+    pub route_tables: Table<RouteTable>,
+    pub security_groups: Table<SecurityGroup>,
+    pub key_pairs: Table<KeyPair>,
+    pub instances: Table<Instance>,
+    pub volumes: Table<Volume>,
+    pub network_interfaces: Table<NetworkInterface>,
+    pub nat_gateways: Table<NatGateway>,
+    pub addresses: Table<Address>,
+    pub launch_templates: Table<LaunchTemplate>,
+}
+
+impl Account {
+    pub fn new(
+        ec2: Arc<dyn Ec2>,
+        config: SdkConfig,
+        manner: Arc<Manner>,
+        witness: Arc<dyn Witness>,
+    ) -> Account {
+        Account {
+            ec2,
+            region: config.region().map(ToString::to_string).unwrap_or_default(),
+            config,
+            manner,
+            witness,
+            deposed: Mutex::default(),
+            vpcs: Table::default(),
+            subnets: Table::default(),
+            internet_gateways: Table::default(),
+            route_tables: Table::default(),
+            security_groups: Table::default(),
+            key_pairs: Table::default(),
+            instances: Table::default(),
+            volumes: Table::default(),
+            network_interfaces: Table::default(),
+            nat_gateways: Table::default(),
+            addresses: Table::default(),
+            launch_templates: Table::default(),
+        }
+    }
+
+    /// A thing that another has replaced; it goes at the end of the run, when nothing uses it any more.
+    pub fn depose<K: Kind>(&self, item: &K::Item) {
+        let thing = Thing { kind: K::NAME, id: K::id(item).to_string() };
+        self.note(&serde_json::json!({"deposed": K::NAME, "id": thing.id, "region": self.region}));
+        self.deposed.lock().unwrap_or_else(|e| e.into_inner()).push(thing);
+    }
+
+    /// What was deposed since this was asked last.
+    pub fn take_deposed(&self) -> Vec<Thing> {
+        std::mem::take(&mut *self.deposed.lock().unwrap_or_else(|e| e.into_inner()))
+    }
+
+    /// Into the journal.
+    pub fn note(&self, line: &serde_json::Value) {
+        self.witness.note(line);
+    }
+}
+
+/// Shared by all tasks of a run.
+pub struct Session {
+    witness: Arc<dyn Witness>,
+    stop: watch::Receiver<bool>,
+    accounts: Mutex<HashMap<Access, Arc<OnceCell<Arc<Account>>>>>,
+}
+
+impl Session {
+    /// `stop` turns true when nothing new is to begin.
+    pub fn new(witness: Arc<dyn Witness>, stop: watch::Receiver<bool>) -> Session {
+        Session { witness, stop, accounts: Mutex::default() }
+    }
+
+    /// The account behind this way of access, made when it is first asked for.
+    pub async fn account(&self, access: &Access) -> Result<Arc<Account>, CallError> {
+        let cell = {
+            let mut accounts = self.accounts.lock().unwrap_or_else(|e| e.into_inner());
+            Arc::clone(accounts.entry(access.clone()).or_default())
+        };
+        let connect = || async {
+            let config = access.config().await?;
+            let manner = Arc::new(Manner::new(self.stop.clone()));
+            let client = Ec2Client::new(aws_sdk_ec2::Client::new(&config), Arc::clone(&manner));
+            Ok(Arc::new(Account::new(Arc::new(client), config, manner, Arc::clone(&self.witness))))
+        };
+        cell.get_or_try_init(connect).await.map(Arc::clone)
+    }
+
+    /// The accounts that were used.
+    pub fn accounts(&self) -> Vec<Arc<Account>> {
+        let accounts = self.accounts.lock().unwrap_or_else(|e| e.into_inner());
+        accounts.values().filter_map(|cell| cell.get().cloned()).collect()
+    }
+}

@@ -1,0 +1,317 @@
+//! Cloud tasks: carried out on the controller, those that are independent together.
+//!
+//! Where a host's walk comes to a cloud task, that task and those behind it that also need no host (`set_fact`,
+//! `debug`, `assert`, `fail`, `add_host`, further cloud tasks; blocks without rescue are looked into) are a *region*. Within
+//! it a task begins as soon as what it waits for is done: names that it reads (`register`, `set_fact`) and things that
+//! it touches ([`order`]). So a network's parts are made along the graph, not along the file. After a failure
+//! nothing new begins, and what has begun is brought to its end.
+
+mod access;
+mod order;
+mod unit;
+
+use super::cancel::{Cancel, Stop};
+use super::flow::{Flow, Frame, Steps};
+use super::host::{Host, TaskContext};
+use super::journal::Journal;
+use super::options::RunOptions;
+use super::outcome::TaskOutcome;
+use super::state::locked;
+use crate::base::{Map, Value};
+use crate::cloud::{Access, Session, Tags, Thing, Witness};
+use crate::graph::{Act, Step, TaskNode};
+use crate::modules::cloud::Cx;
+use crate::modules::{Behaviour, Module};
+use order::Item;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use tokio::task::JoinSet;
+use unit::CloudTask;
+
+/// What a run has to do with clouds.
+pub struct CloudRun {
+    /// The run's id, as its journal is named.
+    pub id: String,
+    pub session: Session,
+    /// In check mode: what there is of the playbook's own, in the order it was come by.
+    found: Mutex<Vec<Found>>,
+    /// Tells the session that the run is being stopped; ends with the run.
+    _stop: JoinSet<()>,
+}
+
+/// A thing that a task of the playbook owns.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub thing: Thing,
+    pub tags: Tags,
+    pub task: String,
+    pub host: Arc<str>,
+    pub stack: String,
+    pub region: String,
+}
+
+struct InJournal(Arc<Mutex<Journal>>);
+
+impl Witness for InJournal {
+    fn note(&self, line: &serde_json::Value) {
+        let mut line = line.clone();
+        line["at"] = super::journal::now().into();
+        locked(&self.0).line(&line);
+    }
+}
+
+impl CloudRun {
+    pub fn new(id: &str, _options: &RunOptions, cancel: &Cancel, journal: Arc<Mutex<Journal>>) -> CloudRun {
+        let (sender, stop) = tokio::sync::watch::channel(false);
+        let cancel = cancel.clone();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            cancel.wait(Stop::Cleanly).await;
+            sender.send_replace(true);
+            // The channel must not close while calls listen.
+            std::future::pending::<()>().await;
+        });
+        CloudRun {
+            id: id.to_string(),
+            session: Session::new(Arc::new(InJournal(journal)), stop),
+            found: Mutex::default(),
+            _stop: tasks,
+        }
+    }
+
+    fn found(&self, cx: &Cx<'_>, things: Vec<(Thing, Tags)>, task: &str, host: &Arc<str>) {
+        let found = |(thing, tags)| Found {
+            thing,
+            tags,
+            task: task.to_string(),
+            host: Arc::clone(host),
+            stack: cx.identity.stack.clone(),
+            region: cx.account.region.clone(),
+        };
+        locked(&self.found).extend(things.into_iter().map(found));
+    }
+
+    /// What check mode found of the playbook's own.
+    pub fn take_found(&self) -> Vec<Found> {
+        std::mem::take(&mut *locked(&self.found))
+    }
+}
+
+/// The access that no task narrows.
+pub fn default_access() -> Access {
+    Access::default()
+}
+
+/// Modules of the executor's own that may stand in a region.
+const LIGHT: [&str; 5] = ["set_fact", "debug", "assert", "fail", "add_host"];
+
+impl Host {
+    /// One task with all its items, by itself.
+    pub async fn cloud_task(
+        &mut self,
+        cx: &Arc<TaskContext>,
+        module: &Arc<Module>,
+        raw: &Arc<Map>,
+    ) -> TaskOutcome {
+        self.tell_started(cx);
+        match CloudTask::new(&self.run, cx, module, raw) {
+            Ok(task) => task.run(Arc::clone(&self.run)).await,
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// Carries out the region that begins at a step; `None` where none does. Says at which step the walk goes on.
+    pub async fn cloud_region(
+        &mut self,
+        steps: &Steps,
+        from: usize,
+        frame: &Arc<Frame>,
+    ) -> Option<(usize, Flow)> {
+        let all = steps.steps();
+        if !matches!(&all[from], Step::Task(node) if is_cloud(node)) {
+            return None;
+        }
+        let mut nodes = Vec::new();
+        let mut next = from;
+        while next < all.len() && collect(&all[next], &mut nodes) {
+            next += 1;
+        }
+        let flow = match self.drain().await {
+            Flow::Next => self.region(nodes, frame).await,
+            other => other,
+        };
+        Some((next, flow))
+    }
+
+    async fn region(&mut self, nodes: Vec<Arc<TaskNode>>, frame: &Arc<Frame>) -> Flow {
+        let mut chosen = Vec::new();
+        for node in nodes {
+            let cx = TaskContext::new(self, &node, frame);
+            if self.chosen(&node, &cx.keywords, &cx.scope) {
+                chosen.push(node);
+            }
+        }
+        let items = self.order(&chosen, frame);
+        let waits = order::waits(&items);
+        let mut state = vec![Progress::Waiting; chosen.len()];
+        let mut running = JoinSet::new();
+        let mut flow = Flow::Next;
+        loop {
+            let open = matches!(flow, Flow::Next) && !self.run.cancel.requested();
+            let done = |state: &[Progress], at: usize| waits[at].iter().all(|b| state[*b] == Progress::Done);
+            let ready =
+                (0..chosen.len()).find(|at| open && state[*at] == Progress::Waiting && done(&state, *at));
+            if let Some(at) = ready {
+                let cx = Arc::new(TaskContext::new(self, &chosen[at], frame));
+                match self.begin(&cx).await {
+                    Begun::Task(task) => {
+                        state[at] = Progress::Running;
+                        let run = Arc::clone(&self.run);
+                        running.spawn(async move { (at, cx, task.run(run).await) });
+                    }
+                    Begun::Done(outcome) => {
+                        state[at] = Progress::Done;
+                        flow = worst(flow, self.absorb(&cx, outcome).await);
+                    }
+                }
+                continue;
+            }
+            let Some(joined) = running.join_next().await else { break };
+            match joined {
+                Ok((at, cx, outcome)) => {
+                    state[at] = Progress::Done;
+                    flow = worst(flow, self.absorb(&cx, outcome).await);
+                }
+                Err(error) => return self.play_failed(&format!("a cloud task ended badly: {error}")),
+            }
+        }
+        let undone = state.iter().filter(|s| **s == Progress::Waiting).count();
+        match flow {
+            Flow::Next if undone > 0 => Flow::Stop,
+            Flow::Next => Flow::Next,
+            other => {
+                self.undone += undone;
+                other
+            }
+        }
+    }
+
+    async fn begin(&mut self, cx: &Arc<TaskContext>) -> Begun {
+        let node = Arc::clone(&cx.node);
+        let Act::Module { module, args } = &node.act else {
+            return Begun::Done(super::task::failed("not a module"));
+        };
+        if matches!(module.behaviour, Behaviour::Control) {
+            return Begun::Done(self.control(cx, module, args).await);
+        }
+        self.tell_started(cx);
+        match CloudTask::new(&self.run, cx, module, args) {
+            Ok(task) => Begun::Task(task),
+            Err(outcome) => Begun::Done(outcome),
+        }
+    }
+
+    /// What each task of the region reads, sets and touches. Names that the region itself sets are not known yet.
+    fn order(&self, nodes: &[Arc<TaskNode>], frame: &Arc<Frame>) -> Vec<Item> {
+        let mut pending = Map::new();
+        let mut items = Vec::new();
+        for node in nodes {
+            let cx = TaskContext::new(self, node, frame);
+            let Act::Module { module, args } = &node.act else { continue };
+            let mut names = pending.clone();
+            if node.keywords.loop_.is_some() {
+                let item = Value::Unknown("an item".into());
+                names.insert(super::loops::variable(&self.run, &cx).into(), item);
+            }
+            let scope = cx.scope.with(names);
+            let known = |value: &Value| {
+                self.run
+                    .engine
+                    .evaluate(value, &scope)
+                    .unwrap_or_else(|e| Value::Unknown(e.to_string().into()))
+            };
+            let raw: Map = args.iter().map(|(k, v)| (k.clone(), known(v))).collect();
+            let defines = defines(node, module, args);
+            for name in &defines {
+                pending.insert(Arc::clone(name).into(), Value::Unknown(name.clone()));
+            }
+            let claims = match (&module.behaviour, crate::modules::coerce(&module.spec, raw)) {
+                (Behaviour::Cloud(_), Ok(args)) => module.claims(&args),
+                (Behaviour::Cloud(_), Err(_)) => crate::plan::Claims::everything(),
+                _ => crate::plan::Claims::default(),
+            };
+            let uses = node.uses.as_ref().map(|uses| uses.iter().cloned().collect());
+            let barrier = matches!(module.spec.name.as_str(), "assert" | "fail")
+                || node.keywords.ignore_errors.is_some()
+                || !node.keywords.failed_when.is_empty() && uses.is_none();
+            items.push(Item { uses, defines, claims, barrier });
+        }
+        items
+    }
+}
+
+enum Begun {
+    Task(CloudTask),
+    Done(TaskOutcome),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Waiting,
+    Running,
+    Done,
+}
+
+fn worst(before: Flow, now: Flow) -> Flow {
+    if matches!(before, Flow::Next) { now } else { before }
+}
+
+fn is_cloud(node: &TaskNode) -> bool {
+    let Act::Module { module, .. } = &node.act else { return false };
+    matches!(module.behaviour, Behaviour::Cloud(_)) && alone(node)
+}
+
+/// Nothing that has to do with other hosts of the play.
+fn alone(node: &TaskNode) -> bool {
+    let k = &node.keywords;
+    k.run_once.is_none() && k.any_errors_fatal.is_none() && k.throttle.is_none()
+}
+
+/// Takes the tasks of a step into the region; `false` when it does not belong to one.
+fn collect(step: &Step, nodes: &mut Vec<Arc<TaskNode>>) -> bool {
+    match step {
+        Step::Task(node) => {
+            let Act::Module { module, .. } = &node.act else { return false };
+            let light = LIGHT.contains(&module.spec.name.as_str())
+                && matches!(module.behaviour, Behaviour::Control)
+                && alone(node)
+                && node.keywords.delegate_to.is_none();
+            let belongs = is_cloud(node) || light;
+            if belongs {
+                nodes.push(Arc::clone(node));
+            }
+            belongs
+        }
+        Step::Block(block) => {
+            let guarded = !block.rescue.steps.is_empty() || !block.always.steps.is_empty();
+            let mut inside = Vec::new();
+            let whole = !guarded && block.body.steps.iter().all(|step| collect(step, &mut inside));
+            if whole {
+                nodes.append(&mut inside);
+            }
+            whole
+        }
+        Step::Flush { .. } => false,
+    }
+}
+
+/// Names that a task sets.
+fn defines(node: &TaskNode, module: &Module, args: &Map) -> HashSet<Arc<str>> {
+    let mut names: HashSet<Arc<str>> = node.keywords.register.iter().cloned().collect();
+    match module.spec.name.as_str() {
+        "set_fact" => names.extend(args.keys().filter_map(|k| k.as_str()).map(Arc::from)),
+        "add_host" => names.extend(["groups", "group_names", "hostvars"].map(Arc::from)),
+        _ => {}
+    }
+    names
+}

@@ -1,0 +1,208 @@
+//! One cloud task for one item: from its arguments to its outcome, on the controller.
+
+use super::super::host::TaskContext;
+use super::super::outcome::{Status, TaskOutcome, UnitOutcome, diff_value};
+use super::super::scope::{TaskController, TaskScope};
+use super::super::state::Run;
+use super::super::patience::Patience;
+use super::super::unit::{Blocked, Stage, arguments, conditions, evaluated_flag};
+use crate::base::{Map, Value};
+use crate::cloud::Identity;
+use crate::eval::{Scope, Truth};
+use crate::modules::cloud::{CloudModule, Cx};
+use crate::modules::{Args, ArgsExt, Behaviour, Failure, Module};
+use crate::plan::Claims;
+use std::sync::Arc;
+
+/// One item, ready to be carried out.
+pub struct CloudUnit {
+    pub label: Option<Value>,
+    pub item: Option<Value>,
+    pub scope: Arc<TaskScope>,
+}
+
+/// A task with its items.
+pub struct CloudTask {
+    pub cx: Arc<TaskContext>,
+    pub module: Arc<Module>,
+    pub raw: Arc<Map>,
+    pub units: Vec<CloudUnit>,
+    pub looped: bool,
+    pub loop_var: Arc<str>,
+    pub no_log: bool,
+}
+
+impl CloudTask {
+    /// The task's items; an outcome where there is nothing to carry out.
+    pub fn new(
+        run: &Arc<Run>,
+        cx: &Arc<TaskContext>,
+        module: &Arc<Module>,
+        raw: &Arc<Map>,
+    ) -> Result<CloudTask, TaskOutcome> {
+        let no_log = evaluated_flag(run, &cx.keywords.no_log, &cx.scope, false).unwrap_or(true);
+        let loop_var = super::super::loops::variable(run, cx);
+        let units = match super::super::loops::items(run, cx) {
+            Ok(None) => vec![CloudUnit { label: None, item: None, scope: Arc::clone(&cx.scope) }],
+            Ok(Some(items)) => {
+                let scopes = super::super::loops::scopes(run, cx, &items, &loop_var);
+                let unit = |(item, scope): (Value, Arc<TaskScope>)| {
+                    let label = super::super::loops::label(run, cx, &scope, &item, no_log);
+                    CloudUnit { label: Some(label), item: Some(item), scope }
+                };
+                items.into_iter().zip(scopes).map(unit).collect()
+            }
+            Err(stage) => {
+                let unit = match stage {
+                    Stage::Skip(why) => UnitOutcome::skipped(why),
+                    Stage::Unknown(why) => UnitOutcome::unknown(&*why),
+                    Stage::Fail(failure) => UnitOutcome::failed(failure),
+                    Stage::Ready(_) => UnitOutcome::done(None, Map::new()),
+                };
+                return Err(TaskOutcome { units: vec![unit], looped: false, loop_var, no_log });
+            }
+        };
+        let looped = cx.keywords.loop_.is_some();
+        let (cx, module, raw) = (Arc::clone(cx), Arc::clone(module), Arc::clone(raw));
+        Ok(CloudTask { cx, module, raw, units, looped, loop_var, no_log })
+    }
+
+    /// Carries out all items: together, but for those that touch the same things.
+    pub async fn run(self, run: Arc<Run>) -> TaskOutcome {
+        let claims: Vec<Claims> = self.units.iter().map(|u| self.claims(&run, u)).collect();
+        let sequential = !self.cx.keywords.until.is_empty() || self.cx.keywords.loop_control.pause.is_some();
+        let cells: Vec<tokio::sync::watch::Sender<bool>> =
+            self.units.iter().map(|_| tokio::sync::watch::channel(false).0).collect();
+        let one = |at: usize| {
+            let (run, unit, cells, claims) = (&run, &self.units[at], &cells, &claims);
+            let task = &self;
+            async move {
+                let before = (0..at).filter(|b| {
+                    sequential || claims[*b].disturbs(&claims[at]) || claims[at].disturbs(&claims[*b])
+                });
+                for earlier in before {
+                    // The sender lives as long as all of these futures.
+                    let _ = cells[earlier].subscribe().wait_for(|done| *done).await;
+                }
+                let outcome = task.patiently(run, unit).await;
+                cells[at].send_replace(true);
+                UnitOutcome { label: unit.label.clone(), item: unit.item.clone(), ..outcome }
+            }
+        };
+        let units = together((0..self.units.len()).map(one).collect()).await;
+        TaskOutcome { units, looped: self.looped, loop_var: Arc::clone(&self.loop_var), no_log: self.no_log }
+    }
+
+    fn claims(&self, run: &Run, unit: &CloudUnit) -> Claims {
+        match arguments(run, &self.cx.keywords, &self.module, &self.raw, &unit.scope) {
+            Ok(args) => self.module.claims(&args),
+            Err(_) => Claims::default(),
+        }
+    }
+
+    /// Again and again until its `until` holds.
+    async fn patiently(&self, run: &Arc<Run>, unit: &CloudUnit) -> UnitOutcome {
+        let mut patience = Patience::new(run, &self.cx, &unit.scope);
+        loop {
+            let outcome = self.once(run, unit).await;
+            let judged = outcome.judge(run, &self.cx.keywords, &unit.scope);
+            match patience.judge(run, &self.cx, &unit.scope, judged) {
+                Ok(outcome) => return outcome,
+                Err(_) => {
+                    tokio::select! {
+                        () = tokio::time::sleep(patience.delay) => {}
+                        () = run.cancel.wait(super::super::cancel::Stop::Cleanly) => {
+                            return UnitOutcome::failed(Failure::new("interrupted"));
+                        }
+                    }
+                    patience.attempt += 1;
+                }
+            }
+        }
+    }
+
+    async fn once(&self, run: &Arc<Run>, unit: &CloudUnit) -> UnitOutcome {
+        match conditions(run, &self.cx.keywords.when, &unit.scope) {
+            Ok(Truth::True) => {}
+            Ok(Truth::False) => return UnitOutcome::skipped("Conditional result was False"),
+            Ok(Truth::Unknown(why)) => return UnitOutcome::unknown(&*why),
+            Err(message) => {
+                return UnitOutcome::failed(Failure::new(format!("The conditional check failed: {message}")));
+            }
+        }
+        let args = match arguments(run, &self.cx.keywords, &self.module, &self.raw, &unit.scope) {
+            Ok(args) => args,
+            Err(Blocked::Unknown(why)) => return UnitOutcome::unknown(&*why),
+            Err(Blocked::Failure(failure)) => return UnitOutcome::failed(failure),
+        };
+        let Behaviour::Cloud(module) = &self.module.behaviour else {
+            return UnitOutcome::failed(Failure::new("not a cloud module"));
+        };
+        self.carry_out(run, unit, &**module, &args).await.unwrap_or_else(UnitOutcome::failed)
+    }
+
+    async fn carry_out(
+        &self,
+        run: &Arc<Run>,
+        unit: &CloudUnit,
+        module: &dyn CloudModule,
+        args: &Args,
+    ) -> Result<UnitOutcome, Failure> {
+        let check = run.check()
+            || evaluated_flag(run, &self.cx.keywords.check_mode, &unit.scope, false).map_err(Failure::new)?;
+        let diff = evaluated_flag(run, &self.cx.keywords.diff, &unit.scope, run.options.diff)
+            .map_err(Failure::new)?;
+        let access = super::access::of_task(run, &self.cx.keywords, args, &unit.scope)?;
+        let controller = TaskController::new(Arc::clone(run), Arc::clone(&unit.scope), check, diff);
+        let key = module.key(args);
+        let node = match key.is_empty() {
+            true => self.module.spec.name.clone(),
+            false => format!("{}/{key}", self.module.spec.name),
+        };
+        let keep = args.bool("prevent_destroy");
+        let stack = super::access::stack(run, &unit.scope)?;
+        let identity = Identity { stack, node, run: run.cloud.id.clone(), keep };
+        let account = run.cloud.session.account(&access).await?;
+        let title = &self.cx.title;
+        let cx = Cx { args, account, identity, check, title, controller: &controller };
+        let done = module.run(&cx).await?;
+        if !done.things.is_empty() {
+            run.cloud.found(&cx, done.things, title, &unit.scope.host);
+        }
+        let mut outcome = UnitOutcome::done(done.change, done.result);
+        outcome.warnings = done.warnings;
+        if diff && !self.no_log && outcome.status == Status::Changed {
+            let diffs = outcome.change.iter().flat_map(|c| &c.diffs).cloned().collect::<Vec<_>>();
+            outcome.result.insert("diff".into(), diff_value(&diffs));
+        }
+        Ok(outcome)
+    }
+}
+
+/// Drives all futures at once; results in their order.
+async fn together<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    let mut done: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
+    std::future::poll_fn(|cx| {
+        for (future, done) in futures.iter_mut().zip(&mut done) {
+            if done.is_none()
+                && let std::task::Poll::Ready(value) = future.as_mut().poll(cx)
+            {
+                *done = Some(value);
+            }
+        }
+        match done.iter().all(Option::is_some) {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
+
+/// A variable as text, where it is set.
+pub fn variable(run: &Run, scope: &TaskScope, name: &str) -> Result<Option<String>, Failure> {
+    let Some(value) = scope.get(name) else { return Ok(None) };
+    let value = run.engine.evaluate(&value, scope).map_err(|e| Failure::new(format!("{name}: {e}")))?;
+    Ok(Some(crate::spec::to_text(&value)).filter(|t| !t.is_empty()))
+}

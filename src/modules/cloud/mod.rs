@@ -1,0 +1,222 @@
+//! What a cloud module is: observe → decide → apply over the API of a service, on the controller.
+//!
+//! A module implements [`Resource`] and hands out `Behaviour::Cloud(cloud::resource(Mine))`:
+//!
+//! - `key` names the thing within its stack, from the arguments alone, so that it is found again by its tags.
+//! - `observe` looks, through the tables of [`Account`], which are read once a run. It makes no write call. An argument
+//!   that is not known yet (`Value::Unknown`: the id of what an earlier task would make) is passed as such: what
+//!   would stand inside such a thing is not there.
+//! - `decide` is pure: arguments × what was seen → [`Verdict`]: a change with its reason and differences attribute by
+//!   attribute, the steps that lead there, and the return values as far as they are known now.
+//! - `apply` carries out the steps and gives the final return values.
+//!
+//! A module that only reads implements [`Query`]: `Behaviour::Cloud(cloud::query(Mine))`.
+
+mod claims;
+mod diff;
+pub mod find;
+mod input;
+pub mod values;
+
+pub use claims::claims;
+pub use diff::Attributes;
+pub use input::{TagChange, tags_of, tags_value};
+
+use super::{Args, ArgsExt, Controller, Failure};
+use crate::base::{Map, Value};
+use crate::cloud::{Account, CallError, Identity, Kind, Tags, Thing};
+use crate::plan::{Change, Claims};
+use crate::spec::ModuleSpec;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+pub type CloudFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
+
+/// What a module gets to work with.
+pub struct Cx<'a> {
+    pub args: &'a Args,
+    pub account: Arc<Account>,
+    /// Whose thing this is. Its node is `MODULE/KEY`.
+    pub identity: Identity,
+    /// Nothing may be changed.
+    pub check: bool,
+    /// The task's name, for what is not known yet.
+    pub title: &'a str,
+    pub controller: &'a dyn Controller,
+}
+
+impl Cx<'_> {
+    /// A value that this task's effect will tell.
+    pub fn unknown(&self) -> Value {
+        Value::Unknown(format!("`{}` has run", self.title).into())
+    }
+
+    /// The argument's text; `None` where it is not given or not known yet.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.args.opt_str(name)
+    }
+
+    /// Whether an argument is, or holds, a value that is not known yet.
+    pub fn is_unknown(&self, name: &str) -> bool {
+        self.args.get(name).is_some_and(super::has_unknown)
+    }
+}
+
+/// What is to be done, and what comes of it.
+pub struct Verdict<S> {
+    /// `None`: nothing to do.
+    pub change: Option<Change>,
+    pub steps: S,
+    /// The return values as far as they are known before the steps; the rest is [`Cx::unknown`].
+    pub result: Map,
+    pub warnings: Vec<String>,
+}
+
+impl<S> Verdict<S> {
+    pub fn new(change: Change, steps: S, result: Map) -> Verdict<S> {
+        Verdict { change: Some(change), steps, result, warnings: Vec::new() }
+    }
+}
+
+impl<S: Default> Verdict<S> {
+    pub fn unchanged(result: Map) -> Verdict<S> {
+        Verdict { change: None, steps: S::default(), result, warnings: Vec::new() }
+    }
+}
+
+/// A kind of thing that tasks make, change and remove.
+pub trait Resource: Send + Sync + 'static {
+    type Seen: Send + Sync;
+    type Steps: Send + Sync;
+
+    /// The thing's name within its stack, from the arguments: `web`, `10.0.0.0/24`. Values that are not known are left
+    /// out.
+    fn key(&self, args: &Args) -> String;
+
+    fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
+        claims(spec, args)
+    }
+
+    fn observe<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Self::Seen>;
+
+    fn decide(&self, cx: &Cx<'_>, seen: &Self::Seen) -> Result<Verdict<Self::Steps>, Failure>;
+
+    fn apply<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        seen: &'a Self::Seen,
+        steps: &'a Self::Steps,
+    ) -> CloudFuture<'a, Map>;
+
+    /// What of the seen belongs to the task, for `destroy`; with their tags.
+    fn things(&self, seen: &Self::Seen) -> Vec<(Thing, Tags)>;
+}
+
+/// A module that only reads.
+pub trait Query: Send + Sync + 'static {
+    fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
+        claims(spec, args)
+    }
+
+    fn run<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Map>;
+}
+
+/// A module of either kind, as the executor sees it.
+pub trait CloudModule: Send + Sync {
+    fn key(&self, args: &Args) -> String;
+    fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims;
+    fn run<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, CloudOutcome>;
+}
+
+/// What came of one unit.
+#[derive(Debug, Default)]
+pub struct CloudOutcome {
+    pub change: Option<Change>,
+    pub result: Map,
+    pub warnings: Vec<String>,
+    /// In check mode: what there is of the task's own.
+    pub things: Vec<(Thing, Tags)>,
+}
+
+struct Stateful<R>(R);
+
+struct Reading<Q>(Q);
+
+pub fn resource(module: impl Resource) -> Arc<dyn CloudModule> {
+    Arc::new(Stateful(module))
+}
+
+pub fn query(module: impl Query) -> Arc<dyn CloudModule> {
+    Arc::new(Reading(module))
+}
+
+impl<R: Resource> CloudModule for Stateful<R> {
+    fn key(&self, args: &Args) -> String {
+        self.0.key(args)
+    }
+
+    fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
+        self.0.claims(spec, args)
+    }
+
+    fn run<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, CloudOutcome> {
+        Box::pin(async move {
+            let seen = self.0.observe(cx).await?;
+            let Verdict { change, steps, result, warnings } = self.0.decide(cx, &seen)?;
+            if cx.check || change.is_none() {
+                let things = if cx.check { self.0.things(&seen) } else { Vec::new() };
+                return Ok(CloudOutcome { change, result, warnings, things });
+            }
+            let result = self.0.apply(cx, &seen, &steps).await?;
+            Ok(CloudOutcome { change, result, warnings, things: Vec::new() })
+        })
+    }
+}
+
+impl<Q: Query> CloudModule for Reading<Q> {
+    fn key(&self, _args: &Args) -> String {
+        String::new()
+    }
+
+    fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
+        Claims { writes: Vec::new(), ..self.0.claims(spec, args) }
+    }
+
+    fn run<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, CloudOutcome> {
+        Box::pin(async move { Ok(CloudOutcome { result: self.0.run(cx).await?, ..CloudOutcome::default() }) })
+    }
+}
+
+/// The one thing that was seen, for [`Resource::things`].
+pub fn thing<K: Kind>(seen: &Option<Arc<K::Item>>) -> Vec<(Thing, Tags)> {
+    let one = |item: &Arc<K::Item>| (Thing { kind: K::NAME, id: K::id(item).to_string() }, K::tags(item));
+    seen.iter().map(one).collect()
+}
+
+/// The item with its tags as they are after a change.
+pub fn with_tags<T: Clone>(
+    item: &T,
+    is: Tags,
+    change: &TagChange,
+    set: impl Fn(&mut T, Vec<crate::cloud::ec2::types::Tag>),
+) -> T {
+    let mut item = item.clone();
+    if !change.is_empty() {
+        set(&mut item, crate::cloud::identity::to_sdk(&change.applied(&is)));
+    }
+    item
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Failure {
+        let mut failure = Failure::new(error.to_string());
+        if !error.code.is_empty() {
+            let code = Value::from(error.code.as_str());
+            let text = Value::from(error.message.as_str());
+            let inner: Value = [("code", code), ("message", text)].into_iter().collect();
+            failure.result.insert("error".into(), inner);
+        }
+        failure
+    }
+}
