@@ -104,7 +104,7 @@ impl Host {
                 let outcome = module.run(call).await?;
                 Ok((outcome.change.is_some(), outcome.result))
             }
-            Behaviour::Control => panic!("{name} is not carried out on hosts"),
+            Behaviour::Control | Behaviour::Cloud(_) => panic!("{name} is not carried out on hosts"),
         }
     }
 
