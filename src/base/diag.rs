@@ -1,7 +1,7 @@
 //! Diagnostics: collected, never thrown one by one; each with a code, a place, and a hint.
 
 use super::{Sources, Span};
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -20,6 +20,8 @@ pub struct Diag {
     /// Further places that explain the finding, each with its own words.
     pub related: Vec<(Span, String)>,
     pub hints: Vec<String>,
+    /// The lines it is about hold a secret: the place is told, the text is not shown.
+    pub private: bool,
 }
 
 impl Diag {
@@ -32,7 +34,13 @@ impl Diag {
     }
 
     fn new(severity: Severity, code: &'static str, span: Option<Span>, message: String) -> Self {
-        Diag { severity, code, message, span, related: Vec::new(), hints: Vec::new() }
+        Diag { severity, code, message, span, related: Vec::new(), hints: Vec::new(), private: false }
+    }
+
+    /// Keeps the text of its place to itself.
+    pub fn private(mut self) -> Self {
+        self.private = true;
+        self
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -68,14 +76,19 @@ impl Diag {
             .map(|(span, words, kind)| (sources.get(span.file), span, words, kind))
             .map(|(file, span, words, kind)| (file.path.display().to_string(), file, span, words, kind))
             .collect();
-        let mut body = Vec::new();
+        let mut body: Vec<Element> = Vec::new();
         for (path, file, span, words, kind) in &places {
+            if self.private {
+                let (line, column) = file.line_column(span.start);
+                body.push(Origin::path(path.as_str()).line(line).char_column(column).into());
+                continue;
+            }
             let length = file.text.len();
             let start = (span.start as usize).min(length);
             let range = start..(span.end as usize).clamp(start, length);
             let mark = kind.span(range);
             let mark = if words.is_empty() { mark } else { mark.label(*words) };
-            body.push(Snippet::source(&*file.text).path(path.as_str()).annotation(mark));
+            body.push(Snippet::source(&*file.text).path(path.as_str()).annotation(mark).into());
         }
         let group = Group::with_title(title).elements(body);
         let hints = self.hints.iter().map(|h| Level::HELP.with_name("hint").message(h.as_str()));

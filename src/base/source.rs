@@ -72,6 +72,14 @@ impl Sources {
         Arc::clone(&files[id.0 as usize])
     }
 
+    /// The file that was read from a path.
+    pub fn find(&self, path: &Path) -> Option<FileId> {
+        let shown = shown_path(path.to_path_buf());
+        let files = self.0.read().unwrap_or_else(|e| e.into_inner());
+        let at = files.iter().position(|f| f.path == shown)?;
+        u32::try_from(at).ok().map(FileId)
+    }
+
     /// Every file read so far, in the order of reading.
     pub fn all(&self) -> Vec<Arc<SourceFile>> {
         self.0.read().unwrap_or_else(|e| e.into_inner()).clone()

@@ -19,7 +19,7 @@ pub struct CheckArgs {
 pub fn run(args: &CheckArgs) -> Done {
     let session = Session::begin(&args.run.output, &args.run.vars.vault)?;
     let extra = session.extra_vars(&args.run.vars)?;
-    let given = !args.run.hosts.inventory.is_empty();
+    let given = !args.run.hosts.inventory.is_empty() || !session.config.inventory.is_empty();
     let inventory = if given { Some(session.inventory(&args.run.hosts)?) } else { None };
     let compiled = compile(&session, &args.playbooks, &args.run, &extra, inventory.as_ref())?;
     let plays = compiled.program.plays.len();

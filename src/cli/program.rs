@@ -35,6 +35,7 @@ pub fn compile(
     options.extra_vars = extra.clone();
     options.inventory = inventory.cloned().map(Arc::new);
     (options.tags, options.skip_tags) = tags(session, args);
+    options.becomes = args.login.become_ || session.config.become_ == Some(true);
     options.start_at_task = args.tasks.start_at_task.clone();
     if !session.config.roles_path.is_empty() {
         options.roles_path = session.config.roles_path.clone();

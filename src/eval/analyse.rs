@@ -106,6 +106,15 @@ fn used_by(program: &Program) -> NameUse {
     used
 }
 
+/// `vars`, or one host of `hostvars`.
+fn is_scope(expr: &Expr) -> bool {
+    match &expr.kind {
+        Kind::Var(name) => matches!(&**name, "vars" | "hostvars"),
+        Kind::Attr(base, _) | Kind::Item(base, _) => is_scope(base),
+        _ => false,
+    }
+}
+
 #[derive(Default)]
 struct Walk {
     used: NameUse,
@@ -212,6 +221,7 @@ impl Walk {
 
     fn member(&mut self, base: &Expr, name: &str, at: u32) {
         match &base.kind {
+            Kind::Var(n) if &**n == "vars" => self.used.guarded.push(name.to_owned()),
             Kind::Var(n) if &**n == "ansible_facts" => self.used.facts.push((name.to_owned(), at as usize)),
             Kind::Item(host, _) | Kind::Attr(host, _) if matches!(&host.kind, Kind::Var(n) if &**n == "hostvars") =>
             {
@@ -240,6 +250,13 @@ impl Walk {
                 self.expr(r, false);
             }
             Kind::Compare(first, rest) => {
+                // `'name' in vars`, `'name' in hostvars[host]`
+                if let (Kind::Const(Value::Str(name)), Some((Cmp::In | Cmp::NotIn, hay))) =
+                    (&first.kind, rest.first())
+                    && is_scope(hay)
+                {
+                    self.used.guarded.push(name.to_string());
+                }
                 self.expr(first, false);
                 rest.iter().for_each(|(_, e)| self.expr(e, false));
             }
@@ -301,6 +318,12 @@ impl Walk {
             (is_lookup, args.first())
         {
             self.used.lookups.push((name.to_string(), *at as usize));
+            // Names that a lookup of variables is given.
+            let constant = |a: &Arg| match &a.expr().kind {
+                Kind::Const(Value::Str(name)) => Some(name.to_string()),
+                _ => None,
+            };
+            self.used.guarded.extend(args.iter().skip(1).filter_map(constant));
         }
     }
 }

@@ -253,7 +253,8 @@ impl Run<'_> {
             V::Macro(m) if &**name == "name" => Ok(V::Data(Value::Str(m.def.name.clone()))),
             other => {
                 let value = self.force(other)?;
-                Ok(missing(&value, name))
+                let moment = value.as_str().and_then(|text| super::moments::attribute(text, name));
+                Ok(moment.map_or_else(|| missing(&value, name), V::Data))
             }
         }
     }

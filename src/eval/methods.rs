@@ -35,7 +35,10 @@ pub(crate) fn pair(value: &Value) -> Res<(Key, Value)> {
 
 pub(crate) fn call(run: &mut Run<'_>, object: &Value, name: &str, args: &Args) -> Res<Value> {
     let found = match object {
-        Value::Str(s) => text_method(run, s, name, args)?,
+        Value::Str(s) => match text_method(run, s, name, args)? {
+            None => super::moments::method(run, s, name, args)?,
+            found => found,
+        },
         Value::Map(map) => match name {
             "items" | "keys" | "values" => Some(views(map, name)),
             "copy" => Some(object.clone()),

@@ -18,6 +18,7 @@ mod ir;
 pub mod lookups;
 mod lower;
 mod methods;
+mod moments;
 mod ops;
 mod pages;
 mod pyformat;

@@ -48,6 +48,12 @@ pub(crate) fn arithmetic(op: Op, left: &Value, right: &Value) -> Res<Value> {
     if let (Some(l), Some(r)) = (Number::of(left), Number::of(right)) {
         return numbers(op, l, r);
     }
+    let subtract = op == Op::Sub;
+    if let (true, Value::Str(a), Value::Str(b)) = (subtract || op == Op::Add, left, right)
+        && let Some(made) = super::moments::arithmetic(subtract, a, b)
+    {
+        return Ok(made);
+    }
     match (op, left, right) {
         (Op::Add, Value::Str(a), Value::Str(b)) => Ok(Value::from(format!("{a}{b}"))),
         (Op::Add, Value::List(a), Value::List(b)) => {

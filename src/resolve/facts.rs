@@ -68,6 +68,10 @@ pub(crate) struct Needed {
     /// A template's file is named by a variable, so a path in a variable may name any file.
     open_paths: bool,
     absolute_template: bool,
+    /// Files of variables or tasks that only the run can name, and which cannot be found now.
+    pub open_files: bool,
+    /// What was read, with its text.
+    pub files: Vec<(PathBuf, String)>,
     /// Every word that may read a variable.
     words: HashSet<String>,
     seen: HashSet<PathBuf>,
@@ -98,6 +102,7 @@ impl Needed {
                 // Named when it runs: the files beside the playbook are read.
                 _ => {
                     self.all |= name.as_str().is_some_and(|n| n.contains(".."));
+                    self.open_files |= super::keywords::many(&name).iter().any(super::defined::leads_away);
                     self.folder_to(&play.playbook_dir, 3);
                 }
             }
@@ -138,11 +143,15 @@ impl Needed {
                 "template" => self.path(args.get("src"), noted, book),
                 "include_vars" => {
                     let word = ["file", "dir", "_raw_params"].iter().find_map(|k| args.get(*k));
+                    self.open_files |= word.is_some_and(|w| super::defined::outside(w, noted));
                     self.path(word, noted, book);
                 }
                 _ => {}
             },
-            Act::IncludeTasks { file, .. } => self.path(Some(file), noted, book),
+            Act::IncludeTasks { file, .. } => {
+                self.open_files |= super::defined::outside(file, noted);
+                self.path(Some(file), noted, book);
+            }
             Act::IncludeRole(role) => self.all |= matches!(role.name, Value::Template(_)),
             Act::Meta(_) => {}
         }
@@ -218,6 +227,7 @@ impl Needed {
         if let Ok(text) = std::str::from_utf8(&bytes) {
             self.all |= text.starts_with("$ANSIBLE_VAULT");
             self.text(text);
+            self.files.push((path.to_path_buf(), text.to_string()));
         }
     }
 
@@ -326,12 +336,12 @@ fn absolute_template(line: &str) -> bool {
     names_template && line.split([' ', '"', '\'']).any(|w| w.starts_with('/') && w.contains(".j2"))
 }
 
-fn leading_word(text: &str) -> &str {
+pub(crate) fn leading_word(text: &str) -> &str {
     let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
     &text[..end]
 }
 
-fn words(line: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(crate) fn words(line: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let start = at + line[at..].find(|c: char| c.is_alphanumeric() || c == '_')?;

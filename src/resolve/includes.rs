@@ -17,6 +17,7 @@ use std::sync::Arc;
 impl Unit<'_> {
     pub fn import_role(&mut self, task: &Task, frame: &Frame) -> Vec<Step> {
         self.refuse_on_import(task, "import_role");
+        self.check_keywords(&task.keywords, frame, frame.may_be_skipped());
         let inner = frame.with(self.task_keywords(task, frame));
         let entries = self.arguments(&task.action, None);
         let Some(name) = role_argument(&entries).cloned() else {
@@ -170,7 +171,9 @@ impl Unit<'_> {
             keywords = over(keywords, apply);
         }
         let conditional = frame.conditional || task.keywords.0.iter().any(|(k, _)| &*k.value == "when");
-        let frame = Frame { conditional, ..frame.with(keywords) };
+        let looped = |k: &str| k == "loop" || k.starts_with("with_");
+        let lenient = frame.lenient || task.keywords.0.iter().any(|(k, _)| looped(&k.value));
+        let frame = Frame { conditional, lenient, ..frame.with(keywords) };
         let site = Site { frame, play: Arc::clone(&self.play) };
         self.c.put_site(id, site.clone());
         site

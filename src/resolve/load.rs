@@ -101,6 +101,15 @@ impl Loader {
         meta
     }
 
+    /// Whether a file was read as a playbook, as tasks or as variables.
+    pub fn has_read(&self, path: &Path) -> bool {
+        let path = tidy(path);
+        fn known<T>(cache: &Cache<T>, path: &Path) -> bool {
+            matches!(cache.lock().unwrap_or_else(|e| e.into_inner()).get(path), Some(Some(_)))
+        }
+        known(&self.tasks, &path) || known(&self.vars, &path) || known(&self.playbooks, &path)
+    }
+
     /// `NAME.yml`, `.yaml`, `.json` or `NAME` itself, whichever exists in a folder.
     pub fn main_file(&self, dir: &Path, name: &str) -> Option<PathBuf> {
         if !self.is_there(dir) {

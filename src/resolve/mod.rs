@@ -6,18 +6,21 @@
 mod action;
 mod constant;
 mod defaults;
+mod defined;
 mod facts;
 mod includes;
 mod keywords;
 mod known;
 mod lint;
 mod load;
+mod names;
 mod notify;
 mod places;
 mod plays;
 mod roles;
 mod specs;
 mod tasks;
+mod template_files;
 mod unit;
 mod uses;
 
@@ -38,6 +41,8 @@ pub struct CompileOptions {
     pub tags: Vec<String>,
     pub skip_tags: Vec<String>,
     pub start_at_task: Option<String>,
+    /// Whether the command line or the configuration lets all tasks become another user.
+    pub becomes: bool,
     /// Searched after `roles/` beside the playbook, before the playbook's own folder.
     pub roles_path: Vec<PathBuf>,
     pub collections_path: Vec<PathBuf>,
@@ -56,6 +61,7 @@ impl CompileOptions {
             tags: Vec::new(),
             skip_tags: Vec::new(),
             start_at_task: None,
+            becomes: false,
             roles_path: default_roles_path(),
             collections_path: default_collections_path(),
             keyring,
@@ -115,8 +121,11 @@ pub fn compile(options: &CompileOptions) -> Result<Compiled, Diags> {
     let needed = texts(options, &made);
     for play in &made {
         diags.extend(places::files(&play.unit));
+        diags.extend(template_files::check(&play.unit));
         diags.extend(lint::check(&play.unit, needed.words()));
     }
+    diags.extend(lint::check_all(options, &made, &needed));
+    diags.extend(names::check(options, &made, &needed));
     let facts = needed.names();
     let mut plays = Vec::new();
     for mut play in made {

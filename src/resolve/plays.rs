@@ -105,6 +105,7 @@ fn first_frame(keywords: TaskKeywords, dir: &Path) -> Frame {
         chain: Arc::default(),
         handlers: false,
         conditional: false,
+        lenient: false,
     }
 }
 
@@ -131,6 +132,7 @@ fn compile_play<'c>(c: &'c Compiler, play: &Play, path: &Path, imported: &Import
     keywords.vars.clear();
     let frame = first_frame(keywords, &dir);
     let frame = frame.enter(path, None);
+    unit.check_keywords(&play.keywords, &frame, false);
     let (body, handlers) = sections(&mut unit, play, &frame);
     super::notify::check(&mut unit, &handlers);
     let plan = PlayPlan {

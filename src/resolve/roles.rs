@@ -48,6 +48,7 @@ impl Unit<'_> {
                 return Vec::new();
             }
         };
+        self.check_keywords(&written.keywords, frame, frame.may_be_skipped());
         let (own, params) = split_params(written);
         let mut key = format!("{name}\u{0}");
         for (word, value) in written.keywords.0.iter().chain(&written.params) {
@@ -187,7 +188,7 @@ impl Unit<'_> {
         let own = frame.role.as_ref().and_then(|r| r.collection.clone());
         let named = self.play.collections.iter().cloned();
         for collection in own.into_iter().chain(named) {
-            let found = self.in_collection(&collection, &call.name);
+            let found = self.in_collection(&collection, &call.name, frame);
             if let Some(path) = found {
                 return Some((path, Some(collection)));
             }
@@ -195,7 +196,7 @@ impl Unit<'_> {
         let parts: Vec<&str> = call.name.split('.').collect();
         if parts.len() >= 3 && !call.name.contains('/') {
             let collection: Arc<str> = parts[..2].join(".").into();
-            if let Some(path) = self.in_collection(&collection, &parts[2..].join("/")) {
+            if let Some(path) = self.in_collection(&collection, &parts[2..].join("/"), frame) {
                 return Some((path, Some(collection)));
             }
         }
@@ -238,9 +239,12 @@ impl Unit<'_> {
         dirs.into_iter().map(|d| tidy(&d)).filter(|d| seen.insert(d.clone())).collect()
     }
 
-    fn in_collection(&self, collection: &str, role: &str) -> Option<PathBuf> {
+    fn in_collection(&self, collection: &str, role: &str, frame: &Frame) -> Option<PathBuf> {
         let (namespace, name) = collection.split_once('.')?;
-        let checkout = self.galaxy(&self.play.playbook_dir).filter(|g| g.name == collection);
+        // A checkout: of the playbook, of the role that names this one, of a folder of roles.
+        let around = frame.role.iter().map(|r| &r.path);
+        let places = [&self.play.playbook_dir].into_iter().chain(around).chain(&self.c.roles_path);
+        let checkout = places.filter_map(|p| self.galaxy(p)).find(|g| g.name == collection);
         let here = checkout.map(|g| g.root.join("roles").join(role));
         let beside = self.play.playbook_dir.join("collections/ansible_collections");
         let installed = self.c.collections_path.iter().map(|p| {

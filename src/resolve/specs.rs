@@ -64,6 +64,7 @@ impl Unit<'_> {
         self.tasks.push(Noted {
             node: Arc::clone(&node),
             handler: false,
+            lenient: true,
             dir: frame.dir.clone(),
             listen: Vec::new(),
             written: Arc::new(Written::default()),

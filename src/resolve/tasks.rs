@@ -33,10 +33,14 @@ impl Unit<'_> {
     }
 
     fn block(&mut self, block: &Block, frame: &Frame) -> Step {
+        self.check_keywords(&block.keywords, frame, frame.may_be_skipped());
         let inner = frame.with(self.inherit(frame, &block.keywords));
         let id = self.c.next_id();
-        let mut part = |items: &[Item]| Sequence { steps: self.items(items, &inner) };
-        let (body, rescue, always) = (part(&block.body), part(&block.rescue), part(&block.always));
+        let guarded = Frame { lenient: inner.lenient || !block.rescue.is_empty(), ..inner.clone() };
+        let aside = Frame { lenient: true, ..inner.clone() };
+        let mut part = |items: &[Item], frame: &Frame| Sequence { steps: self.items(items, frame) };
+        let (body, rescue, always) =
+            (part(&block.body, &guarded), part(&block.rescue, &aside), part(&block.always, &inner));
         Step::Block(Arc::new(BlockNode { id, span: block.span, body, rescue, always }))
     }
 
@@ -138,7 +142,8 @@ impl Unit<'_> {
         id: Option<usize>,
     ) -> Arc<TaskNode> {
         let name = task.keywords.get("name").map(|n| n.value.clone()).filter(|n| !n.is_null());
-        self.check_templates(task, args);
+        let asserts = matches!(&act, Act::Module { module, .. } if module.spec.name == "assert");
+        self.check_templates(task, args, (frame, &keywords), asserts);
         let uses = self.uses(&act, &keywords, frame);
         let node = Arc::new(TaskNode {
             id: id.unwrap_or_else(|| self.c.next_id()),
@@ -163,6 +168,7 @@ impl Unit<'_> {
         self.tasks.push(Noted {
             node: Arc::clone(&node),
             handler: frame.handlers,
+            lenient: frame.may_be_skipped(),
             dir: frame.dir.clone(),
             listen,
             written: Arc::new(written),
@@ -172,6 +178,7 @@ impl Unit<'_> {
 
     fn import_tasks(&mut self, task: &Task, frame: &Frame) -> Vec<Step> {
         self.refuse_on_import(task, "import_tasks");
+        self.check_keywords(&task.keywords, frame, frame.may_be_skipped());
         let keywords = self.task_keywords(task, frame);
         let inner = frame.with(keywords);
         let entries = self.arguments(&task.action, None);

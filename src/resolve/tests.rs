@@ -152,8 +152,8 @@ fn templates_and_notifies_are_checked() {
     )]);
     let diags = compile(&options(dir.path())).err().unwrap().into_sorted();
     let codes: Vec<&str> = diags.iter().map(|d| d.code).collect();
-    assert_eq!(codes, ["unknown-filter", "unknown-handler", "template-syntax"]);
-    assert!(diags[1].hints[0].contains("`restart`"));
+    assert_eq!(codes, ["undefined-name", "unknown-filter", "unknown-handler", "template-syntax"]);
+    assert!(diags[2].hints[0].contains("`restart`"));
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn warnings_and_missing_files_are_found_where_they_are() {
         ("command: echo 1 > /sys/x # noqa shell-in-command", ""),
         ("command: echo '1 > 2'", ""),
         ("modprobe: {name: nf_conntrack_ipv4}", "renamed-kernel-module"),
-        ("apt_key: {keyserver: a.example, id: AB}", "apt-key-server"),
+        ("apt_key: {keyserver: a.example, id: AB}", "deprecated-module apt-key-server"),
         ("apt: {name: '{{ item }}'}\n      loop: [a, b]", "package-loop"),
         ("apt: {name: '{{ item }}'}\n      loop: [a, b]\n      register: x\n    - debug: {var: x}", ""),
         ("command: uptime\n      register: never", "unread-register"),

@@ -1,7 +1,7 @@
 //! The compiler's state: what lives as long as the run, what one play collects, what a list of tasks inherits.
 
 use super::load::Loader;
-use crate::base::{Diags, Map, Span, Value};
+use crate::base::{Diags, FileId, Map, Span, Value};
 use crate::graph::{Handler, IncludedRole, NodeId, RoleCall, RoleScope, Sequence, TaskKeywords, TaskNode};
 use crate::modules::registry::Registry;
 use std::collections::{HashMap, HashSet};
@@ -21,6 +21,9 @@ pub(crate) struct Compiler {
     instances: AtomicUsize,
     pub sites: RwLock<HashMap<NodeId, Arc<Site>>>,
     pub analysed: Mutex<HashMap<(Arc<str>, bool), super::uses::Analysed>>,
+    pub template_files: Mutex<HashMap<PathBuf, Option<Arc<super::template_files::TemplateFile>>>>,
+    /// Template files that a finding shows.
+    pub template_sources: Mutex<HashMap<PathBuf, FileId>>,
     pub included_tasks: Mutex<HashMap<(NodeId, String), Arc<Sequence>>>,
     pub included_roles: Mutex<HashMap<(NodeId, RoleCall), IncludedRole>>,
 }
@@ -60,6 +63,8 @@ pub(crate) struct Frame {
     pub handlers: bool,
     /// Whether an include around it stands under a condition, or is of this run.
     pub conditional: bool,
+    /// Whether it may fail or never be reached without harm: a block with `rescue`, an include in a loop.
+    pub lenient: bool,
 }
 
 impl Frame {
@@ -69,6 +74,17 @@ impl Frame {
         chain.push((path.to_path_buf(), span));
         let dir = path.parent().unwrap_or(Path::new(".")).to_path_buf();
         Frame { dir, chain: Arc::new(chain), ..self.clone() }
+    }
+
+    /// Whether tasks here may never run, or may fail without harm.
+    pub fn may_be_skipped(&self) -> bool {
+        let k = &self.keywords;
+        self.lenient
+            || self.conditional
+            || self.handlers
+            || !k.when.is_empty()
+            || k.ignore_errors.is_some()
+            || super::names::only_on_demand(&k.tags)
     }
 
     pub fn is_inside(&self, path: &Path) -> bool {
@@ -93,6 +109,8 @@ pub(crate) struct Unit<'c> {
     /// Uses of roles by what makes two uses equal.
     pub used_roles: HashMap<String, RoleUsed>,
     pub tasks: Vec<Noted>,
+    /// The names that templates use, with their places.
+    pub mentions: Vec<super::names::Mention>,
 }
 
 /// The first use of a role: under which conditions and tags it stands.
@@ -106,6 +124,8 @@ pub(crate) struct RoleUsed {
 pub(crate) struct Noted {
     pub node: Arc<TaskNode>,
     pub handler: bool,
+    /// Whether what is around it may be skipped, or may fail without harm.
+    pub lenient: bool,
     pub dir: PathBuf,
     pub listen: Vec<Value>,
     pub written: Arc<Written>,
@@ -151,6 +171,8 @@ impl Compiler {
             instances: AtomicUsize::new(0),
             sites: RwLock::default(),
             analysed: Mutex::default(),
+            template_files: Mutex::default(),
+            template_sources: Mutex::default(),
             included_tasks: Mutex::default(),
             included_roles: Mutex::default(),
         }
@@ -185,6 +207,7 @@ impl<'c> Unit<'c> {
             with_handlers: HashSet::new(),
             used_roles: HashMap::new(),
             tasks: Vec::new(),
+            mentions: Vec::new(),
         }
     }
 

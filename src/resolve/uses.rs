@@ -1,12 +1,14 @@
 //! Which names a task mentions, so that the executor knows which values it waits for; and the findings in its
 //! templates: syntax, filters, tests and lookups that there are not.
 
+use super::names::Mention;
 use super::unit::{Frame, Unit};
 use crate::base::{Diag, Map, Span, Value};
 use crate::eval::{self, NameUse};
-use crate::graph::{Act, Loop, TaskKeywords};
-use crate::syntax::ast::{Entries, Task};
+use crate::graph::{Act, Loop, RoleScope, TaskKeywords};
+use crate::syntax::ast::{Entries, Keywords, Task};
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The names of one task. `None`: cannot be told, so all.
@@ -72,28 +74,57 @@ impl Unit<'_> {
         made
     }
 
-    /// Findings in the templates a task writes itself.
-    pub fn check_templates(&mut self, task: &Task, args: &Entries) {
-        for (key, value) in &task.keywords.0 {
-            let bare = BARE.contains(&&*key.value);
-            self.check_value(&value.value, value.span, bare);
-        }
-        for (_, value) in args {
-            self.check_value(&value.value, value.span, false);
+    /// Findings in the templates a task writes itself, and the names they use.
+    pub fn check_templates(
+        &mut self,
+        task: &Task,
+        args: &Entries,
+        (frame, k): (&Frame, &TaskKeywords),
+        asserts: bool,
+    ) {
+        let outer = frame.may_be_skipped() || k.ignore_errors.is_some();
+        self.check_keywords(&task.keywords, frame, outer);
+        let skippable = outer || !k.when.is_empty() || super::names::only_on_demand(&k.tags);
+        let place = Place { role: frame.role.clone(), skippable, lazy: false };
+        for (key, value) in args {
+            self.check_value(&value.value, value.span, asserts && &*key.value == "that", &place);
         }
     }
 
-    fn check_value(&mut self, value: &Value, span: Span, bare: bool) {
+    /// The templates among the keywords of a task, a block, an import, a role's use or a play.
+    pub fn check_keywords(&mut self, keywords: &Keywords, frame: &Frame, outer: bool) {
+        let conditional = keywords.get("when").is_some() || keywords.get("loop").is_some();
+        for (key, value) in &keywords.0 {
+            let word = &*key.value;
+            let bare = BARE.contains(&word);
+            // A name that cannot be read spoils no task, and variables are read only where they are used.
+            let lazy =
+                matches!(word, "vars" | "name" | "loop_control" | "vars_prompt" | "vars_files" | "hosts");
+            let mut place = Place { role: frame.role.clone(), skippable: outer || conditional, lazy };
+            if word != "when" {
+                self.check_value(&value.value, value.span, bare, &place);
+                continue;
+            }
+            // Each condition is read only where those before it hold.
+            place.skippable = outer;
+            for condition in super::keywords::many(&value.value) {
+                self.check_value(&condition, value.span, true, &place);
+                place.skippable = true;
+            }
+        }
+    }
+
+    fn check_value(&mut self, value: &Value, span: Span, bare: bool, place: &Place) {
         match value {
-            Value::Template(t) => self.check_text(&t.text, t.span.unwrap_or(span), false),
-            Value::Str(text) if bare => self.check_text(text, span, true),
-            Value::List(items) => items.iter().for_each(|v| self.check_value(v, span, bare)),
-            Value::Map(map) => map.values().for_each(|v| self.check_value(v, span, false)),
+            Value::Template(t) => self.check_text(&t.text, t.span.unwrap_or(span), false, place),
+            Value::Str(text) if bare => self.check_text(text, span, true, place),
+            Value::List(items) => items.iter().for_each(|v| self.check_value(v, span, bare, place)),
+            Value::Map(map) => map.values().for_each(|v| self.check_value(v, span, false, place)),
             _ => {}
         }
     }
 
-    fn check_text(&mut self, text: &Arc<str>, span: Span, bare: bool) {
+    fn check_text(&mut self, text: &Arc<str>, span: Span, bare: bool, place: &Place) {
         let analysed = self.analysed(text, bare);
         let used = match &*analysed {
             Ok(used) => used,
@@ -107,31 +138,78 @@ impl Unit<'_> {
                 return;
             }
         };
+        let sources = &self.c.loader.sources;
+        let at = |name: &str, _| super::names::word_in(span, name, sources);
+        for diag in self.unknown_plugins(used, place.role.as_deref(), at) {
+            self.diags.push(diag);
+        }
+        if !place.lazy {
+            self.mentions.push(Mention { used: Arc::clone(&analysed), span, skippable: place.skippable });
+        }
+    }
+
+    /// Filters, tests and lookups that there are not. `at` gives the place of a name and its offset in the text.
+    pub fn unknown_plugins(
+        &self,
+        used: &NameUse,
+        role: Option<&RoleScope>,
+        at: impl Fn(&str, usize) -> Span,
+    ) -> Vec<Diag> {
         type Known = (&'static str, &'static str, fn(&str) -> bool, fn() -> Vec<&'static str>);
         let kinds: [(Known, &Vec<(String, usize)>); 3] = [
             (("unknown-filter", "filter", eval::analyse::is_filter, eval::known_filters), &used.filters),
             (("unknown-test", "test", eval::analyse::is_test, eval::known_tests), &used.tests),
             (("unknown-lookup", "lookup", eval::analyse::is_lookup, eval::known_lookups), &used.lookups),
         ];
+        let mut found = Vec::new();
         for ((code, noun, is_known, known), names) in kinds {
-            for (name, _) in names.iter().filter(|(n, _)| !is_known(n)) {
-                let diag = Diag::error(code, span, format!("there is no {noun} `{name}`"));
-                self.diags.push(match self.python_file(name, noun) {
-                    Some(hint) => diag.hint(hint),
-                    None => diag.did_you_mean(name, known()),
+            for (name, offset) in names.iter().filter(|(n, _)| !is_known(n)) {
+                let span = at(name, *offset);
+                found.push(match self.python_file(name, noun, role) {
+                    Some(file) => {
+                        let message =
+                            format!("the {noun} `{name}` is a Python plugin, which fitout cannot run");
+                        Diag::error("python-plugin", span, message)
+                            .hint(format!("it stands in {}", file.display()))
+                    }
+                    None => Diag::error(code, span, format!("there is no {noun} `{name}`"))
+                        .did_you_mean(name, known()),
                 });
             }
         }
+        found
     }
 
-    fn python_file(&self, name: &str, noun: &str) -> Option<String> {
+    /// The Python file of the repository that brings a filter, a test or a lookup.
+    fn python_file(&self, name: &str, noun: &str, role: Option<&RoleScope>) -> Option<PathBuf> {
         let book = &self.play.playbook_dir;
-        let mut folders = vec![book.join(format!("{noun}_plugins"))];
-        let root = self.galaxy(book).map(|g| g.root.clone()).unwrap_or_else(|| book.clone());
-        folders.push(root.join("plugins").join(noun));
-        let folder = folders.into_iter().find(|f| self.c.loader.is_there(f))?;
-        Some(format!("if `{name}` is a Python plugin of {}: fitout cannot run those", folder.display()))
+        let short = name.rsplit('.').next().unwrap_or(name);
+        let homes = [Some(book.clone()), role.map(|r| r.path.clone())];
+        let roots = homes.into_iter().flatten().flat_map(|home| {
+            let galaxy = self.galaxy(&home).map(|g| g.root.clone());
+            [Some(home), galaxy].into_iter().flatten()
+        });
+        let folders = roots
+            .flat_map(|r| [r.join(format!("{noun}_plugins")), r.join("plugins").join(noun)])
+            .filter(|f| self.c.loader.is_there(f));
+        let files = folders.flat_map(|f| std::fs::read_dir(f).into_iter().flatten().flatten());
+        let mut python = files.map(|e| e.path()).filter(|p| p.extension().is_some_and(|x| x == "py"));
+        python.find(|path| {
+            let named = path.file_stem().is_some_and(|s| s == short);
+            let quoted = [format!("'{short}'"), format!("\"{short}\"")];
+            named
+                || noun != "lookup"
+                    && std::fs::read_to_string(path).is_ok_and(|t| quoted.iter().any(|q| t.contains(q)))
+        })
     }
+}
+
+/// What a text's place says of it.
+struct Place {
+    role: Option<Arc<RoleScope>>,
+    skippable: bool,
+    /// Read only where something uses it.
+    lazy: bool,
 }
 
 struct Walk {

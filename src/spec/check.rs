@@ -27,6 +27,11 @@ pub fn check_args(spec: &ModuleSpec, at: Span, args: &[(&str, Span, &Value)]) ->
             let message = format!("argument `{key}` of `{}` is deprecated", spec.name);
             diags.push(Diag::warning("deprecated-argument", *span, message).hint(instead.clone()));
         }
+        if arg.former.iter().any(|f| f == key) {
+            let message = format!("argument `{key}` of `{}` is deprecated", spec.name);
+            let hint = format!("its name is `{name}` now");
+            diags.push(Diag::warning("deprecated-argument", *span, message).hint(hint));
+        }
         // Templates under two names may be omitted in turn.
         if given.insert(name, value).is_some_and(|v| !is_open(v)) && !is_open(value) {
             let message = format!("`{name}` is given twice, under two of its names");

@@ -102,6 +102,9 @@ pub struct ArgSpec {
     /// Says what to use instead, when the argument is deprecated.
     #[serde(default)]
     pub deprecated: Option<String>,
+    /// Those of `aliases` that are deprecated: the argument's own name is their successor.
+    #[serde(default)]
+    pub former: Vec<String>,
     /// Members of a dict (or of each dict of a list).
     #[serde(default)]
     pub options: IndexMap<String, ArgSpec>,

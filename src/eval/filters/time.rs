@@ -42,7 +42,7 @@ fn to_datetime(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
         .to_datetime()
         .or_else(|_| parsed.to_date().map(|d| d.at(0, 0, 0, 0)))
         .map_err(|e| wrong(e.to_string()))?;
-    Ok(Value::from(time.strftime("%Y-%m-%d %H:%M:%S").to_string()))
+    Ok(Value::from(crate::eval::moments::written(time)))
 }
 
 /// `now(utc=False, fmt=None)`.

@@ -1,6 +1,12 @@
 //! What is legal and yet hardly meant. All of it is warnings; a comment `# fitout: allow CODE` or `# noqa CODE` on the
 //! line or above it silences one.
 
+mod boot;
+mod root;
+mod secret;
+
+use super::facts::Needed;
+use super::plays::Made;
 use super::unit::{Noted, Unit};
 use crate::base::{Diag, Diags, Severity, Sources, Span, Value};
 use crate::graph::{Act, Loop};
@@ -34,9 +40,20 @@ pub(crate) fn check(unit: &Unit, words: &HashSet<String>) -> Diags {
                 packages(noted, module),
             ];
             found.into_iter().flatten().for_each(|d| diags.push(d));
-            secrets(noted, module).into_iter().for_each(|d| diags.push(d));
+            secret::arguments(noted, module).into_iter().for_each(|d| diags.push(d));
         }
         unread(noted, words).into_iter().for_each(|d| diags.push(d));
+    }
+    diags.extend(boot::check(unit));
+    diags
+}
+
+/// The warnings that concern several plays or how the run logs in.
+pub(crate) fn check_all(options: &super::CompileOptions, made: &[Made], needed: &Needed) -> Diags {
+    let mut diags = secret::variables(made, needed, &options.sources);
+    // A flag or the inventory makes all tasks become root.
+    if !options.becomes && !needed.words().contains("ansible_become") {
+        made.iter().for_each(|play| diags.extend(root::check(&play.unit)));
     }
     diags
 }
@@ -185,24 +202,6 @@ fn packages(noted: &Noted, module: &Module) -> Option<Diag> {
         Diag::warning("package-loop", span, message)
             .hint("give `name` the whole list: one transaction installs all"),
     )
-}
-
-fn secrets(noted: &Noted, module: &Module) -> Vec<Diag> {
-    let Act::Module { args, .. } = &noted.node.act else { return Vec::new() };
-    let mut found = Vec::new();
-    for (key, value) in args.iter() {
-        let Some(name) = key.as_str() else { continue };
-        let secret = crate::spec::resolve(&module.spec.args, name).is_some_and(|(_, a)| a.secret);
-        // A hash, or the sign of a locked account, is no password.
-        let plain = value.as_str().is_some_and(|t| !t.is_empty() && !t.starts_with(['$', '!', '*']));
-        if secret && plain && matches!(value, Value::Str(_)) {
-            let span = noted.written.arg(name).unwrap_or(noted.node.span);
-            let message = format!("the secret `{name}` stands here in plain text");
-            let hint = "`fitout vault encrypt-string` makes a vault value of it";
-            found.push(Diag::warning("plain-secret", span, message).hint(hint));
-        }
-    }
-    found
 }
 
 fn unread(noted: &Noted, words: &HashSet<String>) -> Option<Diag> {

@@ -1,0 +1,1 @@
+F = {'of_role': str}
