@@ -53,9 +53,8 @@ fn findings(playbook: &Path) -> String {
         let hosts = inventory::load(&[what], &sources, &keyring, &mut diags);
         options.inventory = Some(Arc::new(hosts));
     }
-    let words =
-        |word| header(&text, word).into_iter().flat_map(|w| w.split(',')).map(str::to_string).collect();
-    options.tags = words("tags");
+    let tags = header(&text, "tags").into_iter().flat_map(|w| w.split(','));
+    options.tags = tags.map(str::to_string).collect();
     if let Some(extra) = header(&text, "extra") {
         let value: serde_json::Value = serde_yaml::from_str(extra).unwrap();
         options.extra_vars = match Value::from_json(&value) {
