@@ -8,6 +8,7 @@ pub mod cloud;
 pub mod eval;
 pub mod exec;
 pub mod graph;
+pub mod image;
 pub mod lab;
 pub mod modules;
 pub mod plan;

@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["graph", "resolve"],
     &["exec"],
     &["image"],
-    &["ui", "lab"],
+    &["ui", "lab", "image"],
     &["cli"],
 ];
 

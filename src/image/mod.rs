@@ -1,0 +1,3 @@
+//! Images: a graph that is run on a host which becomes a file.
+
+pub mod packer;

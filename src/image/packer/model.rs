@@ -1,0 +1,101 @@
+//! What a template says, whatever its form.
+
+use crate::base::{Span, Value};
+use indexmap::IndexMap;
+use std::path::PathBuf;
+
+/// What a caller gives beside the template.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// `-var NAME=VALUE`, in order.
+    pub vars: Vec<(String, String)>,
+    /// `-var-file FILE`, in order; `-var` wins over them.
+    pub var_files: Vec<PathBuf>,
+}
+
+/// One option of a builder, provisioner or post-processor.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Interpolated; a field that only the build knows stands between [`FIELD`] marks.
+    pub value: Value,
+    pub span: Span,
+}
+
+/// A builder, provisioner or post-processor.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// `amazon-ebs`, `shell` …
+    pub kind: String,
+    /// Of a builder: its name; without one its kind.
+    pub name: String,
+    pub span: Span,
+    pub options: IndexMap<String, Setting>,
+    /// Names of the builders this part is for; empty: all.
+    pub only: Vec<String>,
+    pub except: Vec<String>,
+}
+
+impl Part {
+    pub fn get(&self, option: &str) -> Option<&Setting> {
+        self.options.get(option)
+    }
+
+    pub fn text(&self, option: &str) -> Option<String> {
+        self.get(option).map(|s| text_of(&s.value))
+    }
+
+    /// A list of texts, or one text.
+    pub fn texts(&self, option: &str) -> Vec<String> {
+        match self.get(option).map(|s| &s.value) {
+            Some(Value::List(items)) => items.iter().map(text_of).collect(),
+            Some(Value::Null) | None => Vec::new(),
+            Some(one) => vec![text_of(one)],
+        }
+    }
+
+    pub fn truth(&self, option: &str) -> bool {
+        self.get(option).is_some_and(|s| matches!(&*text_of(&s.value), "true" | "True" | "1"))
+    }
+
+    /// Whether it takes part in a builder's build.
+    pub fn serves(&self, builder: &Part) -> bool {
+        let named = |names: &[String]| names.iter().any(|n| *n == builder.name || *n == builder.full_name());
+        (self.only.is_empty() || named(&self.only)) && !named(&self.except)
+    }
+
+    /// `amazon-ebs.base`, as HCL's `only` names a source.
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.kind, self.name)
+    }
+}
+
+/// A template after reading: variables and functions are gone.
+#[derive(Clone, Debug)]
+pub struct Template {
+    pub path: PathBuf,
+    pub builders: Vec<Part>,
+    pub provisioners: Vec<Part>,
+    pub post_processors: Vec<Part>,
+    /// Values of sensitive variables: what holds one is kept out of every output.
+    pub secrets: Vec<String>,
+}
+
+/// Around the name of a field that is known when the build runs (`SourceAMI`). Private characters, so that no
+/// text of a user can hold them.
+pub const FIELD: (char, char) = ('\u{e0f0}', '\u{e0f1}');
+
+pub fn field(name: &str) -> String {
+    format!("{}{name}{}", FIELD.0, FIELD.1)
+}
+
+/// A scalar as Packer writes it into text.
+pub fn text_of(value: &Value) -> String {
+    match value {
+        Value::Str(text) => text.to_string(),
+        Value::Null => String::new(),
+        Value::Bool(b) => b.to_string(),
+        Value::Int(i) => i.to_string(),
+        Value::Float(f) => f.to_string(),
+        other => other.to_json().to_string(),
+    }
+}
