@@ -2,9 +2,9 @@
 
 use super::super::host::TaskContext;
 use super::super::outcome::{Status, TaskOutcome, UnitOutcome, diff_value};
+use super::super::patience::Patience;
 use super::super::scope::{TaskController, TaskScope};
 use super::super::state::Run;
-use super::super::patience::Patience;
 use super::super::unit::{Blocked, Stage, arguments, conditions, evaluated_flag};
 use crate::base::{Map, Value};
 use crate::cloud::Identity;
