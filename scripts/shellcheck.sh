@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 # Tracked or new, but not ignored; names without blanks, as all in the repository.
-scripts=$(git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run playbooks/roles/node_baseline/files)
+scripts=$(git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run 'playbooks/roles/*/files/fitout-*' playbooks/roles/node_baseline/files)
 programs='' parts=''
 for script in $scripts; do
 	[ -e "$script" ] || continue
