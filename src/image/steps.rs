@@ -1,0 +1,180 @@
+//! A build as steps: each has a `perform` and an `undo`, and works on the build's typed state.
+//!
+//! Whatever ends a build (success, error, interrupt), the undo of every step that was begun runs, last first. A step
+//! that makes the result undoes it only when the build did not succeed. An undo that fails is told with the name of
+//! what is left, and makes the build a failure.
+
+use crate::exec::Cancel;
+use crate::exec::cancel::Stop;
+use std::future::Future;
+use std::pin::Pin;
+
+pub type StepFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One step. `perform` may be cut off at any await: what it has begun is in the state before it is begun, so that
+/// `undo` finds it.
+pub trait Step<S>: Send + Sync {
+    /// In a user's words, e.g. `temporary key pair`.
+    fn name(&self) -> &str;
+    fn perform<'a>(&'a self, state: &'a mut S) -> StepFuture<'a, Result<(), String>>;
+    /// Takes back what was begun. `succeeded`: the whole build did, so its result stays. An error says what is left.
+    fn undo<'a>(&'a self, state: &'a mut S, succeeded: bool) -> StepFuture<'a, Result<(), String>> {
+        let _ = (state, succeeded);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// What to do with what a failed build has made.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum OnError {
+    #[default]
+    Cleanup,
+    /// Leave everything as it is, for a look.
+    Abort,
+}
+
+/// How a build ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ending {
+    /// The step that failed, and why; `None`: the build succeeded or was interrupted.
+    pub failed: Option<(String, String)>,
+    pub interrupted: bool,
+    /// What could not be taken back.
+    pub left: Vec<String>,
+}
+
+impl Ending {
+    pub fn ok(&self) -> bool {
+        self.failed.is_none() && !self.interrupted && self.left.is_empty()
+    }
+}
+
+/// Runs the steps and then the undos. `tell` hears each step's name as it begins, and of undos `undo NAME`.
+pub async fn run<S: Send>(
+    steps: &[Box<dyn Step<S>>],
+    state: &mut S,
+    cancel: &Cancel,
+    on_error: OnError,
+    tell: &(dyn Fn(&str) + Send + Sync),
+) -> Ending {
+    let mut ending = Ending::default();
+    let mut begun = 0;
+    for step in steps {
+        if cancel.requested() {
+            ending.interrupted = true;
+            break;
+        }
+        tell(step.name());
+        begun += 1;
+        let result = tokio::select! {
+            result = step.perform(state) => Some(result),
+            () = cancel.wait(Stop::Cleanly) => None,
+        };
+        match result {
+            Some(Ok(())) => {}
+            Some(Err(why)) => {
+                ending.failed = Some((step.name().to_string(), why));
+                break;
+            }
+            None => {
+                ending.interrupted = true;
+                break;
+            }
+        }
+    }
+    let succeeded = ending.failed.is_none() && !ending.interrupted;
+    if !succeeded && on_error == OnError::Abort {
+        return ending;
+    }
+    for step in steps[..begun].iter().rev() {
+        if !succeeded {
+            tell(&format!("undo {}", step.name()));
+        }
+        if let Err(left) = step.undo(state, succeeded).await {
+            ending.left.push(left);
+        }
+    }
+    ending
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    /// Says what it does; `fails` and `hangs` name what goes wrong.
+    struct Says(&'static str, &'static str);
+
+    impl Step<Vec<String>> for Says {
+        fn name(&self) -> &str {
+            self.0
+        }
+
+        fn perform<'a>(&'a self, state: &'a mut Vec<String>) -> StepFuture<'a, Result<(), String>> {
+            Box::pin(async move {
+                state.push(format!("do {}", self.0));
+                match self.1 {
+                    "fails" => Err("broken".into()),
+                    "hangs" => std::future::pending().await,
+                    _ => Ok(()),
+                }
+            })
+        }
+
+        fn undo<'a>(
+            &'a self,
+            state: &'a mut Vec<String>,
+            succeeded: bool,
+        ) -> StepFuture<'a, Result<(), String>> {
+            Box::pin(async move {
+                state.push(format!("undo {}{}", self.0, if succeeded { " after success" } else { "" }));
+                if self.1 == "stays" { Err(format!("{} is left", self.0)) } else { Ok(()) }
+            })
+        }
+    }
+
+    async fn walk(steps: [Says; 3], on_error: OnError, cancel_at: &'static str) -> (Ending, String) {
+        let mut state = Vec::new();
+        let cancel = Cancel::default();
+        let told = Mutex::new(());
+        let steps: Vec<Box<dyn Step<_>>> = steps.into_iter().map(|s| Box::new(s) as _).collect();
+        let tell = |name: &str| {
+            let _guard = told.lock();
+            if name == cancel_at {
+                cancel.raise();
+            }
+        };
+        let ending = run(&steps, &mut state, &cancel, on_error, &tell).await;
+        (ending, state.join(", "))
+    }
+
+    #[tokio::test]
+    async fn every_way_out_takes_back_what_was_begun() {
+        let (ending, did) = walk([Says("a", ""), Says("b", ""), Says("c", "")], OnError::Cleanup, "").await;
+        assert!(ending.ok());
+        assert_eq!(did, "do a, do b, do c, undo c after success, undo b after success, undo a after success");
+
+        let (ending, did) =
+            walk([Says("a", ""), Says("b", "fails"), Says("c", "")], OnError::Cleanup, "").await;
+        assert_eq!(ending.failed, Some(("b".into(), "broken".into())));
+        assert_eq!(did, "do a, do b, undo b, undo a");
+
+        let (ending, did) =
+            walk([Says("a", ""), Says("b", "hangs"), Says("c", "")], OnError::Cleanup, "b").await;
+        assert!(ending.interrupted && !ending.ok());
+        assert_eq!(did, "do a, do b, undo b, undo a");
+    }
+
+    #[tokio::test]
+    async fn what_stays_is_named_and_abort_leaves_all() {
+        let (ending, did) =
+            walk([Says("a", ""), Says("b", "stays"), Says("c", "")], OnError::Cleanup, "").await;
+        assert_eq!((ending.left.clone(), ending.ok()), (vec!["b is left".to_string()], false));
+        assert!(did.ends_with("undo a after success"), "{did}");
+
+        let (ending, did) =
+            walk([Says("a", ""), Says("b", "fails"), Says("c", "")], OnError::Abort, "").await;
+        assert!(!ending.ok());
+        assert_eq!(did, "do a, do b");
+    }
+}
