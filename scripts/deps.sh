@@ -10,8 +10,11 @@ curl curl
 git git
 ip iproute2
 iptables iptables
+mke2fs e2fsprogs
 mmdebstrap mmdebstrap
 python3 python3
+qemu-img qemu-utils
+qemu-system-x86_64 qemu-system-x86
 shellcheck shellcheck
 ssh openssh-client
 sshd openssh-server
@@ -38,8 +41,17 @@ if [ -n "$missing" ]; then
 	fi
 	echo "deps: installing $missing" >&2
 	as_root apt-get -qq update
+	# Both come from one source and must be of one version; a machine may have one of them from backports.
+	case $missing in
+	*qemu-*)
+		version=$(apt-cache madison qemu-system-x86 | awk 'NR == 1 { print $3 }')
+		missing=$(printf '%s' "$missing" | sed 's/qemu-system-x86//; s/qemu-utils//')
+		missing="$missing qemu-system-x86=$version qemu-utils=$version"
+		;;
+	esac
 	# shellcheck disable=SC2086 # a list of names
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing >/dev/null
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --allow-downgrades --no-install-recommends \
+		$missing >/dev/null
 fi
 
 if ! command -v cargo >/dev/null; then

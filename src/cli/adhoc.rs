@@ -119,7 +119,8 @@ impl Sink for Collected {
     }
 }
 
-fn module(name: &str) -> Result<Arc<Module>, Fail> {
+/// The module of this name.
+pub fn module(name: &str) -> Result<Arc<Module>, Fail> {
     registry().get(name).cloned().ok_or_else(|| {
         let fail = Fail::input(format!("there is no module `{name}`"));
         match crate::base::diag::nearest(name, registry().all_names()) {
@@ -166,22 +167,27 @@ fn arguments(prepared: &Prepared, module: &Module, text: &str) -> Result<Map, Fa
     Ok(map)
 }
 
+/// A task that no file has.
+pub fn task(span: Span, module: Arc<Module>, args: Map, keywords: Arc<TaskKeywords>) -> TaskNode {
+    TaskNode {
+        id: 0,
+        span,
+        name: Some(module.spec.name.as_str().into()),
+        act: Act::Module { module, args: Arc::new(args) },
+        keywords,
+        role: None,
+        uses: None,
+        uses_other_hosts: false,
+    }
+}
+
 /// A program of one play with one task.
 fn one_task(prepared: &Prepared, pattern: &str, module: Arc<Module>, args: Map) -> Result<Compiled, Fail> {
     let here = std::env::current_dir().map_err(|e| Fail::input(format!("working directory: {e}")))?;
     let file = prepared.session.sources.add("<command line>", pattern);
     let span = Span::new(file, 0, pattern.len());
     let keywords = Arc::new(TaskKeywords::default());
-    let task = TaskNode {
-        id: 0,
-        span,
-        name: Some(module.spec.name.as_str().into()),
-        act: Act::Module { module, args: Arc::new(args) },
-        keywords: Arc::clone(&keywords),
-        role: None,
-        uses: None,
-        uses_other_hosts: false,
-    };
+    let task = task(span, module, args, Arc::clone(&keywords));
     let play = PlayPlan {
         span,
         name: "Ad hoc".into(),

@@ -1,4 +1,4 @@
-//! `plan`, `apply`, `verify`.
+//! `plan` and `apply`, and what every run of playbooks begins with.
 
 use super::args::RunArgs;
 use super::fail::{Done, Fail, code};
@@ -40,14 +40,6 @@ pub struct ApplyArgs {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
-    #[command(flatten)]
-    pub run: RunArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct VerifyArgs {
-    #[arg(required = true, value_name = "PLAYBOOK")]
-    pub playbooks: Vec<PathBuf>,
     #[command(flatten)]
     pub run: RunArgs,
 }
@@ -121,7 +113,8 @@ impl Prepared {
         block_on(&self.session, options, compiled, inventory, sinks(&self.session, &self.args.output, kind))
     }
 
-    fn plan(&self) -> Result<RunReport, Fail> {
+    /// Looks at the hosts and says what would be done; changes nothing.
+    pub fn plan(&self) -> Result<RunReport, Fail> {
         let (compiled, inventory) = self.compiled()?;
         let options = RunOptions { mode: Mode::Plan, check: true, ..self.options.clone() };
         self.run(options, compiled, inventory, Kind::Plan)
@@ -171,16 +164,6 @@ pub fn plan(args: PlanArgs) -> Done {
         eprintln!("saved to {}; execute it with `fitout apply {}`", path.display(), path.display());
     }
     Ok(pending(&report))
-}
-
-pub fn verify(args: VerifyArgs) -> Done {
-    let prepared = Prepared::new(args.playbooks, args.run, Mode::Plan)?;
-    let report = prepared.plan()?;
-    let code = pending(&report);
-    if code == code::CHANGES {
-        eprintln!("verify: the hosts are not as the playbook says");
-    }
-    Ok(code)
 }
 
 pub fn apply(args: ApplyArgs) -> Done {
@@ -308,7 +291,7 @@ pub fn exit(report: &RunReport) -> u8 {
 }
 
 /// The exit code of a plan.
-fn pending(report: &RunReport) -> u8 {
+pub fn pending(report: &RunReport) -> u8 {
     match exit(report) {
         code::DONE if report.changes => code::CHANGES,
         other => other,

@@ -21,6 +21,7 @@ mod session;
 mod signals;
 mod vars;
 mod vault;
+mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use fail::{Done, code};
@@ -47,7 +48,7 @@ enum Command {
     /// Plan, show, ask, and do it; or execute a saved plan
     Apply(execute::ApplyArgs),
     /// Succeed only if there is nothing to do (exit code 2: there is)
-    Verify(execute::VerifyArgs),
+    Verify(verify::VerifyArgs),
     /// Show the graph of a playbook, or why two tasks are ordered
     Graph(graph::GraphArgs),
     /// Show the facts of hosts as JSON
@@ -120,7 +121,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Check(args) => check::run(&args),
         Command::Plan(args) => execute::plan(args),
         Command::Apply(args) => execute::apply(args),
-        Command::Verify(args) => execute::verify(args),
+        Command::Verify(args) => verify::run(args),
         Command::Graph(args) => graph::run(&args),
         Command::Facts(args) => adhoc::facts(args),
         Command::Inventory(args) => inventory::run(&args),

@@ -16,7 +16,7 @@ pub struct Program {
     pub hash: String,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PlayPlan {
     pub span: Span,
     pub name: Value,

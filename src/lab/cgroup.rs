@@ -72,6 +72,14 @@ pub(super) fn leader(path: &str) -> Option<u32> {
     })
 }
 
+/// The emulator of a host that is a virtual machine.
+pub(super) fn emulator(path: &str) -> Option<u32> {
+    let named = |pid: &u32| {
+        fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("qemu-system"))
+    };
+    processes(&format!("{path}/box")).into_iter().find(named)
+}
+
 fn first_in_namespace(pid: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();

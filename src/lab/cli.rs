@@ -1,6 +1,6 @@
 //! `fitout lab …`: the lab's command line.
 
-use super::{Guard, Lab, LabError, LabOptions};
+use super::{Guard, Lab, LabError, LabOptions, VmOptions};
 use clap::{Args, Subcommand};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -70,6 +70,12 @@ pub struct Kind {
     /// Have python3 and python3-apt, which other tools need.
     #[arg(long)]
     with_python: bool,
+    /// Virtual machines (software emulation) instead of containers: a kernel of their own, half a minute to boot.
+    #[arg(long)]
+    vm: bool,
+    /// Memory of each virtual machine in MiB.
+    #[arg(long, default_value_t = 1024, requires = "vm", value_name = "MIB")]
+    memory: u32,
 }
 
 #[derive(Debug, Args)]
@@ -93,6 +99,7 @@ impl Kind {
             suite: self.suite,
             packages: self.packages,
             with_python: self.with_python,
+            vm: self.vm.then(|| VmOptions { memory: self.memory, ..VmOptions::default() }),
             ephemeral,
             ..LabOptions::default()
         }

@@ -1,7 +1,7 @@
 //! One host: its upper layer, its start and its end.
 
 use super::state::Record;
-use super::{LabError, MEMBER, StateDir, apt, cgroup, find_tool, io, net, run, ssh};
+use super::{LabError, MEMBER, StateDir, apt, cgroup, find_tool, io, net, run, ssh, vm};
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixDatagram;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const SCRIPT: &str = include_str!("host.sh");
+const SCRIPT: &str = concat!(include_str!("enter.sh"), include_str!("host.sh"));
 
 /// Everything about a host that follows from its lab's record.
 pub(super) struct HostPlan {
@@ -24,6 +24,8 @@ pub(super) struct HostPlan {
     member: String,
     machine: String,
     archives: PathBuf,
+    net: u8,
+    vm: Option<vm::Machine>,
 }
 
 /// The users whose homes get the lab's key: name, uid and home as the root file system has them.
@@ -36,23 +38,34 @@ struct Login {
 impl HostPlan {
     pub(super) fn new(state: &StateDir, record: &Record, index: usize) -> Self {
         let name = format!("node{index}");
+        let vm = record.vm.clone().map(|options| vm::Machine {
+            options,
+            parts: vm::Parts::at(&record.rootfs),
+            mac: format!("52:54:00:d5:{:02x}:{index:02x}", record.net),
+        });
         HostPlan {
             address: format!("10.213.{}.{}", record.net, index + 1),
             veth: net::veth(record.net, index),
             dir: state.lab_dir(&record.name).join(&name),
             lab: record.name.clone(),
-            lower: record.rootfs.clone(),
+            lower: vm.as_ref().map_or_else(|| record.rootfs.clone(), |vm| vm.parts.root()),
             cgroup: cgroup::host_path(state, &record.name, &name),
             member: format!("{}-{}", state.tag(), record.name),
             machine: format!("{}-{name}", net::bridge(record.net)),
             archives: state.archives(),
+            net: record.net,
+            vm,
             name,
         }
     }
 
-    /// The host's systemd as a process id of this machine.
+    /// The host's systemd, or its emulator, as a process id of this machine.
     pub(super) fn leader(&self) -> Option<u32> {
-        cgroup::leader(&self.cgroup)
+        if self.vm.is_some() { cgroup::emulator(&self.cgroup) } else { cgroup::leader(&self.cgroup) }
+    }
+
+    pub(super) fn is_vm(&self) -> bool {
+        self.vm.is_some()
     }
 
     /// Fills the upper layer with what makes this host this host, and keeps a copy of it for [`HostPlan::restore`].
@@ -78,11 +91,17 @@ impl HostPlan {
         for user in ["root", "deploy", "pw"] {
             self.authorize(&pristine, user, &public)?;
         }
+        if self.is_vm() {
+            write("etc/fitout-lab.net", &vm::network(&self.address, self.net), 0o644)?;
+        }
         self.restore()
     }
 
-    /// Replaces the upper layer by a fresh one.
+    /// Replaces the upper layer, or the disk, by a fresh one.
     pub(super) fn restore(&self) -> Result<(), LabError> {
+        if let Some(vm) = &self.vm {
+            return vm.restore(&self.dir);
+        }
         apt::harvest(&self.upper(), &self.archives);
         for layer in ["upper", "work", "root"] {
             let dir = self.dir.join(layer);
@@ -145,10 +164,15 @@ impl HostPlan {
 
     /// Starts the host and waits until its systemd says that it has booted, sshd included.
     pub(super) fn boot(&self, limit: Duration) -> Result<(), LabError> {
+        if let Some(vm) = &self.vm {
+            return vm.boot(self, limit);
+        }
         let socket = self.dir.join("notify");
         let _ = fs::remove_file(&socket);
         let notify = UnixDatagram::bind(&socket).map_err(io("cannot bind", &socket))?;
-        let mut child = self.launch(&socket)?;
+        let dir = |path: &Path| path.display().to_string();
+        let words = [dir(&self.lower), dir(&self.dir), self.machine.clone()];
+        let mut child = self.launch(SCRIPT, &words, Some(&socket))?;
         let deadline = Instant::now() + limit;
         // Short, so that a host that ends early is noticed early.
         notify.set_read_timeout(Some(Duration::from_millis(100))).map_err(io("cannot use", &socket))?;
@@ -174,35 +198,44 @@ impl HostPlan {
                 }
             }
             if let Ok(Some(status)) = child.try_wait() {
-                return Err(self.failed(format!("it ended with {status}")));
+                return Err(self.failed(format!("it ended with {status}"), &self.console()));
             }
             if Instant::now() > deadline {
-                return Err(self.failed("it took too long".into()));
+                return Err(self.failed("it took too long".into(), &self.console()));
             }
         }
     }
 
-    fn failed(&self, why: String) -> LabError {
-        let console = fs::read(self.dir.join("console.log")).unwrap_or_default();
-        let text = String::from_utf8_lossy(&console);
-        let lines: Vec<&str> = text.lines().collect();
+    fn console(&self) -> String {
+        let bytes = fs::read(self.dir.join("console.log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// That the host did not boot, with the end of what it said.
+    pub(super) fn failed(&self, why: String, console: &str) -> LabError {
+        let lines: Vec<&str> = console.lines().collect();
         let last = lines[lines.len().saturating_sub(12)..].join("\n");
         LabError::Boot { host: self.name.clone(), why, console: last }
     }
 
-    fn launch(&self, socket: &Path) -> Result<Child, LabError> {
+    /// Starts a host's first process: `script`, with its cgroup and `words`.
+    pub(super) fn launch(
+        &self,
+        script: &str,
+        words: &[String],
+        notify: Option<&Path>,
+    ) -> Result<Child, LabError> {
         let log_path = self.dir.join("console.log");
         let log = File::create(&log_path).map_err(io("cannot write", &log_path))?;
         let log_too = log.try_clone().map_err(io("cannot write", &log_path))?;
         let unshare = find_tool("unshare").unwrap_or_else(|| "unshare".into());
         Command::new(unshare)
             .args(["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"])
-            .args(["sh", "-c", SCRIPT, "fitout-lab-host", &self.cgroup])
-            .args([&self.lower, &self.dir])
-            .arg(&self.machine)
+            .args(["sh", "-c", script, "fitout-lab-host", &self.cgroup])
+            .args(words)
             .env_clear()
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("NOTIFY_SOCKET", socket)
+            .envs(notify.map(|socket| ("NOTIFY_SOCKET", socket)))
             .env(MEMBER, &self.member)
             .stdin(Stdio::null())
             .stdout(log)
@@ -210,7 +243,7 @@ impl HostPlan {
             // Ctrl-C in the terminal is for `up`, which then cleans; not for the hosts.
             .process_group(0)
             .spawn()
-            .map_err(|e| self.failed(e.to_string()))
+            .map_err(|e| self.failed(e.to_string(), ""))
     }
 
     /// Ends the host at once, as if its power were cut.

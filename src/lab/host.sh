@@ -4,19 +4,7 @@
 set -eu
 cgroup=$1 lower=$2 dir=$3 machine=$4
 
-# Enters the cgroup $1 in every hierarchy. Version 1 has many; some refuse (cpuset wants settings first), which only
-# means that the host's processes are not counted there.
-enter() {
-	for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*; do
-		[ -f "$hierarchy/cgroup.procs" ] || continue
-		mkdir -p "$hierarchy/$cgroup/$1" 2>/dev/null || continue
-		echo 0 2>/dev/null >"$hierarchy/$cgroup/$1/cgroup.procs" || true
-		# Only a hierarchy's root is entered: what is below the mount of version 2 is no hierarchy of its own.
-		[ "$hierarchy" != /sys/fs/cgroup ] || break
-	done
-}
-
-enter keeper
+enter "$cgroup/keeper"
 # A disk that is itself an overlay (a container's) cannot hold an upper layer; memory can.
 if ! mount -t overlay -o "lowerdir=$lower,upperdir=$dir/upper,workdir=$dir/work,volatile" fitout-lab "$dir/root" 2>/dev/null; then
 	mount -t tmpfs -o mode=0755 fitout-lab "$dir/work"
@@ -31,7 +19,7 @@ export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
 while :; do
 	status=0
 	(
-		enter box
+		enter "$cgroup/box"
 		exec systemd-nspawn -q --register=no --keep-unit -b -D "$dir/root" -M "$machine" \
 			--resolv-conf=off --timezone=off --link-journal=no --console=read-only --notify-ready=yes \
 			--network-namespace-path="$dir/netns" --capability=CAP_NET_ADMIN

@@ -4,6 +4,9 @@
 //! that all labs share, the upper layer is the host's own and is thrown away. So a host is up in a few seconds and
 //! costs only what it writes.
 //!
+//! What a container cannot show, a real kernel does: with [`LabOptions::vm`] a host is a virtual machine (`vm`), slower to
+//! boot and the same in all else.
+//!
 //! Nothing may stay behind, also after `kill -9`, hence these rules:
 //!
 //! - The overlay is mounted in a mount namespace of its own, and the host runs in a PID namespace of its own. When that
@@ -21,18 +24,21 @@ pub mod cli;
 mod apt;
 mod cgroup;
 mod host;
+mod initrd;
 mod net;
 mod root;
 mod rootfs;
 mod ssh;
 mod state;
 mod sweep;
+mod vm;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use root::Root;
 pub use state::StateDir;
+pub use vm::VmOptions;
 
 /// What a lab is made of.
 #[derive(Clone, Debug)]
@@ -51,7 +57,9 @@ pub struct LabOptions {
     pub password: String,
     /// The lab belongs to this process: `sweep_orphans` takes it down when the process is gone.
     pub ephemeral: bool,
-    /// How long a host may take to boot.
+    /// The hosts are virtual machines with a kernel of their own, not containers.
+    pub vm: Option<VmOptions>,
+    /// How long a host may take to boot; a virtual machine gets at least five minutes.
     pub boot_limit: Duration,
 }
 
@@ -65,6 +73,7 @@ impl Default for LabOptions {
             with_python: false,
             password: "lab-password".into(),
             ephemeral: false,
+            vm: None,
             boot_limit: Duration::from_secs(90),
         }
     }
@@ -82,16 +91,19 @@ pub struct Host {
     pub known_hosts: PathBuf,
     /// This machine's end of the host's link.
     pub veth: String,
-    /// The host's first process (its systemd), as a process id of this machine; `None` when it is not running.
+    /// The host's first process, as a process id of this machine: its systemd, or the emulator of a virtual machine;
+    /// `None` when it is not running.
     pub leader: Option<u32>,
     /// Where the host keeps what it needs on this machine (upper layer, console log).
     pub dir: PathBuf,
+    /// It is a virtual machine.
+    pub vm: bool,
 }
 
 impl Host {
-    /// The host's file system as this machine sees it, while the host runs.
+    /// The host's file system as this machine sees it, while the host runs; a virtual machine's is its own affair.
     pub fn root_dir(&self) -> Option<PathBuf> {
-        self.leader.map(|pid| PathBuf::from(format!("/proc/{pid}/root")))
+        self.leader.filter(|_| !self.vm).map(|pid| PathBuf::from(format!("/proc/{pid}/root")))
     }
 
     /// Takes the link down (`false`) or up again: packets are lost, connections are not reset.
@@ -163,11 +175,14 @@ impl Lab {
     pub fn up_in(state: StateDir, options: &LabOptions) -> Result<Lab, LabError> {
         supported()?;
         state::check_options(options)?;
+        if options.vm.is_some() {
+            vm::supported()?;
+        }
         sweep::orphans(&state)?;
         let rootfs = rootfs::ensure(&state, options)?;
         let record = state.claim(options, &rootfs)?;
         let lab = Lab { state, record };
-        match lab.start(&options.password, options.boot_limit) {
+        match lab.start(&options.password, options.boot_limit.max(lab.record.boot_limit())) {
             Ok(()) => Ok(lab),
             Err(error) => {
                 // The first error is the one worth reading; a second one would only say that cleaning was hard, and
@@ -229,6 +244,7 @@ impl Lab {
         let plan = host::HostPlan::new(&self.state, &self.record, index);
         Host {
             leader: plan.leader(),
+            vm: self.record.vm.is_some(),
             name: plan.name,
             address: plan.address,
             ssh_config: dir.join("ssh_config"),
@@ -258,7 +274,7 @@ impl Lab {
             plan.stop()?;
             plan.restore()?;
             net::set_link(&plan.veth, true)?;
-            plan.boot(LabOptions::default().boot_limit)
+            plan.boot(self.record.boot_limit())
         })
     }
 

@@ -94,26 +94,40 @@ impl<'a> Net<'a> {
     /// A namespace held by a mount of its own, and a veth from it to the bridge. In place before the host boots, so that
     /// nothing in the host has to configure a network.
     pub(super) fn add_host(&self, plan: &HostPlan) -> Result<(), LabError> {
+        if plan.is_vm() {
+            return self.add_tap(plan);
+        }
         let holder = plan.dir.join("netns");
         fs::create_dir_all(&plan.dir).map_err(io("cannot make", &plan.dir))?;
         fs::write(&holder, "").map_err(io("cannot write", &holder))?;
         let holder = holder.display().to_string();
         run("unshare", &[&format!("--net={holder}"), "true"], None)?;
-        let (veth, bridge) = (&plan.veth, bridge(self.record.net));
+        let veth = &plan.veth;
         let inside = format!("--net={holder}");
         // A namespace is named by a process in it, so the pair is made from within and our end handed out.
         let pair = ["ip", "link", "add", "host0", "type", "veth", "peer", "name", veth, "netns", "1"];
         run("nsenter", &[&[inside.as_str()], &pair[..]].concat(), None)?;
-        let ours = format!(
-            "link set dev {veth} alias \"{}\"\nlink set dev {veth} master {bridge}\nlink set dev {veth} up\n",
-            self.alias()
-        );
-        run("ip", &["-batch", "-"], Some(&ours))?;
+        self.plug(veth)?;
         let batch = format!(
             "link set dev lo up\nlink set dev host0 up\naddr add {}/24 brd + dev host0\nroute add default via 10.213.{}.1\n",
             plan.address, self.record.net
         );
         run("nsenter", &[&inside, "ip", "-batch", "-"], Some(&batch)).map(drop)
+    }
+    /// A virtual machine's link: the emulator opens it by name, and it lasts until it is deleted, as a veth does.
+    fn add_tap(&self, plan: &HostPlan) -> Result<(), LabError> {
+        fs::create_dir_all(&plan.dir).map_err(io("cannot make", &plan.dir))?;
+        run("ip", &["tuntap", "add", "dev", &plan.veth, "mode", "tap"], None)?;
+        self.plug(&plan.veth)
+    }
+
+    /// Marks a link as this lab's and puts it on the bridge.
+    fn plug(&self, link: &str) -> Result<(), LabError> {
+        let (alias, bridge) = (self.alias(), bridge(self.record.net));
+        let batch = format!(
+            "link set dev {link} alias \"{alias}\"\nlink set dev {link} master {bridge}\nlink set dev {link} up\n"
+        );
+        run("ip", &["-batch", "-"], Some(&batch)).map(drop)
     }
 }
 

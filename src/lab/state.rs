@@ -1,10 +1,11 @@
 //! The lab's state directory: which labs there are, and the lock under which that changes.
 
-use super::{LabError, LabOptions, io, net};
+use super::{LabError, LabOptions, VmOptions, io, net};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What a lab is, written before anything of it exists.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,6 +19,16 @@ pub(super) struct Record {
     pub maker: Maker,
     /// The lab goes with its maker.
     pub ephemeral: bool,
+    /// The hosts are virtual machines.
+    #[serde(default)]
+    pub vm: Option<VmOptions>,
+}
+
+impl Record {
+    /// How long a host may take to boot: software emulation on a busy machine is some ten times as slow.
+    pub(super) fn boot_limit(&self) -> Duration {
+        Duration::from_secs(if self.vm.is_some() { 300 } else { 90 })
+    }
 }
 
 /// A process, with its start time, for process ids are used again.
@@ -104,6 +115,7 @@ impl StateDir {
                 rootfs: rootfs.to_owned(),
                 maker: Maker::this(),
                 ephemeral: options.ephemeral,
+                vm: options.vm.clone(),
             };
             self.write(&record)?;
             // The bridge's name is the claim: another state directory may want the same network at this moment.
