@@ -207,6 +207,8 @@ fn one_task(prepared: &Prepared, pattern: &str, module: Arc<Module>, args: Map) 
         role_layers: Vec::new(),
         body: Arc::new(Sequence { steps: vec![Step::Task(Arc::new(task))] }),
         handlers: Vec::new(),
+        image: None,
+        verify: Arc::default(),
     };
     let program = Program { plays: vec![Arc::new(play)], hash: String::new() };
     Ok(Compiled {

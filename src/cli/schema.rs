@@ -28,7 +28,7 @@ pub fn schema() -> Value {
         task.insert(name.into(), tasks.clone());
     }
     let mut play = keywords(On::Play);
-    for name in ["tasks", "pre_tasks", "post_tasks", "handlers"] {
+    for name in ["tasks", "pre_tasks", "post_tasks", "handlers", "verify"] {
         play.insert(name.into(), tasks.clone());
     }
     for name in ["hosts", "roles", "import_playbook", "ansible.builtin.import_playbook"] {

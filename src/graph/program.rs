@@ -44,6 +44,10 @@ pub struct PlayPlan {
     /// The body: sections with the flushes of handlers between them, flattened.
     pub body: Arc<Sequence>,
     pub handlers: Vec<Arc<Handler>>,
+    /// `image:` as written, with its place: what `fitout bake` makes of the play.
+    pub image: Option<(Value, Span)>,
+    /// The tasks of `verify:`, for a machine booted from the image; no other run carries them out.
+    pub verify: Arc<Sequence>,
 }
 
 #[derive(Clone, Debug)]

@@ -134,6 +134,7 @@ fn compile_play<'c>(c: &'c Compiler, play: &Play, path: &Path, imported: &Import
     let frame = frame.enter(path, None);
     unit.check_keywords(&play.keywords, &frame, false);
     let (body, handlers) = sections(&mut unit, play, &frame);
+    let verify = unit.items(&play.verify, &frame);
     super::notify::check(&mut unit, &handlers);
     let plan = PlayPlan {
         span: play.span,
@@ -154,6 +155,8 @@ fn compile_play<'c>(c: &'c Compiler, play: &Play, path: &Path, imported: &Import
         role_layers: unit.layers.clone(),
         body: Arc::new(body),
         handlers,
+        image: play.keywords.get("image").map(|image| (image.value.clone(), image.span)),
+        verify: Arc::new(Sequence { steps: verify }),
     };
     Made { plan, unit, keywords: play.keywords.clone(), hosts: play.hosts.clone() }
 }

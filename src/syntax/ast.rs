@@ -43,6 +43,8 @@ pub struct Play {
     pub tasks: Vec<Item>,
     pub post_tasks: Vec<Item>,
     pub handlers: Vec<Item>,
+    /// What must hold on a machine that was booted from an image of this play.
+    pub verify: Vec<Item>,
 }
 
 /// An entry of `roles:` or of a role's `dependencies:`.

@@ -125,6 +125,7 @@ const KEYWORDS: &[(&str, &str, Holds)] = &[
     ("vars", "pbtr", Map),
     ("vars_files", "p", Any),
     ("vars_prompt", "p", List),
+    ("verify", "p", Part),
     ("when", "btr", Test),
 ];
 

@@ -96,6 +96,7 @@ fn play(ctx: &mut Ctx, node: &Node, pairs: &[(Node, Node)]) -> Play {
         tasks: Vec::new(),
         post_tasks: Vec::new(),
         handlers: Vec::new(),
+        verify: Vec::new(),
     };
     let mut hosts = None;
     for (k, v) in pairs {
@@ -107,6 +108,7 @@ fn play(ctx: &mut Ctx, node: &Node, pairs: &[(Node, Node)]) -> Play {
             "tasks" => play.tasks = task::items(ctx, v, "`tasks`"),
             "post_tasks" => play.post_tasks = task::items(ctx, v, "`post_tasks`"),
             "handlers" => play.handlers = task::items(ctx, v, "`handlers`"),
+            "verify" => play.verify = task::items(ctx, v, "`verify`"),
             _ => {
                 let value = ctx.value(v);
                 keywords::take(ctx, On::Play, key, value, &mut play.keywords);
