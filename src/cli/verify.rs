@@ -52,7 +52,9 @@ pub fn run(args: VerifyArgs) -> Done {
     let noun = if hosts == 1 { "host" } else { "hosts" };
     match after {
         code::DONE => eprintln!("verify: {hosts} {noun} rebooted, and all is as the playbook says"),
-        code::CHANGES => eprintln!("verify: {hosts} {noun} rebooted, and what is listed above did not survive it"),
+        code::CHANGES => {
+            eprintln!("verify: {hosts} {noun} rebooted, and what is listed above did not survive it")
+        }
         _ => {}
     }
     Ok(after)
@@ -90,17 +92,20 @@ fn reboots(
             Value::List(list) => list.iter().map(crate::spec::to_text).collect::<Vec<_>>().join(","),
             one => crate::spec::to_text(one),
         };
-        let chosen =
-            inventory.select_limited(&pattern, limit).map_err(|e| Fail::input(e.to_string()))?.hosts;
+        let chosen = inventory.select_limited(&pattern, limit).map_err(|e| Fail::input(e.to_string()))?.hosts;
         let names: Vec<&str> = chosen.iter().map(|id| &*inventory[*id].name).collect();
-        let new: Vec<Value> =
-            names.into_iter().filter(|n| *n != "localhost" && seen.insert(n.to_string())).map(Value::from).collect();
+        let new: Vec<Value> = names
+            .into_iter()
+            .filter(|n| *n != "localhost" && seen.insert(n.to_string()))
+            .map(Value::from)
+            .collect();
         if new.is_empty() {
             continue;
         }
         let mut args = Map::new();
         args.insert("reboot_timeout".into(), i64::from(seconds).into());
-        let keywords = Arc::new(TaskKeywords { tags: Vec::new(), when: Vec::new(), ..(*play.keywords).clone() });
+        let keywords =
+            Arc::new(TaskKeywords { tags: Vec::new(), when: Vec::new(), ..(*play.keywords).clone() });
         let task = adhoc::task(play.span, Arc::clone(&module), args, Arc::clone(&keywords));
         plays.push(Arc::new(PlayPlan {
             name: "Reboot".into(),

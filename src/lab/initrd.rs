@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn what_is_added_begins_at_a_multiple_of_four() {
         let initrd = with_file(b"12345".to_vec(), "f", b"x");
-        assert_eq!(&initrd[..14], b"12345\0\0\0070701");
+        assert_eq!(initrd[..14], *b"12345\x00\x00\x00070701");
         assert_eq!(initrd.len() % 4, 0);
     }
 }

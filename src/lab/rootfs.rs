@@ -87,7 +87,11 @@ pub(super) fn ensure(state: &StateDir, options: &LabOptions) -> Result<PathBuf, 
         // What a killed build left.
         sweep::unmount_below(&draft)?;
         host::remove_tree(&draft)?;
-        if recipe.vm { build_disk(&recipe, &draft)? } else { build(&recipe, &draft)? }
+        if recipe.vm {
+            build_disk(&recipe, &draft)?
+        } else {
+            build(&recipe, &draft)?
+        }
         fs::rename(&draft, &ready).map_err(io("cannot rename", &draft))?;
     }
     Ok(ready)

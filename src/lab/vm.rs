@@ -92,7 +92,8 @@ impl Machine {
         let cached = self.parts.initrd();
         let base = fs::read(&cached).map_err(io("cannot read", &cached))?;
         let own = dir.join("initrd");
-        fs::write(&own, initrd::with_file(base, "fitout-lab.tar", &identity)).map_err(io("cannot write", &own))
+        fs::write(&own, initrd::with_file(base, "fitout-lab.tar", &identity))
+            .map_err(io("cannot write", &own))
     }
 
     fn command(&self, plan: &HostPlan) -> Vec<String> {
@@ -114,16 +115,14 @@ impl Machine {
                     .into(),
             ),
             // Thrown away with the host, so nothing waits for this machine's disk.
-            (
-                "-drive",
-                format!("file={},format=qcow2,if=virtio,cache=unsafe", text(Self::disk(&plan.dir))),
-            ),
+            ("-drive", format!("file={},format=qcow2,if=virtio,cache=unsafe", text(Self::disk(&plan.dir)))),
             ("-netdev", format!("tap,id=net,ifname={},script=no,downscript=no", plan.veth)),
             ("-device", format!("virtio-net-pci,netdev=net,mac={},romfile=", self.mac)),
             ("-serial", format!("file:{}", file("kernel.log"))),
             ("-serial", format!("file:{}", file("ready"))),
         ];
-        let mut command = vec!["qemu-system-x86_64".to_owned(), "-nodefaults".into(), "-no-user-config".into()];
+        let mut command =
+            vec!["qemu-system-x86_64".to_owned(), "-nodefaults".into(), "-no-user-config".into()];
         command.extend(words.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]));
         command
     }
