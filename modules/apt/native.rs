@@ -7,6 +7,7 @@ mod tests;
 
 use crate::base::{Map, Value};
 use crate::modules::kit::{claims, diff, only, result};
+use crate::modules::forecast::{Forecast, record};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
 use crate::plan::{Action, Change, Claims, Decision};
 use crate::remote::{Job, Output};
@@ -90,6 +91,27 @@ impl Staged for Apt {
         let alone = items.is_empty() && upgrade_command(args).is_none() && !args.bool("autoremove");
         let refresh = stale && (plan.action.is_some() || learns || alone);
         decision(args, &items, &seen, plan, refresh, learns)
+    }
+
+    fn leaves(&self, args: &Args, decision: &Decision) -> Vec<(String, Option<Map>)> {
+        let there = args.str("state") != "absent";
+        let named = items(args).unwrap_or_default().into_iter().filter(|i| decision.change.is_some() && !i.is_pattern());
+        named.map(|item| (format!("package:{}", item.name), there.then(Map::new))).collect()
+    }
+
+    /// A package that an earlier task installs is there, in the version that this one wants.
+    fn foresee(&self, args: &Args, seen: &mut [Output], forecast: &Forecast) -> bool {
+        let Some(output) = seen.first_mut() else { return false };
+        let planned = items(args).unwrap_or_default().into_iter().filter(|i| forecast.has(&format!("package:{}", i.name)));
+        let lines: Vec<String> = planned
+            .map(|item| format!("{}\tany\tinstalled\t{}", item.name, item.version.as_deref().unwrap_or("planned").replace('*', "0")))
+            .collect();
+        if lines.is_empty() {
+            return false;
+        }
+        let list = output.field("", "list").unwrap_or_default();
+        record(output, "", "list", format!("{}\n{}", lines.join("\n"), list).as_bytes());
+        true
     }
 
     fn finish(&self, args: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {

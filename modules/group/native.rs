@@ -2,6 +2,7 @@
 
 use crate::base::Map;
 use crate::modules::kit::{changed, claims, diff, field, only, result, with_diff};
+use crate::modules::forecast::{Forecast, record};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
 use crate::plan::{Action, Claims, Decision};
 use crate::remote::{Job, Output};
@@ -30,6 +31,29 @@ impl Staged for Group {
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
         let job = Job::new(script!("group.probe", "probe.sh"));
         Ok(vec![job.var("name", args.str("name")).flag("local", args.bool("local"))])
+    }
+
+    fn leaves(&self, args: &Args, decision: &Decision) -> Vec<(String, Option<Map>)> {
+        let claim = format!("group:{}", args.str("name"));
+        match decision.change.as_ref().map(|c| c.action) {
+            Some(Action::Delete) => vec![(claim, None)],
+            Some(_) => {
+                let gid = args.opt_int("gid").unwrap_or(4_294_967_294);
+                vec![(claim, Some(result([("gid", gid.into())])))]
+            }
+            None => Vec::new(),
+        }
+    }
+
+    fn foresee(&self, args: &Args, seen: &mut [Output], forecast: &Forecast) -> bool {
+        let name = args.str("name");
+        let (Some(output), Some(thing)) = (seen.first_mut(), forecast.thing(&format!("group:{name}"))) else {
+            return false;
+        };
+        let gid = thing.and_then(|t| t.get("gid")).map(crate::spec::to_text);
+        let entry = thing.map(|_| format!("{name}:x:{}:", gid.as_deref().unwrap_or("4294967294")));
+        record(output, "", "entry", entry.unwrap_or_default().as_bytes());
+        true
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {

@@ -1,6 +1,7 @@
 //! package: apt where apt is the package manager, else a common subset of the others.
 
 use crate::modules::kit::{changed, field, only, result};
+use crate::modules::forecast::Forecast;
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, coerce, has_unknown, registry};
 use crate::plan::{Action, Claims, Decision};
 use crate::remote::{Job, Output};
@@ -84,6 +85,15 @@ impl Staged for Package {
         }
         let last = seen.last().map(std::slice::from_ref).unwrap_or_default();
         other(args, only(last)?)
+    }
+
+    fn leaves(&self, args: &Args, decision: &Decision) -> Vec<(String, Option<crate::base::Map>)> {
+        apt_args(args).map(|args| Apt.leaves(&args, decision)).unwrap_or_default()
+    }
+
+    fn foresee(&self, args: &Args, seen: &mut [Output], forecast: &Forecast) -> bool {
+        let apt = seen.first().is_some_and(|o| o.field("", "tool").as_deref() == Some("present"));
+        apt && apt_args(args).is_ok_and(|args| Apt.foresee(&args, seen, forecast))
     }
 
     fn finish(&self, args: &Args, decision: Decision, done: &[Output]) -> Result<crate::base::Map, Failure> {

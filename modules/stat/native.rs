@@ -1,8 +1,10 @@
 //! stat: one path's attributes, under Ansible's names.
 
 use crate::base::{List, Map, Value};
+use crate::modules::forecast::{self, Forecast};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
 use crate::plan::Decision;
+use crate::remote::files::{StatOptions, stat_job};
 use crate::remote::{Job, Output};
 use crate::script;
 use std::sync::Arc;
@@ -25,6 +27,31 @@ impl Staged for Stat {
                 .flag("attributes", args.bool("get_attributes"))
                 .flag("selinux", args.bool("get_selinux_context")),
         ])
+    }
+
+    fn foresee(&self, args: &Args, seen: &mut [Output], forecast: &Forecast) -> bool {
+        let Some(output) = seen.first_mut().filter(|o| o.ok()) else { return false };
+        let path = args.str("path");
+        let field = |key: &str| output.field("", key).unwrap_or_default();
+        // In the shape of the probe that the forecast knows.
+        let mut told = Output::done(0, "", "");
+        let there = if field("exists").is_empty() { "0" } else { "1" };
+        forecast::record(&mut told, path, "exists", there.as_bytes());
+        forecast::record(&mut told, path, "stat", field("fields").as_bytes());
+        let options = StatOptions { follow: args.bool("follow"), sha1: true, ..StatOptions::default() };
+        if !forecast.amend(&stat_job([path], &options), &mut told) {
+            return false;
+        }
+        let exists = told.field(path, "exists").filter(|e| e == "1").unwrap_or_default();
+        forecast::record(output, "", "exists", exists.as_bytes());
+        forecast::record(output, "", "readable", b"1");
+        for (key, name) in [("stat", "fields"), ("sha1", "checksum")] {
+            let asked = name != "checksum" || args.str("checksum_algorithm") == "sha1";
+            if let Some(value) = told.field(path, key).filter(|_| asked) {
+                forecast::record(output, "", name, value.as_bytes());
+            }
+        }
+        true
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {

@@ -2,6 +2,7 @@
 
 use crate::base::{Map, Value};
 use crate::modules::kit::{claims, only};
+use crate::modules::forecast::{Forecast, record};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
 use crate::plan::{Action, Change, Claims, Decision, Diff};
 use crate::remote::{Job, Output};
@@ -73,10 +74,70 @@ impl Staged for Service {
         Ok(todo.decision(args, &unit))
     }
 
+    fn leaves(&self, args: &Args, decision: &Decision) -> Vec<(String, Option<Map>)> {
+        let name = args.str("name");
+        if name.is_empty() || decision.change.is_none() {
+            return Vec::new();
+        }
+        let mut left = Map::new();
+        match args.str("state") {
+            "" => {}
+            "stopped" => drop(left.insert("ActiveState".into(), "inactive".into())),
+            _ => drop(left.insert("ActiveState".into(), "active".into())),
+        }
+        if let Some(enabled) = args.opt_bool("enabled") {
+            left.insert("UnitFileState".into(), if enabled { "enabled" } else { "disabled" }.into());
+        }
+        if let Some(masked) = args.opt_bool("masked") {
+            left.insert("LoadState".into(), if masked { "masked" } else { "loaded" }.into());
+        }
+        vec![(format!("service:{}", bare(name)), Some(left))]
+    }
+
+    /// A unit may come with a planned file or package; what an earlier task does to it is done.
+    fn foresee(&self, args: &Args, seen: &mut [Output], forecast: &Forecast) -> bool {
+        let name = args.str("name");
+        let Some(output) = seen.first_mut().filter(|_| !name.is_empty()) else { return false };
+        let Ok(unit) = Unit::read(output, name) else { return false };
+        let mut show = output.field("", "show").unwrap_or_default();
+        let before = show.clone();
+        if !unit.exists && !unit.masked && brought(name, forecast) {
+            show.push_str("\nLoadState=loaded\nActiveState=inactive\nUnitFileState=disabled");
+            record(output, "", "exists", b"1");
+        }
+        if let Some(Some(thing)) = forecast.thing(&format!("service:{}", bare(name))) {
+            for (key, value) in thing {
+                show.push_str(&format!("\n{key}={}", crate::spec::to_text(value)));
+                let key = match key.as_str() {
+                    Some("ActiveState") if value.as_str() == Some("active") => "running",
+                    Some("UnitFileState") if value.as_str() == Some("enabled") => "enabled",
+                    _ => continue,
+                };
+                record(output, "", key, b"1");
+            }
+        }
+        record(output, "", "show", show.as_bytes());
+        show != before
+    }
+
     /// `restarted` has no state that a second look could confirm; systemctl's exit status tells.
     fn verify(&self) -> bool {
         false
     }
+}
+
+/// Whether a planned file or package is, or brings, the unit.
+fn brought(name: &str, forecast: &Forecast) -> bool {
+    let unit = if name.contains('.') { name.to_string() } else { format!("{name}.service") };
+    // `getty@tty1.service` is made of `getty@.service`.
+    let template = unit.split_once('@').and_then(|(stem, rest)| Some(format!("{stem}@.{}", rest.rsplit_once('.')?.1)));
+    let folders = ["/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
+        "/lib/systemd/system", "/etc/systemd/user"];
+    let units = || std::iter::once(unit.as_str()).chain(template.as_deref());
+    let stem = unit.split(['@', '.']).next().unwrap_or("");
+    folders.iter().any(|folder| units().any(|unit| forecast.has(&format!("file:{folder}/{unit}"))))
+        || forecast.has(&format!("file:/etc/init.d/{name}"))
+        || forecast.package_like(stem)
 }
 
 fn scope(args: &Args) -> &str {

@@ -4,6 +4,7 @@ mod changes;
 
 use crate::base::Map;
 use crate::modules::kit::{changed, claims, field, only, result};
+use crate::modules::forecast::{Forecast, record};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
 use crate::plan::{Action, Claims, Decision};
 use crate::remote::{Job, Output};
@@ -16,6 +17,9 @@ pub fn behaviour() -> Behaviour {
 }
 
 struct User;
+
+/// Stands for the number of a user or group that is not made yet.
+const NO_NUMBER: i64 = 4_294_967_294;
 
 /// The user database's files; useradd writes nearly all of them and chooses the next free number.
 const FILES: &[&str] = &[
@@ -70,6 +74,60 @@ impl Staged for User {
             None => Ok(changes::create(args)),
             Some(is) => Ok(changes::update(args, &is, output)),
         }
+    }
+
+    fn leaves(&self, args: &Args, decision: &Decision) -> Vec<(String, Option<Map>)> {
+        let name = args.str("name");
+        let claim = format!("user:{name}");
+        match decision.change.as_ref().map(|c| c.action) {
+            Some(Action::Delete) => vec![(claim, None)],
+            Some(Action::Create) => {
+                let home = args.opt_str("home").map_or_else(|| format!("/home/{name}"), str::to_string);
+                let shell = args.opt_str("shell").unwrap_or("/bin/sh");
+                let groups = args.list("groups").join(" ");
+                let made = result([
+                    ("uid", args.opt_int("uid").unwrap_or(NO_NUMBER).into()),
+                    ("comment", args.str("comment").into()),
+                    ("home", home.as_str().into()),
+                    ("shell", shell.into()),
+                    ("groups", groups.into()),
+                ]);
+                let mut leaves = vec![(claim, Some(made))];
+                if !args.has("group") {
+                    leaves.push((format!("group:{name}"), Some(Map::new())));
+                }
+                if args.bool("create_home") {
+                    leaves.push((format!("file:{home}"), Some(Map::new())));
+                }
+                leaves
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn foresee(&self, args: &Args, seen: &mut [Output], forecast: &Forecast) -> bool {
+        let Some(output) = seen.first_mut() else { return false };
+        let mut foreseen = false;
+        let name = args.str("name");
+        if let Some(thing) = forecast.thing(&format!("user:{name}")) {
+            let field = |key: &str| thing.and_then(|t| t.get(key)).map(crate::spec::to_text).unwrap_or_default();
+            let entry = thing.map(|_| {
+                let uid = field("uid");
+                format!("{name}:x:{uid}:{uid}:{}:{}:{}", field("comment"), field("home"), field("shell"))
+            });
+            record(output, "", "entry", entry.unwrap_or_default().as_bytes());
+            record(output, "", "groups", field("groups").as_bytes());
+            if forecast.has(&format!("file:{}", field("home"))) {
+                record(output, "", "home_exists", b"1");
+            }
+            foreseen = true;
+        }
+        let group = args.str("group");
+        if forecast.has(&format!("group:{group}")) {
+            record(output, "", "group", format!("{group}:x:{NO_NUMBER}:").as_bytes());
+            foreseen = true;
+        }
+        foreseen
     }
 
     fn finish(&self, args: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {

@@ -93,6 +93,58 @@ impl Sources {
     }
 }
 
+/// Parts of names whose values are not shown.
+const SECRET_NAMES: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "api_key",
+    "apikey",
+    "private_key",
+    "login_pass",
+];
+
+/// A line of a playbook with what looks like a secret's value starred out, its length kept: `password: *****`.
+pub fn without_secrets(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find([':', '=']) {
+        let (before, after) = rest.split_at(at + 1);
+        out.push_str(before);
+        rest = after;
+        let name = before[..at].trim_end_matches(['"', '\'', ' ']);
+        let start =
+            name.rfind(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '.')).map_or(0, |i| i + 1);
+        let name = name[start..].to_ascii_lowercase();
+        if !SECRET_NAMES.iter().any(|secret| name.contains(secret)) {
+            continue;
+        }
+        let lead = rest.len() - rest.trim_start().len();
+        out.push_str(&rest[..lead]);
+        rest = &rest[lead..];
+        let length = value_length(rest, before.ends_with('='));
+        // A template names a variable, which is no secret; its value is redacted elsewhere.
+        if rest.starts_with("{{") || rest.starts_with("\"{{") || rest.starts_with("'{{") {
+            continue;
+        }
+        out.extend(rest[..length].chars().map(|_| '*'));
+        rest = &rest[length..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// How many bytes of a line are the value it begins with.
+fn value_length(text: &str, word: bool) -> usize {
+    match text.chars().next() {
+        Some(quote @ ('"' | '\'')) => text[1..].find(quote).map_or(text.len(), |i| i + 2),
+        _ if word => text.find(char::is_whitespace).unwrap_or(text.len()),
+        _ => text.find([',', '}']).unwrap_or(text.len()),
+    }
+}
+
 fn shown_path(path: PathBuf) -> PathBuf {
     let Ok(here) = std::env::current_dir() else { return path };
     path.strip_prefix(&here).map(Path::to_path_buf).unwrap_or(path)
@@ -101,6 +153,25 @@ fn shown_path(path: PathBuf) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_of_secrets_are_starred_out() {
+        let cases = [
+            ("  password: hunter2", "  password: *******"),
+            (
+                "- user: name=bob password=hunter2 state=present",
+                "- user: name=bob password=******* state=present",
+            ),
+            ("  login_password: 'a b', x: 1", "  login_password: *****, x: 1"),
+            ("  {api_token: t, b: c}", "  {api_token: *, b: c}"),
+            ("  password: \"{{ vaulted }}\"", "  password: \"{{ vaulted }}\""),
+            ("  name: password reset", "  name: password reset"),
+            ("  dest: /etc/motd", "  dest: /etc/motd"),
+        ];
+        for (line, shown) in cases {
+            assert_eq!(without_secrets(line), shown);
+        }
+    }
 
     #[test]
     fn positions_count_lines_and_characters_from_one() {

@@ -11,8 +11,8 @@ use crate::base::Diags;
 use crate::eval::Engine;
 use crate::exec::event::Sink;
 use crate::exec::options::{Mode, RunOptions, RunReport};
-use crate::exec::saved::{SavedPlan, VERSION};
-use crate::exec::{Cancel, Redactor, Work};
+use crate::exec::saved::{self, SavedPlan, VERSION};
+use crate::exec::{Cancel, Redactor, Resume, Work};
 use crate::resolve::Compiled;
 use crate::syntax::inventory::{Inventory, VarFolders};
 use clap::{Args, Parser};
@@ -40,6 +40,9 @@ pub struct ApplyArgs {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// Go on where an earlier run stopped: the last one, or the one whose name begins so (`fitout log`)
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
+    pub resume: Option<String>,
     #[command(flatten)]
     pub run: RunArgs,
 }
@@ -116,7 +119,7 @@ impl Prepared {
     /// Looks at the hosts and says what would be done; changes nothing.
     pub fn plan(&self) -> Result<RunReport, Fail> {
         let (compiled, inventory) = self.compiled()?;
-        let options = RunOptions { mode: Mode::Plan, check: true, ..self.options.clone() };
+        let options = RunOptions { mode: Mode::Plan, check: true, resume: None, ..self.options.clone() };
         self.run(options, compiled, inventory, Kind::Plan)
     }
 }
@@ -149,7 +152,8 @@ pub fn block_on(
 }
 
 pub fn plan(args: PlanArgs) -> Done {
-    let prepared = Prepared::new(args.playbooks, args.run, Mode::Plan)?;
+    let mut prepared = Prepared::new(args.playbooks, args.run, Mode::Plan)?;
+    prepared.options.salt = args.out.is_some().then(saved::salt);
     let report = prepared.plan()?;
     if let Some(path) = &args.out {
         if report.failed || report.unreachable || report.interrupted {
@@ -172,13 +176,20 @@ pub fn apply(args: ApplyArgs) -> Done {
     {
         return apply_saved(saved, &args);
     }
+    if args.run.output.json && !args.yes {
+        let fail = Fail::input("apply --json asks nothing, so it must be told that it may change hosts");
+        return Err(fail.hint("give --yes too; `fitout plan --json` shows what would be done"));
+    }
     let asks = !args.yes;
     if asks && !std::io::stdin().is_terminal() {
         let fail = Fail::input("apply asks before it changes hosts, and there is no terminal to ask on");
         return Err(fail.hint("give --yes, or save a plan with `fitout plan --out FILE` and apply that"));
     }
-    let prepared = Prepared::new(args.playbooks, args.run, Mode::Apply)?;
-    if asks && !prepared.args.output.json {
+    let mut prepared = Prepared::new(args.playbooks, args.run, Mode::Apply)?;
+    if let Some(wanted) = &args.resume {
+        prepared.options.resume = Some(Arc::new(resumed(&prepared, wanted)?));
+    }
+    if asks {
         let report = prepared.plan()?;
         if report.failed || report.unreachable || report.interrupted {
             return Ok(exit(&report));
@@ -194,6 +205,21 @@ pub fn apply(args: ApplyArgs) -> Done {
     let (compiled, inventory) = prepared.compiled()?;
     let report = prepared.run(prepared.options.clone(), compiled, inventory, Kind::Apply)?;
     Ok(exit(&report))
+}
+
+/// The run to go on with: of the same playbook, with the same inputs.
+fn resumed(prepared: &Prepared, wanted: &str) -> Result<Resume, Fail> {
+    let wanted = Some(wanted).filter(|w| !w.is_empty());
+    let resume = Resume::read(&prepared.options.run_dir, wanted)
+        .map_err(|why| Fail::input(why).hint("`fitout log` lists the runs"))?;
+    let (compiled, _) = prepared.compiled()?;
+    if compiled.program.hash != resume.program {
+        let fail =
+            Fail::input(format!("the playbook, its variables or inventory changed since run {}", resume.run));
+        return Err(fail.hint("apply it whole: what is done already costs only a look"));
+    }
+    eprintln!("resuming run {}", resume.run);
+    Ok(resume)
 }
 
 fn confirmed() -> Result<bool, Fail> {
@@ -216,7 +242,8 @@ fn apply_saved(saved: SavedPlan, args: &ApplyArgs) -> Done {
     run.login.ask_become_pass |= args.run.login.ask_become_pass;
     run.login.become_password_file =
         args.run.login.become_password_file.clone().or(run.login.become_password_file);
-    let prepared = Prepared::new(parsed.args.playbooks, run, Mode::Apply)?;
+    let mut prepared = Prepared::new(parsed.args.playbooks, run, Mode::Apply)?;
+    prepared.options.salt = Some(saved.salt.clone());
     let now = prepared.plan()?;
     if now.failed || now.unreachable || now.interrupted {
         return Ok(exit(&now));
@@ -226,6 +253,7 @@ fn apply_saved(saved: SavedPlan, args: &ApplyArgs) -> Done {
         let message = format!("the saved plan is stale, nothing was changed:\n  {}", drift.join("\n  "));
         return Err(Fail::failed(message).hint("plan again with `fitout plan --out`"));
     }
+    prepared.options.saved = Some(Arc::new(saved));
     let (compiled, inventory) = prepared.compiled()?;
     let report = prepared.run(prepared.options.clone(), compiled, inventory, Kind::Apply)?;
     Ok(exit(&report))

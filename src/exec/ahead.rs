@@ -175,6 +175,9 @@ impl Host {
         if !super::tags::chosen(&self.run, &cx.keywords.tags, &cx.scope) {
             return ControlFlow::Continue(());
         }
+        if self.did_before(&cx, &self.step(&here)) {
+            return ControlFlow::Continue(());
+        }
         let readable = !walk.pending.blocks(self, node) && !node.uses_other_hosts;
         match &node.act {
             Act::Meta(_) => self.peek_condition(&cx, readable),

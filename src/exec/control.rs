@@ -45,6 +45,7 @@ impl Host {
                 frame: Arc::clone(&cx.frame),
                 scope: base,
                 title: cx.title.clone(),
+                step: cx.step.clone(),
             };
             let Some(scope) = super::loops::scopes(&self.run, &now, &items, &loop_var).into_iter().nth(index)
             else {

@@ -4,13 +4,14 @@
 //! unit is decided: a probe sent after an effect sees it. Only what was probed *before* an effect that touches
 //! it is stale; [`Host::disturb`] marks it, and it is probed again.
 
-use super::host::Host;
+use super::host::{Host, TaskContext};
 use super::outcome::{Status, UnitOutcome, diff_value};
-use super::unit::{Applying, Prepared, Stage, Unit, await_all};
+use super::saved::Made;
+use super::unit::{Applying, Observed, Prepared, Stage, Unit, await_all};
 use crate::base::Value;
-use crate::modules::{Behaviour, Call, Failure, Staged};
+use crate::modules::{Behaviour, Call, Failure, Procedure, Staged};
 use crate::plan::{Action, Change, Claims, Decision};
-use crate::remote::{Job, RemoteError, Status as JobStatus};
+use crate::remote::{Become, Job, Output, RemoteError, Status as JobStatus};
 use std::sync::Arc;
 
 /// A unit after its decision.
@@ -19,9 +20,18 @@ pub enum Flying {
     Applying { ready: Box<Prepared>, applying: Applying },
 }
 
+/// Where a decision is carried out.
+struct At<'a> {
+    cx: &'a TaskContext,
+    unit: &'a Unit,
+    chain: Option<u64>,
+    /// It rests on what earlier planned changes leave.
+    foreseen: bool,
+}
+
 impl Host {
     /// Decides one unit and sends its effects. Probes it first where that was not done or is stale.
-    pub async fn launch(&mut self, mut unit: Unit, task: &str, chain: Option<u64>) -> (Unit, Flying) {
+    pub async fn launch(&mut self, mut unit: Unit, cx: &TaskContext, chain: Option<u64>) -> (Unit, Flying) {
         let landed = match &unit.stage {
             Stage::Skip(why) => Some(UnitOutcome::skipped(why.as_str())),
             Stage::Fail(failure) => Some(UnitOutcome::failed(failure.clone())),
@@ -31,7 +41,13 @@ impl Host {
         if let Some(outcome) = landed {
             return (unit, Flying::Landed(outcome));
         }
-        let observed = unit.observed().await;
+        let mut observed = unit.observed().await;
+        if let (Err(RemoteError::Become(_)), Stage::Ready(ready)) = (&observed, &mut unit.stage)
+            && self.will_be_there(ready)
+        {
+            // A user that the plan makes cannot look yet: root does.
+            observed = unit.observed().await;
+        }
         // `send_probe` may have failed the unit.
         let stage = std::mem::replace(&mut unit.stage, Stage::Skip(String::new()));
         let ready = match stage {
@@ -48,17 +64,47 @@ impl Host {
             (_, Err(error)) => Flying::Landed(remote_failure(error)),
             (Behaviour::Staged(module), Ok(seen)) => {
                 let module = Arc::clone(module);
-                match module.decide(&ready.args, &seen, &*ready.controller) {
-                    Ok(decision) => self.carry_out(ready, &*module, decision, task, chain),
+                let (seen, foreseen) = self.foresee(&ready, &*module, seen);
+                let flying = match module.decide(&ready.args, &seen, &*ready.controller) {
+                    Ok(decision) => self.carry_out(ready, decision, At { cx, unit: &unit, chain, foreseen }),
                     Err(failure) => Flying::Landed(self.unless_planned(&ready.claims, failure)),
+                };
+                match flying {
+                    Flying::Landed(outcome) => Flying::Landed(UnitOutcome { foreseen, ..outcome }),
+                    applying => applying,
                 }
             }
-            (Behaviour::Procedure(_), Ok(_)) => Flying::Landed(self.run_procedure(ready, task).await),
+            (Behaviour::Procedure(_), Ok(_)) => Flying::Landed(self.run_procedure(ready, cx, &unit).await),
             (Behaviour::Control | Behaviour::Cloud(_), Ok(_)) => {
                 Flying::Landed(UnitOutcome::failed(Failure::new("control modules run on the controller")))
             }
         };
         (unit, flying)
+    }
+
+    /// What was found, with what earlier planned changes will leave laid over it; whether that made a difference.
+    fn foresee(&self, ready: &Prepared, module: &dyn Staged, seen: Observed) -> (Vec<Output>, bool) {
+        let Observed { jobs, mut outputs } = seen;
+        if ready.delegated || self.forecast.is_empty() {
+            return (outputs, false);
+        }
+        let mut foreseen = false;
+        for (job, output) in jobs.iter().zip(&mut outputs) {
+            foreseen |= self.forecast.amend(job, output);
+        }
+        foreseen |= module.foresee(&ready.args, &mut outputs, &self.forecast);
+        (outputs, foreseen)
+    }
+
+    /// Whether the user to become is one that the plan makes; then root is to look in its place.
+    fn will_be_there(&self, ready: &mut Prepared) -> bool {
+        match &mut ready.who {
+            Become::User { user, .. } if self.forecast.has(&format!("user:{user}")) => {
+                *user = "root".into();
+                true
+            }
+            _ => false,
+        }
     }
 
     /// On a plan, a failure that an earlier planned effect may prevent is not one: it is unknown until then.
@@ -73,22 +119,24 @@ impl Host {
         }
     }
 
-    fn carry_out(
-        &mut self,
-        ready: Prepared,
-        module: &dyn Staged,
-        decision: Decision,
-        task: &str,
-        chain: Option<u64>,
-    ) -> Flying {
+    fn carry_out(&mut self, ready: Prepared, decision: Decision, at: At<'_>) -> Flying {
+        let At { cx, unit, chain, foreseen } = at;
+        let Behaviour::Staged(module) = ready.module.behaviour.clone() else {
+            return Flying::Landed(UnitOutcome::failed(Failure::new("only staged modules decide")));
+        };
         let Some(change) = decision.change.clone() else {
             return Flying::Landed(finished(decision, None));
         };
+        let made = Made { cx, unit, change: &change, effects: &decision.effects, foreseen };
         if ready.check {
-            self.planned.push((task.to_string(), ready.claims.clone()));
+            self.note_decision(&ready, &made);
+            if !ready.delegated {
+                self.planned.push((cx.title.clone(), ready.claims.clone()));
+                self.forecast.learn(&decision.effects, module.leaves(&ready.args, &decision));
+            }
             let mut outcome = predicted(&ready, decision, change);
             if self.run.options.mode == super::options::Mode::Plan {
-                forget_output(&mut outcome, task);
+                forget_output(&mut outcome, &cx.title);
             } else if outcome.result.get("skipped") == Some(&Value::Bool(true)) {
                 // As Ansible: what cannot tell beforehand is skipped in check mode.
                 outcome.status = Status::Skipped;
@@ -96,7 +144,10 @@ impl Host {
             }
             return Flying::Landed(outcome);
         }
-        self.effect_begins(&ready, task, &change);
+        if let Err(failure) = self.hold_against_plan(&made) {
+            return Flying::Landed(UnitOutcome::failed(failure));
+        }
+        self.effect_begins(&ready, &cx.title, &change);
         let send = |mut job: Job| {
             job.chain = chain.or(job.chain);
             ready.remote.submit(&ready.who, job)
@@ -112,11 +163,15 @@ impl Host {
         Flying::Applying { ready: Box::new(ready), applying: Applying { decision, effects, verify } }
     }
 
-    async fn run_procedure(&mut self, ready: Prepared, task: &str) -> UnitOutcome {
+    async fn run_procedure(&mut self, ready: Prepared, cx: &TaskContext, unit: &Unit) -> UnitOutcome {
+        let task = cx.title.as_str();
         let Behaviour::Procedure(module) = ready.module.behaviour.clone() else {
             return UnitOutcome::failed(Failure::new("not a procedure"));
         };
         if !ready.check {
+            if let Err(failure) = self.foresee_procedure(&ready, &*module, cx, unit).await {
+                return UnitOutcome::failed(failure);
+            }
             self.run.journal_begin(&self.name, task, &ready.module.spec.name, "procedure");
         }
         let call = Call {
@@ -127,8 +182,10 @@ impl Host {
         };
         match module.run(call).await {
             Ok(outcome) => {
-                if outcome.change.is_some() {
+                if let Some(change) = &outcome.change {
                     if ready.check {
+                        let made = Made { cx, unit, change, effects: &[], foreseen: false };
+                        self.note_decision(&ready, &made);
                         self.planned.push((task.to_string(), ready.claims.clone()));
                     } else {
                         self.disturb(&ready.claims);
@@ -143,6 +200,25 @@ impl Host {
                 self.unless_planned(&ready.claims, failure)
             }
         }
+    }
+
+    /// Before a procedure runs for a saved plan it is asked what it would do.
+    async fn foresee_procedure(
+        &mut self,
+        ready: &Prepared,
+        module: &dyn Procedure,
+        cx: &TaskContext,
+        unit: &Unit,
+    ) -> Result<(), Failure> {
+        if self.run.options.saved.is_none() {
+            return Ok(());
+        }
+        let controller = ready.controller.predicting();
+        let (remote, become_user) = (&*ready.remote, &ready.who);
+        let foreseen =
+            module.run(Call { args: &ready.args, remote, become_user, controller: &controller }).await?;
+        let Some(change) = &foreseen.change else { return Ok(()) };
+        self.hold_against_plan(&Made { cx, unit, change, effects: &[], foreseen: false })
     }
 
     /// Awaits a unit's effects; `Err` when its chain was broken by an earlier failure, so that it did not run.

@@ -10,6 +10,7 @@ use super::task::TaskRun;
 use crate::base::{Map, Value};
 use crate::eval::vars::{Layers, Level};
 use crate::graph::{BlockNode, Handler, RoleScope, Step, TaskKeywords, TaskNode};
+use crate::modules::Forecast;
 use crate::plan::Claims;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -43,6 +44,8 @@ pub struct Host {
     pub flying: VecDeque<TaskRun>,
     /// On a plan: effects that were not made.
     pub planned: Vec<(String, Claims)>,
+    /// What those effects would leave.
+    pub forecast: Forecast,
     /// Handlers of the play and of roles included since.
     pub handlers: Vec<Arc<Handler>>,
     pub notified: HashSet<usize>,
@@ -75,6 +78,7 @@ impl Host {
             recent: Vec::new(),
             flying: VecDeque::new(),
             planned: Vec::new(),
+            forecast: Forecast::default(),
             handlers,
             notified: HashSet::new(),
             chain: None,
@@ -88,6 +92,7 @@ impl Host {
         let body = Steps::Sequence(Arc::clone(&self.play.plan.body));
         let mut flow = self.gather_facts().await;
         if matches!(flow, Flow::Next) {
+            self.take_up_handlers();
             flow = self.steps(body, Arc::new(Frame::default())).await;
         }
         match flow {
@@ -104,6 +109,14 @@ impl Host {
         }
         self.ahead.clear();
         (flow, self.undone)
+    }
+
+    /// Handlers that an earlier run notified and did not come to.
+    fn take_up_handlers(&mut self) {
+        let Some(resume) = self.run.options.resume.clone() else { return };
+        for name in resume.waiting(&self.name, self.play.number) {
+            self.notify(name);
+        }
     }
 
     fn forced_handlers(&self) -> bool {
@@ -302,6 +315,12 @@ impl Host {
         super::scope::push_memory(&mut self.base, &memory);
     }
 
+    /// A position in words: the play, then the indices of the enclosing lists.
+    pub fn step(&self, position: &Position) -> String {
+        let indices: Vec<String> = position.iter().map(usize::to_string).collect();
+        format!("{}/{}", self.play.number, indices.join("."))
+    }
+
     /// A task's name as it is shown: evaluated where that is possible, else as written.
     pub fn title(&self, node: &TaskNode, scope: &Arc<TaskScope>) -> String {
         let name = match &node.name {
@@ -370,6 +389,8 @@ pub struct TaskContext {
     pub frame: Arc<Frame>,
     pub scope: Arc<TaskScope>,
     pub title: String,
+    /// Where in the run its turn is, the same in every run of the program.
+    pub step: String,
 }
 
 impl TaskContext {
@@ -377,6 +398,7 @@ impl TaskContext {
         let keywords = frame.keywords(node);
         let scope = host.scope(&keywords, frame, node.role.as_ref());
         let title = host.title(node, &scope);
-        TaskContext { node: Arc::clone(node), keywords, frame: Arc::clone(frame), scope, title }
+        let step = host.step(&host.position);
+        TaskContext { node: Arc::clone(node), keywords, frame: Arc::clone(frame), scope, title, step }
     }
 }

@@ -49,10 +49,10 @@ impl Run {
         );
     }
 
-    pub fn journal_end(&self, host: &str, task: &TaskRef, outcome: Outcome) {
+    pub fn journal_end(&self, host: &str, task: &TaskRef, step: &str, outcome: Outcome) {
         self.journal_note(
-            &json!({"end": task.name, "host": host, "action": task.action, "place": task.place,
-            "outcome": outcome.word(), "at": now()}),
+            &json!({"end": task.name, "host": host, "action": task.action, "place": task.place, "step": step,
+            "handler": task.handler, "outcome": outcome.word(), "at": now()}),
         );
     }
 }

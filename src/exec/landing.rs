@@ -4,7 +4,6 @@ use super::flight::Flying;
 use super::flow::{FailedTask, Flow};
 use super::host::{Host, TaskContext};
 use super::outcome::{Status, TaskOutcome, UnitOutcome};
-use super::scope::TaskScope;
 use super::task::TaskRun;
 use super::unit::{Prepared, Stage, Unit, evaluated_flag};
 use crate::base::{Map, Value};
@@ -12,19 +11,18 @@ use crate::modules::Failure;
 use std::sync::Arc;
 
 impl Host {
-    pub async fn landed(&mut self, flying: Flying, scope: &Arc<TaskScope>, cx: &TaskContext) -> UnitOutcome {
+    pub async fn landed(&mut self, flying: Flying, unit: &Unit, cx: &TaskContext) -> UnitOutcome {
         let outcome = match self.land(flying).await {
             Ok(outcome) => outcome,
-            Err(ready) => self.again(ready, cx).await,
+            Err(ready) => self.again(ready, unit, cx).await,
         };
-        outcome.judge(&self.run, &cx.keywords, scope)
+        outcome.judge(&self.run, &cx.keywords, &unit.scope)
     }
 
     /// An item that did not run because an item before it failed: items do not depend on each other.
-    async fn again(&mut self, ready: Prepared, cx: &TaskContext) -> UnitOutcome {
-        let scope = Arc::clone(&cx.scope);
-        let unit = Unit { label: None, item: None, scope, stage: Stage::Ready(ready), probe: None };
-        let (_, flying) = Box::pin(self.launch(unit, &cx.title, None)).await;
+    async fn again(&mut self, ready: Prepared, unit: &Unit, cx: &TaskContext) -> UnitOutcome {
+        let unit = unit.again(Stage::Ready(ready));
+        let (_, flying) = Box::pin(self.launch(unit, cx, None)).await;
         match Box::pin(self.land(flying)).await {
             Ok(outcome) => outcome,
             Err(_) => UnitOutcome::failed(Failure::new("did not run: an earlier step of its chain failed")),
@@ -38,7 +36,7 @@ impl Host {
             let sequential = !run.cx.keywords.until.is_empty();
             let mut outcome = match flying {
                 Flying::Landed(outcome) if sequential => outcome,
-                flying => self.landed(flying, &unit.scope, &run.cx).await,
+                flying => self.landed(flying, &unit, &run.cx).await,
             };
             outcome.label = unit.label;
             outcome.item = unit.item;

@@ -38,6 +38,7 @@ mod patience;
 mod play;
 mod prompt;
 pub mod redact;
+pub mod resume;
 pub mod saved;
 mod scope;
 mod state;
@@ -52,6 +53,7 @@ pub use cancel::Cancel;
 pub use event::{Broadcast, Event, Sink};
 pub use options::{BecomeOptions, ConnectionOptions, HostKeys, Mode, RunOptions, RunReport};
 pub use redact::Redactor;
+pub use resume::Resume;
 pub use saved::SavedPlan;
 
 use crate::base::Secret;
@@ -125,8 +127,8 @@ pub async fn run(
 
 /// The plays in order, until one says that the run ends.
 async fn run_plays(run: &Arc<Run>, program: &Program) -> Result<(), String> {
-    for plan in &program.plays {
-        if !play::run_play(run, plan).await? {
+    for (number, plan) in program.plays.iter().enumerate() {
+        if !play::run_play(run, plan, number).await? {
             break;
         }
     }
@@ -185,7 +187,13 @@ fn report(run: &Run, program: String) -> RunReport {
         failed: lost(state::Lost::Failed) || any(|r| r.failed),
         unreachable: lost(state::Lost::Unreachable) || any(|r| r.unreachable),
         interrupted: run.cancel.requested(),
-        saved: SavedPlan { version: saved::VERSION, program, invocation: Vec::new(), decisions },
+        saved: SavedPlan {
+            version: saved::VERSION,
+            program,
+            salt: run.options.salt.clone().unwrap_or_default(),
+            invocation: Vec::new(),
+            decisions,
+        },
         recap,
     }
 }

@@ -86,6 +86,12 @@ pub struct RunOptions {
     pub verbosity: u8,
     /// The name that what a playbook makes in a cloud is tagged with; `fitout_stack` in the play overrides it.
     pub stack: String,
+    /// On a plan that will be saved: goes into the fingerprints of its decisions.
+    pub salt: Option<String>,
+    /// The plan that is executed; what it does not have is not done.
+    pub saved: Option<Arc<SavedPlan>>,
+    /// The run that this one goes on with.
+    pub resume: Option<Arc<super::Resume>>,
     /// Where journal and saved state go: `.fitout`.
     pub run_dir: PathBuf,
 }
@@ -107,6 +113,9 @@ impl Default for RunOptions {
             force_handlers: false,
             verbosity: 0,
             stack: "default".into(),
+            salt: None,
+            saved: None,
+            resume: None,
             run_dir: PathBuf::from(".fitout"),
         }
     }

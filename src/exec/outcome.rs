@@ -33,6 +33,8 @@ pub struct UnitOutcome {
     pub message: String,
     pub warnings: Vec<String>,
     pub attempts: u32,
+    /// On a plan: decided on what earlier changes will leave, not on what is there.
+    pub foreseen: bool,
 }
 
 impl UnitOutcome {
@@ -47,6 +49,7 @@ impl UnitOutcome {
             message: String::new(),
             warnings: Vec::new(),
             attempts: 1,
+            foreseen: false,
         }
     }
 

@@ -16,13 +16,14 @@ impl Host {
     pub async fn until_satisfied(
         &mut self,
         cx: &Arc<TaskContext>,
-        scope: Arc<TaskScope>,
+        unit: &Unit,
         flying: Flying,
         module: &Arc<Module>,
         args: &Arc<Map>,
     ) -> UnitOutcome {
+        let scope = Arc::clone(&unit.scope);
         let mut patience = Patience::new(&self.run, cx, &scope);
-        let mut outcome = self.landed(flying, &scope, cx).await;
+        let mut outcome = self.landed(flying, unit, cx).await;
         loop {
             outcome = match patience.judge(&self.run, cx, &scope, outcome) {
                 Ok(outcome) => {
@@ -39,9 +40,8 @@ impl Host {
             }
             patience.attempt += 1;
             let stage = prepare(&self.run, &cx.keywords, module, args, &scope);
-            let again = Unit { label: None, item: None, scope: Arc::clone(&scope), stage, probe: None };
-            let (again, flying) = self.launch(again, &cx.title, None).await;
-            outcome = self.landed(flying, &again.scope, cx).await;
+            let (again, flying) = self.launch(unit.again(stage), cx, None).await;
+            outcome = self.landed(flying, &again, cx).await;
         }
     }
 

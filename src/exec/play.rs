@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// Runs one play; `false` when nothing after it is to run.
-pub async fn run_play(run: &Arc<Run>, plan: &Arc<PlayPlan>) -> Result<bool, String> {
+pub async fn run_play(run: &Arc<Run>, plan: &Arc<PlayPlan>, number: usize) -> Result<bool, String> {
     let mut hosts = super::world::play_hosts(run, plan)?;
     let name = super::world::play_name(run, plan);
     if hosts.is_empty() {
@@ -30,7 +30,7 @@ pub async fn run_play(run: &Arc<Run>, plan: &Arc<PlayPlan>) -> Result<bool, Stri
     let all = hosts.clone();
     let mut go_on = true;
     for batch in batches(run, plan, hosts)? {
-        match run_batch(run, plan, &prompts, &all, batch).await? {
+        match run_batch(run, (plan, number), &prompts, &all, batch).await? {
             BatchEnd::Next => {}
             BatchEnd::PlayEnds => break,
             BatchEnd::RunEnds => {
@@ -52,13 +52,14 @@ enum BatchEnd {
 
 async fn run_batch(
     run: &Arc<Run>,
-    plan: &Arc<PlayPlan>,
+    (plan, number): (&Arc<PlayPlan>, usize),
     prompts: &Arc<Map>,
     all: &[Arc<str>],
     batch: Vec<Arc<str>>,
 ) -> Result<BatchEnd, String> {
     let scope = Arc::new(PlayScope {
         plan: Arc::clone(plan),
+        number,
         prompts: Arc::clone(prompts),
         files: Arc::new(super::vars_files::of_play(run, plan, prompts)?),
         all_hosts: all.to_vec(),

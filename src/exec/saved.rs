@@ -1,7 +1,19 @@
 //! Saved plans: the decisions of a plan, executed literally or refused as stale.
+//!
+//! A plan keeps what was decided for each host, step and item, with a fingerprint of all that makes it up: the action,
+//! its reason, the diffs, and every job that would be sent with all its inputs. `fitout apply FILE` looks at the
+//! hosts again before it begins, and holds each decision of the run against the plan before its effects are sent.
+//! What the plan itself could only foresee (a folder that is not there yet) or left unknown is not held against it.
 
+use super::host::{Host, TaskContext};
+use super::state::locked;
+use super::unit::{Prepared, Unit};
+use crate::modules::Failure;
 use crate::plan::{Action, Change};
+use crate::remote::{Content, Job};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::io::Read;
 
 /// What `plan --out` writes: no secret, no file content; changes are compared by fingerprint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -10,17 +22,24 @@ pub struct SavedPlan {
     pub version: u32,
     /// [`crate::graph::Program::hash`]: other inputs make the plan stale.
     pub program: String,
+    /// Random; goes into every fingerprint, so that a secret cannot be guessed and tried without this file, nor with
+    /// a table made beforehand.
+    pub salt: String,
     /// How the plan was asked for (playbooks, inventory, limit, tags), so that it can be run again.
     #[serde(default)]
     pub invocation: Vec<String>,
     pub decisions: Vec<SavedDecision>,
 }
 
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SavedDecision {
     pub host: String,
+    /// The step of the run: play, then indices of the lists of tasks.
+    pub step: String,
+    /// Which item of a loop.
+    pub index: usize,
     /// `file:line:column` of the task.
     pub place: String,
     pub task: String,
@@ -29,27 +48,130 @@ pub struct SavedDecision {
     /// `create`, `update` …, or `unknown`.
     pub action: String,
     pub reason: String,
-    /// SHA-256 over action, reason and diffs.
+    /// Rests on what earlier changes will leave, so it may come out otherwise.
+    pub foreseen: bool,
+    /// SHA-256 over salt, action, reason, diffs and effects; empty for what is unknown.
     pub fingerprint: String,
 }
 
-impl SavedDecision {
-    pub fn new(host: &str, place: String, task: &str, item: &str, change: Option<&Change>) -> Self {
-        use sha2::{Digest, Sha256};
-        let action = change.map_or("unknown", |c| action_word(c.action)).to_string();
-        let reason = change.map_or(String::new(), |c| c.reason.clone());
-        let mut hash = Sha256::new();
-        hash.update(format!("{action}\0{reason}\0"));
-        for diff in change.iter().flat_map(|c| &c.diffs) {
-            hash.update(format!("{}\0{}\0", diff.before, diff.after));
+/// A new random salt.
+pub fn salt() -> String {
+    use rand::RngExt;
+    let random: u128 = rand::rng().random();
+    format!("{random:032x}")
+}
+
+/// One number for all that a decision is made of.
+pub fn fingerprint(salt: &str, change: &Change, effects: &[Job]) -> String {
+    let mut hash = Sha256::new();
+    let mut feed = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    feed(salt.as_bytes());
+    feed(action_word(change.action).as_bytes());
+    feed(change.reason.as_bytes());
+    for diff in &change.diffs {
+        feed(diff.before.as_bytes());
+        feed(diff.after.as_bytes());
+    }
+    for job in effects {
+        feed(job.script.text.as_bytes());
+        for (name, value) in job.vars.iter().chain(&job.env) {
+            feed(name.as_bytes());
+            feed(value);
         }
-        let fingerprint = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
-        let (host, task, item) = (host.to_string(), task.to_string(), item.to_string());
-        SavedDecision { host, place, task, item, action, reason, fingerprint }
+        job.args.iter().for_each(|arg| feed(arg));
+        match &job.stdin {
+            None => feed(b""),
+            Some(Content::Bytes(bytes)) => feed(&Sha256::digest(bytes)),
+            Some(Content::File(path)) => feed(file_sum(path).unwrap_or_default().as_slice()),
+        }
+    }
+    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The SHA-256 of a file of any size.
+fn file_sum(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+    let mut file = std::fs::File::open(path)?;
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hash.finalize().to_vec()),
+            n => hash.update(&buffer[..n]),
+        }
+    }
+}
+
+/// A decision where it was made.
+pub struct Made<'a> {
+    pub cx: &'a TaskContext,
+    pub unit: &'a Unit,
+    pub change: &'a Change,
+    pub effects: &'a [Job],
+    pub foreseen: bool,
+}
+
+impl Host {
+    /// Notes a plan's decision.
+    pub fn note_decision(&self, ready: &Prepared, made: &Made<'_>) {
+        let mut noted = self.named(made.cx, made.unit);
+        noted.action = action_word(made.change.action).into();
+        let hidden = ready.no_log;
+        noted.reason =
+            if hidden { "hidden by no_log".into() } else { self.run.redactor.text(&made.change.reason) };
+        noted.foreseen = made.foreseen;
+        if let Some(salt) = &self.run.options.salt {
+            noted.fingerprint = fingerprint(salt, made.change, made.effects);
+        }
+        locked(&self.run.decisions).push(noted);
     }
 
-    fn same_object(&self, other: &Self) -> bool {
-        (&self.host, &self.place, &self.item) == (&other.host, &other.place, &other.item)
+    /// Notes that a plan cannot tell.
+    pub fn note_unknown(&self, cx: &TaskContext, index: usize, label: &str) {
+        let label = self.run.redactor.text(label);
+        let named = self.named_by(cx, index, label);
+        locked(&self.run.decisions).push(SavedDecision { action: "unknown".into(), ..named });
+    }
+
+    /// Whether a saved plan has this decision; asked before its effects are sent.
+    ///
+    /// # Errors
+    /// It is another one, or was not part of the plan.
+    pub fn hold_against_plan(&self, made: &Made<'_>) -> Result<(), Failure> {
+        let Some(saved) = &self.run.options.saved else { return Ok(()) };
+        let key = self.named(made.cx, made.unit);
+        let stale = |why: String| {
+            let message = format!("stale: {why}; it was not done\nhint: plan again with `fitout plan --out`");
+            Failure::new(message)
+        };
+        let reason = &made.change.reason;
+        match saved.decisions.iter().find(|d| d.same_object(&key)) {
+            None => Err(stale(format!("this change was not part of the plan ({reason})"))),
+            Some(known) if known.foreseen || known.fingerprint.is_empty() => Ok(()),
+            Some(known) if known.fingerprint == fingerprint(&saved.salt, made.change, made.effects) => Ok(()),
+            Some(known) => Err(stale(format!(
+                "the plan was to {} ({}), now it is: {reason}",
+                known.action, known.reason
+            ))),
+        }
+    }
+
+    fn named(&self, cx: &TaskContext, unit: &Unit) -> SavedDecision {
+        let label = unit.label.as_ref().map(crate::spec::to_text).unwrap_or_default();
+        self.named_by(cx, unit.index, self.run.redactor.text(&label))
+    }
+
+    fn named_by(&self, cx: &TaskContext, index: usize, item: String) -> SavedDecision {
+        SavedDecision {
+            host: self.name.to_string(),
+            step: cx.step.clone(),
+            index,
+            place: self.run.engine.sources().location(cx.node.span),
+            task: self.run.redactor.text(&cx.title),
+            item,
+            ..SavedDecision::default()
+        }
     }
 }
 
@@ -72,16 +194,12 @@ impl SavedPlan {
                 "the playbook, its files, variables or inventory changed since the plan was made".into(),
             );
         }
-        for saved in &self.decisions {
+        for saved in self.decisions.iter().filter(|d| !d.foreseen) {
+            let at = format!("{}: `{}`", saved.host, saved.title());
             match now.decisions.iter().find(|d| d.same_object(saved)) {
-                None => found.push(format!("{}: `{}` needs no change any more", saved.host, saved.title())),
+                None => found.push(format!("{at} needs no change any more")),
                 Some(d) if d.fingerprint != saved.fingerprint => {
-                    found.push(format!(
-                        "{}: `{}` would change otherwise: {}",
-                        saved.host,
-                        saved.title(),
-                        d.reason
-                    ));
+                    found.push(format!("{at} would change otherwise: {}", d.reason));
                 }
                 Some(_) => {}
             }
@@ -101,19 +219,36 @@ impl SavedDecision {
     fn title(&self) -> String {
         if self.item.is_empty() { self.task.clone() } else { format!("{} ({})", self.task, self.item) }
     }
+
+    fn same_object(&self, other: &Self) -> bool {
+        let key = |d: &Self| (d.host.clone(), d.step.clone(), d.index, d.item.clone());
+        key(self) == key(other)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Diff;
+    use crate::remote::Script;
+
+    fn change(reason: &str) -> Change {
+        Change { action: Action::Update, reason: reason.into(), diffs: vec![Diff::default()] }
+    }
 
     fn decision(host: &str, reason: &str) -> SavedDecision {
-        let change = Change { action: Action::Update, reason: reason.into(), diffs: vec![] };
-        SavedDecision::new(host, "site.yml:3:5".into(), "Motd", "", Some(&change))
+        SavedDecision {
+            host: host.into(),
+            step: "0/1".into(),
+            task: "Motd".into(),
+            reason: reason.into(),
+            fingerprint: fingerprint("salt", &change(reason), &[]),
+            ..SavedDecision::default()
+        }
     }
 
     fn plan(decisions: Vec<SavedDecision>) -> SavedPlan {
-        SavedPlan { version: VERSION, program: "p".into(), invocation: vec![], decisions }
+        SavedPlan { version: VERSION, program: "p".into(), decisions, ..SavedPlan::default() }
     }
 
     #[test]
@@ -126,5 +261,22 @@ mod tests {
         assert!(drift[0].starts_with("a: `Motd` needs no change"));
         assert!(drift[1].starts_with("b: `Motd` would change otherwise: owner"));
         assert!(drift[2].starts_with("c: `Motd` was not part"));
+        let foreseen = SavedDecision { foreseen: true, ..decision("a", "mode") };
+        assert!(
+            plan(vec![foreseen]).drift(&plan(vec![])).is_empty(),
+            "what was foreseen may turn out needless"
+        );
+    }
+
+    #[test]
+    fn every_input_of_every_effect_and_the_salt_count() {
+        let job = |text: &str| Job::new(&Script::new("x", "true")).var("text", text);
+        let print = |salt: &str, job: Job| fingerprint(salt, &change("r"), &[job]);
+        let one = print("a", job("secret"));
+        assert_eq!(one, print("a", job("secret")));
+        assert_ne!(one, print("b", job("secret")));
+        assert_ne!(one, print("a", job("other")));
+        assert_ne!(one, print("a", job("secret").stdin(crate::modules::bytes("x"))));
+        assert_ne!(one, fingerprint("a", &change("r"), &[]));
     }
 }

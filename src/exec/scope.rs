@@ -15,6 +15,8 @@ pub type Vars = Arc<Map>;
 /// One play as its hosts see it.
 pub struct PlayScope {
     pub plan: Arc<PlayPlan>,
+    /// Which play of the run it is, from 0.
+    pub number: usize,
     pub prompts: Arc<Map>,
     /// Of the play's `vars_files`.
     pub files: Arc<Map>,
@@ -235,6 +237,12 @@ impl TaskController {
 
     pub fn diff(&self) -> bool {
         self.diff
+    }
+
+    /// The same task, asked what it would do.
+    pub fn predicting(&self) -> TaskController {
+        let (run, scope) = (Arc::clone(&self.run), Arc::clone(&self.scope));
+        TaskController { run, scope, check: true, diff: self.diff }
     }
 }
 

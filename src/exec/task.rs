@@ -35,6 +35,9 @@ impl Host {
         if !self.chosen(node, &cx.keywords, &cx.scope) {
             return Flow::Next;
         }
+        if self.did_before(&cx, &cx.step) {
+            return Flow::Next;
+        }
         let single = match &node.act {
             Act::Module { module, .. } => matches!(module.behaviour, Behaviour::Staged(_)),
             _ => false,
@@ -158,12 +161,10 @@ impl Host {
         while let Some(unit) = waiting.pop_front() {
             let before = self.recent.len();
             let chain = shared.or_else(|| Some(super::host::new_chain()));
-            let (unit, flying) = self.launch(unit, &cx.title, chain).await;
+            let (unit, flying) = self.launch(unit, cx, chain).await;
             waiting.iter_mut().for_each(|unit| unit.disturbed(&self.recent[before..]));
             let flying = match sequential {
-                true => Flying::Landed(
-                    self.until_satisfied(cx, Arc::clone(&unit.scope), flying, module, args).await,
-                ),
+                true => Flying::Landed(self.until_satisfied(cx, &unit, flying, module, args).await),
                 false => flying,
             };
             flown.push((unit, flying));
@@ -185,20 +186,28 @@ impl Host {
         let items = match super::loops::items(&self.run, cx) {
             Ok(items) => items,
             Err(stage) => {
-                let unit = Unit { label: None, item: None, scope: Arc::clone(&cx.scope), stage, probe: None };
+                let unit = Unit {
+                    index: 0,
+                    label: None,
+                    item: None,
+                    scope: Arc::clone(&cx.scope),
+                    stage,
+                    probe: None,
+                };
                 return Plan { units: vec![unit], looped: false, loop_var, no_log };
             }
         };
         let Some(items) = items else {
             let stage = prepare(&self.run, &cx.keywords, module, args, &cx.scope);
-            let unit = Unit { label: None, item: None, scope: Arc::clone(&cx.scope), stage, probe: None };
+            let unit =
+                Unit { index: 0, label: None, item: None, scope: Arc::clone(&cx.scope), stage, probe: None };
             return Plan { units: vec![unit], looped, loop_var, no_log };
         };
         let scopes = super::loops::scopes(&self.run, cx, &items, &loop_var);
-        let units = items.into_iter().zip(scopes).map(|(item, scope)| {
+        let units = items.into_iter().zip(scopes).enumerate().map(|(index, (item, scope))| {
             let stage = prepare(&self.run, &cx.keywords, module, args, &scope);
             let label = super::loops::label(&self.run, cx, &scope, &item, no_log);
-            Unit { label: Some(label), item: Some(item), scope, stage, probe: None }
+            Unit { index, label: Some(label), item: Some(item), scope, stage, probe: None }
         });
         Plan { units: units.collect(), looped, loop_var, no_log }
     }

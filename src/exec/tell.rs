@@ -4,9 +4,8 @@ use super::event::{Event, ItemDone, Outcome, TaskDone, TaskRef};
 use super::flow::Flow;
 use super::host::{Host, TaskContext};
 use super::outcome::{Status, TaskOutcome, UnitOutcome};
-use super::saved::SavedDecision;
 use super::scope::TaskScope;
-use super::state::{HostMemory, locked};
+use super::state::HostMemory;
 use super::unit::Prepared;
 use crate::base::Value;
 use crate::graph::Act;
@@ -94,6 +93,10 @@ impl Host {
                     continue;
                 }
                 if self.notify(&name) {
+                    let told = self.run.redactor.text(&name);
+                    self.run.journal_note(
+                        &serde_json::json!({"notified": told, "host": *self.name, "step": cx.step}),
+                    );
                     self.run.emit(Event::Notified { host: Arc::clone(&self.name), handler: name });
                 } else {
                     let message =
@@ -134,18 +137,14 @@ impl Host {
             Outcome::Unknown => recap.unknown += 1,
         });
         let task = self.task_ref(cx);
-        for unit in &outcome.units {
-            if self.run.check() && matches!(unit.status, Status::Changed | Status::Unknown) {
+        if self.run.check() {
+            for (index, unit) in outcome.units.iter().enumerate().filter(|(_, u)| u.status == Status::Unknown)
+            {
                 let label = unit.label.as_ref().map(crate::spec::to_text).unwrap_or_default();
-                let change = if outcome.no_log { None } else { unit.change.as_ref() };
-                let mut decision =
-                    SavedDecision::new(&self.name, task.place.clone(), &task.name, &label, change);
-                decision.reason = self.run.redactor.text(&decision.reason);
-                decision.item = self.run.redactor.text(&decision.item);
-                locked(&self.run.decisions).push(decision);
+                self.note_unknown(cx, index, &label);
             }
         }
-        self.run.journal_end(&self.name, &task, told);
+        self.run.journal_end(&self.name, &task, &cx.step, told);
         let items = outcome.units.iter().map(|u| self.item_done(u, outcome.no_log)).collect();
         let message = if outcome.no_log { String::new() } else { self.run.redactor.text(&outcome.message()) };
         let result = self.run.redactor.value(&outcome.shown());

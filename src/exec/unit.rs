@@ -7,9 +7,9 @@ use crate::eval::Truth;
 use crate::graph::TaskKeywords;
 use crate::modules::{Args, Failure, Module};
 use crate::plan::{Claims, Decision};
-use crate::remote::{Become, JobFuture, Output, Remote, RemoteError};
+use crate::remote::{Become, Job, JobFuture, Output, Remote, RemoteError};
 use crate::{modules::Behaviour, spec};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Everything about a unit that is known before the host is asked.
 pub struct Prepared {
@@ -19,6 +19,8 @@ pub struct Prepared {
     pub remote: Arc<dyn Remote>,
     pub who: Become,
     pub check: bool,
+    /// It works on another host than the one whose turn it is.
+    pub delegated: bool,
     /// Hides results and diffs.
     pub no_log: bool,
     pub limit: Option<std::time::Duration>,
@@ -37,13 +39,30 @@ pub enum Stage {
 }
 
 pub struct Unit {
+    /// Which item of the loop it is, from 0.
+    pub index: usize,
     /// The loop item, as the label shows it.
     pub label: Option<Value>,
     pub item: Option<Value>,
     pub scope: Arc<TaskScope>,
     pub stage: Stage,
     /// Probes on their way; taken when they are awaited.
-    pub probe: Option<Vec<JobFuture>>,
+    pub probe: Option<Probes>,
+}
+
+/// Jobs that read, and their answers to come. The jobs are kept where a forecast may be laid over what they find.
+#[derive(Default)]
+pub struct Probes {
+    jobs: Vec<Job>,
+    /// Futures cannot be shared between threads; a unit can.
+    answers: Mutex<Vec<JobFuture>>,
+}
+
+/// What the probes of a unit told.
+pub struct Observed {
+    /// The probes, on a plan.
+    pub jobs: Vec<Job>,
+    pub outputs: Vec<Output>,
 }
 
 /// Effects on their way.
@@ -54,6 +73,12 @@ pub struct Applying {
 }
 
 impl Unit {
+    /// The same item, at another stage.
+    pub fn again(&self, stage: Stage) -> Unit {
+        let (label, item, scope) = (self.label.clone(), self.item.clone(), Arc::clone(&self.scope));
+        Unit { index: self.index, label, item, scope, stage, probe: None }
+    }
+
     /// Sends the probes, unless they are on their way.
     pub fn send_probe(&mut self) {
         if self.probe.is_some() {
@@ -65,7 +90,9 @@ impl Unit {
             Ok(jobs) => {
                 let remote = Arc::clone(&ready.remote);
                 let who = ready.who.clone();
-                self.probe = Some(jobs.into_iter().map(|job| remote.submit(&who, job)).collect());
+                let kept = if ready.check { jobs.clone() } else { Vec::new() };
+                let answers = jobs.into_iter().map(|job| remote.submit(&who, job)).collect();
+                self.probe = Some(Probes { jobs: kept, answers: Mutex::new(answers) });
             }
             Err(failure) => self.stage = Stage::Fail(failure),
         }
@@ -80,9 +107,11 @@ impl Unit {
     }
 
     /// The outputs of the probes, in their order.
-    pub async fn observed(&mut self) -> Result<Vec<Output>, RemoteError> {
+    pub async fn observed(&mut self) -> Result<Observed, RemoteError> {
         self.send_probe();
-        await_all(self.probe.take().unwrap_or_default()).await
+        let Probes { jobs, answers } = self.probe.take().unwrap_or_default();
+        let answers = answers.into_inner().unwrap_or_else(|e| e.into_inner());
+        Ok(Observed { jobs, outputs: await_all(answers).await? })
     }
 }
 
@@ -194,9 +223,10 @@ fn ready(
         let (remote, who) = super::connect::for_task(run, keywords, scope, delegate.as_deref())?;
         let remote = super::manner::with(run, keywords, scope, remote)?;
         let limit = super::manner::limit(run, keywords, scope)?;
-        Ok::<_, String>((check, diff, no_log, remote, who, limit))
+        let delegated = delegate.is_some_and(|other| other != *scope.host);
+        Ok::<_, String>((check, diff, no_log, remote, who, limit, delegated))
     })();
-    let (check, diff, no_log, remote, who, limit) = match target {
+    let (check, diff, no_log, remote, who, limit, delegated) = match target {
         Ok(target) => target,
         Err(message) => return Stage::Fail(Failure::new(message)),
     };
@@ -211,6 +241,7 @@ fn ready(
         remote,
         who,
         check,
+        delegated,
         no_log,
         limit,
         controller,

@@ -1,5 +1,6 @@
 //! The engine of modules without code: probe.sh reports, `observe` compares, apply.sh gets what differs.
 
+use super::forecast::{Forecast, record};
 use super::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, spec_claims};
 use crate::base::{Map, Value};
 use crate::plan::{Action, Change, Claims, Decision, Diff};
@@ -55,6 +56,32 @@ impl Staged for Declarative {
         let effects = vec![self.job(apply, args, &items)];
         Ok(Decision { change: Some(self.change(args, &found)), effects, result, warnings: Vec::new() })
     }
+
+    /// What was wanted will be there.
+    fn leaves(&self, args: &Args, decision: &Decision) -> Vec<(String, Option<Map>)> {
+        if decision.change.is_none() {
+            return Vec::new();
+        }
+        let wanted = self.spec.observe.keys().filter_map(|key| {
+            let value = args.value(key).filter(|v| !v.is_null())?;
+            Some((key.as_str().into(), variable(value).into()))
+        });
+        let wanted: Map = wanted.collect();
+        self.items(args).iter().map(|item| (self.claim(item), Some(wanted.clone()))).collect()
+    }
+
+    fn foresee(&self, args: &Args, seen: &mut [Output], forecast: &Forecast) -> bool {
+        let Some(output) = seen.first_mut() else { return false };
+        let mut foreseen = false;
+        for item in self.items(args) {
+            let Some(Some(thing)) = forecast.thing(&self.claim(&item)) else { continue };
+            foreseen = true;
+            thing
+                .iter()
+                .for_each(|(key, value)| record(output, &item, &key.to_string(), to_text(value).as_bytes()));
+        }
+        foreseen
+    }
 }
 
 type Found = (String, Map, Vec<Difference>);
@@ -66,6 +93,11 @@ struct Difference {
 }
 
 impl Declarative {
+    /// Under which the forecast knows an item.
+    fn claim(&self, item: &str) -> String {
+        format!("{}:{item}", self.spec.name)
+    }
+
     fn items(&self, args: &Args) -> Vec<String> {
         match &self.spec.each {
             None => vec![String::new()],

@@ -18,12 +18,15 @@ pub mod cloud;
 pub mod declarative;
 pub mod facts;
 pub mod files;
+pub mod forecast;
 pub mod http;
 pub mod kernel;
 pub mod kit;
 pub mod registry;
 pub mod run;
 pub mod text;
+
+pub use forecast::Forecast;
 
 pub use args::{ArgsExt, coerce, has_unknown, spec_claims};
 pub use registry::{Registry, registry};
@@ -84,6 +87,17 @@ pub trait Staged: Send + Sync {
             Some(failed) => Err(Failure::from_output(failed)),
             None => Ok(decision.result),
         }
+    }
+    /// On a plan: what the effects will leave, by claim (`user:bob`, `package:nginx`; `None`: it will be gone), for
+    /// the probes of later tasks. Files that the shared jobs write need not be told.
+    fn leaves(&self, args: &Args, decision: &Decision) -> Vec<(String, Option<Map>)> {
+        let _ = (args, decision);
+        Vec::new()
+    }
+    /// On a plan: lays what earlier changes will leave over this module's own probes; whether that changed anything.
+    fn foresee(&self, args: &Args, seen: &mut [Output], forecast: &Forecast) -> bool {
+        let _ = (args, seen, forecast);
+        false
     }
     /// Whether to probe once more after the effects and fail if `decide` still sees a change.
     fn verify(&self) -> bool {

@@ -12,6 +12,7 @@ mod shell;
 mod ssh_error;
 pub mod target;
 mod upload;
+mod watch;
 
 #[cfg(test)]
 mod tests;

@@ -27,9 +27,18 @@ pub struct Channel {
 }
 
 pub enum Hold {
-    Process { _child: Child },
-    Session { _session: Arc<Session> },
-    Mux { _child: openssh::Child<Arc<openssh::Session>>, _session: Arc<Session> },
+    /// The guard goes first, so that it takes no normal end for a death.
+    Process {
+        _guard: Option<Child>,
+        _child: Child,
+    },
+    Session {
+        _session: Arc<Session>,
+    },
+    Mux {
+        _child: openssh::Child<Arc<openssh::Session>>,
+        _session: Arc<Session>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -131,7 +140,7 @@ impl Session {
         };
         self.ready();
         let (child, channel) = spawn(local).map_err(|e| self.explain(&e.to_string()))?;
-        Ok(channel.hold(Hold::Process { _child: child }, false))
+        Ok(channel.hold(Hold::Process { _guard: super::watch::over(&child), _child: child }, false))
     }
 
     fn nspawn(&self, name: &str, command: &str) -> Result<Command, RemoteError> {

@@ -2,6 +2,7 @@
 
 use super::style::{Paint, Style, printable};
 use crate::base::Value;
+use crate::base::source::without_secrets;
 use crate::exec::event::{ItemDone, Outcome, TaskDone};
 use std::io::{BufRead, BufReader};
 
@@ -16,7 +17,7 @@ pub fn block(done: &TaskDone, style: Style) -> String {
     let mut text = style.paint(Paint::Bad, &title) + "\n";
     if !task.place.is_empty() {
         text += &format!("  at {}\n", task.place);
-        if let Some((number, line)) = source_line(&task.place) {
+        if let Some((number, line)) = source_line(&task.place).filter(|_| !done.no_log) {
             text += &style.paint(Paint::Quiet, &format!("  {number:>5} | {line}\n"));
         }
     }
@@ -93,7 +94,8 @@ fn source_line(place: &str) -> Option<(usize, String)> {
     let number: usize = line.parse().ok()?;
     let reader = BufReader::new(std::fs::File::open(file).ok()?);
     let text = reader.lines().nth(number.checked_sub(1)?)?.ok()?;
-    Some((number, printable(&text).chars().take(100).collect()))
+    let line = without_secrets(&text);
+    Some((number, printable(&line).chars().take(100).collect()))
 }
 
 #[cfg(test)]
@@ -133,6 +135,21 @@ mod tests {
              return code\n  exit status 2\n  stderr:\n    | no such\n    | file"
         );
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_secret_on_the_task_s_own_line_is_not_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("site.yml");
+        std::fs::write(&file, "- user: {name: bob, password: hunter2}\n").unwrap();
+        let mut done = failed(&format!("{}:1:3", file.display()), Value::Null);
+        let text = block(&done, Style::default());
+        assert!(
+            text.contains("1 | - user: {name: bob, password: *******}") && !text.contains("hunter2"),
+            "{text}"
+        );
+        done.no_log = true;
+        assert!(!block(&done, Style::default()).contains("1 |"));
     }
 
     #[test]

@@ -1,0 +1,108 @@
+//! Saved plans are executed literally or refused, and a run that stopped goes on where it was.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+use support::place::Place;
+
+const HERE: &str = "here ansible_connection=local\n";
+
+fn plan(place: &Place, code: i32) {
+    place.run(&["plan", "--out", "p", "-i", "hosts", "site.yml"]).is(code, &[]);
+}
+
+#[test]
+fn a_saved_plan_is_done_once_and_holds_no_secret() {
+    let place = Place::new(
+        HERE,
+        "- {name: note, copy: {content: 'pin 4711', dest: '{{ playbook_dir }}/note'}}\n\
+         - {name: quiet, command: touch quiet, args: {chdir: '{{ playbook_dir }}'}, changed_when: false}\n\
+         - {name: made, file: {path: '{{ playbook_dir }}/d/e', state: directory}}\n\
+         - {name: within, copy: {content: x, dest: '{{ playbook_dir }}/d/e/x'}}\n\
+         - {name: each, copy: {content: '{{ item }}', dest: '{{ playbook_dir }}/f{{ item }}'}, loop: [1, 2]}\n",
+    );
+    plan(&place, 2);
+    let file = place.path().join("p");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(!text.contains("4711") && text.contains("salt"), "{text}");
+    // The salt makes two plans of one thing differ.
+    plan(&place, 2);
+    let again = std::fs::read_to_string(&file).unwrap();
+    let prints = |t: &str| {
+        let json: serde_json::Value = serde_json::from_str(t).unwrap();
+        json["decisions"].as_array().unwrap().iter().map(|d| d["fingerprint"].to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(prints(&text).len(), 6, "{text}");
+    assert!(prints(&text).iter().zip(prints(&again)).all(|(a, b)| *a != b));
+    place.run(&["apply", "p"]).is(0, &[]);
+    assert!(
+        place.path().join("d/e/x").exists()
+            && place.path().join("f2").exists()
+            && place.path().join("quiet").exists()
+    );
+    place.run(&["apply", "p"]).is(1, &["stale", "`note` needs no change any more"]);
+}
+
+#[test]
+fn what_changes_while_a_saved_plan_runs_stops_it_before_the_effect() {
+    // The command is planned, what it will write is not: only the run itself can see it.
+    let place = Place::new(
+        HERE,
+        "- {name: other, shell: 'echo other > {{ playbook_dir }}/note'}\n\
+         - {name: note, copy: {content: mine, dest: '{{ playbook_dir }}/note'}}\n\
+         - {name: never, copy: {content: x, dest: '{{ playbook_dir }}/never'}}\n",
+    );
+    plan(&place, 2);
+    place.run(&["apply", "p"]).is(1, &["stale: the plan was to create", "plan again"]);
+    assert_eq!(std::fs::read_to_string(place.path().join("note")).unwrap(), "other\n");
+    assert!(!place.path().join("never").exists());
+}
+
+#[test]
+fn a_host_that_changed_since_the_plan_is_refused_before_anything() {
+    let place = Place::new(
+        HERE,
+        "- {name: first, copy: {content: x, dest: '{{ playbook_dir }}/first'}}\n\
+         - {name: note, copy: {content: mine, dest: '{{ playbook_dir }}/note'}}\n",
+    );
+    plan(&place, 2);
+    place.write("note", "by hand");
+    place.run(&["apply", "p"]).is(1, &["nothing was changed", "`note` would change otherwise"]);
+    assert!(!place.path().join("first").exists());
+}
+
+#[test]
+fn a_run_that_failed_is_resumed_with_its_handlers() {
+    let place = Place::default();
+    place.write("hosts", HERE);
+    place.write(
+        "site.yml",
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    \
+           - {name: note, copy: {content: x, dest: '{{ playbook_dir }}/note'}, notify: tell}\n    \
+           - {name: count, shell: 'echo once >> {{ playbook_dir }}/count'}\n    \
+           - {name: gate, command: 'test -e {{ playbook_dir }}/open'}\n    \
+           - {name: last, copy: {content: x, dest: '{{ playbook_dir }}/last'}}\n  handlers:\n    \
+           - {name: tell, shell: 'echo told >> {{ playbook_dir }}/told'}\n",
+    );
+    place.apply(&[]).is(1, &["gate"]);
+    assert!(!place.path().join("told").exists(), "the handler did not run");
+    place.write("open", "");
+    std::fs::remove_file(place.path().join("note")).unwrap();
+    place.apply(&["--resume"]).is(0, &["resuming run"]);
+    assert!(!place.path().join("note").exists(), "what is done is not done again");
+    assert_eq!(std::fs::read_to_string(place.path().join("count")).unwrap(), "once\n");
+    assert_eq!(std::fs::read_to_string(place.path().join("told")).unwrap(), "told\n");
+    assert!(place.path().join("last").exists());
+    // Another playbook is no run to go on with.
+    place.tasks("- command: 'true'\n");
+    place.apply(&["--resume"]).is(3, &["changed since run"]);
+}
+
+#[test]
+fn json_does_not_mean_yes() {
+    let place = Place::new(HERE, "- command: touch x\n");
+    place.run(&["apply", "--json", "-i", "hosts", "site.yml"]).is(3, &["--yes"]);
+}
