@@ -181,6 +181,27 @@ fn a_killed_run_is_followed_by_one_that_converges() {
 }
 
 #[test]
+fn a_killed_run_leaves_no_command_running_on_this_machine() {
+    let place = Place::new(
+        "here ansible_connection=local\n",
+        "- shell: echo $$ > {{ playbook_dir }}/pid; echo up > {{ playbook_dir }}/up; sleep 600; true\n",
+    );
+    let up = place.path().join("up");
+    fifo(&up);
+    let running = place.start(&[]);
+    hear(&up);
+    let pid = std::fs::read_to_string(place.path().join("pid")).unwrap();
+    running.signal(Signal::KILL);
+    running.end();
+    let process = std::path::PathBuf::from(format!("/proc/{}", pid.trim()));
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while process.exists() {
+        assert!(std::time::Instant::now() < until, "the command runs on");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn a_command_that_hangs_is_ended_with_its_children() {
     let place = Place::new(LOCAL, "");
     let (started, dir) = (place.path().join("started"), place.path().display());

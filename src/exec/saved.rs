@@ -54,6 +54,9 @@ pub struct SavedDecision {
     pub fingerprint: String,
 }
 
+/// In place of a reason that no_log covers.
+const HIDDEN: &str = "hidden by no_log";
+
 /// A new random salt.
 pub fn salt() -> String {
     use rand::RngExt;
@@ -117,12 +120,21 @@ impl Host {
     pub fn note_decision(&self, ready: &Prepared, made: &Made<'_>) {
         let mut noted = self.named(made.cx, made.unit);
         noted.action = action_word(made.change.action).into();
-        let hidden = ready.no_log;
-        noted.reason =
-            if hidden { "hidden by no_log".into() } else { self.run.redactor.text(&made.change.reason) };
+        noted.reason = if ready.no_log { HIDDEN.into() } else { self.run.redactor.text(&made.change.reason) };
         noted.foreseen = made.foreseen;
         if let Some(salt) = &self.run.options.salt {
             noted.fingerprint = fingerprint(salt, made.change, made.effects);
+        }
+        locked(&self.run.decisions).push(noted);
+    }
+
+    /// Notes a change that is not made by jobs on a host.
+    pub fn note_change(&self, cx: &TaskContext, index: usize, label: &str, change: &Change, hidden: bool) {
+        let mut noted = self.named_by(cx, index, self.run.redactor.text(label));
+        noted.action = action_word(change.action).into();
+        noted.reason = if hidden { HIDDEN.into() } else { self.run.redactor.text(&change.reason) };
+        if let Some(salt) = &self.run.options.salt {
+            noted.fingerprint = fingerprint(salt, change, &[]);
         }
         locked(&self.run.decisions).push(noted);
     }

@@ -9,6 +9,7 @@ use super::state::HostMemory;
 use super::unit::Prepared;
 use crate::base::Value;
 use crate::graph::Act;
+use crate::modules::Behaviour;
 use crate::plan::Change;
 use std::sync::Arc;
 
@@ -138,11 +139,7 @@ impl Host {
         });
         let task = self.task_ref(cx);
         if self.run.check() {
-            for (index, unit) in outcome.units.iter().enumerate().filter(|(_, u)| u.status == Status::Unknown)
-            {
-                let label = unit.label.as_ref().map(crate::spec::to_text).unwrap_or_default();
-                self.note_unknown(cx, index, &label);
-            }
+            self.note_rest(cx, outcome);
         }
         self.run.journal_end(&self.name, &task, &cx.step, told);
         let items = outcome.units.iter().map(|u| self.item_done(u, outcome.no_log)).collect();
@@ -152,6 +149,21 @@ impl Host {
         let no_log = outcome.no_log;
         let done = TaskDone { task, outcome: told, items, result, message, no_log, verbose };
         self.run.emit(Event::TaskDone(Box::new(done)));
+    }
+
+    /// What of a plan was not noted when it was decided: what is unknown, and what no shell on a host does.
+    fn note_rest(&self, cx: &TaskContext, outcome: &TaskOutcome) {
+        let cloud = matches!(&cx.node.act, Act::Module { module, .. } if matches!(module.behaviour, Behaviour::Cloud(_)));
+        for (index, unit) in outcome.units.iter().enumerate() {
+            let label = unit.label.as_ref().map(crate::spec::to_text).unwrap_or_default();
+            match &unit.change {
+                _ if unit.status == Status::Unknown => self.note_unknown(cx, index, &label),
+                Some(change) if cloud && unit.status == Status::Changed => {
+                    self.note_change(cx, index, &label, change, outcome.no_log);
+                }
+                _ => {}
+            }
+        }
     }
 
     fn item_done(&self, unit: &UnitOutcome, no_log: bool) -> ItemDone {

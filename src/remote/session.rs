@@ -1,5 +1,6 @@
 //! Sessions and the channels on them: each channel runs one command with three piped streams.
 
+use super::container::{self, Container};
 use super::quote::quote;
 pub use super::target::Connection;
 use super::target::{SshOptions, Target};
@@ -63,6 +64,8 @@ pub struct Session {
     claimed: AtomicBool,
     phase: watch::Sender<Phase>,
     ssh: Mutex<Option<SshMaster>>,
+    /// The container of a directory.
+    container: tokio::sync::Mutex<Option<Container>>,
 }
 
 struct SshMaster {
@@ -78,6 +81,7 @@ impl Session {
             claimed: AtomicBool::new(false),
             phase: watch::Sender::new(Phase::Connecting),
             ssh: Mutex::new(None),
+            container: tokio::sync::Mutex::new(None),
         })
     }
 
@@ -136,25 +140,32 @@ impl Session {
                 c.arg(dir).args(["/bin/sh", "-c", command]);
                 c
             }
-            Connection::Nspawn(name) => self.nspawn(name, command)?,
+            Connection::Nspawn(name) => self.nspawn(name, command).await?,
         };
         self.ready();
         let (child, channel) = spawn(local).map_err(|e| self.explain(&e.to_string()))?;
         Ok(channel.hold(Hold::Process { _guard: super::watch::over(&child), _child: child }, false))
     }
 
-    fn nspawn(&self, name: &str, command: &str) -> Result<Command, RemoteError> {
+    /// A command in a running machine, or in a directory that is a container for the session.
+    async fn nspawn(&self, name: &str, command: &str) -> Result<Command, RemoteError> {
         if name.starts_with('/') {
-            let mut c = Command::new("systemd-nspawn");
-            c.args(["-q", "--register=no", "--keep-unit", "--pipe", "-D", name, "/bin/sh", "-c", command]);
-            return Ok(c);
+            let mut container = self.container.lock().await;
+            let running = container.as_mut().and_then(Container::leader);
+            let leader = match running {
+                Some(leader) => leader,
+                None => {
+                    let started = Container::start(name).await.map_err(|said| self.explain(&said))?;
+                    container.insert(started).leader().unwrap_or_default()
+                }
+            };
+            return Ok(container::enter(leader, command));
         }
         let state = std::fs::read_to_string(format!("/run/systemd/machines/{name}"))
             .map_err(|e| self.explain(&format!("no machine `{name}` runs here: {e}")))?;
-        let leader = state.lines().find_map(|l| l.strip_prefix("LEADER=")).unwrap_or("0").to_string();
-        let mut c = Command::new("nsenter");
-        c.args(["-a", "-t", &leader, "/bin/sh", "-c", command]);
-        Ok(c)
+        let leader = state.lines().find_map(|l| l.strip_prefix("LEADER=")?.parse().ok());
+        let leader = leader.ok_or_else(|| self.explain(&format!("machine `{name}` has no leader")))?;
+        Ok(container::enter(leader, command))
     }
 
     async fn open_ssh(self: &Arc<Self>, options: &SshOptions, command: &str) -> Result<Channel, RemoteError> {
@@ -227,6 +238,9 @@ impl Session {
         if let Some(mut master) = master {
             // It may have ended already.
             let _ = master.child.kill().await;
+        }
+        if let Some(container) = self.container.lock().await.take() {
+            container.stop().await;
         }
     }
 }

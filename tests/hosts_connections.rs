@@ -1,0 +1,87 @@
+//! Connections other than a login: a root directory by chroot and as a container; a host that boots anew; and the
+//! price of a host where nothing has to be done.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use support::place::Place;
+
+const IN_A_ROOT: &str = "- {name: Debian, assert: {that: ansible_facts.distribution == 'Debian'}}
+- {name: group, group: {name: crew}}
+- {name: user, user: {name: ada, groups: crew, shell: /bin/bash}}
+- {name: file, copy: {content: \"hello\\n\", dest: /home/ada/note, owner: ada, mode: '0600'}}
+- {name: large, copy: {src: big, dest: /home/ada/big}}
+- {name: unit, copy: {content: \"[Timer]\\nOnCalendar=daily\\n[Install]\\nWantedBy=timers.target\\n\", dest: /etc/systemd/system/beat.timer}}
+- {name: timer, systemd: {name: beat.timer, enabled: true}}
+- {name: as ada, command: id -un, become: true, become_user: ada, become_method: su, register: who, changed_when: false}
+- {name: it is ada, assert: {that: who.stdout == 'ada'}}
+";
+
+/// A root directory, provisioned, then found as wanted, over one kind of connection.
+fn in_a_root(kind: &str) {
+    let root = support::root();
+    let at = root.path();
+    let place =
+        Place::new(&format!("inside ansible_connection={kind} ansible_host={}\n", at.display()), IN_A_ROOT);
+    let book = std::fs::read_to_string(place.path().join("site.yml")).unwrap();
+    place.write("site.yml", &book.replace("gather_facts: false", "gather_facts: true"));
+    // More than goes in the stream of jobs.
+    std::fs::write(place.path().join("big"), vec![7_u8; 1 << 20]).unwrap();
+    place.apply(&[]).is(0, &["changed=6"]);
+    assert_eq!(std::fs::read_to_string(at.join("home/ada/note")).unwrap(), "hello\n");
+    assert_eq!(std::fs::metadata(at.join("home/ada/big")).unwrap().len(), 1 << 20);
+    assert!(at.join("etc/systemd/system/timers.target.wants/beat.timer").is_symlink());
+    place.apply(&[]).is(0, &["changed=0"]);
+}
+
+#[test]
+fn a_root_directory_is_provisioned_by_chroot() {
+    in_a_root("chroot");
+}
+
+#[test]
+fn a_root_directory_is_provisioned_as_a_container() {
+    in_a_root("nspawn");
+}
+
+#[test]
+fn a_host_boots_anew_and_is_waited_for() {
+    let lab = support::lab(1);
+    let inventory = lab.inventory_path().display().to_string();
+    let place = Place::new(
+        "",
+        "- {name: before, slurp: {src: /proc/sys/kernel/random/boot_id}, register: before}\n\
+         - {name: reboot, reboot: {reboot_timeout: 90, pre_reboot_delay: 0}, become: true}\n\
+         - {name: after, slurp: {src: /proc/sys/kernel/random/boot_id}, register: after}\n\
+         - {name: another boot, assert: {that: before.content != after.content}}\n\
+         - {name: goes down, shell: '(sleep 1; systemctl reboot) >/dev/null 2>&1 &', become: true}\n\
+         - {name: comes back, wait_for_connection: {delay: 2, timeout: 90}}\n\
+         - {name: answers, ping: {}}\n",
+    );
+    place.run(&["apply", "--yes", "-i", &inventory, "site.yml"]).is(0, &["failed=0"]);
+}
+
+#[test]
+fn a_converged_host_costs_three_round_trips_at_most() {
+    let lab = support::lab(1);
+    let inventory = lab.inventory_path().display().to_string();
+    let tasks: String = (0..40)
+        .map(|n| match n % 4 {
+            0 => format!("- file: {{path: /srv/d{n}, state: directory, mode: '0750'}}\n"),
+            1 => format!("- copy: {{content: 'text {n}', dest: /root/f{n}}}\n"),
+            2 => format!("- lineinfile: {{path: /root/l{n}, line: a, create: true}}\n"),
+            _ => format!("- user: {{name: user{n}, system: true, create_home: false}}\n"),
+        })
+        .collect();
+    let place = Place::new("", &tasks);
+    let book = std::fs::read_to_string(place.path().join("site.yml")).unwrap();
+    place.write("site.yml", &book.replace("gather_facts: false", "become: true"));
+    place.run(&["apply", "--yes", "-i", &inventory, "site.yml"]).is(0, &["changed=40"]);
+    let seen = place.run(&["apply", "--yes", "--json", "-i", &inventory, "site.yml"]);
+    let done = seen.out.lines().find(|l| l.contains("\"run_done\"")).unwrap();
+    let done: serde_json::Value = serde_json::from_str(done).unwrap();
+    assert_eq!(done["recap"]["node1"]["changed"], 0, "{}", seen.out);
+    // Facts and all probes of the shell of root.
+    assert!(done["round_trips"].as_u64().unwrap() <= 3, "{done}");
+}
