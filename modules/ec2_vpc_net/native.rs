@@ -231,7 +231,7 @@ fn change(cx: &Cx<'_>, vpc: &types::Vpc, seen: &Seen, what: &str) -> Result<Verd
         changes.ipv6 = true;
     }
     let tags = from_sdk(vpc.tags());
-    changes.tags = cx.compare_tags(&mut attributes, &tags);
+    changes.tags = cx.compare_named_tags(&mut attributes, &tags);
     match attributes.change(what) {
         None => Ok(Verdict::unchanged(result(values::vpc(vpc)))),
         Some(change) => {
@@ -257,7 +257,7 @@ fn predicted(cx: &Cx<'_>) -> Map {
         "is_default" => false,
         "owner_id" => cx.unknown(),
         "state" => "available",
-        "tags" => cloud::tags_value(&cx.wanted_tags().unwrap_or_default()),
+        "tags" => cloud::tags_value(&cx.wanted_tags()),
     })
 }
 
@@ -268,7 +268,7 @@ fn result(vpc: Map) -> Map {
 async fn create(cx: &Cx<'_>) -> Result<Arc<types::Vpc>, Failure> {
     let account = &cx.account;
     let op = cx.identity.op();
-    let tags = op.specification(types::ResourceType::Vpc, &cx.wanted_tags().unwrap_or_default());
+    let tags = op.specification(types::ResourceType::Vpc, &cx.wanted_tags());
     let input = CreateVpcInputBuilder::default()
         .set_cidr_block(cx.args.list("cidr_block").first().map(ToString::to_string))
         .instance_tenancy(cx.args.str("tenancy").into())

@@ -46,13 +46,10 @@ impl Resource for Net {
 
     fn observe<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Self::Seen> {
         Box::pin(async move {
-            // In a VPC that is not there yet, or was made just now, is nothing.
+            // In a VPC that is not there yet is nothing.
             let Some(vpc) = cx.text("vpc_id") else { return Ok(None) };
-            if cx.account.manner.is_made(vpc) {
-                return Ok(cx.account.subnets.own(|s| s.vpc_id() == Some(vpc) && s.cidr_block() == cx.text("cidr")));
-            }
-            let mut all = cx.account.subnets.all(&*cx.account.ec2).await?;
-            all.retain(|s| s.vpc_id() == Some(vpc));
+            let inside = |s: &types::Subnet| s.vpc_id() == Some(vpc);
+            let all = cx.account.subnets.within(&cx.account, vpc, inside).await?;
             find::one::<Subnet>(cx, &all, |s| s.cidr_block() == cx.text("cidr"))
         })
     }
@@ -172,7 +169,7 @@ fn predicted(cx: &Cx<'_>) -> Map {
         "owner_id" => cx.unknown(),
         "subnet_arn" => cx.unknown(),
         "state" => "available",
-        "tags" => cloud::tags_value(&cx.wanted_tags().unwrap_or_default()),
+        "tags" => cloud::tags_value(&cx.wanted_tags()),
     })
 }
 
@@ -184,7 +181,7 @@ async fn create(cx: &Cx<'_>) -> Result<Arc<types::Subnet>, Failure> {
     let account = &cx.account;
     let op = cx.identity.op();
     let given = |name: &str| cx.text(name).map(str::to_string);
-    let tags = op.specification(types::ResourceType::Subnet, &cx.wanted_tags().unwrap_or_default());
+    let tags = op.specification(types::ResourceType::Subnet, &cx.wanted_tags());
     let input = CreateSubnetInputBuilder::default()
         .set_vpc_id(given("vpc_id"))
         .set_cidr_block(given("cidr"))

@@ -222,7 +222,7 @@ fn resumed(prepared: &Prepared, wanted: &str) -> Result<Resume, Fail> {
     Ok(resume)
 }
 
-fn confirmed() -> Result<bool, Fail> {
+pub fn confirmed() -> Result<bool, Fail> {
     eprint!("\nDo this? [y/N] ");
     let _ = std::io::stderr().flush();
     let mut answer = String::new();

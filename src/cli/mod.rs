@@ -4,6 +4,7 @@ mod adhoc;
 mod args;
 mod check;
 pub mod config;
+mod destroy;
 mod execute;
 pub mod fail;
 mod graph;
@@ -49,6 +50,7 @@ enum Command {
     Apply(execute::ApplyArgs),
     /// Succeed only if there is nothing to do (exit code 2: there is)
     Verify(verify::VerifyArgs),
+    Destroy(destroy::DestroyArgs),
     /// Show the graph of a playbook, or why two tasks are ordered
     Graph(graph::GraphArgs),
     /// Show the facts of hosts as JSON
@@ -122,6 +124,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Plan(args) => execute::plan(args),
         Command::Apply(args) => execute::apply(args),
         Command::Verify(args) => verify::run(args),
+        Command::Destroy(args) => destroy::run(args),
         Command::Graph(args) => graph::run(&args),
         Command::Facts(args) => adhoc::facts(args),
         Command::Inventory(args) => inventory::run(&args),

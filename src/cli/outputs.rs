@@ -5,6 +5,7 @@ use super::session::Session;
 use crate::exec::event::{Broadcast, Sink};
 use crate::ui::adhoc::AdHoc;
 use crate::ui::ansible::Ansible;
+use crate::ui::destroy::DestroyView;
 use crate::ui::json::JsonLines;
 use crate::ui::log::Log;
 use crate::ui::plan::PlanView;
@@ -20,6 +21,7 @@ pub enum Kind {
     Apply,
     Ansible,
     AdHoc,
+    Destroy,
 }
 
 pub fn sinks(session: &Session, output: &OutputArgs, kind: Kind) -> Arc<dyn Sink> {
@@ -38,6 +40,7 @@ pub fn sinks(session: &Session, output: &OutputArgs, kind: Kind) -> Arc<dyn Sink
         Kind::Plan => Arc::new(PlanView::new(out, view)),
         Kind::Apply => Arc::new(Log::new(out, view)),
         Kind::Ansible => Arc::new(Ansible::new(out, talk, view, size().map(|(_, columns)| columns))),
+        Kind::Destroy => Arc::new(DestroyView::new(out, view)),
         Kind::AdHoc => Arc::new(AdHoc::new(out, talk, view)),
     };
     match progress {

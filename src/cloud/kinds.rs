@@ -126,16 +126,16 @@ kind!(LaunchTemplate: LaunchTemplate, "launch template", "launch-template-id", l
     list describe_launch_templates::DescribeLaunchTemplatesInputBuilder.launch_templates(set_filters, 200),
     delete delete_launch_template::DeleteLaunchTemplateInputBuilder.launch_template_id);
 
-/// Key pairs; with their public keys.
+/// Key pairs, with their public keys. Their names are their ids: all calls take them.
 pub struct KeyPair;
 
 impl Kind for KeyPair {
     type Item = types::KeyPairInfo;
     const NAME: &'static str = "key pair";
-    const ID_FILTER: &'static str = "key-pair-id";
+    const ID_FILTER: &'static str = "key-name";
 
     fn id(item: &types::KeyPairInfo) -> &str {
-        item.key_pair_id().unwrap_or_default()
+        item.key_name().unwrap_or_default()
     }
 
     fn tags(item: &types::KeyPairInfo) -> Tags {
@@ -154,7 +154,7 @@ impl Kind for KeyPair {
     fn delete<'a>(ec2: &'a dyn Ec2, id: &'a str) -> CallFuture<'a, ()> {
         Box::pin(async move {
             let input = op::delete_key_pair::builders::DeleteKeyPairInputBuilder::default();
-            ec2.delete_key_pair(input.key_pair_id(id)).await.map(drop)
+            ec2.delete_key_pair(input.key_name(id)).await.map(drop)
         })
     }
 }

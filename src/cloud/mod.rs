@@ -14,6 +14,7 @@
 
 pub mod access;
 pub mod calls;
+pub mod census;
 pub mod create;
 pub mod ec2;
 pub mod error;
@@ -23,6 +24,7 @@ pub mod remove;
 pub mod retry;
 pub mod session;
 pub mod table;
+mod together;
 
 pub use access::Access;
 pub use ec2::Ec2;
@@ -31,3 +33,4 @@ pub use identity::{Identity, Op, Tags};
 pub use remove::Thing;
 pub use session::{Account, Session, Witness};
 pub use table::{Kind, Table};
+pub use together::together;

@@ -93,9 +93,19 @@ impl<K: Kind> Table<K> {
         Ok(self.all(ec2).await?.into_iter().find(|i| K::id(i) == id))
     }
 
-    /// The first of what this run wrote or looked at again that fits; no call.
-    pub fn own(&self, fits: impl Fn(&K::Item) -> bool) -> Option<Arc<K::Item>> {
-        locked(&self.own).values().flatten().find(|i| fits(i)).map(Arc::clone)
+    /// What is inside a parent. In one that this run made is only what this run put there, so no call is needed.
+    pub async fn within(
+        &self,
+        account: &Account,
+        parent: &str,
+        is_in: impl Fn(&K::Item) -> bool,
+    ) -> Result<Vec<Arc<K::Item>>, CallError> {
+        let mut items = match account.manner.is_made(parent) {
+            true => locked(&self.own).values().flatten().map(Arc::clone).collect(),
+            false => self.all(&*account.ec2).await?,
+        };
+        items.retain(|i| is_in(i));
+        Ok(items)
     }
 
     /// Own writes: the thing is like this now.

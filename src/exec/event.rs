@@ -90,6 +90,25 @@ pub struct TaskDone {
     pub verbose: bool,
 }
 
+/// A thing of a cloud that is to be removed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Doomed {
+    pub kind: String,
+    pub id: String,
+    pub name: String,
+    pub stack: String,
+    pub region: String,
+    /// `prevent_destroy` keeps it.
+    pub kept: bool,
+}
+
+impl Doomed {
+    pub fn json(&self) -> Json {
+        json!({"kind": self.kind, "id": self.id, "name": self.name, "stack": self.stack, "region": self.region,
+            "kept": self.kept})
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     RunStarted {
@@ -139,6 +158,15 @@ pub enum Event {
         host: Name,
         failed: bool,
         undone: usize,
+    },
+    /// What `destroy` and `gc` would remove, in order.
+    ToRemove {
+        things: Vec<Doomed>,
+    },
+    /// One of them is gone, or would not go.
+    Removed {
+        thing: Doomed,
+        error: Option<String>,
     },
     Warning {
         message: String,
@@ -208,6 +236,8 @@ impl Event {
             Event::Notified { .. } => "notified",
             Event::Unreachable { .. } => "unreachable",
             Event::HostDone { .. } => "host_done",
+            Event::ToRemove { .. } => "to_remove",
+            Event::Removed { .. } => "removed",
             Event::Warning { .. } => "warning",
             Event::RunDone { .. } => "run_done",
         }
@@ -253,6 +283,14 @@ impl Event {
             Event::Unreachable { host, message } => json!({"host": **host, "message": message}),
             Event::HostDone { host, failed, undone } => {
                 json!({"host": **host, "failed": failed, "undone": undone})
+            }
+            Event::ToRemove { things } => {
+                json!({"things": things.iter().map(Doomed::json).collect::<Vec<_>>()})
+            }
+            Event::Removed { thing, error } => {
+                let mut json = thing.json();
+                json["error"] = error.as_deref().map_or(Json::Null, Json::from);
+                json
             }
             Event::Warning { message, place } => json!({"message": message, "place": place}),
             Event::RunDone { recap, elapsed, round_trips } => json!({

@@ -15,7 +15,7 @@ pub fn wanted(run: &Run, play: &PlayScope) -> bool {
     let off = play.plan.gather_facts.as_ref().and_then(crate::spec::to_bool) == Some(false);
     let unused = play.plan.facts_used.as_ref().is_some_and(Vec::is_empty);
     // With -v a person may look for them in the output; nothing else can see facts that no expression names.
-    !off && (!unused || run.options.verbosity > 1)
+    run.options.mode != super::options::Mode::Destroy && !off && (!unused || run.options.verbosity > 1)
 }
 
 /// Sends the gathering job.

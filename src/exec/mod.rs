@@ -110,8 +110,12 @@ pub async fn run(
         ended = run_plays(&run, &program) => ended.err(),
         () = run.cancel.wait(cancel::Stop::Now) => None,
     };
+    let left = tokio::select! {
+        left = cloud::finish(&run) => left,
+        () = run.cancel.wait(cancel::Stop::Now) => 0,
+    };
     background::settle(&run).await;
-    let report = report(&run, program.hash);
+    let report = RunReport { left, ..report(&run, program.hash) };
     let round_trips = locked(&run.connections).values().map(|c| c.round_trips()).sum();
     let recap = report.recap.iter().map(|(h, r)| (Arc::clone(h), r.clone())).collect();
     run.emit(Event::RunDone { recap, elapsed: began.elapsed(), round_trips });
@@ -152,7 +156,7 @@ fn new_run(
         Ok(plain)
     };
     let journal = Arc::new(Mutex::new(journal));
-    let cloud = cloud::CloudRun::new(id, &options, &cancel, Arc::clone(&journal));
+    let cloud = cloud::CloudRun::new(id, &cancel, Arc::clone(&journal));
     Run {
         options,
         engine,
@@ -187,6 +191,7 @@ fn report(run: &Run, program: String) -> RunReport {
         failed: lost(state::Lost::Failed) || any(|r| r.failed),
         unreachable: lost(state::Lost::Unreachable) || any(|r| r.unreachable),
         interrupted: run.cancel.requested(),
+        left: 0,
         saved: SavedPlan {
             version: saved::VERSION,
             program,

@@ -14,6 +14,8 @@ pub enum Mode {
     Plan,
     #[default]
     Apply,
+    /// Looks at what the cloud tasks own, and removes it; no host is touched.
+    Destroy,
     /// As `ansible-playbook`: with `check`, tasks that cannot predict are skipped.
     Playbook,
 }
@@ -66,6 +68,16 @@ impl Default for ConnectionOptions {
     }
 }
 
+/// Whether to go on, from the number of things that it is about.
+#[derive(Clone)]
+pub struct Confirm(pub Arc<dyn Fn(usize) -> bool + Send + Sync>);
+
+impl std::fmt::Debug for Confirm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Confirm")
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct RunOptions {
     pub mode: Mode,
@@ -84,6 +96,8 @@ pub struct RunOptions {
     pub connection: ConnectionOptions,
     pub force_handlers: bool,
     pub verbosity: u8,
+    /// Asked before `destroy` removes that many things; without it nothing is removed.
+    pub confirm: Option<Confirm>,
     /// The name that what a playbook makes in a cloud is tagged with; `fitout_stack` in the play overrides it.
     pub stack: String,
     /// On a plan that will be saved: goes into the fingerprints of its decisions.
@@ -112,6 +126,7 @@ impl Default for RunOptions {
             connection: ConnectionOptions::default(),
             force_handlers: false,
             verbosity: 0,
+            confirm: None,
             stack: "default".into(),
             salt: None,
             saved: None,
@@ -129,5 +144,7 @@ pub struct RunReport {
     pub failed: bool,
     pub unreachable: bool,
     pub interrupted: bool,
+    /// Things that `destroy` did not remove.
+    pub left: usize,
     pub saved: SavedPlan,
 }

@@ -101,7 +101,7 @@ pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Run {
     /// Plan and check never change a host.
     pub fn check(&self) -> bool {
-        self.options.check || self.options.mode == Mode::Plan
+        self.options.check || matches!(self.options.mode, Mode::Plan | Mode::Destroy)
     }
 
     pub fn emit(&self, event: Event) {

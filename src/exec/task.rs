@@ -83,6 +83,7 @@ impl Host {
                     let outcome = self.cloud_task(cx, module, args).await;
                     self.absorb(cx, outcome).await
                 }
+                Behaviour::Staged(_) | Behaviour::Procedure(_) if self.passes_hosts_by() => Flow::Next,
                 Behaviour::Staged(_) | Behaviour::Procedure(_) => self.remote_task(cx, module, args).await,
             },
         }

@@ -3,6 +3,7 @@
 pub mod adhoc;
 pub mod ansible;
 pub mod console;
+pub mod destroy;
 pub mod diff;
 pub mod failure;
 pub mod json;

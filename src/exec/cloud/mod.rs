@@ -7,20 +7,22 @@
 //! nothing new begins, and what has begun is brought to its end.
 
 mod access;
+mod destroy;
 mod order;
 mod unit;
+
+pub use destroy::finish;
 
 use super::cancel::{Cancel, Stop};
 use super::flow::{Flow, Frame, Steps};
 use super::host::{Host, TaskContext};
 use super::journal::Journal;
-use super::options::RunOptions;
+use super::options::Mode;
 use super::outcome::TaskOutcome;
 use super::state::locked;
 use crate::base::{Map, Value};
-use crate::cloud::{Access, Session, Tags, Thing, Witness};
+use crate::cloud::{Account, Session, Tags, Thing, Witness};
 use crate::graph::{Act, Step, TaskNode};
-use crate::modules::cloud::Cx;
 use crate::modules::{Behaviour, Module};
 use order::Item;
 use std::collections::HashSet;
@@ -33,21 +35,18 @@ pub struct CloudRun {
     /// The run's id, as its journal is named.
     pub id: String,
     pub session: Session,
-    /// In check mode: what there is of the playbook's own, in the order it was come by.
-    found: Mutex<Vec<Found>>,
+    /// The stacks and ways of access that tasks used, and in check mode what there is of their own.
+    used: Mutex<Vec<Used>>,
     /// Tells the session that the run is being stopped; ends with the run.
     _stop: JoinSet<()>,
 }
 
-/// A thing that a task of the playbook owns.
-#[derive(Clone, Debug)]
-pub struct Found {
-    pub thing: Thing,
-    pub tags: Tags,
-    pub task: String,
-    pub host: Arc<str>,
+/// What one unit had to do with the cloud.
+#[derive(Clone)]
+pub struct Used {
     pub stack: String,
-    pub region: String,
+    pub account: Arc<Account>,
+    pub things: Vec<(Thing, Tags)>,
 }
 
 struct InJournal(Arc<Mutex<Journal>>);
@@ -61,7 +60,7 @@ impl Witness for InJournal {
 }
 
 impl CloudRun {
-    pub fn new(id: &str, _options: &RunOptions, cancel: &Cancel, journal: Arc<Mutex<Journal>>) -> CloudRun {
+    pub fn new(id: &str, cancel: &Cancel, journal: Arc<Mutex<Journal>>) -> CloudRun {
         let (sender, stop) = tokio::sync::watch::channel(false);
         let cancel = cancel.clone();
         let mut tasks = JoinSet::new();
@@ -74,32 +73,15 @@ impl CloudRun {
         CloudRun {
             id: id.to_string(),
             session: Session::new(Arc::new(InJournal(journal)), stop),
-            found: Mutex::default(),
+            used: Mutex::default(),
             _stop: tasks,
         }
     }
 
-    fn found(&self, cx: &Cx<'_>, things: Vec<(Thing, Tags)>, task: &str, host: &Arc<str>) {
-        let found = |(thing, tags)| Found {
-            thing,
-            tags,
-            task: task.to_string(),
-            host: Arc::clone(host),
-            stack: cx.identity.stack.clone(),
-            region: cx.account.region.clone(),
-        };
-        locked(&self.found).extend(things.into_iter().map(found));
+    fn note(&self, stack: &str, account: &Arc<Account>, things: Vec<(Thing, Tags)>) {
+        let (stack, account) = (stack.to_string(), Arc::clone(account));
+        locked(&self.used).push(Used { stack, account, things });
     }
-
-    /// What check mode found of the playbook's own.
-    pub fn take_found(&self) -> Vec<Found> {
-        std::mem::take(&mut *locked(&self.found))
-    }
-}
-
-/// The access that no task narrows.
-pub fn default_access() -> Access {
-    Access::default()
 }
 
 /// Modules of the executor's own that may stand in a region.
@@ -114,10 +96,15 @@ impl Host {
         raw: &Arc<Map>,
     ) -> TaskOutcome {
         self.tell_started(cx);
-        match CloudTask::new(&self.run, cx, module, raw) {
+        match CloudTask::new(&self.run, cx, module, raw, self.task_ref(cx)) {
             Ok(task) => task.run(Arc::clone(&self.run)).await,
             Err(outcome) => outcome,
         }
+    }
+
+    /// `destroy` has to do with clouds only: tasks on hosts are passed over.
+    pub fn passes_hosts_by(&self) -> bool {
+        self.run.options.mode == Mode::Destroy
     }
 
     /// Carries out the region that begins at a step; `None` where none does. Says at which step the walk goes on.
@@ -205,7 +192,7 @@ impl Host {
             return Begun::Done(self.control(cx, module, args).await);
         }
         self.tell_started(cx);
-        match CloudTask::new(&self.run, cx, module, args) {
+        match CloudTask::new(&self.run, cx, module, args, self.task_ref(cx)) {
             Ok(task) => Begun::Task(task),
             Err(outcome) => Begun::Done(outcome),
         }

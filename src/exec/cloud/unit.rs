@@ -1,5 +1,6 @@
 //! One cloud task for one item: from its arguments to its outcome, on the controller.
 
+use super::super::event::{Event, TaskRef};
 use super::super::host::TaskContext;
 use super::super::outcome::{Status, TaskOutcome, UnitOutcome, diff_value};
 use super::super::patience::Patience;
@@ -7,11 +8,11 @@ use super::super::scope::{TaskController, TaskScope};
 use super::super::state::Run;
 use super::super::unit::{Blocked, Stage, arguments, conditions, evaluated_flag};
 use crate::base::{Map, Value};
-use crate::cloud::Identity;
+use crate::cloud::{Identity, together};
 use crate::eval::{Scope, Truth};
 use crate::modules::cloud::{CloudModule, Cx};
 use crate::modules::{Args, ArgsExt, Behaviour, Failure, Module};
-use crate::plan::Claims;
+use crate::plan::{Change, Claims};
 use std::sync::Arc;
 
 /// One item, ready to be carried out.
@@ -23,6 +24,7 @@ pub struct CloudUnit {
 
 /// A task with its items.
 pub struct CloudTask {
+    pub task: TaskRef,
     pub cx: Arc<TaskContext>,
     pub module: Arc<Module>,
     pub raw: Arc<Map>,
@@ -39,6 +41,7 @@ impl CloudTask {
         cx: &Arc<TaskContext>,
         module: &Arc<Module>,
         raw: &Arc<Map>,
+        task: TaskRef,
     ) -> Result<CloudTask, TaskOutcome> {
         let no_log = evaluated_flag(run, &cx.keywords.no_log, &cx.scope, false).unwrap_or(true);
         let loop_var = super::super::loops::variable(run, cx);
@@ -64,7 +67,7 @@ impl CloudTask {
         };
         let looped = cx.keywords.loop_.is_some();
         let (cx, module, raw) = (Arc::clone(cx), Arc::clone(module), Arc::clone(raw));
-        Ok(CloudTask { cx, module, raw, units, looped, loop_var, no_log })
+        Ok(CloudTask { task, cx, module, raw, units, looped, loop_var, no_log })
     }
 
     /// Carries out all items: together, but for those that touch the same things.
@@ -161,13 +164,15 @@ impl CloudTask {
         };
         let keep = args.bool("prevent_destroy");
         let stack = super::access::stack(run, &unit.scope)?;
-        let identity = Identity { stack, node, run: run.cloud.id.clone(), keep };
+        let identity = Identity { stack: stack.clone(), node, run: run.cloud.id.clone(), keep };
         let account = run.cloud.session.account(&access).await?;
+        run.cloud.note(&stack, &account, Vec::new());
         let title = &self.cx.title;
-        let cx = Cx { args, account, identity, check, title, controller: &controller };
+        let begins = |change: &Change| self.begins(run, unit, change);
+        let cx = Cx { args, account, identity, check, title, controller: &controller, begins: &begins };
         let done = module.run(&cx).await?;
         if !done.things.is_empty() {
-            run.cloud.found(&cx, done.things, title, &unit.scope.host);
+            run.cloud.note(&cx.identity.stack, &cx.account, done.things);
         }
         let mut outcome = UnitOutcome::done(done.change, done.result);
         outcome.warnings = done.warnings;
@@ -179,25 +184,19 @@ impl CloudTask {
     }
 }
 
-/// Drives all futures at once; results in their order.
-async fn together<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
-    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
-    let mut done: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
-    std::future::poll_fn(|cx| {
-        for (future, done) in futures.iter_mut().zip(&mut done) {
-            if done.is_none()
-                && let std::task::Poll::Ready(value) = future.as_mut().poll(cx)
-            {
-                *done = Some(value);
-            }
+impl CloudTask {
+    /// An effect is about to be made: the journal and those who listen have it before.
+    fn begins(&self, run: &Run, unit: &CloudUnit, change: &Change) {
+        let reason = if self.no_log { "" } else { &change.reason };
+        run.journal_begin(&self.task.host, &self.task.name, &self.task.action, reason);
+        if self.no_log {
+            return;
         }
-        match done.iter().all(Option::is_some) {
-            true => std::task::Poll::Ready(()),
-            false => std::task::Poll::Pending,
-        }
-    })
-    .await;
-    done.into_iter().flatten().collect()
+        let item = unit.label.as_ref().map(|l| run.redactor.value(l));
+        let change =
+            Change { action: change.action, reason: run.redactor.text(&change.reason), diffs: Vec::new() };
+        run.emit(Event::Effect { task: self.task.clone(), item, change });
+    }
 }
 
 /// A variable as text, where it is set.

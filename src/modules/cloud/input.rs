@@ -3,7 +3,7 @@
 use super::{Attributes, Cx, find};
 use crate::base::Value;
 use crate::cloud::ec2::input::{CreateTagsInputBuilder, DeleteTagsInputBuilder};
-use crate::cloud::ec2::types::Tag;
+use crate::cloud::ec2::types::{Filter, Tag};
 use crate::cloud::identity::to_sdk;
 use crate::cloud::{CallError, Tags};
 use crate::modules::ArgsExt;
@@ -17,19 +17,42 @@ pub struct TagChange {
 }
 
 impl Cx<'_> {
-    /// `tags` with `Name` out of the argument `name`, where the module has one; `None`: neither is given.
-    pub fn wanted_tags(&self) -> Option<Tags> {
-        let mut tags: Option<Tags> = self.args.map("tags").map(tags_of);
-        if let Some(name) = self.text("name") {
-            tags.get_or_insert_default().entry("Name".into()).or_insert_with(|| name.to_string());
+    /// The tags of a thing to be made: `tags`, and a `Name` in any case: the argument `name`, or one made of the stack's.
+    pub fn wanted_tags(&self) -> Tags {
+        let mut tags = self.args.map("tags").map(tags_of).unwrap_or_default();
+        if !tags.contains_key("Name") {
+            tags.insert("Name".into(), self.default_name());
         }
         tags
     }
 
+    fn default_name(&self) -> String {
+        match self.text("name") {
+            Some(name) => name.to_string(),
+            None => format!("{} {}", self.identity.stack, self.identity.node),
+        }
+    }
+
     /// What the tags of a thing need, noted in `attributes`. Without `tags` in the task nothing is purged.
     pub fn compare_tags(&self, attributes: &mut Attributes, is: &Tags) -> TagChange {
+        self.compare_with(attributes, is, self.args.map("tags").map(tags_of))
+    }
+
+    /// As `compare_tags`, for a kind whose name is its `Name` tag.
+    pub fn compare_named_tags(&self, attributes: &mut Attributes, is: &Tags) -> TagChange {
+        let mut tags = self.args.map("tags").map(tags_of);
+        if let Some(name) = self.text("name") {
+            tags.get_or_insert_default().entry("Name".into()).or_insert_with(|| name.to_string());
+        }
+        self.compare_with(attributes, is, tags)
+    }
+
+    fn compare_with(&self, attributes: &mut Attributes, is: &Tags, wanted: Option<Tags>) -> TagChange {
         let purge = self.args.has("tags") && self.args.opt_bool("purge_tags").unwrap_or(true);
-        let (set, remove) = find::tag_changes(self, is, self.wanted_tags().as_ref(), purge);
+        let (set, mut remove) = find::tag_changes(self, is, wanted.as_ref(), purge);
+        // The name that it got for want of one is not the user's to purge.
+        let own = is.get("Name") == Some(&self.default_name());
+        remove.retain(|k| !(own && k == "Name"));
         for (key, value) in &set {
             attributes.element(&format!("tags.{key}"), is.get(key).map(String::as_str), Some(value));
         }
@@ -69,6 +92,22 @@ impl TagChange {
         });
         tags
     }
+}
+
+/// Filters as a task writes them: a value or a list of them by name.
+pub fn filters(map: Option<&crate::base::Map>) -> Vec<Filter> {
+    let one = |(name, value): (&crate::base::Key, &Value)| {
+        let text = |v: &Value| match v {
+            Value::Bool(b) => b.to_string(),
+            other => to_text(other),
+        };
+        let values = match value {
+            Value::List(items) => items.iter().map(text).collect(),
+            one => vec![text(one)],
+        };
+        Filter::builder().name(name.to_string()).set_values(Some(values)).build()
+    };
+    map.into_iter().flatten().map(one).collect()
 }
 
 /// A mapping as tags; values become text as Ansible writes them.

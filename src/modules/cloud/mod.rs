@@ -20,7 +20,7 @@ pub mod values;
 
 pub use claims::claims;
 pub use diff::Attributes;
-pub use input::{TagChange, tags_of, tags_value};
+pub use input::{TagChange, filters, tags_of, tags_value};
 
 use super::{Args, ArgsExt, Controller, Failure};
 use crate::base::{Map, Value};
@@ -44,6 +44,8 @@ pub struct Cx<'a> {
     /// The task's name, for what is not known yet.
     pub title: &'a str,
     pub controller: &'a dyn Controller,
+    /// Told of a change before it is made.
+    pub begins: &'a (dyn Fn(&Change) + Send + Sync),
 }
 
 impl Cx<'_> {
@@ -164,11 +166,16 @@ impl<R: Resource> CloudModule for Stateful<R> {
         Box::pin(async move {
             let seen = self.0.observe(cx).await?;
             let Verdict { change, steps, result, warnings } = self.0.decide(cx, &seen)?;
-            if cx.check || change.is_none() {
-                let things = if cx.check { self.0.things(&seen) } else { Vec::new() };
-                return Ok(CloudOutcome { change, result, warnings, things });
+            if cx.check {
+                return Ok(CloudOutcome { change, result, warnings, things: self.0.things(&seen) });
             }
-            let result = self.0.apply(cx, &seen, &steps).await?;
+            let result = match &change {
+                None => result,
+                Some(change) => {
+                    (cx.begins)(change);
+                    self.0.apply(cx, &seen, &steps).await?
+                }
+            };
             Ok(CloudOutcome { change, result, warnings, things: Vec::new() })
         })
     }

@@ -2,8 +2,8 @@
 
 use super::input::tags_value;
 use crate::base::{List, Map, Value};
+use crate::cloud::ec2::types::{Instance, IpPermission, RouteTable, SecurityGroup, Subnet, Tag, Vpc};
 use crate::cloud::identity::from_sdk;
-use aws_sdk_ec2::types::{Subnet, Tag, Vpc};
 
 /// `record! { "id" => value, … }`: a mapping in the order written.
 #[macro_export]
@@ -76,5 +76,149 @@ pub fn subnet(subnet: &Subnet) -> Map {
         "subnet_arn" => subnet.subnet_arn(),
         "tags" => tags(subnet.tags()),
         "vpc_id" => subnet.vpc_id(),
+    }
+}
+
+pub fn route_table(table: &RouteTable) -> Map {
+    record! {
+        "id" => table.route_table_id(),
+        "route_table_id" => table.route_table_id(),
+        "vpc_id" => table.vpc_id(),
+        "owner_id" => table.owner_id(),
+        "associations" => list(table.associations(), |a| record! {
+            "id" => a.route_table_association_id(),
+            "route_table_association_id" => a.route_table_association_id(),
+            "route_table_id" => a.route_table_id(),
+            "subnet_id" => a.subnet_id(),
+            "gateway_id" => a.gateway_id(),
+            "main" => a.main().unwrap_or(false),
+        }),
+        "propagating_vgws" => list(table.propagating_vgws(), |v| record! { "gateway_id" => v.gateway_id() }),
+        "routes" => list(table.routes(), |r| record! {
+            "destination_cidr_block" => r.destination_cidr_block(),
+            "destination_ipv6_cidr_block" => r.destination_ipv6_cidr_block(),
+            "destination_prefix_list_id" => r.destination_prefix_list_id(),
+            "gateway_id" => r.gateway_id(),
+            "instance_id" => r.instance_id(),
+            "interface_id" => r.network_interface_id(),
+            "network_interface_id" => r.network_interface_id(),
+            "nat_gateway_id" => r.nat_gateway_id(),
+            "transit_gateway_id" => r.transit_gateway_id(),
+            "vpc_peering_connection_id" => r.vpc_peering_connection_id(),
+            "origin" => word(r.origin()),
+            "state" => word(r.state()),
+        }),
+        "tags" => tags(table.tags()),
+    }
+}
+
+pub fn permission(rule: &IpPermission) -> Map {
+    record! {
+        "ip_protocol" => rule.ip_protocol(),
+        "from_port" => rule.from_port(),
+        "to_port" => rule.to_port(),
+        "ip_ranges" => list(rule.ip_ranges(), |r| record! {
+            "cidr_ip" => r.cidr_ip(), "description" => r.description(),
+        }),
+        "ipv6_ranges" => list(rule.ipv6_ranges(), |r| record! {
+            "cidr_ipv6" => r.cidr_ipv6(), "description" => r.description(),
+        }),
+        "prefix_list_ids" => list(rule.prefix_list_ids(), |r| record! {
+            "prefix_list_id" => r.prefix_list_id(), "description" => r.description(),
+        }),
+        "user_id_group_pairs" => list(rule.user_id_group_pairs(), |g| record! {
+            "group_id" => g.group_id(), "group_name" => g.group_name(), "user_id" => g.user_id(),
+            "description" => g.description(),
+        }),
+    }
+}
+
+pub fn security_group(group: &SecurityGroup) -> Map {
+    record! {
+        "group_id" => group.group_id(),
+        "group_name" => group.group_name(),
+        "description" => group.description(),
+        "ip_permissions" => list(group.ip_permissions(), permission),
+        "ip_permissions_egress" => list(group.ip_permissions_egress(), permission),
+        "owner_id" => group.owner_id(),
+        "vpc_id" => group.vpc_id(),
+        "tags" => tags(group.tags()),
+    }
+}
+
+pub fn instance(i: &Instance) -> Map {
+    let time = |t: &aws_smithy_types::DateTime| {
+        t.fmt(aws_smithy_types::date_time::Format::DateTime).unwrap_or_default().replace('Z', "+00:00")
+    };
+    let state = i.state();
+    let groups =
+        list(i.security_groups(), |g| record! { "group_id" => g.group_id(), "group_name" => g.group_name() });
+    let profile = i.iam_instance_profile().map(|p| Value::from(record! { "arn" => p.arn(), "id" => p.id() }));
+    record! {
+        "instance_id" => i.instance_id(),
+        "id" => i.instance_id(),
+        "image_id" => i.image_id(),
+        "instance_type" => word(i.instance_type()),
+        "architecture" => word(i.architecture()),
+        "ami_launch_index" => i.ami_launch_index(),
+        "client_token" => i.client_token(),
+        "ebs_optimized" => i.ebs_optimized().unwrap_or(false),
+        "hypervisor" => word(i.hypervisor()),
+        "iam_instance_profile" => profile,
+        "key_name" => i.key_name(),
+        "launch_time" => i.launch_time().map(time),
+        "metadata_options" => i.metadata_options().map(|m| Value::from(record! {
+            "http_endpoint" => word(m.http_endpoint()),
+            "http_tokens" => word(m.http_tokens()),
+            "http_put_response_hop_limit" => m.http_put_response_hop_limit(),
+            "state" => word(m.state()),
+        })),
+        "monitoring" => record! { "state" => word(i.monitoring().and_then(|m| m.state())) },
+        "network_interfaces" => list(i.network_interfaces(), |n| record! {
+            "network_interface_id" => n.network_interface_id(),
+            "subnet_id" => n.subnet_id(),
+            "vpc_id" => n.vpc_id(),
+            "mac_address" => n.mac_address(),
+            "private_ip_address" => n.private_ip_address(),
+            "private_dns_name" => n.private_dns_name(),
+            "source_dest_check" => n.source_dest_check(),
+            "status" => word(n.status()),
+            "groups" => list(n.groups(), |g| record! { "group_id" => g.group_id(), "group_name" => g.group_name() }),
+            "association" => n.association().map(|a| Value::from(record! {
+                "public_ip" => a.public_ip(), "public_dns_name" => a.public_dns_name(),
+            })),
+        }),
+        "placement" => i.placement().map(|p| Value::from(record! {
+            "availability_zone" => p.availability_zone(),
+            "group_name" => p.group_name().unwrap_or_default(),
+            "tenancy" => word(p.tenancy()),
+        })),
+        "private_dns_name" => i.private_dns_name(),
+        "private_ip_address" => i.private_ip_address(),
+        "private_ip" => i.private_ip_address(),
+        "public_dns_name" => i.public_dns_name().unwrap_or_default(),
+        "public_ip_address" => i.public_ip_address(),
+        "public_ip" => i.public_ip_address(),
+        "root_device_name" => i.root_device_name(),
+        "root_device_type" => word(i.root_device_type()),
+        "block_device_mappings" => list(i.block_device_mappings(), |b| record! {
+            "device_name" => b.device_name(),
+            "ebs" => b.ebs().map(|e| Value::from(record! {
+                "volume_id" => e.volume_id(),
+                "delete_on_termination" => e.delete_on_termination(),
+                "status" => word(e.status()),
+            })),
+        }),
+        "security_groups" => groups,
+        "source_dest_check" => i.source_dest_check().unwrap_or(true),
+        "state" => record! {
+            "code" => state.and_then(|s| s.code()),
+            "name" => word(state.and_then(|s| s.name())),
+        },
+        "state_transition_reason" => i.state_transition_reason().unwrap_or_default(),
+        "subnet_id" => i.subnet_id(),
+        "tags" => tags(i.tags()),
+        "virtualization_type" => word(i.virtualization_type()),
+        "vpc_id" => i.vpc_id(),
     }
 }

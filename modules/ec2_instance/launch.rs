@@ -1,0 +1,268 @@
+//! What a new instance is launched with.
+
+use super::Seen;
+use crate::base::{List, Map, Value};
+use crate::cloud::Kind;
+use crate::cloud::ec2::{input::RunInstancesInputBuilder, types};
+use crate::cloud::kinds::SecurityGroup;
+use crate::modules::cloud::{self, Attributes, Cx};
+use crate::modules::{ArgsExt, Failure};
+use crate::spec::to_text;
+use base64::Engine;
+use sha2::Digest;
+
+/// The tag that says what user data an instance was started with.
+pub const USER_DATA: &str = "fitout:user-data";
+
+/// Ids of the wanted groups; what is not known yet stays so.
+pub async fn groups(cx: &Cx<'_>) -> Result<List, Failure> {
+    let mut wanted: Vec<Value> = cx.args.items("security_groups").to_vec();
+    wanted.extend(cx.args.value("security_group").filter(|v| !v.is_null()).cloned());
+    wanted.extend(cx.args.items("group_id").iter().cloned());
+    let network = cx.args.map("network").and_then(|n| n.get("groups")).and_then(Value::as_list);
+    wanted.extend(network.into_iter().flatten().cloned());
+    let is_name = |v: &Value| v.as_str().is_some_and(|t| !t.starts_with("sg-"));
+    if !wanted.iter().any(is_name) {
+        return Ok(wanted);
+    }
+    let Some(vpc) = vpc(cx).await? else {
+        return Ok(wanted.iter().map(|v| if is_name(v) { cx.unknown() } else { v.clone() }).collect());
+    };
+    let account = &cx.account;
+    let inside = |g: &types::SecurityGroup| g.vpc_id() == Some(vpc.as_str());
+    let all = account.security_groups.within(account, &vpc, inside).await?;
+    let one = |value: &Value| {
+        let Some(name) = value.as_str().filter(|_| is_name(value)) else { return Ok(value.clone()) };
+        match all.iter().find(|g| g.group_name() == Some(name)) {
+            Some(group) => Ok(SecurityGroup::id(group).into()),
+            None if cx.check => Ok(cx.unknown()),
+            None => Err(Failure::new(format!("there is no security group `{name}` in {vpc}"))),
+        }
+    };
+    wanted.iter().map(one).collect()
+}
+
+/// The VPC of the subnet, or the default one; `None`: not known yet.
+async fn vpc(cx: &Cx<'_>) -> Result<Option<String>, Failure> {
+    let account = &cx.account;
+    if cx.is_unknown("vpc_subnet_id") {
+        return Ok(None);
+    }
+    if let Some(id) = cx.text("vpc_subnet_id") {
+        let subnet = account.subnets.get(&*account.ec2, id).await?;
+        let subnet =
+            subnet.ok_or_else(|| Failure::new(format!("there is no subnet {id} in {}", account.region)))?;
+        return Ok(subnet.vpc_id.clone());
+    }
+    let all = account.vpcs.all(&*account.ec2).await?;
+    Ok(all.iter().find(|v| v.is_default() == Some(true)).and_then(|v| v.vpc_id.clone()))
+}
+
+/// What a plan shows of it.
+pub fn attributes(cx: &Cx<'_>, seen: &Seen, attributes: &mut Attributes) -> Result<(), Failure> {
+    if seen.image.is_none() && !image_is_open(cx) && !cx.args.has("launch_template") {
+        return Err(Failure::new("an instance is to be launched, and the task names no image"));
+    }
+    attributes.wanted("image_id", seen.image.clone().map_or_else(|| cx.unknown(), Value::from));
+    for name in ["instance_type", "key_name", "vpc_subnet_id", "availability_zone", "iam_instance_profile"] {
+        attributes.wanted(name, cx.args.value(name).cloned());
+    }
+    if !seen.groups.is_empty() {
+        attributes.wanted("security_groups", seen.groups.clone());
+    }
+    attributes.wanted("instance_id", cx.unknown());
+    attributes.wanted("public_ip_address", cx.unknown());
+    Ok(())
+}
+
+/// The image is one that an earlier task makes.
+fn image_is_open(cx: &Cx<'_>) -> bool {
+    cx.is_unknown("image_id") || cx.is_unknown("image")
+}
+
+/// The return values of an instance before it is launched.
+pub fn predicted(cx: &Cx<'_>, seen: &Seen) -> Map {
+    let given = |name: &str| cx.args.value(name).cloned();
+    let groups: List = seen.groups.iter().map(|g| crate::record! { "group_id" => g.clone() }.into()).collect();
+    crate::record! {
+        "instance_id" => cx.unknown(),
+        "id" => cx.unknown(),
+        "image_id" => seen.image.clone().map_or_else(|| cx.unknown(), Value::from),
+        "instance_type" => given("instance_type"),
+        "key_name" => given("key_name"),
+        "subnet_id" => given("vpc_subnet_id"),
+        "vpc_id" => cx.unknown(),
+        "launch_time" => cx.unknown(),
+        "private_ip_address" => given("private_ip").unwrap_or_else(|| cx.unknown()),
+        "private_ip" => given("private_ip").unwrap_or_else(|| cx.unknown()),
+        "public_ip_address" => cx.unknown(),
+        "public_ip" => cx.unknown(),
+        "private_dns_name" => cx.unknown(),
+        "public_dns_name" => cx.unknown(),
+        "placement" => cx.unknown(),
+        "network_interfaces" => cx.unknown(),
+        "security_groups" => groups,
+        "state" => crate::record! { "name" => "running", "code" => 16 },
+        "tags" => cloud::tags_value(&cx.wanted_tags()),
+    }
+}
+
+/// The call's input without count, token and tags.
+pub fn input(cx: &Cx<'_>, seen: &Seen) -> Result<RunInstancesInputBuilder, Failure> {
+    let text = |name: &str| cx.text(name).map(str::to_string);
+    let groups: Vec<String> = seen.groups.iter().map(to_text).collect();
+    let mut input = RunInstancesInputBuilder::default()
+        .set_image_id(seen.image.clone())
+        .set_key_name(text("key_name"))
+        .set_kernel_id(text("kernel"))
+        .set_ramdisk_id(text("ramdisk"))
+        .set_ebs_optimized(cx.args.opt_bool("ebs_optimized"))
+        .set_disable_api_termination(cx.args.opt_bool("termination_protection"))
+        .set_user_data(text("user_data").map(|t| base64::engine::general_purpose::STANDARD.encode(t)))
+        .metadata_options(metadata(cx))
+        .set_block_device_mappings(volumes(cx))
+        .set_placement(placement(cx));
+    // A template's own type counts where the task does not say one.
+    if !cx.args.has("launch_template") || cx.text("instance_type") != Some("t3.micro") {
+        input = input.set_instance_type(cx.text("instance_type").map(types::InstanceType::from));
+    }
+    if let Some(profile) = cx.text("iam_instance_profile") {
+        let builder = types::IamInstanceProfileSpecification::builder();
+        let arn = profile.starts_with("arn:");
+        let profile = if arn { builder.arn(profile) } else { builder.name(profile) };
+        input = input.iam_instance_profile(profile.build());
+    }
+    if let Some(on) = cx.args.opt_bool("detailed_monitoring") {
+        input = input.monitoring(types::RunInstancesMonitoringEnabled::builder().enabled(on).build());
+    }
+    if let Some(word) = cx.text("instance_initiated_shutdown_behavior") {
+        input = input.instance_initiated_shutdown_behavior(word.into());
+    }
+    if let Some(credits) = cx.text("cpu_credit_specification") {
+        input = input
+            .credit_specification(types::CreditSpecificationRequest::builder().cpu_credits(credits).build());
+    }
+    if let Some(price) = cx.text("spot_price") {
+        let spot = types::SpotMarketOptions::builder().max_price(price).build();
+        let market = types::InstanceMarketOptionsRequest::builder().market_type(types::MarketType::Spot);
+        input = input.instance_market_options(market.spot_options(spot).build());
+    }
+    if let Some(template) = cx.args.map("launch_template") {
+        let text = |name: &str| template.get(name).filter(|v| !v.is_null()).map(to_text);
+        let template = types::LaunchTemplateSpecification::builder()
+            .set_launch_template_id(text("id"))
+            .set_launch_template_name(text("name"))
+            .set_version(text("version"));
+        input = input.launch_template(template.build());
+    }
+    Ok(network(cx, input, groups))
+}
+
+fn metadata(cx: &Cx<'_>) -> types::InstanceMetadataOptionsRequest {
+    let empty = Map::new();
+    let given = cx.args.map("metadata_options").unwrap_or(&empty);
+    let text = |name: &str| given.get(name).filter(|v| !v.is_null()).map(to_text);
+    types::InstanceMetadataOptionsRequest::builder()
+        .http_tokens(text("http_tokens").as_deref().unwrap_or("required").into())
+        .http_endpoint(text("http_endpoint").as_deref().unwrap_or("enabled").into())
+        .set_http_put_response_hop_limit(
+            given.opt_int("http_put_response_hop_limit").and_then(|n| n.try_into().ok()),
+        )
+        .set_http_protocol_ipv6(text("http_protocol_ipv6").map(|t| t.as_str().into()))
+        .set_instance_metadata_tags(text("instance_metadata_tags").map(|t| t.as_str().into()))
+        .build()
+}
+
+fn placement(cx: &Cx<'_>) -> Option<types::Placement> {
+    let inner = |name: &str| cx.args.map("placement").and_then(|p| p.get(name)).map(to_text);
+    let zone = cx.text("availability_zone").map(str::to_string).or(inner("availability_zone"));
+    // A subnet is in one zone anyway.
+    let zone = zone.filter(|_| !cx.args.has("vpc_subnet_id"));
+    let group = cx.text("placement_group").map(str::to_string).or(inner("group_name"));
+    let tenancy = cx.text("tenancy").map(str::to_string).or(inner("tenancy"));
+    let placement = types::Placement::builder()
+        .set_availability_zone(zone.clone())
+        .set_group_name(group.clone())
+        .set_tenancy(tenancy.as_deref().map(Into::into))
+        .build();
+    (zone.is_some() || group.is_some() || tenancy.is_some()).then_some(placement)
+}
+
+fn volumes(cx: &Cx<'_>) -> Option<Vec<types::BlockDeviceMapping>> {
+    let one = |volume: &Value| {
+        let member = |name: &str| {
+            let inner = volume.get("ebs").and_then(|e| e.get(name)).filter(|v| !v.is_null());
+            inner.or_else(|| volume.get(name).filter(|v| !v.is_null()))
+        };
+        let text = |name: &str| member(name).map(to_text);
+        let number = |name: &str| match member(name) {
+            Some(Value::Int(n)) => i32::try_from(*n).ok(),
+            _ => None,
+        };
+        let flag = |name: &str| member(name).and_then(crate::spec::to_bool);
+        let mapping = types::BlockDeviceMapping::builder().set_device_name(text("device_name"));
+        if flag("no_device") == Some(true) {
+            return mapping.no_device("").build();
+        }
+        if let Some(name) = text("virtual_name") {
+            return mapping.virtual_name(name).build();
+        }
+        let ebs = types::EbsBlockDevice::builder()
+            .set_volume_size(number("volume_size"))
+            .set_volume_type(text("volume_type").map(|t| t.as_str().into()))
+            .set_iops(number("iops"))
+            .set_throughput(number("throughput"))
+            .set_encrypted(flag("encrypted"))
+            .set_kms_key_id(text("kms_key_id"))
+            .set_snapshot_id(text("snapshot_id").or(text("snapshot")))
+            .delete_on_termination(flag("delete_on_termination").unwrap_or(true));
+        mapping.ebs(ebs.build()).build()
+    };
+    let all: Vec<_> = cx.args.items("volumes").iter().map(one).collect();
+    (!all.is_empty()).then_some(all)
+}
+
+/// Plain, or as an interface where something of it is said that only an interface can have.
+fn network(cx: &Cx<'_>, input: RunInstancesInputBuilder, groups: Vec<String>) -> RunInstancesInputBuilder {
+    let empty = Map::new();
+    let given = cx.args.map("network").unwrap_or(&empty);
+    let member = |name: &str| given.get(name).filter(|v| !v.is_null());
+    let public = cx.args.opt_bool("assign_public_ip").or(member("assign_public_ip").and_then(Value::truth));
+    let address = cx.text("private_ip").map(str::to_string).or(member("private_ip_address").map(to_text));
+    let subnet = cx.text("vpc_subnet_id").map(str::to_string);
+    let interfaces = member("interfaces").and_then(Value::as_list).cloned().unwrap_or_default();
+    if !interfaces.is_empty() {
+        let specification = |(at, id): (usize, &Value)| {
+            let id = id.get("id").map_or_else(|| to_text(id), to_text);
+            let index = i32::try_from(at).unwrap_or(0);
+            types::InstanceNetworkInterfaceSpecification::builder()
+                .device_index(index)
+                .network_interface_id(id)
+                .build()
+        };
+        let all = interfaces.iter().enumerate().map(specification).collect();
+        return input.set_network_interfaces(Some(all));
+    }
+    let special = public.is_some() || ["description", "delete_on_termination"].iter().any(|n| member(n).is_some());
+    let groups = (!groups.is_empty()).then_some(groups);
+    if !special {
+        let input = input.set_subnet_id(subnet).set_security_group_ids(groups);
+        return input.set_private_ip_address(address);
+    }
+    let interface = types::InstanceNetworkInterfaceSpecification::builder()
+        .device_index(0)
+        .set_associate_public_ip_address(public)
+        .set_subnet_id(subnet)
+        .set_groups(groups)
+        .set_private_ip_address(address)
+        .set_description(member("description").map(to_text))
+        .delete_on_termination(member("delete_on_termination").and_then(Value::truth).unwrap_or(true));
+    input.network_interfaces(interface.build())
+}
+
+/// A short name of the user data, to tell whether it is still the same.
+pub fn user_data_hash(cx: &Cx<'_>) -> Option<String> {
+    let text = cx.text("user_data").filter(|t| !t.is_empty())?;
+    let hash = sha2::Sha256::digest(text.as_bytes());
+    Some(hash.iter().take(8).map(|b| format!("{b:02x}")).collect())
+}

@@ -1,0 +1,245 @@
+//! ec2_instance: instances, launched, changed, stopped and terminated.
+
+mod compare;
+mod image;
+mod launch;
+mod steps;
+
+use crate::base::{List, Map, Value};
+use crate::cloud::ec2::types;
+use crate::cloud::identity::from_sdk;
+use crate::cloud::kinds::Instance;
+use crate::cloud::{Kind, Tags, Thing};
+use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, Verdict, find, values};
+use crate::modules::{Args, ArgsExt, Behaviour, Failure};
+use crate::plan::{Action, Change};
+use std::sync::Arc;
+use steps::Steps;
+
+pub fn behaviour() -> Behaviour {
+    Behaviour::Cloud(cloud::resource(Instances))
+}
+
+struct Instances;
+
+/// What there is, and what names in the task mean.
+#[derive(Default)]
+pub struct Seen {
+    /// By launch time, the oldest first.
+    instances: Vec<Arc<types::Instance>>,
+    /// The image, where it is known.
+    image: Option<String>,
+    /// Ids of the groups, or what is not known yet.
+    groups: List,
+    /// Of each instance, where the task says it.
+    protected: Vec<bool>,
+}
+
+impl Resource for Instances {
+    type Seen = Seen;
+    type Steps = Steps;
+
+    fn key(&self, args: &Args) -> String {
+        let tag = args.map("tags").and_then(|t| t.get("Name")).map(crate::spec::to_text);
+        let name = args.opt_str("name").map(str::to_string).or(tag);
+        let name = name.or_else(|| args.value("count_tag").map(crate::spec::to_text));
+        name.or_else(|| args.list("instance_ids").first().map(ToString::to_string)).unwrap_or_default()
+    }
+
+    fn observe<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Seen> {
+        Box::pin(async move {
+            let mut seen = Seen { instances: existing(cx).await?, ..Seen::default() };
+            seen.instances.sort_by(|a, b| {
+                let at = |i: &types::Instance| i.launch_time().map(|t| (t.secs(), t.subsec_nanos()));
+                (at(a), Instance::id(a)).cmp(&(at(b), Instance::id(b)))
+            });
+            if !wants_them(cx) || cx.args.has("instance_ids") {
+                return Ok(seen);
+            }
+            seen.image = image::choose(cx).await?;
+            seen.groups = launch::groups(cx).await?;
+            if cx.args.has("termination_protection") {
+                for instance in &seen.instances {
+                    seen.protected.push(compare::protected(cx, instance).await?);
+                }
+            }
+            Ok(seen)
+        })
+    }
+
+    fn decide(&self, cx: &Cx<'_>, seen: &Seen) -> Result<Verdict<Steps>, Failure> {
+        let what = format!("instance {}", self.key(cx.args)).trim_end().to_string();
+        match cx.args.str("state") {
+            "absent" | "terminated" => absent(cx, seen, &what),
+            _ => present(cx, seen, &what),
+        }
+    }
+
+    fn apply<'a>(&'a self, cx: &'a Cx<'a>, seen: &'a Seen, steps: &'a Steps) -> CloudFuture<'a, Map> {
+        Box::pin(steps::carry_out(cx, seen, steps))
+    }
+
+    fn things(&self, seen: &Seen) -> Vec<(Thing, Tags)> {
+        seen.instances.iter().flat_map(|i| cloud::thing::<Instance>(&Some(Arc::clone(i)))).collect()
+    }
+}
+
+/// Whether the instances are to be there, running or not.
+fn wants_them(cx: &Cx<'_>) -> bool {
+    !matches!(cx.args.str("state"), "absent" | "terminated")
+}
+
+/// The instances that the task is about.
+async fn existing(cx: &Cx<'_>) -> Result<Vec<Arc<types::Instance>>, Failure> {
+    let account = &cx.account;
+    if cx.args.has("filters") {
+        return by_filters(cx).await;
+    }
+    if cx.args.has("count") {
+        return Ok(Vec::new());
+    }
+    let all = account.instances.all(&*account.ec2).await?;
+    let all: Vec<_> = all.into_iter().filter(|i| !leaving(i)).collect();
+    let ids = cx.args.list("instance_ids");
+    if cx.args.has("instance_ids") {
+        let found: Vec<_> = all.into_iter().filter(|i| ids.contains(&Instance::id(i))).collect();
+        let missing = ids.iter().find(|id| !found.iter().any(|i| Instance::id(i) == **id));
+        if let Some(missing) = missing.filter(|_| wants_them(cx)) {
+            return Err(Failure::new(format!("there is no instance {missing} in {}", account.region)));
+        }
+        return Ok(found);
+    }
+    let many = cx.args.has("exact_count");
+    let tagged: Vec<_> = all.iter().filter(|i| cx.identity.is(&from_sdk(i.tags()))).map(Arc::clone).collect();
+    let natural = |i: &types::Instance| natural(cx, i);
+    if many || !wants_them(cx) {
+        return Ok(all.into_iter().filter(|i| natural(i) || cx.identity.is(&from_sdk(i.tags()))).collect());
+    }
+    if !tagged.is_empty() && cx.text("name").is_none() {
+        return Ok(tagged);
+    }
+    Ok(find::one::<Instance>(cx, &all, natural)?.into_iter().collect())
+}
+
+/// On its way out: it counts no more, and its name is free.
+fn leaving(instance: &types::Instance) -> bool {
+    use types::InstanceStateName::{ShuttingDown, Terminated};
+    matches!(instance.state().and_then(|s| s.name()), Some(ShuttingDown | Terminated))
+}
+
+/// By `count_tag`, or by name, tags and subnet.
+fn natural(cx: &Cx<'_>, instance: &types::Instance) -> bool {
+    let is = from_sdk(instance.tags());
+    if let Some(count) = cx.args.value("count_tag").filter(|v| !v.is_null()) {
+        return match count {
+            Value::Map(map) => cloud::tags_of(map).iter().all(|(k, v)| is.get(k) == Some(v)),
+            Value::List(keys) => keys.iter().all(|k| is.contains_key(&crate::spec::to_text(k))),
+            key => is.contains_key(&crate::spec::to_text(key)),
+        };
+    }
+    let tags = cx.args.map("tags").map(cloud::tags_of).unwrap_or_default();
+    let name = cx.text("name").or(tags.get("Name").map(String::as_str));
+    let named = name.is_some_and(|name| is.get("Name").is_some_and(|n| n == name));
+    let subnet = cx.text("vpc_subnet_id");
+    named && subnet.is_none_or(|s| instance.subnet_id() == Some(s))
+}
+
+async fn by_filters(cx: &Cx<'_>) -> Result<Vec<Arc<types::Instance>>, Failure> {
+    let filters = cloud::filters(cx.args.map("filters"));
+    let found = Instance::load(&*cx.account.ec2, filters).await?;
+    let found = found.into_iter().filter(|i| !leaving(i));
+    Ok(found.map(|i| cx.account.instances.put(i)).collect())
+}
+
+fn absent(cx: &Cx<'_>, seen: &Seen, what: &str) -> Result<Verdict<Steps>, Failure> {
+    let by_id = cx.args.has("instance_ids");
+    if seen.instances.is_empty() {
+        return Ok(Verdict::unchanged(result(Vec::new())));
+    }
+    for instance in seen.instances.iter().filter(|_| !by_id) {
+        find::may_remove::<Instance>(cx, instance)?;
+    }
+    let ids: Vec<String> = seen.instances.iter().map(|i| Instance::id(i).to_string()).collect();
+    let change = Attributes::delete(&format!("{what} ({})", ids.join(", ")));
+    let shown = result(seen.instances.iter().map(|i| values::instance(i)).collect());
+    Ok(Verdict::new(change, Steps { terminate: ids, ..Steps::default() }, shown))
+}
+
+fn present(cx: &Cx<'_>, seen: &Seen, what: &str) -> Result<Verdict<Steps>, Failure> {
+    let wanted = usize::try_from(cx.args.opt_int("exact_count").or(cx.args.opt_int("count")).unwrap_or(1))
+        .map_err(|_| Failure::new("a number of instances cannot be negative"))?;
+    let given = cx.args.has("instance_ids") || cx.args.has("filters");
+    let fixed = given && !cx.args.has("exact_count");
+    if fixed && seen.instances.is_empty() && !cx.args.has("image_id") && !cx.args.has("image") {
+        return Ok(Verdict::unchanged(result(Vec::new())));
+    }
+    let keep = if fixed { seen.instances.len() } else { seen.instances.len().min(wanted) };
+    let (kept, extra) = seen.instances.split_at(keep);
+    let missing = if fixed && !kept.is_empty() { 0 } else { wanted.saturating_sub(keep) };
+    let mut steps = Steps { launch: missing, ..Steps::default() };
+    let (mut changes, mut warnings, mut shown) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, instance) in kept.iter().enumerate() {
+        let mut attributes = Attributes::default();
+        let protected = seen.protected.get(at).copied();
+        let todo = match cx.args.has("instance_ids") {
+            true => compare::state_only(cx, &mut attributes, instance),
+            false => compare::compare(cx, &mut attributes, instance, seen, protected, &mut warnings)?,
+        };
+        let name = format!("{what} ({})", Instance::id(instance));
+        let change = attributes.change(&name);
+        match (&change, attributes.forces().is_empty()) {
+            (None, _) => shown.push(values::instance(instance)),
+            (Some(_), true) => {
+                if !cx.args.has("instance_ids") {
+                    find::may_touch::<Instance>(cx, instance)?;
+                }
+                shown.push(values::instance(instance));
+                steps.change.push((Arc::clone(instance), todo));
+            }
+            (Some(_), false) => {
+                find::may_remove::<Instance>(cx, instance)?;
+                shown.push(launch::predicted(cx, seen));
+                steps.replace.push(Arc::clone(instance));
+            }
+        }
+        changes.extend(change);
+    }
+    if missing > 0 {
+        let mut attributes = Attributes::default();
+        launch::attributes(cx, seen, &mut attributes)?;
+        let name = if missing > 1 { format!("{what}: {missing} are missing") } else { what.to_string() };
+        changes.push(attributes.create(&name));
+        (0..missing).for_each(|_| shown.push(launch::predicted(cx, seen)));
+    }
+    for instance in extra {
+        find::may_remove::<Instance>(cx, instance)?;
+        let id = Instance::id(instance);
+        let reason = format!("{what} ({id}) is one more than {wanted}");
+        changes.push(Change { action: Action::Delete, reason, diffs: Vec::new() });
+        steps.terminate.push(id.to_string());
+    }
+    Ok(Verdict { change: as_one(changes), steps, result: result(shown), warnings })
+}
+
+/// One change of several; the strongest action names it.
+fn as_one(changes: Vec<Change>) -> Option<Change> {
+    let rank = |action: Action| match action {
+        Action::Replace => 3,
+        Action::Create => 2,
+        Action::Delete => 1,
+        Action::Update | Action::Run => 0,
+    };
+    let action = changes.iter().map(|c| c.action).max_by_key(|a| rank(*a))?;
+    let reason = changes.iter().map(|c| c.reason.as_str()).collect::<Vec<_>>().join("; ");
+    Some(Change { action, reason, diffs: changes.into_iter().flat_map(|c| c.diffs).collect() })
+}
+
+pub fn result(instances: Vec<Map>) -> Map {
+    let ids: List = instances.iter().map(|i| i.get("instance_id").cloned().unwrap_or_default()).collect();
+    let instances: List = instances.into_iter().map(Value::from).collect();
+    crate::record! {
+        "instance_ids" => ids,
+        "tagged_instances" => instances.clone(),
+        "instances" => instances,
+    }
+}
