@@ -160,3 +160,127 @@ fn limits_reach_sessions() {
     place.tasks("- pam_limits: {domain: '*', limit_type: hard, limit_item: nofile, value: unlimited}");
     place.apply(&[]).is(1, &["nobody could log in"]);
 }
+
+#[test]
+fn a_service_runs_with_its_limits() {
+    let guard = lab(1);
+    let node = guard.hosts().remove(0);
+    on(
+        &node,
+        "printf '[Service]\\nExecStart=/bin/sleep infinity\\n' >/etc/systemd/system/web.service && systemctl start web",
+    );
+    let limits = "cat /proc/$(systemctl show -p MainPID --value web)/limits | sed -n 's/  */ /g;s/^Max open files //p'";
+    let tasks = |more: &str| {
+        format!("- systemd_limits: {{name: web, limits: {{nofile: '2000:3000', core: 0}}{more}}}")
+    };
+    let place = place(&guard, &tasks(""));
+    settles(&place).is(0, &["web.service runs with", "until it is restarted"]);
+    assert_ne!(on(&node, limits).trim(), "2000 3000 files", "not restarted unasked");
+    place.tasks(&tasks(", restart: true"));
+    settles(&place);
+    assert_eq!(on(&node, limits).trim(), "2000 3000 files");
+
+    // A drop-in that is read later is named, and one that the process itself lowers is no success.
+    on(
+        &node,
+        "printf '[Service]\\nLimitNOFILE=77\\n' >/etc/systemd/system/web.service.d/90-x.conf; systemctl daemon-reload",
+    );
+    place.apply(&[]).is(1, &["/etc/systemd/system/web.service.d/90-x.conf sets LimitNOFILE=77"]);
+    on(
+        &node,
+        "rm /etc/systemd/system/web.service.d/90-x.conf; systemctl daemon-reload; systemctl restart web",
+    );
+    place.tasks("- systemd_limits: {name: web, state: absent}");
+    settles(&place);
+    on(&node, "! test -e /etc/systemd/system/web.service.d");
+}
+
+#[test]
+fn what_a_container_has_not_is_written_for_boot() {
+    let guard = lab(1);
+    let node = guard.hosts().remove(0);
+    on(&node, "echo '/dev/vdz none swap sw 0 0' >>/etc/fstab");
+    let place = place(
+        &guard,
+        "- modprobe: {name: nf_conntrack_of_nobody, persistent: present, params: a=1, live: possible}
+- nf_conntrack: {max: 400000, timeouts: {tcp_timeout_established: 86400}, live: possible}
+- kernel_cmdline: {parameters: [quiet], live: possible}
+  register: cmdline
+- transparent_hugepages: {enabled: never, live: possible}
+- swap: {live: possible}
+- assert: {that: not cmdline.reboot_required}
+- command: touch /run/reboot-required
+  args: {creates: /run/reboot-required}
+- setup:
+- assert: {that: ansible_facts.reboot_required}",
+    );
+    settles(&place).is(0, &["this is a container"]);
+    let kept = on(
+        &node,
+        "cat /etc/modules-load.d/*.conf /etc/modprobe.d/nf_conntrack*.conf /etc/default/grub.d/*.cfg /etc/tmpfiles.d/fitout*",
+    );
+    for line in [
+        "nf_conntrack_of_nobody\n",
+        "options nf_conntrack_of_nobody a=1\n",
+        "options nf_conntrack hashsize=100000\n",
+        "GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX quiet\"\n",
+        "w /sys/kernel/mm/transparent_hugepage/enabled - - - - never\n",
+    ] {
+        assert!(kept.contains(line), "{line} is not in\n{kept}");
+    }
+    assert!(on(&node, "cat /etc/fstab").contains("#fitout-swap# /dev/vdz none swap sw 0 0\n"));
+    place.tasks("- swap: {state: present, live: never}");
+    settles(&place);
+    assert!(on(&node, "cat /etc/fstab").contains("\n/dev/vdz none swap sw 0 0\n"));
+}
+
+/// A playbook of ours from its own folder, on the lab's hosts.
+fn ours(guard: &Guard, name: &str, more: &[&str]) -> Seen {
+    let playbook = format!("{}/playbooks/{name}", env!("CARGO_MANIFEST_DIR"));
+    let inventory = guard.inventory_path();
+    let place = Place::default();
+    let args = ["apply", "--yes", "-i", inventory.to_str().unwrap(), &playbook];
+    place.run(&[&args[..], more].concat())
+}
+
+#[test]
+fn the_roles_settle_on_a_host() {
+    let guard = lab(1);
+    let node = guard.hosts().remove(0);
+    let value = |key: &str| on(&node, &format!("cat /proc/sys/{}", key.replace('.', "/"))).trim().to_string();
+    let settled = |seen: Seen| {
+        seen.is(0, &["changed=0"]);
+    };
+
+    // One command, kernel parameters only.
+    let first = ours(&guard, "hardening.yml", &["-t", "sysctl"]);
+    first.is(0, &["this is a container"]);
+    assert_eq!(value("net.ipv4.conf.lo.accept_redirects"), "0");
+    assert_eq!(value("net.ipv6.conf.lo.accept_redirects"), "0");
+    on(
+        &node,
+        "ip link add later type veth peer name other && /lib/systemd/systemd-sysctl --prefix=/net/ipv6/conf/later 2>/dev/null || :",
+    );
+    assert_eq!(value("net.ipv6.conf.later.accept_redirects"), "0", "an interface that came later");
+    on(&node, "! test -e /etc/modprobe.d/70-node-hardening.conf");
+    settled(ours(&guard, "hardening.yml", &["-t", "sysctl"]));
+    ours(&guard, "hardening.yml", &[]).is(0, &[]);
+    settled(ours(&guard, "hardening.yml", &[]));
+    on(&node, "grep -qx 'install dccp /bin/false' /etc/modprobe.d/70-node-hardening.conf");
+    assert_eq!(on(&node, "su -c 'ulimit -Hc'").trim(), "0");
+
+    // As many files as any container may have.
+    let limits = "{\"node_tuning_limits\": [{\"domain\": \"root\", \"type\": \"-\", \"item\": \"nofile\", \"value\": 1234}]}";
+    let tuned = ours(&guard, "tuning.yml", &["-e", limits]);
+    tuned.is(0, &["this is a container"]);
+    assert_eq!(value("net.ipv4.ip_local_port_range"), "15000\t64999");
+    assert_eq!(value("net.ipv4.tcp_rmem"), "4096\t131072\t16777216");
+    assert_eq!(on(&node, "ulimit -Sn").trim(), "1234");
+    settled(ours(&guard, "tuning.yml", &["-e", limits]));
+
+    // In a container that must take it all it is a failure that says why, not a success.
+    let strict = ours(&guard, "tuning.yml", &["-e", "node_tuning_live=required"]);
+    strict.is(1, &["cannot be set in this container"]);
+    // A parameter of the wrong kind is found before anything is done.
+    ours(&guard, "tuning.yml", &["-e", "node_tuning_swap=maybe"]).is(1, &["node_tuning_swap"]);
+}

@@ -2,12 +2,11 @@
 
 use crate::base::Map;
 use crate::modules::kernel::params;
-use crate::modules::kernel::place::{Live, Place};
+use crate::modules::kernel::place::{self, Live, Place};
 use crate::modules::kit::{changed, claims, only, result};
-use crate::modules::text::{TextFile, remove_file, text_file, write_text};
+use crate::modules::text::{TextFile, remove_file, text_file};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
 use crate::plan::{Action, Claims, Decision};
-use crate::remote::files::write_file_job;
 use crate::remote::{Job, Output};
 use crate::spec::ModuleSpec;
 use crate::{placed_script, script};
@@ -175,7 +174,7 @@ fn at_boot(args: &Args, output: &Output, target: &str, todo: &mut Todo) -> Resul
         let wanted = args.str("persistent") == "present" && (!given.is_empty() || path.contains("modules-load"));
         if wanted && !params::says(&was.content, &line) {
             todo.reasons.push(format!("{path} {}", if was.exists { "differs" } else { "is absent" }));
-            todo.effects.push(write_file_job(write_text(&was, &format!("{line}\n"))));
+            todo.effects.extend(place::write(output, &path, &was, &format!("{line}\n")));
         } else if args.str("persistent") == "absent" && was.exists {
             todo.reasons.push(format!("{path} is present"));
             todo.effects.push(remove_file(&path));

@@ -4,7 +4,7 @@
 release=$(uname -r)
 plain() { printf '%s' "$1" | tr - _; }
 real=$(plain "$name")
-if [ ! -d "/sys/module/$real" ] && command -v modprobe >/dev/null 2>&1; then
+if [ ! -d "/sys/module/$real" ] && [ -d "/lib/modules/$release" ] && command -v modprobe >/dev/null 2>&1; then
   emit '' modprobe 1
   # An alias stands for the module it names.
   found=$(modprobe -R -- "$name" 2>/dev/null) && emit '' resolves 1
@@ -27,6 +27,7 @@ for one in "$@"; do
   [ ! -w "$file" ] || emit writable "$one" 1
 done
 for file in "/etc/modules-load.d/$name.conf" "/etc/modprobe.d/$name.conf"; do
+  [ -d "${file%/*}" ] || emit "$file" nofolder 1
   [ -e "$file" ] || continue
   emit "$file" exists 1
   content=$(cat -- "$file" && printf x)

@@ -115,8 +115,8 @@ fn line(args: &Args, was: &TextFile, output: &Output) -> Result<(String, Option<
     let most = output.field("kernel", "nr_open").and_then(|n| n.trim().parse::<i64>().ok());
     if let Some(most) = most.filter(|most| item == "nofile" && size(item, wanted) > *most) {
         return Err(Failure::new(format!(
-            "{} would be {wanted} with a kernel that allows {most} (fs.nr_open): the limit could not be set, and nobody \
-             could log in; raise fs.nr_open first, or ask for less",
+            "{} would be {wanted} with a kernel that allows {most} (fs.nr_open): sessions could not have it, and with some \
+             versions of PAM nobody could log in; raise fs.nr_open first, or ask for less",
             key.join(" ")
         )));
     }
@@ -167,6 +167,15 @@ fn sessions(output: &Output) -> Result<Vec<(TextFile, String, String)>, Failure>
     Ok(edits)
 }
 
+/// A container that may not raise limits gives no session more than its first process has.
+fn contained(args: &Args, output: &Output) -> Option<String> {
+    const SYS_RESOURCE: u64 = 1 << 24;
+    let capable = u64::from_str_radix(output.field("kernel", "capable")?.trim(), 16).ok()? & SYS_RESOURCE != 0;
+    let most: i64 = output.field("kernel", "most")?.trim().parse().ok()?;
+    let over = args.str("limit_item") == "nofile" && size("nofile", args.str("value")) > most;
+    (over && !capable).then(|| format!("this container has {most} open files at most, and its sessions not more"))
+}
+
 /// Lines that cannot be understood, and later files that have another value.
 fn foreign(args: &Args, was: &TextFile, output: &Output) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -174,6 +183,7 @@ fn foreign(args: &Args, was: &TextFile, output: &Output) -> Vec<String> {
         let line = line.trim();
         warnings.push(format!("{}:{} is no limit and is left alone: `{line}`", was.path, i + 1));
     }
+    warnings.extend(contained(args, output));
     // limits.conf is read first, then the folder in the order of its names.
     let all = output.field("all", "lines").unwrap_or_default();
     let lines = all.lines().filter_map(|l| {

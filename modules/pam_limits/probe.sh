@@ -9,4 +9,6 @@ for file in "$@"; do
   emit "$file" content "${content%x}"
 done
 emit all lines "$(grep -asnH '^[[:space:]]*[^#[:space:]]' /etc/security/limits.conf /etc/security/limits.d/*.conf)"
+emit kernel capable "$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status 2>/dev/null)"
+emit kernel most "$(sed -n 's/^Max open files *[^ ]* *\([^ ]*\).*/\1/p' /proc/1/limits 2>/dev/null)"
 [ ! -r /proc/sys/fs/nr_open ] || emit kernel nr_open "$(cat /proc/sys/fs/nr_open)"

@@ -63,6 +63,11 @@ fi
 if has chroot && [ -e /proc/1/root/. ]; then
   if [ / -ef /proc/1/root/. ]; then emit chroot is 0; else emit chroot is 1; fi
 fi
+if has reboot; then
+  # Debian's tools and ours make this file; it is gone after a boot.
+  if [ -e /run/reboot-required ] || [ -e /var/run/reboot-required ]; then emit reboot required 1; fi
+  [ ! -r /run/reboot-required.pkgs ] || run reboot_pkgs sort -u /run/reboot-required.pkgs
+fi
 if has user; then run id id; run passwd sh -c 'getent passwd "$(id -u)" || grep "^$(id -un):" /etc/passwd'; fi
 has env && run env env
 has date_time && run date date '+%Y|%m|%d|%H|%M|%S|%s|%Z|%z|%A|%w|%W|%V'

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 pub const SECTIONS: &[&str] = &[
     "platform", "distribution", "pkg_mgr", "service_mgr", "fqdn", "dns", "cmdline", "caps", "fips", "selinux",
     "apparmor", "load", "memory", "cpu", "ssh_keys", "dmi", "virtual", "mounts", "devices", "network", "chroot",
-    "user", "env", "date_time", "python", "local",
+    "user", "env", "date_time", "python", "local", "reboot",
 ];
 
 /// What `gather_subset` always brings unless `!min` is given.
 const MIN: &[&str] = &[
     "platform", "distribution", "pkg_mgr", "service_mgr", "fqdn", "dns", "cmdline", "caps", "fips", "selinux",
     "apparmor", "ssh_keys", "chroot", "user", "env", "date_time", "python", "local", "load",
+    "reboot",
 ];
 
 /// The facts a run can use.
@@ -55,6 +56,7 @@ fn sections_of(fact: &str) -> &'static [&'static str] {
         "date_time" => &["date_time"],
         "local" => &["local"],
         "is_chroot" => &["chroot"],
+        "reboot_required" | "reboot_required_pkgs" => &["reboot"],
         "mounts" => &["mounts"],
         "devices" | "device_links" => &["devices", "mounts"],
         "form_factor" | "system_vendor" => &["dmi"],

@@ -423,6 +423,11 @@ fn security(raw: &Raw, facts: &mut Map) {
         facts.insert("selinux".into(), selinux(raw));
         facts.insert("selinux_python_present".into(), true.into());
     }
+    if raw.has("reboot") {
+        facts.insert("reboot_required".into(), raw.field("reboot", "required").is_some().into());
+        let names = raw.field("run", "reboot_pkgs").unwrap_or_default().lines().map(Value::from);
+        facts.insert("reboot_required_pkgs".into(), names.collect::<Vec<_>>().into());
+    }
     if let Some(is) = raw.field("chroot", "is") {
         facts.insert("is_chroot".into(), (is == "1").into());
     }

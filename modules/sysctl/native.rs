@@ -34,6 +34,7 @@ fn wish(args: &Args) -> Result<Wish<'_>, Failure> {
         running: args.bool("reload") || args.bool("sysctl_set"),
         lenient: args.bool("ignoreerrors"),
         lost_fails: args.str("lost_at_boot") != "warn",
+        brings_modules: false,
     })
 }
 

@@ -42,7 +42,6 @@ impl Unit<'_> {
             "argument_spec".into(),
             spec.get("options").cloned().unwrap_or_else(|| Map::new().into()),
         );
-        args.insert("provided_arguments".into(), Map::new().into());
         let context = [("type", "role"), ("name", &call.name), ("argument_spec_name", entry)];
         args.insert("validate_args_context".into(), context.into_iter().collect::<Value>());
         let mut keywords = (*frame.keywords).clone();

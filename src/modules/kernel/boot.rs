@@ -116,7 +116,13 @@ pub fn effective(files: &[BootFile], last: &[&str]) -> Boot {
 }
 
 impl Boot {
-    /// What decides about a key; `None` where no file sets it, so that the kernel's own value stays.
+    /// Whether a line names the key itself, so that no pattern touches it.
+    pub fn names(&self, path: &str) -> bool {
+        self.options.contains_key(path)
+    }
+
+    /// What decides about a key (of a pattern: its own line); `None` where no file sets it, so that the kernel's
+    /// own value stays.
     pub fn decides(&self, path: &str) -> Option<&Assignment> {
         let exact = [Some(path), key::twin(path)].into_iter().flatten();
         let own = exact.filter_map(|p| self.options.get_full(p)).max_by_key(|(index, _, a)| {
@@ -131,7 +137,8 @@ impl Boot {
     }
 }
 
-fn is_pattern(key: &str) -> bool {
+/// Whether it stands for all keys it matches.
+pub fn is_pattern(key: &str) -> bool {
     key.contains(['*', '?', '['])
 }
 

@@ -26,9 +26,9 @@ fn swap(c: char) -> char {
     }
 }
 
-/// Whether the path can be a kernel parameter's, and only one's.
+/// Whether the path can be a kernel parameter's, or a pattern's of such paths.
 pub fn valid(path: &str) -> bool {
-    let bad = |c: char| c.is_whitespace() || c.is_control() || "=#;*?[]".contains(c);
+    let bad = |c: char| c.is_whitespace() || c.is_control() || "=#;\\".contains(c);
     path.contains('/') && !path.starts_with('-') && !path.split('/').any(|p| p == "..") && !path.contains(bad)
 }
 
@@ -146,9 +146,7 @@ mod tests {
             assert_eq!(path(key), expected, "{key}");
         }
         assert_eq!(dotted("net/ipv4/conf/eth0.7/rp_filter"), "net.ipv4.conf.eth0/7.rp_filter");
-        for bad in
-            ["", "swappiness", "../x", "vm/../x", "vm/a b", "net/ipv4/conf/*/rp_filter", "a/b=c", "-a/b"]
-        {
+        for bad in ["", "swappiness", "../x", "vm/../x", "vm/a b", "a/b=c", "-a/b"] {
             assert!(!valid(bad), "{bad}");
         }
     }

@@ -1,7 +1,10 @@
 //! Whose kernel runs on a host, and whether a task insists on changing it.
 
+use crate::modules::text::{TextFile, write_text};
 use crate::modules::{Args, ArgsExt};
-use crate::remote::Output;
+use crate::remote::files::{WriteFile, write_file_job};
+use crate::remote::{Job, Output};
+use crate::script;
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -52,6 +55,23 @@ impl Live {
     pub fn forgives(self, place: Place) -> bool {
         self == Live::Possible && place != Place::Host
     }
+}
+
+/// Puts content in a file's place; its folder is made where the probe reported `nofolder` for the file.
+pub fn write(output: &Output, item: &str, was: &TextFile, content: &str) -> Vec<Job> {
+    write_as(output, item, write_text(was, content))
+}
+
+/// As [`write`], with everything else that can be said of a file.
+pub fn write_as(output: &Output, item: &str, file: WriteFile) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    if output.field(item, "nofolder").is_some()
+        && let Some((folder, _)) = item.rsplit_once('/')
+    {
+        jobs.push(Job::new(script!("kernel.mkdir", "mkdir.sh")).args([folder]));
+    }
+    jobs.push(write_file_job(file));
+    jobs
 }
 
 /// A constant script of this folder's place.sh and a module's own text.

@@ -1,17 +1,16 @@
 //! Kernel parameters in all three places: the running kernel, the line of a file, and the outcome at boot.
 
-use super::boot::Boot;
+use super::boot::{self, Boot};
 use super::found_files::Files;
 use super::key;
 use super::lines::{self, Edit};
-use super::place::{Live, Place};
+use super::place::{self, Live, Place};
 use crate::base::{Map, Value};
 use crate::modules::Failure;
 use crate::modules::kit::{changed, diff, result};
 use crate::modules::text::{TextFile, text_file, write_text};
 use crate::placed_script;
 use crate::plan::{Action, Decision, Diff};
-use crate::remote::files::write_file_job;
 use crate::remote::{Job, Output};
 use crate::script;
 
@@ -65,6 +64,8 @@ pub struct Wish<'a> {
     pub lenient: bool,
     /// A value that another file takes back at boot is a failure; else a warning.
     pub lost_fails: bool,
+    /// The task itself sees to it that kernel modules are loaded in time.
+    pub brings_modules: bool,
 }
 
 impl Wish<'_> {
@@ -122,7 +123,7 @@ pub fn look(wish: &Wish<'_>, output: &Output) -> Result<Found, Failure> {
     let after_boot = Files::read(output);
     if !wish.present {
         for was in &files {
-            write(wish, was, &mut found);
+            write(wish, output, was, &mut found);
         }
         if !found.reasons.is_empty() {
             let names: Vec<&str> = wish.settings.iter().map(|s| s.name.as_str()).collect();
@@ -133,10 +134,11 @@ pub fn look(wish: &Wish<'_>, output: &Output) -> Result<Found, Failure> {
     }
     let was = choose(wish, &files, &after_boot);
     let boot = after_boot.with(was, &edited(wish, &was.content));
-    running(wish, output, place, was, &mut found)?;
-    write(wish, was, &mut found);
-    lost(wish, output, &boot, &after_boot, was, &mut found)?;
-    if place == Place::Host {
+    let concrete = concrete(wish, output, &boot);
+    running(wish, &concrete, output, place, was, &mut found)?;
+    write(wish, output, was, &mut found);
+    lost(wish, &concrete, output, &boot, &after_boot, was, &mut found)?;
+    if place == Place::Host && !wish.brings_modules {
         late_modules(wish, output, &mut found);
     }
     let keys = wish.settings.iter().map(|s| (s.name.as_str(), told(s, output, &boot)));
@@ -187,7 +189,7 @@ fn decided(boot: &Boot, setting: &Setting) -> Option<bool> {
     Some(assignment.value.as_ref().is_some_and(|v| key::same(&setting.path, &setting.value, v)))
 }
 
-fn write(wish: &Wish<'_>, was: &TextFile, found: &mut Found) {
+fn write(wish: &Wish<'_>, output: &Output, was: &TextFile, found: &mut Found) {
     let content = edited(wish, &was.content);
     if content == was.content {
         return;
@@ -210,7 +212,7 @@ fn write(wish: &Wish<'_>, was: &TextFile, found: &mut Found) {
     }
     let mut file = write_text(was, &content);
     file.mode = (!was.exists).then(|| "0644".to_string());
-    found.effects.push(write_file_job(file));
+    found.effects.extend(place::write_as(output, &was.path, file));
     found.diffs.push(diff(&was.path, was.content.as_str(), content));
 }
 
@@ -227,8 +229,33 @@ fn flat(value: &str) -> String {
     value.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The keys themselves: a pattern stands for those it matches on this host, unless a line names them.
+fn concrete(wish: &Wish<'_>, output: &Output, boot: &Boot) -> Vec<Setting> {
+    let there: Vec<String> = output
+        .records()
+        .filter(|(_, key, _)| *key == b"exists")
+        .filter_map(|(item, _, _)| Some(std::str::from_utf8(item).ok()?.strip_prefix("live:")?.to_string()))
+        .collect();
+    let mut out = Vec::new();
+    for setting in &wish.settings {
+        if !boot::is_pattern(&setting.path) {
+            out.push(setting.clone());
+            continue;
+        }
+        let matched = there.iter().filter(|p| boot::matches(&setting.path, p) && !boot.names(p));
+        let one = |path: &String| Setting {
+            name: key::dotted(path),
+            path: path.clone(),
+            value: setting.value.clone(),
+        };
+        out.extend(matched.map(one));
+    }
+    out
+}
+
 fn running(
     wish: &Wish<'_>,
+    settings: &[Setting],
     output: &Output,
     place: Place,
     was: &TextFile,
@@ -239,7 +266,7 @@ fn running(
     }
     let (mut pairs, mut impossible, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     let (mut before, mut after) = (String::new(), String::new());
-    for setting in &wish.settings {
+    for setting in settings {
         let Setting { name, path, value } = setting;
         let Some(is) = live(output, path) else {
             match () {
@@ -274,10 +301,15 @@ fn running(
         found.warnings.push(message);
     }
     if !pairs.is_empty() {
-        found.effects.push(Job::new(script!("kernel.set", "settings_apply.sh")).args(pairs));
+        found.effects.push(set(pairs));
         found.diffs.push(diff("/proc/sys", before, after));
     }
     Ok(())
+}
+
+/// The job that sets running values: pairs of path and value.
+pub fn set<'a>(pairs: impl IntoIterator<Item = &'a String>) -> Job {
+    Job::new(script!("kernel.set", "settings_apply.sh")).args(pairs)
 }
 
 fn no_key(name: &str, path: &str) -> String {
@@ -306,6 +338,7 @@ fn read_only(name: &str, is: &str, value: &str, place: Place) -> String {
 
 fn lost(
     wish: &Wish<'_>,
+    settings: &[Setting],
     output: &Output,
     boot: &Boot,
     files: &Files,
@@ -314,7 +347,8 @@ fn lost(
 ) -> Result<(), Failure> {
     let named = wish.file.unwrap_or(&was.path);
     let mut lost = Vec::new();
-    for setting in &wish.settings {
+    let patterns = wish.settings.iter().filter(|s| boot::is_pattern(&s.path));
+    for setting in settings.iter().chain(patterns) {
         let name = &setting.name;
         let lead = format!("{name} would be lost at boot");
         match boot.decides(&setting.path) {

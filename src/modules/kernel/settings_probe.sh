@@ -1,16 +1,17 @@
 # shellcheck shell=sh disable=SC2154
 # Running values of the keys "$@" (paths below /proc/sys), the files $files in full, and all that is read at boot.
 # With $modules (names, one a line) also what loads kernel modules.
-for key in "$@"; do
-  [ ! -e "/proc/sys/$key" ] || emit "live:$key" exists 1
-  [ ! -w "/proc/sys/$key" ] || emit "live:$key" writable 1
-done
 n=$#
-while [ "$n" -gt 0 ]; do
-  set -- "$@" "/proc/sys/$1"
-  shift
-  n=$((n - 1))
+for key in "$@"; do
+  # Unquoted, for keys may be patterns.
+  for file in /proc/sys/$key; do
+    [ -e "$file" ] || continue
+    emit "live:${file#/proc/sys/}" exists 1
+    [ ! -w "$file" ] || emit "live:${file#/proc/sys/}" writable 1
+    set -- "$@" "$file"
+  done
 done
+shift "$n"
 # One read for each file: some give their value only to the first.
 [ $# -eq 0 ] || emit live values "$(grep -asH '' "$@" 2>/dev/null)"
 IFS='
@@ -21,7 +22,8 @@ set -- $files
 set +f
 unset IFS
 for file in "$@"; do
-  emit "$file" path "$(readlink -f -- "$file")"
+  [ -d "${file%/*}" ] || emit "$file" nofolder 1
+  real=$(readlink -f -- "$file") && emit "$file" path "$real"
   [ -e "$file" ] || continue
   emit "$file" exists 1
   content=$(cat -- "$file" && printf x) || continue

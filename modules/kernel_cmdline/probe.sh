@@ -1,0 +1,11 @@
+# shellcheck shell=sh disable=SC2154
+# The snippet $file, the line that the kernel was booted with, and the lines of the boot loader.
+[ -d "${file%/*}" ] || emit "$file" nofolder 1
+if [ -e "$file" ]; then
+  emit "$file" exists 1
+  content=$(cat -- "$file" && printf x)
+  emit "$file" content "${content%x}"
+fi
+emit '' cmdline "$(cat /proc/cmdline 2>/dev/null)"
+! command -v update-grub >/dev/null 2>&1 || emit '' grub 1
+[ ! -e /boot/grub/grub.cfg ] || emit '' entries "$(grep -E '^[[:space:]]*linux(16|efi)?[[:space:]]' /boot/grub/grub.cfg)"

@@ -1,0 +1,20 @@
+# shellcheck shell=sh
+# The module, its table, what is needed to load it, and the files for boot "$@".
+[ ! -d /sys/module/nf_conntrack ] || emit '' loaded 1
+param=/sys/module/nf_conntrack/parameters/hashsize
+if [ -r "$param" ]; then
+  emit '' hashsize "$(cat "$param")"
+  [ ! -w "$param" ] || emit '' writable 1
+fi
+# A network namespace that is not the first cannot say how large the table is but by this.
+[ ! -r /proc/sys/net/netfilter/nf_conntrack_buckets ] || emit '' buckets "$(cat /proc/sys/net/netfilter/nf_conntrack_buckets)"
+! command -v modprobe >/dev/null 2>&1 || emit '' modprobe 1
+emit '' page "$(getconf PAGESIZE 2>/dev/null)"
+emit '' keepalive "$(cat /proc/sys/net/ipv4/tcp_keepalive_time 2>/dev/null)"
+for file in "$@"; do
+  [ -d "${file%/*}" ] || emit "$file" nofolder 1
+  [ -e "$file" ] || continue
+  emit "$file" exists 1
+  content=$(cat -- "$file" && printf x)
+  emit "$file" content "${content%x}"
+done

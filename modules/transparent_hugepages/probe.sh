@@ -1,0 +1,13 @@
+# shellcheck shell=sh disable=SC2154
+# The running values and the file $file.
+for one in enabled defrag; do
+  path=/sys/kernel/mm/transparent_hugepage/$one
+  [ ! -r "$path" ] || emit live "$one" "$(cat "$path")"
+  [ ! -w "$path" ] || emit writable "$one" 1
+done
+[ -d "${file%/*}" ] || emit "$file" nofolder 1
+if [ -e "$file" ]; then
+  emit "$file" exists 1
+  content=$(cat -- "$file" && printf x)
+  emit "$file" content "${content%x}"
+fi
