@@ -106,3 +106,10 @@ fn json_does_not_mean_yes() {
     let place = Place::new(HERE, "- command: touch x\n");
     place.run(&["apply", "--json", "-i", "hosts", "site.yml"]).is(3, &["--yes"]);
 }
+
+#[test]
+fn a_plan_of_commands_alone_needs_hosts_that_answer_too() {
+    let place = Place::new("gone ansible_host=127.0.0.1 ansible_port=1\n", "- command: 'true'\n");
+    place.run(&["plan", "-i", "hosts", "site.yml"]).is(4, &["gone"]);
+    place.run(&["plan", "--out", "p", "-i", "hosts", "site.yml"]).is(4, &["was not saved"]);
+}

@@ -7,9 +7,9 @@ use crate::eval::Truth;
 use crate::graph::TaskKeywords;
 use crate::modules::{Args, Failure, Module};
 use crate::plan::{Claims, Decision};
-use crate::remote::{Become, Job, JobFuture, Output, Remote, RemoteError};
+use crate::remote::{Become, Job, JobFuture, Output, Remote, RemoteError, Script};
 use crate::{modules::Behaviour, spec};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 /// Everything about a unit that is known before the host is asked.
 pub struct Prepared {
@@ -56,9 +56,14 @@ pub struct Probes {
     jobs: Vec<Job>,
     /// Futures cannot be shared between threads; a unit can.
     answers: Mutex<Vec<JobFuture>>,
+    /// The module reads nothing: the only job is a greeting.
+    greets: bool,
 }
 
+static GREETING: LazyLock<Arc<Script>> = LazyLock::new(|| Script::new("exec.greeting", ":"));
+
 /// What the probes of a unit told.
+#[derive(Default)]
 pub struct Observed {
     /// The probes, on a plan.
     pub jobs: Vec<Job>,
@@ -87,12 +92,17 @@ impl Unit {
         let Stage::Ready(ready) = &self.stage else { return };
         let Behaviour::Staged(module) = &ready.module.behaviour else { return };
         match module.probe(&ready.args, &*ready.controller) {
-            Ok(jobs) => {
+            Ok(mut jobs) => {
+                // A plan is of hosts that answer, also where nothing has to be read.
+                let greets = ready.check && jobs.is_empty();
+                if greets {
+                    jobs.push(Job::new(&GREETING));
+                }
                 let remote = Arc::clone(&ready.remote);
                 let who = ready.who.clone();
                 let kept = if ready.check { jobs.clone() } else { Vec::new() };
                 let answers = jobs.into_iter().map(|job| remote.submit(&who, job)).collect();
-                self.probe = Some(Probes { jobs: kept, answers: Mutex::new(answers) });
+                self.probe = Some(Probes { jobs: kept, answers: Mutex::new(answers), greets });
             }
             Err(failure) => self.stage = Stage::Fail(failure),
         }
@@ -109,9 +119,10 @@ impl Unit {
     /// The outputs of the probes, in their order.
     pub async fn observed(&mut self) -> Result<Observed, RemoteError> {
         self.send_probe();
-        let Probes { jobs, answers } = self.probe.take().unwrap_or_default();
+        let Probes { jobs, answers, greets } = self.probe.take().unwrap_or_default();
         let answers = answers.into_inner().unwrap_or_else(|e| e.into_inner());
-        Ok(Observed { jobs, outputs: await_all(answers).await? })
+        let outputs = await_all(answers).await?;
+        Ok(if greets { Observed::default() } else { Observed { jobs, outputs } })
     }
 }
 

@@ -22,6 +22,7 @@ impl Container {
         command.args(["-q", "--register=no", "--keep-unit", "--pipe", "-D", directory]);
         command.args(["/bin/sh", "-c", "echo up; exec cat"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        without_preloads(&mut command);
         let spawned = command.process_group(0).kill_on_drop(true).spawn();
         let mut nspawn = spawned.map_err(|e| format!("systemd-nspawn cannot be run: {e}"))?;
         let mut line = String::new();
@@ -66,9 +67,15 @@ fn child_of(parent: u32) -> Option<u32> {
     })
 }
 
+/// Libraries that this machine loads into every program are not in another root.
+pub fn without_preloads(command: &mut Command) {
+    command.env_remove("LD_PRELOAD").env_remove("LD_LIBRARY_PATH");
+}
+
 /// The command that runs `sh -c command` in the namespaces of a process.
 pub fn enter(leader: u32, command: &str) -> Command {
     let mut enter = Command::new("nsenter");
     enter.args(["-a", "-t", &leader.to_string(), "/bin/sh", "-c", command]);
+    without_preloads(&mut enter);
     enter
 }

@@ -138,6 +138,7 @@ impl Session {
             Connection::Chroot(dir) => {
                 let mut c = Command::new("chroot");
                 c.arg(dir).args(["/bin/sh", "-c", command]);
+                container::without_preloads(&mut c);
                 c
             }
             Connection::Nspawn(name) => self.nspawn(name, command).await?,

@@ -101,7 +101,7 @@ impl Log {
         if !recap.is_empty() {
             self.console.line("");
         }
-        recap::lines(recap, self.view.style).iter().for_each(|l| self.console.line(l));
+        recap::short(recap, self.view.style).iter().for_each(|l| self.console.line(l));
         let sum = |f: fn(&HostRecap) -> u64| recap.iter().map(|(_, r)| f(r)).sum::<u64>();
         let hosts = recap.len();
         let trips = match self.view.verbosity {

@@ -3,9 +3,12 @@
 use super::style::one_line;
 use crate::exec::event::{Event, Name, Sink};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::time::Duration;
+
+/// Columns of a line that are neither name nor message.
+const BESIDE: usize = 10;
 
 /// Redraws a second.
 const RATE: u8 = 8;
@@ -15,7 +18,7 @@ pub struct Progress {
     bars: MultiProgress,
     /// More hosts than this share one line.
     most: usize,
-    width: usize,
+    columns: usize,
     state: Mutex<State>,
 }
 
@@ -23,9 +26,12 @@ pub struct Progress {
 struct State {
     hosts: HashMap<Name, ProgressBar>,
     all: Option<ProgressBar>,
-    total: usize,
     finished: usize,
-    running: HashMap<Name, String>,
+    /// Tasks begun and not done by host, oldest first: effects of several may be on their way.
+    running: HashMap<Name, VecDeque<(usize, String)>>,
+    /// Columns for the names of hosts, and for what is said of them.
+    name: usize,
+    message: usize,
 }
 
 impl Progress {
@@ -33,17 +39,17 @@ impl Progress {
     pub fn new(rows: usize, columns: usize) -> Progress {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(RATE));
         let most = (rows / 3).clamp(1, 20);
-        Progress { bars, most, width: columns.saturating_sub(40).max(20), state: Mutex::default() }
+        Progress { bars, most, columns, state: Mutex::default() }
     }
 
     pub fn bars(&self) -> MultiProgress {
         self.bars.clone()
     }
 
-    fn line(&self, prefix: &str) -> ProgressBar {
+    fn line(&self, prefix: &str, width: usize) -> ProgressBar {
         let bar = self.bars.add(ProgressBar::new_spinner());
-        let style = ProgressStyle::with_template("{spinner} {prefix:<20!} {elapsed:>4} {msg}");
-        if let Ok(style) = style {
+        let template = format!("{{spinner}} {{prefix:<{width}!}} {{elapsed:>4}} {{msg}}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);
         }
         bar.set_prefix(prefix.to_string());
@@ -53,23 +59,35 @@ impl Progress {
 
     fn begin(&self, state: &mut State, hosts: &[Name]) {
         self.clear(state);
-        state.total = hosts.len();
-        if hosts.len() > self.most {
-            state.all = Some(self.line(&format!("{} hosts", hosts.len())));
+        let all = format!("{} hosts", hosts.len());
+        let alone = hosts.len() > self.most;
+        let longest =
+            if alone { all.len() } else { hosts.iter().map(|h| h.chars().count()).max().unwrap_or(0) };
+        state.name = longest.clamp(1, (self.columns / 3).max(4));
+        // Beside the name: spinner, elapsed time, three blanks, and one column that stays free.
+        state.message = self.columns.saturating_sub(state.name + BESIDE).max(4);
+        if alone {
+            state.all = Some(self.line(&all, state.name));
         } else {
-            state.hosts = hosts.iter().map(|h| (Name::clone(h), self.line(h))).collect();
+            state.hosts = hosts.iter().map(|h| (Name::clone(h), self.line(h, state.name))).collect();
         }
     }
 
-    fn say(&self, state: &mut State, host: &Name, what: &str) {
+    /// What runs is the oldest task that is not done; `more` is said of it.
+    fn show(&self, state: &mut State, host: &Name, more: &str) {
+        let running = state.running.get(host);
+        let what = running.and_then(VecDeque::front).map_or("", |(_, name)| name.as_str());
+        self.say(state, host, &format!("{what}{more}"));
+    }
+
+    fn say(&self, state: &State, host: &Name, what: &str) {
         if let Some(bar) = state.hosts.get(host) {
-            bar.set_message(one_line(what, self.width));
+            bar.set_message(one_line(what, state.message));
         }
         if let Some(bar) = &state.all {
-            state.running.insert(Name::clone(host), what.to_string());
             bar.set_message(one_line(
                 &format!("{} done, {} running; {host}: {what}", state.finished, state.running.len()),
-                self.width,
+                state.message,
             ));
         }
     }
@@ -96,13 +114,23 @@ impl Sink for Progress {
         let state = &mut *self.state.lock().unwrap_or_else(|e| e.into_inner());
         match event {
             Event::PlayStarted { hosts, .. } => self.begin(state, hosts),
-            Event::TaskStarted(task) => self.say(state, &task.host, &task.name),
+            Event::TaskStarted(task) => {
+                let running = state.running.entry(Name::clone(&task.host)).or_default();
+                running.push_back((task.node, task.name.clone()));
+                self.show(state, &task.host, "");
+            }
+            Event::TaskDone(done) => {
+                if let Some(running) = state.running.get_mut(&done.task.host) {
+                    running.retain(|(node, _)| *node != done.task.node);
+                }
+                self.show(state, &done.task.host, "");
+            }
             Event::Effect { task, change, .. } => {
                 let word = crate::exec::saved::action_word(change.action);
-                self.say(state, &task.host, &format!("{} [{word}]", task.name));
+                self.show(state, &task.host, &format!(" [{word}]"));
             }
             Event::Retry { task, attempt, retries, .. } => {
-                self.say(state, &task.host, &format!("{} (attempt {} of {retries})", task.name, attempt + 1));
+                self.show(state, &task.host, &format!(" (attempt {} of {retries})", attempt + 1));
             }
             Event::HostDone { host, .. } => self.end_host(state, host),
             Event::PlayEnded { .. } | Event::RunDone { .. } => self.clear(state),

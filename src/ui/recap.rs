@@ -16,12 +16,42 @@ pub fn lines(recap: &[(Name, HostRecap)], style: Style) -> Vec<String> {
     sorted.into_iter().map(|(host, counts)| line(host, counts, style)).collect()
 }
 
-fn line(host: &str, recap: &HostRecap, style: Style) -> String {
-    let paint = match recap {
+/// One line a host that fits a narrow terminal: what hardly ever happens is told where it did.
+pub fn short(recap: &[(Name, HostRecap)], style: Style) -> Vec<String> {
+    let mut sorted: Vec<_> = recap.iter().collect();
+    sorted.sort_by(|a, b| a.0.cmp(&b.0));
+    let width = sorted.iter().map(|(host, _)| host.chars().count()).max().unwrap_or(0);
+    let line = |(host, r): &(Name, HostRecap)| {
+        let mut counts = vec![
+            count(style, Paint::Good, "ok", r.ok),
+            count(style, Paint::Change, "changed", r.changed),
+            count(style, Paint::Bad, "unreachable", r.unreachable),
+            count(style, Paint::Bad, "failed", r.failed),
+        ];
+        let rare = [
+            (Paint::Skip, "skipped", r.skipped),
+            (Paint::Good, "rescued", r.rescued),
+            (Paint::Skip, "ignored", r.ignored),
+            (Paint::Skip, "unknown", r.unknown),
+        ];
+        counts
+            .extend(rare.into_iter().filter(|(_, _, n)| *n > 0).map(|(p, name, n)| count(style, p, name, n)));
+        let padding = " ".repeat(width - host.chars().count());
+        format!("{}{padding} : {}", style.paint(worst(r), host), counts.join(" ").trim_end())
+    };
+    sorted.into_iter().map(line).collect()
+}
+
+fn worst(recap: &HostRecap) -> Paint {
+    match recap {
         r if r.failed > 0 || r.unreachable > 0 => Paint::Bad,
         r if r.changed > 0 => Paint::Change,
         _ => Paint::Good,
-    };
+    }
+}
+
+fn line(host: &str, recap: &HostRecap, style: Style) -> String {
+    let paint = worst(recap);
     let padding = " ".repeat(26usize.saturating_sub(host.chars().count()));
     let mut counts = vec![
         count(style, Paint::Good, "ok", recap.ok),
@@ -51,6 +81,15 @@ pub fn seconds(elapsed: std::time::Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_recap_tells_what_is_rare_only_where_it_happened() {
+        let one = HostRecap { ok: 4, changed: 4, ..HostRecap::default() };
+        let two = HostRecap { skipped: 2, ..HostRecap::default() };
+        let text = short(&[("node1".into(), one), ("db".into(), two)], Style::default());
+        assert_eq!(text[0], "db    : ok=0    changed=0    unreachable=0    failed=0    skipped=2");
+        assert_eq!(text[1], "node1 : ok=4    changed=4    unreachable=0    failed=0");
+    }
 
     #[test]
     fn a_recap_reads_as_ansibles() {
