@@ -74,7 +74,8 @@ impl CallError {
             SdkError::ConstructionFailure(_) => Outcome::Refused,
             SdkError::DispatchFailure(failure) if failure.is_user() => Outcome::Refused,
             _ if BUSY.contains(&code) || status == Some(429) => Outcome::Throttled,
-            SdkError::ServiceError(_) if status.is_some_and(|s| s < 500) => Outcome::Refused,
+            // 501: the service does not know the call.
+            SdkError::ServiceError(_) if status.is_some_and(|s| s < 500 || s == 501) => Outcome::Refused,
             _ => Outcome::Doubtful,
         };
         let request_id = error.raw_response().and_then(|r| {

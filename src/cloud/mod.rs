@@ -7,22 +7,29 @@
 //!   one call a kind), kept true by own writes; waiting is one poller a kind, whoever waits.
 //! - [`identity`]: the tags that every thing carries from its first moment, and by which it is found again.
 //! - [`create`]: a creation is made once, whatever becomes of its answer. [`remove`]: a removal waits for what uses
-//!   the thing, and until it is gone.
+//!   the thing, and until it is gone; [`named`] is the same for what has a name and no id.
+//! - [`autoscaling`], [`iam`], [`ssm`], [`sts`]: the calls of further services.
 //!
 //! Invariants: nothing here decides or prints; every creation and removal is noted (in the journal) before it is sent;
 //! no creation is repeated before it was looked up.
 
 pub mod access;
+pub mod autoscaling;
 pub mod calls;
 pub mod census;
 pub mod create;
 pub mod ec2;
 pub mod error;
+pub mod iam;
 pub mod identity;
 pub mod kinds;
+pub mod kinds_images;
+pub mod named;
 pub mod remove;
 pub mod retry;
 pub mod session;
+pub mod ssm;
+pub mod sts;
 pub mod table;
 mod together;
 

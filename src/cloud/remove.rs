@@ -3,6 +3,8 @@
 use super::ec2::types;
 use super::error::{CallError, Outcome};
 use super::kinds::*;
+use super::kinds_images::{Image, Snapshot};
+use super::named::{self, INSTANCE_PROFILE, PARAMETER, ROLE, SCALING_GROUP};
 use super::session::Account;
 use super::table::{Kind, Table};
 use serde_json::json;
@@ -22,8 +24,11 @@ pub struct Thing {
 
 /// From those that use others to those that are used. Things of one row go together.
 pub const ORDER: &[&[&str]] = &[
-    &[Instance::NAME, NatGateway::NAME],
+    // A group would replace the instances that go before it.
+    &[SCALING_GROUP, Image::NAME],
+    &[Instance::NAME, NatGateway::NAME, Snapshot::NAME],
     &[Address::NAME, NetworkInterface::NAME, LaunchTemplate::NAME, KeyPair::NAME, Volume::NAME],
+    &[INSTANCE_PROFILE, PARAMETER, ROLE],
     &[InternetGateway::NAME, RouteTable::NAME, SecurityGroup::NAME, Subnet::NAME],
     &[Vpc::NAME],
 ];
@@ -82,6 +87,12 @@ impl Account {
             NatGateway::NAME => self.remove(&self.nat_gateways, id).await,
             Address::NAME => self.remove(&self.addresses, id).await,
             LaunchTemplate::NAME => self.remove(&self.launch_templates, id).await,
+            Image::NAME => self.remove(&self.images, id).await,
+            Snapshot::NAME => self.remove(&self.snapshots, id).await,
+            SCALING_GROUP => named::remove_scaling_group(self, id).await,
+            ROLE => named::remove_role(self, id, false).await,
+            INSTANCE_PROFILE => named::remove_instance_profile(self, id).await,
+            PARAMETER => named::remove_parameter(self, id).await,
             other => Err(CallError::own(other, "there is no way to remove this kind")),
         }
     }

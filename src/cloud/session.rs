@@ -4,6 +4,7 @@ use super::access::Access;
 use super::ec2::{Ec2, Ec2Client};
 use super::error::CallError;
 use super::kinds::*;
+use super::kinds_images::{Image, Snapshot};
 use super::remove::Thing;
 use super::retry::Manner;
 use super::table::{Kind, Table};
@@ -38,6 +39,8 @@ pub struct Account {
     pub nat_gateways: Table<NatGateway>,
     pub addresses: Table<Address>,
     pub launch_templates: Table<LaunchTemplate>,
+    pub images: Table<Image>,
+    pub snapshots: Table<Snapshot>,
 }
 
 impl Account {
@@ -66,6 +69,8 @@ impl Account {
             nat_gateways: Table::default(),
             addresses: Table::default(),
             launch_templates: Table::default(),
+            images: Table::default(),
+            snapshots: Table::default(),
         }
     }
 

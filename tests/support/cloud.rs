@@ -10,7 +10,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
+/// Where a world is when nothing else is said.
 pub const REGION: &str = "us-east-1";
 
 /// Debian 12 for amd64 among the images of the tests' cloud (tests/cloud/amis.json).
@@ -29,7 +31,8 @@ pub struct World {
     pub proxy: Proxy,
     /// Where the playbook is, and the journal.
     pub place: Place,
-    moto: Moto,
+    pub region: String,
+    moto: Arc<Moto>,
     access_key: (String, String),
     /// Left unchecked at the end, for tests of the check itself.
     pub unchecked: bool,
@@ -70,20 +73,29 @@ impl Drop for Moto {
 
 impl Default for World {
     fn default() -> Self {
-        let moto = Moto::start();
+        World::at(Arc::new(Moto::start()), REGION)
+    }
+}
+
+impl World {
+    fn at(moto: Arc<Moto>, region: &str) -> World {
         let place = Place::default();
         std::fs::create_dir(place.path().join("home")).unwrap();
         World {
             proxy: Proxy::start(moto.address),
             place,
+            region: region.into(),
             moto,
             access_key: ("AKIATESTING".into(), "testing".into()),
             unchecked: false,
         }
     }
-}
 
-impl World {
+    /// Another world in another region of the same cloud: with its own weather, log and playbook.
+    pub fn beside(&self, region: &str) -> World {
+        World::at(Arc::clone(&self.moto), region)
+    }
+
     /// A cloud and a playbook `site.yml`.
     pub fn new(playbook: &str) -> World {
         let world = World::default();
@@ -111,7 +123,7 @@ impl World {
             .env("AWS_ACCESS_KEY_ID", &self.access_key.0)
             .env("AWS_SECRET_ACCESS_KEY", &self.access_key.1)
             .env("AWS_ENDPOINT_URL", self.endpoint())
-            .env("AWS_REGION", REGION)
+            .env("AWS_REGION", &self.region)
             .env("AWS_EC2_METADATA_DISABLED", "true");
         command
     }
@@ -164,12 +176,13 @@ impl World {
 
     /// One call as a client sends it; status and text of the reply.
     pub fn call(&self, service: &str, action: &str, params: &[(&str, &str)]) -> (u16, String) {
-        call_at(self.proxy.address(), service, action, params)
+        call_at(self.proxy.address(), &self.region, service, action, params)
     }
 
     /// As [`World::call`], of a service that speaks JSON.
     pub fn call_json(&self, service: &str, target: &str, body: &serde_json::Value) -> (u16, String) {
-        let scope = format!("Credential=AKIATESTING/20260101/{REGION}/{service}/aws4_request");
+        let region = &self.region;
+        let scope = format!("Credential=AKIATESTING/20260101/{region}/{service}/aws4_request");
         let signed =
             format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0\r\nX-Amz-Target: {target}");
         post(self.proxy.address(), "/", "application/x-amz-json-1.1", &signed, &body.to_string())
@@ -177,14 +190,14 @@ impl World {
 
     /// One call past the proxy, which must succeed; the first text within `<element>` of its reply.
     pub fn make(&self, service: &str, action: &str, params: &[(&str, &str)], element: &str) -> String {
-        let (status, text) = call_at(self.moto.address, service, action, params);
+        let (status, text) = call_at(self.moto.address, &self.region, service, action, params);
         assert_eq!(status, 200, "{action}: {text}");
         within(&text, element).unwrap_or_default().to_owned()
     }
 
-    /// Everything there is but what the account had from the start.
+    /// Everything there is in this region, or in none, but what the account had from the start.
     pub fn inventory(&self) -> Vec<Thing> {
-        let list = self.say("inventory", &serde_json::json!({}));
+        let list = self.say("inventory", &serde_json::json!({ "region": self.region }));
         let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
         let thing = |one: &serde_json::Value| Thing {
             kind: text(&one["kind"]).unwrap(),
@@ -234,9 +247,13 @@ impl Drop for World {
         self.proxy.clear();
         let failed = std::thread::panicking();
         if failed {
-            let calls: Vec<String> =
-                self.calls().iter().map(|c| format!("{} {}", c.action, c.status)).collect();
-            eprintln!("calls: {}", calls.join(", "));
+            // What was refused is worth reading in full.
+            let told = |c: &Call| match c.status {
+                400.. => format!("{} {} ({})", c.action, c.status, c.body),
+                status => format!("{} {status}", c.action),
+            };
+            let calls: Vec<String> = self.calls().iter().map(told).collect();
+            eprintln!("{} calls: {}", self.region, calls.join(", "));
         }
         if failed && !self.ours().is_empty() {
             let destroyed = self.destroy();
@@ -257,11 +274,17 @@ pub fn within<'a>(text: &'a str, element: &str) -> Option<&'a str> {
     rest.split_once(&format!("</{element}>")).map(|(inner, _)| inner)
 }
 
-fn call_at(address: SocketAddr, service: &str, action: &str, params: &[(&str, &str)]) -> (u16, String) {
+fn call_at(
+    address: SocketAddr,
+    region: &str,
+    service: &str,
+    action: &str,
+    params: &[(&str, &str)],
+) -> (u16, String) {
     let version = if service == "ec2" { "2016-11-15" } else { "2011-01-01" };
     let pairs = [("Action", action), ("Version", version)].into_iter().chain(params.iter().copied());
     let body: Vec<String> = pairs.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-    let scope = format!("Credential=AKIATESTING/20260101/{REGION}/{service}/aws4_request");
+    let scope = format!("Credential=AKIATESTING/20260101/{region}/{service}/aws4_request");
     let kind = "application/x-www-form-urlencoded";
     post(
         address,

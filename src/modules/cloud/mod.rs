@@ -12,10 +12,14 @@
 //!
 //! A module that only reads implements [`Query`]: `Behaviour::Cloud(cloud::query(Mine))`.
 
+pub mod address;
+pub mod baked;
 mod claims;
 mod diff;
 pub mod find;
 mod input;
+pub mod named;
+pub mod owned;
 pub mod values;
 
 pub use claims::claims;

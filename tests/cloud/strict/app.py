@@ -5,7 +5,7 @@ import threading
 import traceback
 
 from . import control, pages, tokens, transitions, weather, wire
-from . import autoscaling, creation, dependencies, images, parameters  # noqa: F401 (they register rules)
+from . import autoscaling, creation, dependencies, images, parameters, templates  # noqa: F401 (they register rules)
 from .rules import AFTER, BEFORE, INSTEAD, Refusal
 
 
@@ -26,7 +26,10 @@ class StrictMoto:
     def answer(self, environ, body):
         path = environ.get("PATH_INFO", "")
         if path.startswith("/strict/"):
-            return plain(*control.answer(path.removeprefix("/strict/"), body))
+            try:
+                return plain(*control.answer(path.removeprefix("/strict/"), body))
+            except Exception as problem:
+                return plain(400, "text/plain", "".join(traceback.format_exception(problem)))
         if path.startswith("/moto-api"):
             return self.forward(environ, body)
         call = wire.parse(environ, body)
@@ -42,7 +45,7 @@ class StrictMoto:
             return plain(*wire.error(call, Refusal("NotImplemented", message, 501)))
         except Exception as problem:  # A fault of a rule has to look like one, not like weather.
             text = "".join(traceback.format_exception(problem))
-            return plain(*wire.error(call, Refusal("StrictMotoFault", text, 501)))
+            return plain(*wire.error(call, Refusal("StrictMotoFault", text)))
 
     def carry_out(self, call, environ, body):
         transitions.settle(call)

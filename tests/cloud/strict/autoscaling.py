@@ -4,6 +4,8 @@ import time
 import uuid
 from xml.sax.saxutils import escape
 
+from moto.autoscaling.models import InstanceState
+
 from . import transitions
 from .rules import Refusal, before, instead
 from .wire import query_reply
@@ -133,6 +135,8 @@ def _lives(call, group):
         known = getattr(state, "strict_known", False)
         if known and state.lifecycle_state not in ("Pending", "Pending:Wait"):
             continue
+        if not known and group.ec2_launch_template:
+            state.strict_version = _version(group)
         state.strict_known = True
         if state.instance.state == "pending":
             state.lifecycle_state = "Pending"
@@ -163,4 +167,19 @@ def _step(call, group, refresh):
     transitions.observe_all(call)
 
 
+def _launched_with(state):
+    """The template and the version that the instance was launched with; moto tells the default version of now."""
+    template = getattr(state.auto_scaling_group, "ec2_launch_template", None)
+    if template is None:
+        return None
+    version = getattr(state, "strict_version", None) or _version(state.auto_scaling_group)
+    return {"LaunchTemplateId": template.id, "LaunchTemplateName": template.name, "Version": version}
+
+
+def _version(group):
+    word = group.launch_template_version if hasattr(group, "launch_template_version") else "$Default"
+    return str(group.ec2_launch_template.get_version(word).number)
+
+
+InstanceState.launch_template = property(_launched_with)
 transitions.CLOCKS.append(clock)

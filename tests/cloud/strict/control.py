@@ -1,7 +1,7 @@
 """`POST /strict/NAME` with JSON: what a test says to this cloud, and asks of it.
 
     settings   {"delays": {"instance.pending": 2}, "notfound": 4, "page": 2}: changes what is named, for calls from now on
-    inventory  everything that there is, with tags
+    inventory  {"region": "us-east-1"}: everything that there is, with tags
     reset      an empty account, with all settings as at the start
     public     {"i-…": "10.213.0.2"}: the public address of an instance, where a real host answers for it
     console    {"i-…": "text"}: what GetConsoleOutput gives
@@ -37,10 +37,11 @@ def settings(wanted):
     return {}
 
 
-def list_everything(_):
-    for region in transitions.REGIONS:
+def list_everything(wanted):
+    regions = transitions.REGIONS & {wanted["region"]} if "region" in wanted else transitions.REGIONS
+    for region in regions:
         transitions.settle(_Clock(region))
-    return inventory.everything(transitions.REGIONS)
+    return inventory.everything(regions)
 
 
 class _Clock:

@@ -62,11 +62,14 @@ def _parameters(region):
 
 def _iam():
     iam = backend("iam", "aws")
-    found = [_one("role", role.name, {t["Key"]: t["Value"] for t in role.get_tags()}) for role in iam.roles.values()]
-    for profile in iam.instance_profiles.values():
-        tags = profile.tags if isinstance(profile.tags, dict) else {t["Key"]: t["Value"] for t in profile.tags or []}
-        found.append(_one("instance-profile", profile.name, {k: getattr(v, "get", lambda *_: v)("Value", v) for k, v in tags.items()}))
-    return found
+    found = [_one("role", role.name, _flat(role.tags)) for role in iam.roles.values()]
+    return found + [_one("instance-profile", p.name, _flat(p.tags)) for p in iam.instance_profiles.values()]
+
+
+def _flat(tags):
+    """moto keeps tags as a list of pairs, or as a mapping of keys to such pairs."""
+    pairs = tags.values() if isinstance(tags, dict) else tags or []
+    return {pair["Key"]: pair["Value"] for pair in pairs}
 
 
 def _objects():

@@ -1,0 +1,147 @@
+//! autoscaling_group: a group of instances that keeps its size, and their replacement.
+
+mod shown;
+mod steps;
+mod wanted;
+
+use crate::base::Map;
+use crate::cloud::autoscaling::{Autoscaling, AutoscalingClient, input::*, types};
+use crate::cloud::{CallError, Tags, Thing};
+use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChange, Verdict, owned};
+use crate::modules::{Args, ArgsExt, Behaviour, Failure};
+use wanted::Wanted;
+
+pub fn behaviour() -> Behaviour {
+    Behaviour::Cloud(cloud::resource(Group))
+}
+
+struct Group;
+
+pub struct Seen {
+    group: Option<types::AutoScalingGroup>,
+    wanted: Wanted,
+}
+
+#[derive(Default)]
+pub enum Steps {
+    #[default]
+    None,
+    Create,
+    Change(Changes),
+    Remove,
+}
+
+/// What a group that is there needs.
+#[derive(Default)]
+pub struct Changes {
+    /// Any of what one UpdateAutoScalingGroup sets.
+    update: bool,
+    tags: TagChange,
+    attach: Vec<String>,
+    detach: Vec<String>,
+    suspend: Vec<String>,
+    resume: Vec<String>,
+    metrics: Option<bool>,
+    refresh: bool,
+}
+
+impl Resource for Group {
+    type Seen = Seen;
+    type Steps = Steps;
+
+    fn key(&self, args: &Args) -> String {
+        args.str("name").to_string()
+    }
+
+    fn observe<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Seen> {
+        Box::pin(async move {
+            let scaling = cx.account.autoscaling();
+            let present = cx.args.str("state") == "present";
+            let wanted = async {
+                match present {
+                    true => wanted::wanted(cx).await,
+                    false => Ok(Wanted::default()),
+                }
+            };
+            let group = async { Ok(get(&scaling, cx.args.str("name")).await?) };
+            let (group, wanted) = tokio::try_join!(group, wanted)?;
+            Ok(Seen { group, wanted })
+        })
+    }
+
+    fn decide(&self, cx: &Cx<'_>, seen: &Seen) -> Result<Verdict<Steps>, Failure> {
+        let what = format!("Auto Scaling group {}", cx.args.str("name"));
+        match (&seen.group, cx.args.str("state")) {
+            (None, "absent") => Ok(Verdict::unchanged(Map::new())),
+            (Some(group), "absent") => {
+                owned::may_remove(cx, &what, &tags(group))?;
+                let going = group.status().is_some();
+                let mut change = Attributes::delete(&what);
+                if going {
+                    change.reason = format!("{what} is being removed");
+                }
+                Ok(Verdict::new(change, Steps::Remove, shown::shown(group)))
+            }
+            (Some(group), _) if group.status().is_some() => Err(Failure::new(format!(
+                "the {what} is being removed\nhint: run this again when it is gone"
+            ))),
+            (None, _) => Ok(seen.wanted.creation(cx, &what)),
+            (Some(group), _) => {
+                let mut attributes = Attributes::default();
+                let changes = seen.wanted.compare(cx, group, &mut attributes);
+                match attributes.change(&what) {
+                    None => Ok(Verdict::unchanged(shown::shown(group))),
+                    Some(change) => {
+                        owned::may_touch(cx, &what, &tags(group))?;
+                        Ok(Verdict::new(change, Steps::Change(changes), shown::predicted(cx, group)))
+                    }
+                }
+            }
+        }
+    }
+
+    fn apply<'a>(&'a self, cx: &'a Cx<'a>, seen: &'a Seen, steps: &'a Steps) -> CloudFuture<'a, Map> {
+        Box::pin(async move {
+            let scaling = cx.account.autoscaling();
+            let mut refreshed = Map::new();
+            match steps {
+                Steps::None => {}
+                Steps::Create => steps::create(cx, &scaling, &seen.wanted).await?,
+                Steps::Change(changes) => {
+                    refreshed = steps::alter(cx, &scaling, seen, changes).await?;
+                }
+                Steps::Remove => {
+                    crate::cloud::named::remove_scaling_group(&cx.account, cx.args.str("name")).await?;
+                    return Ok(seen.group.as_ref().map(shown::shown).unwrap_or_default());
+                }
+            }
+            let group = match cx.args.bool("wait_for_instances") {
+                true => steps::serving(cx, &scaling).await?,
+                false => get(&scaling, cx.args.str("name")).await?,
+            };
+            let mut result = group.as_ref().map(shown::shown).unwrap_or_default();
+            result.extend(refreshed);
+            Ok(result)
+        })
+    }
+
+    fn things(&self, seen: &Seen) -> Vec<(Thing, Tags)> {
+        let name = |g: &types::AutoScalingGroup| g.auto_scaling_group_name().unwrap_or_default().to_string();
+        let thing = |g| (Thing { kind: crate::cloud::named::SCALING_GROUP, id: name(g) }, tags(g));
+        seen.group.iter().map(thing).collect()
+    }
+}
+
+/// The group of this name.
+pub async fn get(
+    scaling: &AutoscalingClient,
+    name: &str,
+) -> Result<Option<types::AutoScalingGroup>, CallError> {
+    let input = DescribeAutoScalingGroupsInputBuilder::default().auto_scaling_group_names(name);
+    Ok(scaling.describe_auto_scaling_groups(input).await?.auto_scaling_groups.and_then(|all| all.into_iter().next()))
+}
+
+fn tags(group: &types::AutoScalingGroup) -> Tags {
+    let text = |t: Option<&str>| t.unwrap_or_default().to_string();
+    group.tags().iter().map(|t| (text(t.key()), text(t.value()))).collect()
+}

@@ -1,0 +1,222 @@
+//! ec2_ami: an image of an instance.
+
+mod permissions;
+
+use crate::base::{List, Map, Value};
+use crate::cloud::calls::CallFuture;
+use crate::cloud::ec2::{input::*, types};
+use crate::cloud::identity::from_sdk;
+use crate::cloud::kinds_images::Image;
+use crate::cloud::{CallError, Kind, Tags, Thing};
+use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChange, Verdict, baked, find};
+use crate::modules::{Args, ArgsExt, Behaviour, Failure};
+use permissions::Permissions;
+use std::sync::Arc;
+
+pub fn behaviour() -> Behaviour {
+    Behaviour::Cloud(cloud::resource(Ami))
+}
+
+struct Ami;
+
+pub struct Seen {
+    image: Option<Arc<types::Image>>,
+    /// Looked up where the task says who may launch it.
+    permissions: Permissions,
+}
+
+#[derive(Default)]
+pub enum Steps {
+    #[default]
+    None,
+    Create,
+    Change {
+        description: bool,
+        /// To add and to remove.
+        permissions: Option<Box<(Permissions, Permissions)>>,
+        tags: TagChange,
+    },
+    Wait,
+    Remove,
+}
+
+impl Resource for Ami {
+    type Seen = Seen;
+    type Steps = Steps;
+
+    fn key(&self, args: &Args) -> String {
+        args.opt_str("name").or(args.opt_str("image_id")).unwrap_or_default().to_string()
+    }
+
+    fn observe<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Seen> {
+        Box::pin(async move {
+            let image = baked::find(cx, cx.text("image_id")).await?;
+            if image.is_none()
+                && cx.args.str("state") == "present"
+                && let Some(id) = cx.text("image_id")
+            {
+                let region = &cx.account.region;
+                return Err(Failure::new(format!("none of one's own images in {region} is {id}")));
+            }
+            let permissions = match (&image, cx.args.has("launch_permissions")) {
+                (Some(image), true) => permissions::read(cx, Image::id(image)).await?,
+                _ => Permissions::default(),
+            };
+            Ok(Seen { image, permissions })
+        })
+    }
+
+    fn decide(&self, cx: &Cx<'_>, seen: &Seen) -> Result<Verdict<Steps>, Failure> {
+        let what = format!("image {}", self.key(cx.args));
+        match (&seen.image, cx.args.str("state")) {
+            (None, "absent") => Ok(Verdict::unchanged(Map::new())),
+            (Some(image), "absent") => {
+                find::may_remove::<Image>(cx, image)?;
+                Ok(Verdict::new(Attributes::delete(&what), Steps::Remove, baked::shown(image)))
+            }
+            (None, _) if !cx.args.has("instance_id") => {
+                Err(Failure::new(format!("there is no {what}, and without `instance_id` it cannot be made")))
+            }
+            (None, _) => {
+                let attributes = baked::creation(cx, "instance_id");
+                Ok(Verdict::new(attributes.create(&what), Steps::Create, baked::predicted(cx)))
+            }
+            (Some(image), _) => change(cx, image, seen, &what),
+        }
+    }
+
+    fn apply<'a>(&'a self, cx: &'a Cx<'a>, seen: &'a Seen, steps: &'a Steps) -> CloudFuture<'a, Map> {
+        Box::pin(async move {
+            match (steps, &seen.image) {
+                (Steps::Create, _) => create(cx).await,
+                (Steps::Change { description, permissions, tags }, Some(image)) => {
+                    if *description {
+                        describe(cx, Image::id(image)).await?;
+                    }
+                    if let Some((add, remove)) = permissions.as_deref() {
+                        permissions::write(cx, Image::id(image), add, remove).await?;
+                    }
+                    cx.write_tags(&[Image::id(image)], tags).await?;
+                    let account = &cx.account;
+                    account.images.refresh(&*account.ec2, &[Image::id(image).to_string()]).await?;
+                    let now = account.images.get(&*account.ec2, Image::id(image)).await?;
+                    finish(cx, now.unwrap_or_else(|| Arc::clone(image))).await
+                }
+                (Steps::Wait, Some(image)) => finish(cx, Arc::clone(image)).await,
+                (Steps::Remove, Some(image)) => {
+                    let removed = baked::remove(cx, image, cx.args.bool("delete_snapshot")).await?;
+                    let mut shown = baked::shown(image);
+                    let removed: List = removed.into_iter().map(Value::from).collect();
+                    shown.insert("snapshots_deleted".into(), removed.into());
+                    Ok(shown)
+                }
+                (_, Some(image)) => Ok(baked::shown(image)),
+                (_, None) => Ok(Map::new()),
+            }
+        })
+    }
+
+    fn things(&self, seen: &Seen) -> Vec<(Thing, Tags)> {
+        baked::things(&seen.image)
+    }
+}
+
+fn change(cx: &Cx<'_>, image: &types::Image, seen: &Seen, what: &str) -> Result<Verdict<Steps>, Failure> {
+    let mut attributes = Attributes::default();
+    let description = cx
+        .text("description")
+        .is_some_and(|d| attributes.compare("description", image.description().unwrap_or_default(), d));
+    let mut permissions = None;
+    if let Some(wanted) = cx.args.map("launch_permissions") {
+        let (add, remove) = seen.permissions.changes(&Permissions::of(wanted));
+        add.rows().iter().for_each(|p| attributes.element("launch_permissions", None, Some(p)));
+        remove.rows().iter().for_each(|p| attributes.element("launch_permissions", Some(p), None));
+        permissions = (!add.is_empty() || !remove.is_empty()).then(|| Box::new((add, remove)));
+    }
+    let is = from_sdk(image.tags());
+    let wanted = cx.args.has("tags").then(|| baked::tags(cx));
+    let purge = cx.args.has("tags") && cx.args.bool("purge_tags");
+    let (set, remove) = find::tag_changes(cx, &is, wanted.as_ref(), purge);
+    for key in set.keys().chain(&remove) {
+        attributes.element(
+            &format!("tags.{key}"),
+            is.get(key).map(String::as_str),
+            set.get(key).map(String::as_str),
+        );
+    }
+    let tags = TagChange { set, remove };
+    let pending = cx.args.bool("wait") && matches!(image.state(), Some(types::ImageState::Pending));
+    let shown = baked::shown(image);
+    match attributes.change(what) {
+        Some(change) => {
+            find::may_touch::<Image>(cx, image)?;
+            Ok(Verdict::new(change, Steps::Change { description, permissions, tags }, shown))
+        }
+        None if pending => {
+            Ok(Verdict { change: None, steps: Steps::Wait, result: shown, warnings: Vec::new() })
+        }
+        None => Ok(Verdict::unchanged(shown)),
+    }
+}
+
+async fn create(cx: &Cx<'_>) -> Result<Map, Failure> {
+    let account = &cx.account;
+    let op = cx.identity.op();
+    let tags = baked::tags(cx);
+    let devices: Vec<_> =
+        cx.args.items("device_mapping").iter().filter_map(Value::as_map).map(device).collect();
+    let text = |name: &str| cx.text(name).map(str::to_string);
+    let input = CreateImageInputBuilder::default()
+        .set_instance_id(text("instance_id"))
+        .set_name(text("name"))
+        .set_description(text("description"))
+        .no_reboot(cx.args.bool("no_reboot"))
+        .set_block_device_mappings((!devices.is_empty()).then_some(devices))
+        .tag_specifications(op.specification(types::ResourceType::Image, &tags))
+        .tag_specifications(op.specification(types::ResourceType::Snapshot, &tags));
+    let all = crate::cloud::identity::to_sdk(&op.tags(&tags));
+    let send = || -> CallFuture<'_, types::Image> {
+        let (input, all) = (input.clone(), all.clone());
+        Box::pin(async move {
+            let made = account.ec2.create_image(input).await?.image_id;
+            let id = made.ok_or_else(|| CallError::own("ec2:CreateImage", "the answer names no image"))?;
+            let image = types::Image::builder().image_id(id).state(types::ImageState::Pending);
+            Ok(image.set_tags(Some(all)).build())
+        })
+    };
+    let image = account.create(&account.images, &op, &send).await?;
+    if let Some(wanted) = cx.args.map("launch_permissions") {
+        let (add, none) = Permissions::default().changes(&Permissions::of(wanted));
+        permissions::write(cx, Image::id(&image), &add, &none).await?;
+    }
+    finish(cx, image).await
+}
+
+async fn finish(cx: &Cx<'_>, image: Arc<types::Image>) -> Result<Map, Failure> {
+    Ok(baked::shown(&*baked::ready(cx, image).await?))
+}
+
+async fn describe(cx: &Cx<'_>, id: &str) -> Result<(), CallError> {
+    let description = types::AttributeValue::builder().value(cx.args.str("description")).build();
+    let input = ModifyImageAttributeInputBuilder::default().image_id(id).description(description);
+    cx.account.ec2.modify_image_attribute(input).await.map(drop)
+}
+
+fn device(map: &Map) -> types::BlockDeviceMapping {
+    let text = |name: &str| map.opt_str(name).map(str::to_string);
+    let int = |name: &str| map.opt_int(name).and_then(|n| i32::try_from(n).ok());
+    let ebs = types::EbsBlockDevice::builder()
+        .set_delete_on_termination(map.opt_bool("delete_on_termination"))
+        .set_encrypted(map.opt_bool("encrypted"))
+        .set_iops(int("iops"))
+        .set_snapshot_id(text("snapshot_id"))
+        .set_volume_size(int("volume_size"))
+        .set_volume_type(map.opt_str("volume_type").map(Into::into))
+        .build();
+    let mapping = types::BlockDeviceMapping::builder().set_device_name(text("device_name"));
+    match (map.bool("no_device"), text("virtual_name")) {
+        (true, _) => mapping.no_device("").build(),
+        (false, Some(name)) => mapping.virtual_name(name).build(),
+        (false, None) => mapping.ebs(ebs).build(),
+    }
+}

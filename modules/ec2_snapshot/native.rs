@@ -1,0 +1,204 @@
+//! ec2_snapshot: a snapshot of a volume.
+
+use crate::base::Map;
+use crate::cloud::calls::CallFuture;
+use crate::cloud::ec2::{input::*, types};
+use crate::cloud::kinds_images::Snapshot;
+use crate::cloud::{Kind, Tags, Thing};
+use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, Verdict, find, values};
+use crate::modules::{Args, ArgsExt, Behaviour, Failure};
+use crate::record;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+pub fn behaviour() -> Behaviour {
+    Behaviour::Cloud(cloud::resource(SnapshotModule))
+}
+
+struct SnapshotModule;
+
+#[derive(Default)]
+pub enum Steps {
+    #[default]
+    None,
+    Create,
+    Wait,
+    Remove,
+}
+
+impl Resource for SnapshotModule {
+    type Seen = Option<Arc<types::Snapshot>>;
+    type Steps = Steps;
+
+    fn key(&self, args: &Args) -> String {
+        let name = args.map("snapshot_tags").and_then(|tags| tags.opt_str("Name"));
+        let device = args.opt_str("device_name");
+        name.or(args.opt_str("snapshot_id"))
+            .or(args.opt_str("volume_id"))
+            .or(device)
+            .unwrap_or_default()
+            .to_string()
+    }
+
+    fn observe<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Self::Seen> {
+        Box::pin(async move {
+            let all = cx.account.snapshots.all(&*cx.account.ec2).await?;
+            if let Some(id) = cx.text("snapshot_id") {
+                return Ok(all.into_iter().find(|s| s.snapshot_id() == Some(id)));
+            }
+            // Of those that the task made over time, the last one counts.
+            let mine = all.into_iter().filter(|s| cx.identity.is(&Snapshot::tags(s)));
+            Ok(mine.max_by_key(|s| s.start_time().map(|t| (t.secs(), t.subsec_nanos()))))
+        })
+    }
+
+    fn decide(&self, cx: &Cx<'_>, seen: &Self::Seen) -> Result<Verdict<Steps>, Failure> {
+        let what = format!("snapshot of {}", self.key(cx.args));
+        match (seen, cx.args.str("state")) {
+            (None, "absent") => Ok(Verdict::unchanged(Map::new())),
+            (Some(snapshot), "absent") => {
+                find::may_remove::<Snapshot>(cx, snapshot)?;
+                Ok(Verdict::new(Attributes::delete(&what), Steps::Remove, shown(snapshot)))
+            }
+            (None, _) if cx.args.has("snapshot_id") => {
+                let id = cx.args.str("snapshot_id");
+                Err(Failure::new(format!("there is no snapshot {id} in {}", cx.account.region)))
+            }
+            (Some(snapshot), _) if !too_old(cx, snapshot) => {
+                let pending = matches!(snapshot.state(), Some(types::SnapshotState::Pending));
+                let steps = if pending && cx.args.bool("wait") { Steps::Wait } else { Steps::None };
+                Ok(Verdict { change: None, steps, result: shown(snapshot), warnings: Vec::new() })
+            }
+            _ => {
+                let mut attributes = Attributes::default();
+                for name in ["volume_id", "instance_id", "device_name", "description"] {
+                    attributes.wanted(name, cx.args.get(name).cloned().unwrap_or_default());
+                }
+                let predicted = record! {
+                    "snapshot_id" => cx.unknown(),
+                    "volume_id" => cx.args.get("volume_id").cloned().unwrap_or_else(|| cx.unknown()),
+                    "volume_size" => cx.unknown(),
+                    "tags" => cloud::tags_value(&tags(cx)),
+                };
+                Ok(Verdict::new(attributes.create(&what), Steps::Create, predicted))
+            }
+        }
+    }
+
+    fn apply<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        seen: &'a Self::Seen,
+        steps: &'a Steps,
+    ) -> CloudFuture<'a, Map> {
+        Box::pin(async move {
+            let account = &cx.account;
+            match (steps, seen) {
+                (Steps::Create, _) => {
+                    let made = create(cx).await?;
+                    finish(cx, &made).await
+                }
+                (Steps::Wait, Some(snapshot)) => finish(cx, snapshot).await,
+                (Steps::Remove, Some(snapshot)) => {
+                    account.remove(&account.snapshots, Snapshot::id(snapshot)).await?;
+                    Ok(shown(snapshot))
+                }
+                (_, Some(snapshot)) => Ok(shown(snapshot)),
+                (_, None) => Ok(Map::new()),
+            }
+        })
+    }
+
+    fn things(&self, seen: &Self::Seen) -> Vec<(Thing, Tags)> {
+        cloud::thing::<Snapshot>(seen)
+    }
+}
+
+fn too_old(cx: &Cx<'_>, snapshot: &types::Snapshot) -> bool {
+    let limit = cx.args.int("last_snapshot_min_age");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let begun = snapshot.start_time().map_or(0, |t| t.secs());
+    let age = i64::try_from(now.as_secs()).unwrap_or_default() - begun;
+    limit > 0 && age > limit * 60
+}
+
+fn tags(cx: &Cx<'_>) -> Tags {
+    cx.args.map("snapshot_tags").map(cloud::tags_of).unwrap_or_default()
+}
+
+async fn create(cx: &Cx<'_>) -> Result<Arc<types::Snapshot>, Failure> {
+    let account = &cx.account;
+    let op = cx.identity.op();
+    let input = CreateSnapshotInputBuilder::default()
+        .volume_id(volume(cx).await?)
+        .set_description(cx.text("description").map(str::to_string))
+        .tag_specifications(op.specification(types::ResourceType::Snapshot, &tags(cx)));
+    let send = || -> CallFuture<'_, types::Snapshot> {
+        let input = input.clone();
+        Box::pin(async move {
+            let made = account.ec2.create_snapshot(input).await?;
+            Ok(types::Snapshot::builder()
+                .set_snapshot_id(made.snapshot_id)
+                .set_volume_id(made.volume_id)
+                .set_volume_size(made.volume_size)
+                .set_description(made.description)
+                .set_start_time(made.start_time)
+                .set_tags(made.tags)
+                .state(types::SnapshotState::Pending)
+                .build())
+        })
+    };
+    Ok(account.create(&account.snapshots, &op, &send).await?)
+}
+
+/// The volume that is named, or the one that an instance has under the name.
+async fn volume(cx: &Cx<'_>) -> Result<String, Failure> {
+    if let Some(id) = cx.text("volume_id") {
+        return Ok(id.to_string());
+    }
+    let (id, device) = (cx.args.str("instance_id"), cx.args.str("device_name"));
+    let account = &cx.account;
+    let instance = account.instances.get(&*account.ec2, id).await?;
+    let instance = instance.ok_or_else(|| Failure::new(format!("there is no instance {id} in {}", account.region)))?;
+    let mappings = instance.block_device_mappings();
+    let found = mappings.iter().find(|m| m.device_name() == Some(device)).and_then(|m| m.ebs());
+    found.and_then(|e| e.volume_id()).map(str::to_string).ok_or_else(|| {
+        let there: Vec<&str> = mappings.iter().filter_map(|m| m.device_name()).collect();
+        Failure::new(format!("the instance {id} has no volume {device}, but {}", there.join(", ")))
+    })
+}
+
+async fn finish(cx: &Cx<'_>, snapshot: &types::Snapshot) -> Result<Map, Failure> {
+    let account = &cx.account;
+    let id = Snapshot::id(snapshot);
+    if !cx.args.bool("wait") {
+        return Ok(shown(snapshot));
+    }
+    let settled = |seen: Option<&Arc<types::Snapshot>>| {
+        seen.filter(|s| !matches!(s.state(), Some(types::SnapshotState::Pending))).map(Arc::clone)
+    };
+    let limit = Duration::from_secs(cx.args.int("wait_timeout").max(1).unsigned_abs());
+    let now = account.snapshots.until(&*account.ec2, &account.manner, id, limit, settled).await?;
+    match now.state() {
+        Some(types::SnapshotState::Completed) => Ok(shown(&now)),
+        state => Err(Failure::new(format!(
+            "the snapshot {id} became {}: {}",
+            state.map(|s| s.as_str().to_string()).unwrap_or_default(),
+            now.state_message().unwrap_or("no reason is given")
+        ))),
+    }
+}
+
+fn shown(snapshot: &types::Snapshot) -> Map {
+    record! {
+        "snapshot_id" => snapshot.snapshot_id(),
+        "volume_id" => snapshot.volume_id(),
+        "volume_size" => snapshot.volume_size(),
+        "state" => values::word(snapshot.state()),
+        "description" => snapshot.description(),
+        "start_time" => snapshot.start_time().map(ToString::to_string),
+        "encrypted" => snapshot.encrypted(),
+        "owner_id" => snapshot.owner_id(),
+        "tags" => values::tags(snapshot.tags()),
+    }
+}

@@ -1,0 +1,212 @@
+//! ssm_parameter: one value in the Parameter Store.
+
+use crate::base::{Map, Value, value::Secret};
+use crate::cloud::ssm::{Ssm, SsmClient, input::*, types};
+use crate::cloud::{CallError, Tags, Thing};
+use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChange, Verdict, owned};
+use crate::modules::{Args, ArgsExt, Behaviour, Failure};
+use crate::record;
+
+pub fn behaviour() -> Behaviour {
+    Behaviour::Cloud(cloud::resource(Parameter))
+}
+
+struct Parameter;
+
+pub struct Seen {
+    parameter: Option<types::Parameter>,
+    tags: Tags,
+}
+
+#[derive(Default)]
+pub enum Steps {
+    #[default]
+    None,
+    Create,
+    Change {
+        value: bool,
+        tags: TagChange,
+    },
+    Remove,
+}
+
+impl Resource for Parameter {
+    type Seen = Seen;
+    type Steps = Steps;
+
+    fn key(&self, args: &Args) -> String {
+        args.str("name").to_string()
+    }
+
+    fn observe<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Seen> {
+        Box::pin(async move {
+            let name = cx.args.str("name");
+            let input = GetParameterInputBuilder::default().name(name);
+            let ssm = cx.account.ssm();
+            let parameter = match ssm.get_parameter(input.with_decryption(cx.args.bool("decryption"))).await {
+                Ok(reply) => reply.parameter,
+                Err(error) if error.not_found() => None,
+                Err(error) => return Err(error.into()),
+            };
+            let tags = match &parameter {
+                None => Tags::new(),
+                Some(_) => tags(&ssm, name).await?,
+            };
+            Ok(Seen { parameter, tags })
+        })
+    }
+
+    fn decide(&self, cx: &Cx<'_>, seen: &Seen) -> Result<Verdict<Steps>, Failure> {
+        let what = format!("parameter {}", cx.args.str("name"));
+        match (&seen.parameter, cx.args.str("state")) {
+            (None, "absent") => Ok(Verdict::unchanged(Map::new())),
+            (Some(parameter), "absent") => {
+                owned::may_remove(cx, &what, &seen.tags)?;
+                Ok(Verdict::new(Attributes::delete(&what), Steps::Remove, result(parameter, &seen.tags)))
+            }
+            (None, _) if !cx.args.has("value") => {
+                Err(Failure::new(format!("there is no {what}, and without `value` it cannot be made")))
+            }
+            (None, _) => {
+                let mut attributes = Attributes::default();
+                attributes.wanted("string_type", cx.args.str("string_type"));
+                attributes.wanted("value", hidden(cx, cx.args.str("value")));
+                let predicted = record! { "parameter_metadata" => cx.unknown() };
+                Ok(Verdict::new(attributes.create(&what), Steps::Create, predicted))
+            }
+            (Some(parameter), _) => change(cx, parameter, seen, &what),
+        }
+    }
+
+    fn apply<'a>(&'a self, cx: &'a Cx<'a>, seen: &'a Seen, steps: &'a Steps) -> CloudFuture<'a, Map> {
+        Box::pin(async move {
+            let ssm = cx.account.ssm();
+            let name = cx.args.str("name");
+            match steps {
+                Steps::None => {}
+                Steps::Create => put(cx, &ssm, true).await?,
+                Steps::Change { value, tags } => {
+                    if *value {
+                        put(cx, &ssm, false).await?;
+                    }
+                    write_tags(&ssm, name, tags).await?;
+                }
+                Steps::Remove => {
+                    crate::cloud::named::remove_parameter(&cx.account, name).await?;
+                    return Ok(seen.parameter.as_ref().map(|p| result(p, &seen.tags)).unwrap_or_default());
+                }
+            }
+            let reply = ssm.get_parameter(GetParameterInputBuilder::default().name(name)).await?;
+            let tags = tags(&ssm, name).await?;
+            Ok(reply.parameter.map(|p| result(&p, &tags)).unwrap_or_default())
+        })
+    }
+
+    fn things(&self, seen: &Seen) -> Vec<(Thing, Tags)> {
+        let name = |p: &types::Parameter| p.name().unwrap_or_default().to_string();
+        let thing = |p| (Thing { kind: crate::cloud::named::PARAMETER, id: name(p) }, seen.tags.clone());
+        seen.parameter.iter().map(thing).collect()
+    }
+}
+
+/// A SecureString is shown nowhere.
+fn hidden(cx: &Cx<'_>, value: &str) -> Value {
+    match cx.args.str("string_type") {
+        "SecureString" => Value::Secret(Secret::new(value)),
+        _ => value.into(),
+    }
+}
+
+fn change(
+    cx: &Cx<'_>,
+    parameter: &types::Parameter,
+    seen: &Seen,
+    what: &str,
+) -> Result<Verdict<Steps>, Failure> {
+    let mut attributes = Attributes::default();
+    let kind = parameter.r#type().map(|t| t.as_str()).unwrap_or_default();
+    let mut differs = false;
+    let readable = kind != "SecureString" || cx.args.bool("decryption");
+    if cx.args.has("value") && cx.args.str("overwrite_value") != "never" {
+        let (is, wanted) = (parameter.value().unwrap_or_default(), cx.args.str("value"));
+        let always = cx.args.str("overwrite_value") == "always";
+        if always || !readable || is != wanted || kind != cx.args.str("string_type") {
+            attributes.compare("string_type", kind, cx.args.str("string_type"));
+            attributes.element("value", Some("other"), Some("as given"));
+            differs = true;
+        }
+    }
+    let tags = owned::compare_tags(cx, &mut attributes, &seen.tags);
+    match attributes.change(what) {
+        None => Ok(Verdict::unchanged(result(parameter, &seen.tags))),
+        Some(change) => {
+            owned::may_touch(cx, what, &seen.tags)?;
+            let steps = Steps::Change { value: differs, tags };
+            Ok(Verdict::new(change, steps, result(parameter, &seen.tags)))
+        }
+    }
+}
+
+/// Writes the value; a new parameter gets its tags with it, which one that is there cannot.
+async fn put(cx: &Cx<'_>, ssm: &SsmClient, new: bool) -> Result<(), CallError> {
+    let text = |name: &str| cx.text(name).map(str::to_string);
+    let mut input = PutParameterInputBuilder::default()
+        .name(cx.args.str("name"))
+        .value(cx.args.str("value"))
+        .r#type(cx.args.str("string_type").into())
+        .set_description(text("description"))
+        .set_key_id(text("key_id").filter(|_| cx.args.str("string_type") == "SecureString"))
+        .tier(cx.args.str("tier").into());
+    cx.account.note(&serde_json::json!({"put": "parameter", "id": cx.args.str("name")}));
+    if new {
+        let op = cx.identity.op();
+        for (key, value) in op.tags(&owned::plain_tags(cx).unwrap_or_default()) {
+            input = input.tags(tag(&key, &value)?);
+        }
+    } else {
+        input = input.overwrite(true);
+    }
+    match ssm.put_parameter(input).await {
+        // The attempt before, whose answer was lost, has made it.
+        Err(error) if new && error.after_doubt && error.is(&["ParameterAlreadyExists"]) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+fn tag(key: &str, value: &str) -> Result<types::Tag, CallError> {
+    let tag = types::Tag::builder().key(key).value(value).build();
+    tag.map_err(|e| CallError::own("ssm:AddTagsToResource", e.to_string()))
+}
+
+async fn tags(ssm: &SsmClient, name: &str) -> Result<Tags, CallError> {
+    let input = ListTagsForResourceInputBuilder::default().resource_id(name);
+    let reply = ssm.list_tags_for_resource(input.resource_type(types::ResourceTypeForTagging::Parameter)).await?;
+    Ok(reply.tag_list().iter().map(|t| (t.key().to_string(), t.value().to_string())).collect())
+}
+
+async fn write_tags(ssm: &SsmClient, name: &str, change: &TagChange) -> Result<(), CallError> {
+    let kind = types::ResourceTypeForTagging::Parameter;
+    if !change.set.is_empty() {
+        let tags = change.set.iter().map(|(k, v)| tag(k, v)).collect::<Result<Vec<_>, _>>()?;
+        let input = AddTagsToResourceInputBuilder::default().resource_id(name).resource_type(kind.clone());
+        ssm.add_tags_to_resource(input.set_tags(Some(tags))).await?;
+    }
+    if !change.remove.is_empty() {
+        let input = RemoveTagsFromResourceInputBuilder::default().resource_id(name).resource_type(kind);
+        ssm.remove_tags_from_resource(input.set_tag_keys(Some(change.remove.clone()))).await?;
+    }
+    Ok(())
+}
+
+fn result(parameter: &types::Parameter, tags: &Tags) -> Map {
+    let metadata = record! {
+        "name" => parameter.name(),
+        "type" => parameter.r#type().map(|t| t.as_str()),
+        "version" => parameter.version(),
+        "last_modified_date" => parameter.last_modified_date().map(ToString::to_string),
+        "arn" => parameter.arn(),
+        "data_type" => parameter.data_type(),
+        "tags" => cloud::tags_value(tags),
+    };
+    record! { "parameter_metadata" => metadata }
+}

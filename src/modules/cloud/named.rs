@@ -1,0 +1,64 @@
+//! Creations of things whose name is their key, in services without operation ids of their own.
+
+use super::Cx;
+use crate::cloud::calls::CallFuture;
+use crate::cloud::identity::{OP, Op};
+use crate::cloud::{CallError, Outcome, Tags};
+use serde_json::json;
+use std::time::Duration;
+
+const ATTEMPTS: u32 = 5;
+/// Reads lag behind writes.
+const LOOKS: [Duration; 4] =
+    [Duration::ZERO, Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(4)];
+
+/// Makes the thing once, whatever becomes of the answer: `look` gives the tags of the thing of that name, and where
+/// they carry the operation's id, it was made.
+pub async fn make<'a>(
+    cx: &Cx<'_>,
+    kind: &str,
+    name: &str,
+    op: &Op,
+    send: &(dyn Fn() -> CallFuture<'a, ()> + Send + Sync),
+    look: &(dyn Fn() -> CallFuture<'a, Option<Tags>> + Send + Sync),
+) -> Result<(), CallError> {
+    let account = &cx.account;
+    account.note(&json!({"create": kind, "id": name, "op": op.id, "node": op.identity.node,
+        "stack": op.identity.stack, "region": account.region}));
+    let mut doubt: Option<CallError> = None;
+    for _ in 0..ATTEMPTS {
+        match send().await {
+            Ok(()) => {
+                account.note(&json!({"created": kind, "id": name, "op": op.id}));
+                return Ok(());
+            }
+            Err(error) if error.outcome == Outcome::Doubtful || doubt.is_some() => {
+                if made(cx, kind, op, look).await? {
+                    account.note(&json!({"created": kind, "id": name, "op": op.id}));
+                    return Ok(());
+                }
+                if error.outcome != Outcome::Doubtful {
+                    return Err(error);
+                }
+                doubt = Some(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(doubt.unwrap_or_else(|| CallError::own(kind, "could not be made")))
+}
+
+async fn made<'a>(
+    cx: &Cx<'_>,
+    kind: &str,
+    op: &Op,
+    look: &(dyn Fn() -> CallFuture<'a, Option<Tags>> + Send + Sync),
+) -> Result<bool, CallError> {
+    for pause in LOOKS {
+        cx.account.manner.pause(kind, pause).await?;
+        if let Some(tags) = look().await? {
+            return Ok(tags.get(OP) == Some(&op.id));
+        }
+    }
+    Ok(false)
+}

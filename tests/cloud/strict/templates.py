@@ -1,0 +1,25 @@
+"""Launch templates: a new version inherits from its source, which moto leaves out."""
+
+from .rules import Refusal, after, before
+
+
+def _template(call):
+    if name := call.get("LaunchTemplateName"):
+        return call.ec2.get_launch_template_by_name(name)
+    return call.ec2.get_launch_template(call.get("LaunchTemplateId"))
+
+
+@before("CreateLaunchTemplateVersion")
+def source(call):
+    word = call.get("SourceVersion")
+    if word:
+        if word.isdigit() and int(word) > len(_template(call).versions):
+            raise Refusal("InvalidLaunchTemplateId.VersionNotFound", f"Could not find launch template version {word}")
+        call.memo["source"] = dict(_template(call).get_version(word).data)
+
+
+@after("CreateLaunchTemplateVersion")
+def inherits(call, text):
+    if "source" in call.memo:
+        version = _template(call).versions[-1]
+        version.data = {**call.memo["source"], **{k: v for k, v in version.data.items() if v not in (None, [], {})}}

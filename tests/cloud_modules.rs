@@ -1,0 +1,245 @@
+//! Modules of the cloud carried out against the tests' cloud: made, then nothing to do, changed, removed.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use support::cloud::{DEBIAN, World};
+use support::place::Seen;
+
+/// A play of these tasks, after a network with one subnet (`net`, `subnet`).
+fn play(tasks: &str) -> String {
+    let indent = |text: &str| text.lines().map(|line| format!("    {line}\n")).collect::<String>();
+    let network = "\
+- amazon.aws.ec2_vpc_net: {name: t, cidr_block: 10.20.0.0/16}
+  register: net
+- amazon.aws.ec2_vpc_subnet: {vpc_id: '{{ net.vpc.id }}', cidr: 10.20.1.0/24, az: us-east-1a, tags: {Name: t}}
+  register: subnet
+";
+    format!("- hosts: localhost\n  gather_facts: false\n  tasks:\n{}{}", indent(network), indent(tasks))
+}
+
+/// As [`play`], without a network.
+fn bare(tasks: &str) -> String {
+    let tasks: String = tasks.lines().map(|line| format!("    {line}\n")).collect();
+    format!("- hosts: localhost\n  gather_facts: false\n  tasks:\n{tasks}")
+}
+
+#[track_caller]
+fn good(seen: &Seen) {
+    assert_eq!(seen.code, Some(0), "{}", seen.all());
+}
+
+/// Applies: the first time something changes, the second time nothing is written.
+#[track_caller]
+fn converges(world: &World, playbook: &str) -> Seen {
+    world.playbook(playbook);
+    let first = world.apply();
+    good(&first);
+    world.proxy.forget();
+    let second = world.apply();
+    good(&second);
+    assert_eq!(world.writes(), [""; 0], "{}", second.all());
+    first
+}
+
+#[test]
+fn a_launch_template_gets_a_version_only_where_something_differs() {
+    let world = World::default();
+    let template = |more: &str| {
+        bare(&format!(
+            "- ec2_launch_template: {{name: nodes, image_id: {DEBIAN}, {more}}}\n  register: t\n- debug: {{msg: 'latest {{{{ t.latest_version }}}} default {{{{ t.default_version }}}}'}}\n"
+        ))
+    };
+    let first = converges(&world, &template("instance_type: t3.micro, key_name: k"));
+    first.is(0, &["latest 1 default 1"]);
+    // What is left out is inherited, so it is no difference.
+    converges(&world, &template("instance_type: t3.micro")).is(0, &["latest 1 default 1"]);
+    let disk = "block_device_mappings: [{device_name: /dev/xvda, ebs: {volume_size: 20}}]";
+    converges(&world, &template(&format!("instance_type: t3.small, {disk}"))).is(0, &["latest 2 default 2"]);
+    let versions = world.make(
+        "ec2",
+        "DescribeLaunchTemplateVersions",
+        &[("LaunchTemplateName", "nodes"), ("LaunchTemplateVersion.1", "2")],
+        "launchTemplateData",
+    );
+    for inherited in ["<keyName>k<", "<instanceType>t3.small<", "<volumeSize>20<", "<httpTokens>required<"] {
+        assert!(versions.contains(inherited), "{inherited} is not in {versions}");
+    }
+    let based = "instance_type: t3.small, source_version: '1', default_version: 1";
+    converges(&world, &template(based)).is(0, &["latest 3 default 1"]);
+    world.playbook(&bare("- ec2_launch_template: {name: nodes, state: absent}"));
+    good(&world.apply());
+    world.assert_nothing_left();
+}
+
+#[test]
+fn a_group_launches_refreshes_and_goes_with_its_instances() {
+    let world = World::default();
+    let group = |size: u32, kind: &str| {
+        play(&format!(
+            "\
+- ec2_launch_template: {{name: nodes, image_id: {DEBIAN}, instance_type: {kind}}}
+  register: template
+- autoscaling_group:
+    name: nodes
+    launch_template: {{launch_template_name: '{{{{ template.template.launch_template_name }}}}'}}
+    min_size: 0
+    max_size: 4
+    desired_capacity: {size}
+    vpc_zone_identifier: ['{{{{ subnet.subnet.id }}}}']
+    replace_all_instances: true
+    tags: [{{role: node, propagate_at_launch: true}}, {{note: mine, propagate_at_launch: false}}]
+  register: group
+- debug: {{msg: '{{{{ group.viable_instances }}}} of {{{{ group.desired_capacity }}}} serve'}}
+"
+        ))
+    };
+    converges(&world, &group(2, "t3.micro")).is(0, &["2 of 2 serve"]);
+    let instances = |world: &World| -> Vec<String> {
+        world.inventory().into_iter().filter(|t| t.kind == "instance").map(|t| t.id).collect()
+    };
+    let before = instances(&world);
+    let tags = &world.inventory().into_iter().find(|t| t.kind == "instance").unwrap().tags;
+    assert_eq!(tags.get("role").map(String::as_str), Some("node"));
+    assert!(tags.contains_key("fitout:stack") && !tags.contains_key("note"), "{tags:?}");
+    converges(&world, &group(3, "t3.micro")).is(0, &["3 of 3 serve"]);
+    assert!(before.iter().all(|id| instances(&world).contains(id)));
+    converges(&world, &group(3, "t3.small")).is(0, &["3 of 3 serve", "outdated_instances is 3, not 0"]);
+    assert!(before.iter().all(|id| !instances(&world).contains(id)));
+    let gone = "\
+- autoscaling_group: {name: nodes, state: absent}
+- ec2_launch_template: {name: nodes, state: absent}
+- ec2_vpc_subnet: {vpc_id: '{{ net.vpc.id }}', cidr: 10.20.1.0/24, state: absent}
+- ec2_vpc_net: {name: t, cidr_block: 10.20.0.0/16, state: absent}
+";
+    world.playbook(&play(gone));
+    good(&world.apply());
+    world.assert_nothing_left();
+}
+
+#[test]
+fn a_gateway_brings_its_address_and_takes_it_along() {
+    let world = World::default();
+    let gateway = play(
+        "\
+- ec2_vpc_nat_gateway: {subnet_id: '{{ subnet.subnet.id }}', wait: true}
+  register: gateway
+- debug: {msg: 'it is {{ gateway.state }} with {{ gateway.nat_gateway_addresses | length }}'}
+",
+    );
+    converges(&world, &gateway).is(0, &["it is available with 1"]);
+    assert_eq!((world.count("natgateway"), world.count("elastic-ip")), (1, 1));
+    let gone = "\
+- ec2_vpc_nat_gateway: {subnet_id: '{{ subnet.subnet.id }}', state: absent}
+- ec2_vpc_subnet: {vpc_id: '{{ net.vpc.id }}', cidr: 10.20.1.0/24, state: absent}
+- ec2_vpc_net: {name: t, cidr_block: 10.20.0.0/16, state: absent}
+";
+    world.playbook(&play(gone));
+    good(&world.apply());
+    world.assert_nothing_left();
+}
+
+#[test]
+fn an_image_is_baked_shared_copied_and_goes_with_its_snapshots() {
+    let world = World::default();
+    let machine = [("ImageId", DEBIAN), ("InstanceType", "t3.micro"), ("MinCount", "1"), ("MaxCount", "1")];
+    let id = world.make("ec2", "RunInstances", &machine, "instanceId");
+    let image = |share: &str, state: &str| {
+        bare(&format!(
+            "\
+- ec2_ami: {{name: baked, instance_id: {id}, wait: true, tags: {{role: node}}, launch_permissions: {{user_ids: {share}}}, state: {state}}}
+  register: image
+- debug: {{msg: 'image {{{{ image.state }}}} {{{{ image.root_device_name }}}}'}}
+"
+        ))
+    };
+    converges(&world, &image("['111122223333']", "present")).is(0, &["image available /dev/xvda"]);
+    let shared = converges(&world, &image("['444455556666']", "present"));
+    shared.is(
+        0,
+        &["launch_permissions 444455556666 is missing", "launch_permissions 111122223333 is not wanted"],
+    );
+    let copy = "\
+- ec2_ami_copy: {name: copied, source_region: us-east-1, source_image_id: '{{ image.image_id }}', wait: true}
+- ec2_snapshot: {instance_id: ID, device_name: /dev/sda1, description: d}
+  register: snapshot
+- debug: {msg: 'snapshot {{ snapshot.state }}'}
+";
+    let all = image("['444455556666']", "present")
+        + &bare(&copy.replace("ID", &id)).replacen(
+            "- hosts: localhost\n  gather_facts: false\n  tasks:\n",
+            "",
+            1,
+        );
+    converges(&world, &all).is(0, &["snapshot completed"]);
+    assert_eq!((world.count("image"), world.count("snapshot")), (2, 3));
+    let gone = "\
+- ec2_ami: {name: baked, state: absent}
+- ec2_ami: {name: copied, state: absent, delete_snapshot: true}
+- ec2_snapshot: {snapshot_id: ID, state: absent}
+";
+    let snapshot =
+        world.ours().into_iter().find(|t| t.tags["fitout:node"].starts_with("ec2_snapshot/")).unwrap();
+    world.playbook(&bare(&gone.replace("ID", &snapshot.id)));
+    good(&world.apply());
+    assert_eq!((world.count("image"), world.count("snapshot")), (0, 0));
+}
+
+#[test]
+fn an_address_is_allocated_once() {
+    let world = World::default();
+    let address = bare(
+        "- ec2_eip: {tags: {Name: gateway}}\n  register: one\n- debug: {msg: 'ip {{ one.public_ip }}'}\n- ec2_eip: {tags: {Name: other}}\n",
+    );
+    converges(&world, &address);
+    assert_eq!(world.count("elastic-ip"), 2);
+    let gone = "- ec2_eip: {tags: {Name: gateway}, state: absent}\n- ec2_eip: {tags: {Name: other}, state: absent}\n";
+    world.playbook(&bare(gone));
+    good(&world.apply());
+    assert_eq!(world.count("elastic-ip"), 0);
+}
+
+#[test]
+fn roles_and_parameters_are_as_they_should_be() {
+    let world = World::default();
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+    // The value is no part of the playbook, where a finding would show it.
+    let role = |description: &str, value: &str| {
+        let value = format!(
+            "{{{{ '{}' | b64decode }}}}",
+            if value == "one" { "czNjcmV0LW9uZQ==" } else { "czNjcmV0LXR3bw==" }
+        );
+        bare(&format!(
+            "\
+- iam_role:
+    name: nodes
+    description: {description}
+    assume_role_policy_document: '{trust}'
+  register: role
+- debug: {{msg: 'role {{{{ role.iam_role.arn }}}}'}}
+- ssm_parameter: {{name: /nodes/secret, value: \"{value}\", string_type: SecureString}}
+  register: parameter
+- debug: {{msg: 'version {{{{ parameter.parameter_metadata.version }}}}'}}
+- aws_caller_info: {{}}
+  register: caller
+- debug: {{msg: 'account {{{{ caller.account }}}}'}}
+"
+        ))
+    };
+    let first = converges(&world, &role("the nodes", "one"));
+    first.is(0, &["role arn:aws:iam::123456789012:role/nodes", "version 1", "account 123456789012"]);
+    let second = converges(&world, &role("other nodes", "two"));
+    second.is(0, &["version 2", "description is the nodes, not other nodes"]);
+    for seen in [&first, &second] {
+        assert!(!seen.all().contains("s3cret"), "{}", seen.all());
+    }
+    assert!(!world.place.kept().contains("s3cret"));
+    world.playbook(&bare(
+        "- iam_role: {name: nodes, state: absent}\n- ssm_parameter: {name: /nodes/secret, state: absent}\n",
+    ));
+    good(&world.apply());
+    let kinds = ["role", "instance-profile", "parameter"];
+    let left: Vec<_> = world.inventory().into_iter().filter(|t| kinds.contains(&t.kind.as_str())).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
