@@ -87,7 +87,7 @@ impl Resource for Eip {
             match (steps, seen) {
                 (Steps::Create, _) => {
                     let pool = cx.text("public_ipv4_pool");
-                    let made = address::allocate(cx, &cx.wanted_tags().unwrap_or_default(), pool).await?;
+                    let made = address::allocate(cx, &cx.wanted_tags(), pool).await?;
                     match cx.args.has("device_id") {
                         true => associate(cx, &made).await,
                         false => Ok(result(&made)),

@@ -127,7 +127,7 @@ fn creation(cx: &Cx<'_>, what: &str) -> Result<Verdict<Steps>, Failure> {
         "connectivity_type" => cx.args.str("connectivity_type"),
         "nat_gateway_addresses" => cx.unknown(),
         "create_time" => cx.unknown(),
-        "tags" => cloud::tags_value(&cx.wanted_tags().unwrap_or_default()),
+        "tags" => cloud::tags_value(&cx.wanted_tags()),
     };
     Ok(Verdict::new(attributes.create(what), Steps::Create, predicted))
 }
@@ -155,7 +155,7 @@ async fn create(cx: &Cx<'_>, seen: &Seen) -> Result<Map, Failure> {
         _ => Some(allocation(cx, seen).await?),
     };
     let op = cx.identity.op();
-    let tags = cx.wanted_tags().unwrap_or_default();
+    let tags = cx.wanted_tags();
     let input = CreateNatGatewayInputBuilder::default()
         .set_subnet_id(cx.text("subnet_id").map(str::to_string))
         .set_allocation_id(allocation)
@@ -186,7 +186,7 @@ async fn allocation(cx: &Cx<'_>, seen: &Seen) -> Result<String, Failure> {
             found.ok_or_else(|| Failure::new(format!("no address {ip} is allocated in {}", account.region)))?
         }
         (None, Some(own)) => Arc::clone(own),
-        (None, None) => address::allocate(cx, &cx.wanted_tags().unwrap_or_default(), None).await?,
+        (None, None) => address::allocate(cx, &cx.wanted_tags(), None).await?,
     };
     Ok(Address::id(&address).to_string())
 }

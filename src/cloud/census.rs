@@ -4,6 +4,7 @@ use super::ec2::{input::DescribeTagsInputBuilder, types};
 use super::error::CallError;
 use super::identity::{STACK, Tags};
 use super::kinds::*;
+use super::named;
 use super::remove::Thing;
 use super::session::Account;
 use super::table::{Kind, Table};
@@ -32,6 +33,7 @@ impl Account {
         for kind in kinds {
             things.extend(self.of_type(&ResourceType::from(kind.as_str()), stack).await?);
         }
+        things.extend(named::tagged_groups(self, stack).await?);
         Ok(things)
     }
 
@@ -53,6 +55,8 @@ impl Account {
             ResourceType::Natgateway => self.own(&self.nat_gateways, stack).await,
             ResourceType::ElasticIp => self.own(&self.addresses, stack).await,
             ResourceType::LaunchTemplate => self.own(&self.launch_templates, stack).await,
+            ResourceType::Image => self.own(&self.images, stack).await,
+            ResourceType::Snapshot => self.own(&self.snapshots, stack).await,
             _ => Ok(Vec::new()),
         }
     }

@@ -3,8 +3,8 @@
 use super::autoscaling::{self, Autoscaling, AutoscalingClient};
 use super::error::CallError;
 use super::iam::{self, Iam, IamClient};
-use super::identity::STACK;
-use super::remove::{LIMIT, or_already};
+use super::identity::{STACK, Tags};
+use super::remove::{LIMIT, Thing, or_already};
 use super::session::Account;
 use super::ssm::{self, Ssm, SsmClient};
 use serde_json::json;
@@ -35,6 +35,32 @@ impl Account {
 
     fn gone(&self, kind: &str, name: &str) {
         self.note(&json!({"removed": kind, "id": name}));
+    }
+}
+
+/// The groups with the stack's tag (`None`: any stack's). Who may not see groups has none.
+pub async fn tagged_groups(account: &Account, stack: Option<&str>) -> Result<Vec<(Thing, Tags)>, CallError> {
+    let filter = autoscaling::types::Filter::builder();
+    let filter = match stack {
+        Some(stack) => filter.name(format!("tag:{STACK}")).values(stack).build(),
+        None => filter.name("tag-key").values(STACK).build(),
+    };
+    let mut input = autoscaling::input::DescribeAutoScalingGroupsInputBuilder::default().filters(filter);
+    let (scaling, mut things) = (account.autoscaling(), Vec::new());
+    loop {
+        let page = match scaling.describe_auto_scaling_groups(input.clone()).await {
+            Err(error) if error.denied() => return Ok(things),
+            other => other?,
+        };
+        for group in page.auto_scaling_groups.unwrap_or_default() {
+            let text = |t: Option<&str>| t.unwrap_or_default().to_string();
+            let tags = group.tags().iter().map(|t| (text(t.key()), text(t.value()))).collect();
+            things.push((Thing { kind: SCALING_GROUP, id: text(group.auto_scaling_group_name()) }, tags));
+        }
+        match page.next_token.filter(|t| !t.is_empty()) {
+            Some(next) => input = input.next_token(next),
+            None => return Ok(things),
+        }
     }
 }
 
