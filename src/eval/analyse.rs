@@ -206,7 +206,8 @@ impl Walk {
     }
 
     fn name(&mut self, name: &Arc<str>, at: u32, guarded: bool) {
-        if globals::NAMES.contains(&&**name) {
+        // `hostvars` and `vars` are read when something else has been done: who mentions them waits.
+        if globals::NAMES.contains(&&**name) && !matches!(&**name, "hostvars" | "vars") {
             return;
         }
         if guarded {

@@ -64,8 +64,10 @@ impl Pending {
         }
         match &node.uses {
             None => self.facts || !self.names.is_empty(),
+            Some(_) if self.names.is_empty() && !self.facts => false,
             Some(uses) => {
-                uses.iter().any(|name| self.names.contains(name) || (self.facts && host.may_be_fact(name)))
+                let wanted = |name: &str| self.names.contains(name) || self.facts && host.may_be_fact(name);
+                host.comes_to(uses, &wanted)
             }
         }
     }
@@ -263,7 +265,10 @@ impl Host {
         let body = Steps::Sequence(Arc::clone(&self.play.plan.body));
         let frame = Arc::new(Frame::default());
         self.cursors.push(super::host::Cursor { steps: body, next: 0, frame, prefix: 0 });
-        self.look_ahead(None);
+        // Files of variables that need facts may change what later tasks mean.
+        if !self.play.late_files {
+            self.look_ahead(None);
+        }
         self.cursors.pop();
         super::gather::receive(self, gathering).await
     }

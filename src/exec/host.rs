@@ -12,7 +12,7 @@ use crate::eval::vars::{Layers, Level};
 use crate::graph::{BlockNode, Handler, RoleScope, Step, TaskKeywords, TaskNode};
 use crate::modules::Forecast;
 use crate::plan::Claims;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// Where the walk will go on in a list of steps that encloses the current one.
@@ -49,6 +49,8 @@ pub struct Host {
     /// Handlers of the play and of roles included since.
     pub handlers: Vec<Arc<Handler>>,
     pub notified: HashSet<usize>,
+    /// Which use of a role has run, of roles that run once.
+    pub ran_roles: HashMap<Arc<str>, usize>,
     /// The chain that effects in flight share.
     chain: Option<u64>,
     pub started: bool,
@@ -81,6 +83,7 @@ impl Host {
             forecast: Forecast::default(),
             handlers,
             notified: HashSet::new(),
+            ran_roles: HashMap::new(),
             chain: None,
             started,
             undone: 0,
@@ -91,6 +94,9 @@ impl Host {
     pub async fn walk(mut self) -> (Flow, usize) {
         let body = Steps::Sequence(Arc::clone(&self.play.plan.body));
         let mut flow = self.gather_facts().await;
+        if matches!(flow, Flow::Next) && self.play.late_files {
+            flow = self.late_vars_files();
+        }
         if matches!(flow, Flow::Next) {
             self.take_up_handlers();
             flow = self.steps(body, Arc::new(Frame::default())).await;
@@ -116,6 +122,19 @@ impl Host {
         let Some(resume) = self.run.options.resume.clone() else { return };
         for name in resume.waiting(&self.name, self.play.number) {
             self.notify(name);
+        }
+    }
+
+    /// `vars_files` whose names need facts or the host's own variables.
+    fn late_vars_files(&mut self) -> Flow {
+        let scope = self.scope(&self.play.plan.keywords, &Frame::default(), None);
+        match super::vars_files::of_host(&self.run, &self.play.plan, &*scope) {
+            Ok(vars) => {
+                self.base.drop_level(Level::PlayVarsFiles);
+                self.base.push(Level::PlayVarsFiles, Arc::new(vars));
+                Flow::Next
+            }
+            Err(message) => self.play_failed(&message),
         }
     }
 
@@ -262,8 +281,12 @@ impl Host {
             self.notified.insert(index);
             found = true;
         }
-        for (index, handler) in self.handlers.iter().enumerate() {
-            if handler.listen.iter().any(|l| l.as_str() == Some(name)) {
+        // A role that is included again brings its handlers again: of one name the last listens.
+        let mut names: Vec<&Value> = Vec::new();
+        for (index, handler) in self.handlers.iter().enumerate().rev() {
+            let known = handler.task.name.as_ref().is_some_and(|n| names.contains(&n));
+            if !known && handler.listen.iter().any(|l| l.as_str() == Some(name)) {
+                names.extend(&handler.task.name);
                 self.notified.insert(index);
                 found = true;
             }

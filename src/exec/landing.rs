@@ -67,6 +67,12 @@ impl Host {
         let ignore = evaluated_flag(&self.run, &cx.keywords.ignore_errors, &cx.scope, false).unwrap_or(false);
         let status = outcome.status();
         self.learn(cx, &outcome);
+        if status != Status::Skipped
+            && let Some(role) = &cx.node.role
+            && let Some(key) = &role.once
+        {
+            self.ran_roles.entry(Arc::clone(key)).or_insert(role.instance);
+        }
         if status == Status::Changed {
             self.notify_all(cx, &outcome);
         }

@@ -37,6 +37,7 @@ mod outcome;
 mod patience;
 mod play;
 mod prompt;
+mod reach;
 pub mod redact;
 pub mod resume;
 pub mod saved;
@@ -176,6 +177,8 @@ fn new_run(
         background: Mutex::default(),
         folders: Mutex::default(),
         groups: Mutex::default(),
+        turns: Mutex::default(),
+        names_of: Mutex::default(),
         journal,
     }
 }

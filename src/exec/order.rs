@@ -35,6 +35,7 @@ impl Host {
             && k.ignore_unreachable.is_none()
             && k.delegate_to.is_none()
             && k.run_once.is_none()
+            && k.throttle.is_none()
             && !self.fatal_to_all(cx);
         let staged = matches!(&cx.node.act, Act::Module { module, .. } if matches!(module.behaviour, Behaviour::Staged(_)));
         let last = self.flying.back();
@@ -51,8 +52,9 @@ impl Host {
         let Some(uses) = &cx.node.uses else {
             return self.flying.iter().any(|run| run.cx.keywords.register.is_some());
         };
-        let pending = |run: &TaskRun| run.cx.keywords.register.as_ref().is_some_and(|r| uses.contains(r));
-        if self.flying.iter().any(pending) {
+        let registers = self.flying.iter().filter_map(|run| run.cx.keywords.register.as_ref());
+        let pending: Vec<&str> = registers.map(|r| &**r).collect();
+        if !pending.is_empty() && self.comes_to(uses, &|name| pending.contains(&name)) {
             return true;
         }
         let user = self.shell_of(cx);

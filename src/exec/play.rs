@@ -57,11 +57,13 @@ async fn run_batch(
     all: &[Arc<str>],
     batch: Vec<Arc<str>>,
 ) -> Result<BatchEnd, String> {
+    let files = super::vars_files::of_play(run, plan, prompts)?;
     let scope = Arc::new(PlayScope {
         plan: Arc::clone(plan),
         number,
         prompts: Arc::clone(prompts),
-        files: Arc::new(super::vars_files::of_play(run, plan, prompts)?),
+        files: Arc::new(files.vars),
+        late_files: files.late,
         all_hosts: all.to_vec(),
         batch: batch.clone(),
     });

@@ -18,8 +18,10 @@ pub struct PlayScope {
     /// Which play of the run it is, from 0.
     pub number: usize,
     pub prompts: Arc<Map>,
-    /// Of the play's `vars_files`.
+    /// Of the play's `vars_files`, as far as their names are known without a host.
     pub files: Arc<Map>,
+    /// Whether some of them need a host's facts or variables.
+    pub late_files: bool,
     /// All hosts of the play, those of the current batch, and those that still take part.
     pub all_hosts: Vec<Arc<str>>,
     pub batch: Vec<Arc<str>>,

@@ -81,6 +81,10 @@ pub struct Run {
     pub groups: Mutex<Option<(u64, Value)>>,
     /// `async` with `poll: 0`.
     pub background: Mutex<super::background::Jobs>,
+    /// `throttle`: who may do a task now, by the task.
+    pub turns: Mutex<HashMap<crate::graph::NodeId, Arc<tokio::sync::Semaphore>>>,
+    /// Names that texts in variables read.
+    pub names_of: Mutex<HashMap<Arc<str>, Vec<Arc<str>>>>,
     pub journal: Arc<Mutex<super::journal::Journal>>,
     /// What the run does over clouds' APIs.
     pub cloud: super::cloud::CloudRun,

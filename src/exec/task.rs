@@ -38,6 +38,11 @@ impl Host {
         if self.did_before(&cx, &cx.step) {
             return Flow::Next;
         }
+        match self.ran_elsewhere(node).await {
+            Ok(false) => {}
+            Ok(true) => return Flow::Next,
+            Err(flow) => return flow,
+        }
         let single = match &node.act {
             Act::Module { module, .. } => matches!(module.behaviour, Behaviour::Staged(_)),
             _ => false,
@@ -66,7 +71,45 @@ impl Host {
                 return Flow::Stop;
             }
         }
-        self.dispatch(&cx).await
+        self.in_turn(&cx).await
+    }
+
+    /// `throttle`: so many hosts at most do the task at a time.
+    async fn in_turn(&mut self, cx: &Arc<TaskContext>) -> Flow {
+        let limit = match super::unit::evaluated_text(&self.run, &cx.keywords.throttle, &cx.scope) {
+            Ok(limit) => limit.and_then(|text| text.trim().parse::<usize>().ok()).unwrap_or(0),
+            Err(message) => return self.absorb(cx, failed(format!("throttle: {message}"))).await,
+        };
+        if limit == 0 || !matches!(cx.node.act, Act::Module { .. }) {
+            return self.dispatch(cx).await;
+        }
+        let turns = {
+            let mut all = super::state::locked(&self.run.turns);
+            let made = || Arc::new(tokio::sync::Semaphore::new(limit));
+            Arc::clone(all.entry(cx.node.id).or_insert_with(made))
+        };
+        let _turn = turns.acquire_owned().await;
+        self.dispatch(cx).await
+    }
+
+    /// Whether an equal use of the task's role has run on this host already: then this one is left out.
+    async fn ran_elsewhere(&mut self, node: &TaskNode) -> Result<bool, Flow> {
+        let Some((role, key)) = node.role.as_ref().and_then(|r| Some((r, r.once.as_ref()?))) else {
+            return Ok(false);
+        };
+        let other = |run: &TaskRun| {
+            let of = run.cx.node.role.as_ref();
+            of.is_some_and(|o| o.once.as_ref() == Some(key) && o.instance != role.instance)
+        };
+        if self.flying.iter().any(other) {
+            match self.drain().await {
+                Flow::Next => {}
+                flow => return Err(flow),
+            }
+        }
+        let elsewhere = self.ran_roles.get(key).is_some_and(|instance| *instance != role.instance);
+        // A handler serves all uses of its role.
+        Ok(elsewhere && !self.handlers.iter().any(|h| std::ptr::eq(&*h.task, node)))
     }
 
     async fn dispatch(&mut self, cx: &Arc<TaskContext>) -> Flow {

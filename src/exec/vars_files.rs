@@ -37,32 +37,79 @@ pub fn include(run: &Run, args: &Args, scope: &Arc<TaskScope>) -> Result<Loaded,
     Ok(Loaded { files, vars })
 }
 
+/// The play's `vars_files`, as far as they are known without a host.
+pub struct PlayFiles {
+    pub vars: Map,
+    /// A name needs a host's facts or variables.
+    pub late: bool,
+}
+
 /// The play's `vars_files`, later files over earlier ones; of a list inside the list the first file that is there.
-/// Their names may use the play's own variables, prompts and extra variables.
-pub fn of_play(run: &Run, plan: &PlayPlan, prompts: &Map) -> Result<Map, String> {
+/// Their names may use the play's own variables, prompts and extra variables; others wait for the host's.
+pub fn of_play(run: &Run, plan: &PlayPlan, prompts: &Map) -> Result<PlayFiles, String> {
     let mut known = (*plan.vars).clone();
     known.extend(prompts.clone());
     known.extend(run.options.extra_vars.clone());
     let scope = MapScope::new(known);
+    let mut files = PlayFiles { vars: Map::new(), late: false };
+    for entry in &plan.vars_files {
+        match candidates(run, entry, &scope) {
+            Ok(names) if names.unknown.is_empty() => files.vars.extend(first(run, plan, &names)?),
+            Ok(_) => files.late = true,
+            Err(message) => return Err(message),
+        }
+    }
+    Ok(files)
+}
+
+/// All of them for one host, after its facts were gathered.
+pub fn of_host(run: &Run, plan: &PlayPlan, scope: &dyn Scope) -> Result<Map, String> {
     let mut vars = Map::new();
     for entry in &plan.vars_files {
-        let named = run.engine.evaluate(entry, &scope).map_err(|e| format!("vars_files: {e}"))?;
-        let names: Vec<String> = match &named {
-            Value::List(list) => list.iter().map(crate::spec::to_text).collect(),
-            one => vec![crate::spec::to_text(one)],
-        };
-        let places =
-            |name: &String| [plan.playbook_dir.join(name), plan.playbook_dir.join("vars").join(name)];
-        let Some(path) = names.iter().flat_map(places).find(|path| path.is_file()) else {
-            return Err(format!(
-                "vars_files: {} is not there; names are read from {}",
-                names.join(" or "),
-                plan.playbook_dir.display()
-            ));
-        };
-        vars.extend(read(run, &path).map_err(|e| e.message)?);
+        let names = candidates(run, entry, scope)?;
+        if let (true, Some(why)) = (names.known.is_empty(), names.unknown.first()) {
+            return Err(format!("vars_files: {why}"));
+        }
+        vars.extend(first(run, plan, &names)?);
     }
     Ok(vars)
+}
+
+/// The names that an entry gives, and why others cannot be told.
+struct Candidates {
+    known: Vec<String>,
+    unknown: Vec<String>,
+}
+
+fn candidates(run: &Run, entry: &Value, scope: &dyn Scope) -> Result<Candidates, String> {
+    let mut names = Candidates { known: Vec::new(), unknown: Vec::new() };
+    let alternatives = match entry {
+        Value::List(items) => items.to_vec(),
+        one => vec![one.clone()],
+    };
+    for alternative in alternatives {
+        match run.engine.evaluate(&alternative, scope) {
+            Ok(Value::List(list)) => names.known.extend(list.iter().map(crate::spec::to_text)),
+            Ok(Value::Unknown(why)) => names.unknown.push(format!("known after {why}")),
+            Ok(one) => names.known.push(crate::spec::to_text(&one)),
+            Err(error) if error.is_undefined() => names.unknown.push(error.to_string()),
+            Err(error) => return Err(format!("vars_files: {error}")),
+        }
+    }
+    Ok(names)
+}
+
+/// The variables of the first file that is there.
+fn first(run: &Run, plan: &PlayPlan, names: &Candidates) -> Result<Map, String> {
+    let places = |name: &String| [plan.playbook_dir.join(name), plan.playbook_dir.join("vars").join(name)];
+    let Some(path) = names.known.iter().flat_map(places).find(|path| path.is_file()) else {
+        return Err(format!(
+            "vars_files: {} is not there; names are read from {}",
+            names.known.join(" or "),
+            plan.playbook_dir.display()
+        ));
+    };
+    read(run, &path).map_err(|e| e.message)
 }
 
 /// One file's variables; an empty file has none.

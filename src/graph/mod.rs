@@ -4,6 +4,7 @@
 //! host is the file's; claims relax it: where two tasks touch nothing in common, no edge is made, and the graph
 //! remembers that it was dropped and why.
 
+mod arrange;
 mod build;
 mod dump;
 mod meetings;
@@ -15,6 +16,7 @@ pub mod program;
 mod tests;
 mod touch;
 
+pub use arrange::arrange;
 pub use build::build;
 pub use model::{Dropped, Edge, Graph, Kind, Node, Reason};
 pub use program::*;

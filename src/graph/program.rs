@@ -190,6 +190,8 @@ pub struct RoleScope {
     pub parents: Vec<Arc<str>>,
     /// Distinguishes two uses of one role in a play.
     pub instance: usize,
+    /// Of all uses with this key only the first that ran a task runs.
+    pub once: Option<Arc<str>>,
 }
 
 /// Keywords after inheritance. `None`: not set anywhere. Values are raw.

@@ -8,10 +8,8 @@ fn graph(book: &str) -> (Result<Graph, crate::base::Diags>, Sources) {
     let path = dir.path().join("site.yml");
     std::fs::write(&path, book).unwrap();
     let options = CompileOptions::new(path, Arc::default(), Sources::default());
-    let compiled = compile(&options).unwrap_or_else(|d| {
-        panic!("{:?}", d.iter().map(|d| d.render(&options.sources, false)).collect::<Vec<_>>())
-    });
-    (build(&compiled.program), options.sources)
+    let compiled = compile(&options);
+    (compiled.and_then(|compiled| build(&compiled.program)), options.sources)
 }
 
 const BOOK: &str = "- hosts: all\n  gather_facts: false\n  tasks:\n    - {name: one, file: {path: /a, state: directory}}\n    - {name: two, file: {path: /b, state: directory}}\n    - {name: three, file: {path: /a/x, state: touch}, notify: hup}\n    - {name: all, command: uptime, register: r}\n    - {name: after, file: {path: /c, state: touch}}\n  handlers:\n    - {name: hup, command: 'true'}\n";

@@ -126,6 +126,9 @@ pub fn compile(options: &CompileOptions) -> Result<Compiled, Diags> {
     }
     diags.extend(lint::check_all(options, &made, &needed));
     diags.extend(names::check(options, &made, &needed));
+    let needing = made.iter().any(|p| {
+        !p.plan.keywords.needs.is_empty() || p.unit.tasks.iter().any(|t| !t.node.keywords.needs.is_empty())
+    });
     let facts = needed.names();
     let mut plays = Vec::new();
     for mut play in made {
@@ -133,12 +136,18 @@ pub fn compile(options: &CompileOptions) -> Result<Compiled, Diags> {
         play.plan.facts_used = facts.clone();
         plays.push(Arc::new(play.plan));
     }
+    let mut program = Program { plays, hash: hash(options) };
+    if !diags.has_errors()
+        && needing
+        && let Err(found) = crate::graph::arrange(&mut program)
+    {
+        diags.extend(found);
+    }
     let diags = lint::without_allowed(diags, &options.sources);
     if diags.has_errors() {
         return Err(diags);
     }
     debug_assert!(diags.iter().all(|d| d.severity == Severity::Warning));
-    let program = Program { plays, hash: hash(options) };
     let includer = Arc::new(includes::RunTime(compiler));
     Ok(Compiled { program, includer, definitions: Definitions::new(), warnings: diags })
 }

@@ -122,15 +122,20 @@ fn compile_play<'c>(c: &'c Compiler, play: &Play, path: &Path, imported: &Import
     }
     let collections = get("collections").map(|v| many(&v)).unwrap_or_default();
     let vars = Arc::new(vars);
+    let mut found = Diags::default();
     let scope = PlayScope {
         playbook_dir: dir.clone(),
         vars: Arc::clone(&vars),
+        files: constant_files(c, get("vars_files").as_ref(), &dir, &mut found),
         collections: collections.iter().filter_map(Value::as_str).map(Arc::from).collect(),
     };
     let mut unit = Unit::new(c, Arc::new(scope));
+    unit.diags = found;
     let mut keywords = unit.inherit(&first_frame(imported.keywords.clone(), &dir), &play.keywords);
     keywords.vars.clear();
-    let frame = first_frame(keywords, &dir);
+    // What the play waits for is not what each of its tasks waits for.
+    let needs = std::mem::take(&mut keywords.needs);
+    let frame = first_frame(keywords.clone(), &dir);
     let frame = frame.enter(path, None);
     unit.check_keywords(&play.keywords, &frame, false);
     let (body, handlers) = sections(&mut unit, play, &frame);
@@ -151,7 +156,7 @@ fn compile_play<'c>(c: &'c Compiler, play: &Play, path: &Path, imported: &Import
         vars,
         vars_files: get("vars_files").map(|v| many(&v)).unwrap_or_default(),
         vars_prompt: prompts(play, &mut unit.diags),
-        keywords: Arc::clone(&frame.keywords),
+        keywords: Arc::new(TaskKeywords { needs, ..keywords }),
         role_layers: unit.layers.clone(),
         body: Arc::new(body),
         handlers,
@@ -159,6 +164,19 @@ fn compile_play<'c>(c: &'c Compiler, play: &Play, path: &Path, imported: &Import
         verify: Arc::new(Sequence { steps: verify }),
     };
     Made { plan, unit, keywords: play.keywords.clone(), hosts: play.hosts.clone() }
+}
+
+/// The variables of `vars_files` with constant names, for names that imports need.
+fn constant_files(c: &Compiler, written: Option<&Value>, dir: &Path, diags: &mut Diags) -> Arc<Map> {
+    let mut vars = Map::new();
+    for name in written.iter().flat_map(|v| many(v)) {
+        let Value::Str(name) = name else { continue };
+        let found = [dir.join(&*name), dir.join("vars").join(&*name)].into_iter().find(|p| p.is_file());
+        if let Some(file) = found.and_then(|p| c.loader.vars(&p, diags)) {
+            vars.extend(file.map.iter().map(|(k, v)| (k.clone(), v.clone())));
+        }
+    }
+    Arc::new(vars)
 }
 
 /// pre_tasks, then roles and tasks, then post_tasks, each followed by the handlers that were notified in it.

@@ -85,6 +85,7 @@ impl Unit<'_> {
             params: Arc::clone(&call.params),
             parents,
             instance: self.c.next_instance(),
+            once: call.key.as_deref().filter(|_| !meta.allow_duplicates).map(Arc::from),
         });
         let inside = Frame { role: Some(Arc::clone(&scope)), dir: path.join("tasks"), ..inside };
         let mut steps = Vec::new();
@@ -121,8 +122,11 @@ impl Unit<'_> {
 
     fn role_handlers(&mut self, path: &Path, call: &RoleRef, frame: &Frame) {
         let from = call.from.handlers.as_deref();
-        if !self.with_handlers.insert((path.to_path_buf(), from.unwrap_or("main").to_string())) {
-            return;
+        // Of several uses of a role the last one's handlers answer, with its conditions and parameters.
+        let key = (path.to_path_buf(), from.unwrap_or("main").to_string());
+        let instance = frame.role.as_ref().map(|r| r.instance).unwrap_or_default();
+        if let Some(before) = self.with_handlers.insert(key, instance) {
+            self.handlers.retain(|h| h.task.role.as_ref().is_none_or(|r| r.instance != before));
         }
         let dir = path.join("handlers");
         let Some(file) = self.role_file(&dir, from) else { return };
@@ -170,14 +174,13 @@ impl Unit<'_> {
         Arc::default()
     }
 
-    /// Ansible runs an equal use of a role once. A later use is left out only where the first cannot have been
-    /// skipped under conditions or tags that do not hold for the later one as well.
+    /// Ansible runs an equal use of a role once. A later use is left out here only where the first cannot have been
+    /// skipped; of others the run decides.
     fn has_run(&mut self, call: &RoleRef, frame: &Frame) -> bool {
         let Some(key) = &call.key else { return false };
         let k = &frame.keywords;
         if let Some(first) = self.used_roles.get(key) {
-            let when = first.when.iter().all(|w| k.when.contains(w));
-            return when && (first.tags.is_empty() || first.tags == k.tags);
+            return first.when.is_empty() && (first.tags.is_empty() || first.tags == k.tags);
         }
         let used = RoleUsed { when: k.when.clone(), tags: k.tags.clone() };
         self.used_roles.insert(key.clone(), used);

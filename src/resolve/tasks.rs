@@ -145,6 +145,7 @@ impl Unit<'_> {
         let asserts = matches!(&act, Act::Module { module, .. } if module.spec.name == "assert");
         self.check_templates(task, args, (frame, &keywords), asserts);
         let uses = self.uses(&act, &keywords, frame);
+        let other_hosts = uses.other_hosts || !keywords.needs.is_empty();
         let node = Arc::new(TaskNode {
             id: id.unwrap_or_else(|| self.c.next_id()),
             span: task.span,
@@ -153,7 +154,7 @@ impl Unit<'_> {
             keywords: Arc::new(keywords),
             role: frame.role.clone(),
             uses: uses.names,
-            uses_other_hosts: uses.other_hosts,
+            uses_other_hosts: other_hosts,
         });
         let place = |entries: &Entries| -> Vec<(Arc<str>, Span, Span)> {
             entries.iter().map(|(k, v)| (Arc::clone(&k.value), k.span, v.span)).collect()

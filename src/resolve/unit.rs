@@ -4,7 +4,7 @@ use super::load::Loader;
 use crate::base::{Diags, FileId, Map, Span, Value};
 use crate::graph::{Handler, IncludedRole, NodeId, RoleCall, RoleScope, Sequence, TaskKeywords, TaskNode};
 use crate::modules::registry::Registry;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -48,6 +48,8 @@ pub(crate) struct Site {
 pub(crate) struct PlayScope {
     pub playbook_dir: PathBuf,
     pub vars: Arc<Map>,
+    /// Of `vars_files` whose names are constants.
+    pub files: Arc<Map>,
     pub collections: Vec<Arc<str>>,
 }
 
@@ -105,7 +107,8 @@ pub(crate) struct Unit<'c> {
     pub handlers: Vec<Arc<Handler>>,
     /// Handlers of included roles of fixed names; they are loaded when the include runs.
     pub included_handlers: Vec<Arc<Handler>>,
-    pub with_handlers: HashSet<(PathBuf, String)>,
+    /// Roles whose handlers were read, and by which use.
+    pub with_handlers: HashMap<(PathBuf, String), usize>,
     /// Uses of roles by what makes two uses equal.
     pub used_roles: HashMap<String, RoleUsed>,
     pub tasks: Vec<Noted>,
@@ -204,7 +207,7 @@ impl<'c> Unit<'c> {
             layers: Vec::new(),
             handlers: Vec::new(),
             included_handlers: Vec::new(),
-            with_handlers: HashSet::new(),
+            with_handlers: HashMap::new(),
             used_roles: HashMap::new(),
             tasks: Vec::new(),
             mentions: Vec::new(),
@@ -215,10 +218,38 @@ impl<'c> Unit<'c> {
     /// time. The error says which variable is not.
     pub fn known_text(&self, value: &Value, frame: &Frame) -> Result<String, String> {
         match value {
-            Value::Template(t) => substitute(&t.text, &|name| self.known_var(name, frame)),
+            Value::Template(t) => {
+                let plain = substitute(&t.text, &|name| self.known_var(name, frame));
+                plain.or_else(|why| self.evaluated(value, frame).ok_or(why))
+            }
             Value::Str(s) => Ok(s.to_string()),
             Value::Int(i) => Ok(i.to_string()),
             other => Err(format!("a {} is no name", other.type_name())),
+        }
+    }
+
+    /// An expression over the variables that are known now.
+    fn evaluated(&self, value: &Value, frame: &Frame) -> Option<String> {
+        let mut known = Map::new();
+        let mut add = |map: &Map| known.extend(map.iter().map(|(k, v)| (k.clone(), v.clone())));
+        let role = frame.role.as_ref();
+        role.iter().for_each(|r| add(&r.defaults));
+        add(&self.play.vars);
+        add(&self.play.files);
+        role.iter().for_each(|r| add(&r.vars));
+        frame.keywords.vars.iter().for_each(|m| add(m));
+        role.iter().for_each(|r| add(&r.params));
+        add(&self.c.extra_vars);
+        for name in ["playbook_dir", "role_path", "role_name"] {
+            if let Some(text) = self.known_var(name, frame) {
+                known.insert(name.into(), text.into());
+            }
+        }
+        let engine = crate::eval::Engine::new(self.c.loader.sources.clone());
+        match engine.evaluate(value, &crate::eval::MapScope::new(known)).ok()? {
+            Value::Str(text) => Some(text.to_string()),
+            Value::Int(number) => Some(number.to_string()),
+            _ => None,
         }
     }
 
@@ -236,6 +267,7 @@ impl<'c> Unit<'c> {
             .or_else(|| role_map(|r| &r.params))
             .or_else(|| frame.keywords.vars.iter().rev().find_map(|m| m.get(name)))
             .or_else(|| role_map(|r| &r.vars))
+            .or_else(|| self.play.files.get(name))
             .or_else(|| self.play.vars.get(name))
             .or_else(|| role_map(|r| &r.defaults))?;
         self.known_text(found, frame).ok()
