@@ -46,7 +46,9 @@ pub fn compile(
     let compiled = resolve::compile(&options).and_then(|mut compiled| {
         session.show(std::mem::take(&mut compiled.warnings));
         // A circle is found before a host is touched.
-        crate::graph::build(&compiled.program).map(|_| compiled)
+        let graph = crate::graph::build(&compiled.program)?;
+        compiled.program = crate::graph::ordered(compiled.program, &graph);
+        Ok(compiled)
     });
     compiled.map_err(|diags| {
         session.show(diags);

@@ -107,6 +107,22 @@ impl Graph {
         if !out.is_empty() {
             return Ok(out);
         }
+        // Only `needs` go against the order of the file.
+        if self.path(a, b).is_none() && self.path(b, a).is_some() {
+            std::mem::swap(&mut a, &mut b);
+        }
+        for edge in self.nodes.edges_connecting(a, b) {
+            let (reason, note) = (edge.weight().reason, &edge.weight().note);
+            let _ = writeln!(
+                out,
+                "{} waits for {}: {reason}: {note}",
+                title(&self.nodes[b]),
+                title(&self.nodes[a])
+            );
+        }
+        if !out.is_empty() {
+            return Ok(out);
+        }
         match self.path(a, b) {
             Some(path) => {
                 let _ =

@@ -10,6 +10,7 @@ mod dump;
 mod meetings;
 mod model;
 mod nodes;
+mod order;
 mod passes;
 pub mod program;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod touch;
 pub use arrange::arrange;
 pub use build::build;
 pub use model::{Dropped, Edge, Graph, Kind, Node, Reason};
+pub use order::ordered;
 pub use program::*;
 pub use touch::touched;
 

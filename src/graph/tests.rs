@@ -52,3 +52,26 @@ fn an_unknown_need_is_named() {
     );
     assert_eq!(graph.err().unwrap().iter().next().unwrap().code, "unknown-need");
 }
+
+#[test]
+fn what_a_task_needs_comes_before_it() {
+    let book = "- hosts: all\n  gather_facts: false\n  tasks:\n    - {name: one, file: {path: /a, state: directory}, needs: [three]}\n    - {name: two, file: {path: /b, state: directory}}\n    - block:\n        - {name: three, file: {path: /c, state: directory}}\n    - {name: four, file: {path: /a/d, state: directory}}\n";
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("site.yml");
+    std::fs::write(&path, book).unwrap();
+    let options = CompileOptions::new(path, Arc::default(), Sources::default());
+    let program = compile(&options).unwrap_or_else(|_| panic!("it compiles")).program;
+    let graph = build(&program).unwrap_or_else(|_| panic!("no circle"));
+    let why = graph.why("one", "three", &options.sources).unwrap();
+    assert!(why.contains("`one` waits for task `three`: needs"), "{why}");
+    let program = ordered(program, &graph);
+    let names = |sequence: &Sequence| -> Vec<String> {
+        let name = |step: &Step| match step {
+            Step::Task(node) => node.name.as_ref().map(text).unwrap_or_default(),
+            Step::Block(_) => "block".into(),
+            Step::Flush { .. } => "flush".into(),
+        };
+        sequence.steps.iter().map(name).collect()
+    };
+    assert_eq!(names(&program.plays[0].body)[..4], ["two", "block", "one", "four"]);
+}
