@@ -14,7 +14,7 @@ if ! mount -t overlay -o "lowerdir=$lower,upperdir=$dir/upper,workdir=$dir/work,
 fi
 
 # The network is the host's own, so it may configure it, with net.* of sysctl too. The rest of sysctl is this machine's
-# and stays out of reach.
+# and stays out of reach. A container engine on the host makes a session keyring for each container.
 export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
 while :; do
 	status=0
@@ -22,7 +22,7 @@ while :; do
 		enter "$cgroup/box"
 		exec systemd-nspawn -q --register=no --keep-unit -b -D "$dir/root" -M "$machine" \
 			--resolv-conf=off --timezone=off --link-journal=no --console=read-only --notify-ready=yes \
-			--network-namespace-path="$dir/netns" --capability=CAP_NET_ADMIN
+			--network-namespace-path="$dir/netns" --capability=CAP_NET_ADMIN --system-call-filter=@keyring
 	) || status=$?
 	# 133: the host was rebooted from within.
 	[ "$status" = 133 ] || exit "$status"

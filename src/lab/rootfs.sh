@@ -37,5 +37,24 @@ for unit in console-getty.service getty@tty1.service apt-daily.timer apt-daily-u
 	ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
 ln -sf /lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
+# Where cgroups are those of version 1, a host gets them read-only, and a container engine on it could start nothing. In
+# its cgroup namespace a host sees its own part of each hierarchy; one that it has no part in (its root is the machine's,
+# which has a release_agent) goes.
+cat >"$root/etc/systemd/system/fitout-lab-cgroups.service" <<'END'
+[Unit]
+Description=Writable cgroups
+DefaultDependencies=no
+ConditionPathExists=!/sys/fs/cgroup/cgroup.controllers
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'for dir in /sys/fs/cgroup/*/; do \
+	mountpoint -q "$$dir" || continue; \
+	if [ -e "$$dir/release_agent" ]; then umount "$$dir"; else mount -o remount,rw,bind "$$dir"; fi; done'
+[Install]
+WantedBy=sysinit.target
+END
+mkdir -p "$root/etc/systemd/system/sysinit.target.wants"
+ln -sf ../fitout-lab-cgroups.service "$root/etc/systemd/system/sysinit.target.wants/"
 # Packages stay in the cache, from where the lab hands them to the next host.
 printf 'APT::Keep-Downloaded-Packages "true";\nAcquire::Languages "none";\n' >"$root/etc/apt/apt.conf.d/90fitout-lab"
