@@ -24,6 +24,7 @@ pub mod kernel;
 pub mod kit;
 pub mod registry;
 pub mod run;
+pub mod swarm;
 pub mod text;
 
 pub use forecast::Forecast;

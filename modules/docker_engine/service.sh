@@ -1,0 +1,29 @@
+# shellcheck shell=sh disable=SC2154
+# $act: start, reload, restart or nothing; $enable: 1, 0 or nothing; $file: the configuration, put back where the engine
+# does not start with a new one.
+up() { systemctl is-active -q docker.service; }
+run() { systemctl "$1" docker.service 2>&1 && up; }
+case $enable in
+  1) systemctl -q enable docker.service >/dev/null 2>&1 || exit 1 ;;
+  0) systemctl -q disable docker.service >/dev/null 2>&1 || exit 1 ;;
+esac
+systemctl daemon-reload || exit 1
+[ -n "$act" ] || exit 0
+# An engine that failed too often is not started again before that is forgotten.
+systemctl reset-failed docker.service 2>/dev/null
+if said=$(run "$act"); then
+  rm -f "$file.before"
+  exit 0
+fi
+log=$(journalctl -u docker.service -n 20 -o cat --no-pager 2>/dev/null | grep -i -e fail -e error -e unable | tail -n 3)
+printf 'the engine does not start: %s\n%s\n' "$said" "$log" >&2
+if [ -n "$new" ]; then
+  if [ -e "$file.before" ]; then mv -f "$file.before" "$file"; else mv -f "$file" "$file.refused"; fi
+  systemctl reset-failed docker.service 2>/dev/null
+  if run restart >/dev/null; then
+    printf 'the former configuration was put back, and the engine runs with it\n' >&2
+  else
+    printf 'the former configuration was put back, and the engine does not start with it either\n' >&2
+  fi
+fi
+exit 1

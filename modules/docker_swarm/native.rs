@@ -1,0 +1,210 @@
+//! docker_swarm: whether a host is in a swarm, and the swarm's options.
+
+use crate::base::{Map, Secret, Value};
+use crate::modules::kit::{changed, diff, result, with_diff};
+use crate::modules::swarm::http::{self, Answer, Request, Silent};
+use crate::modules::swarm::view::{self, Local};
+use crate::modules::swarm::{spec, value};
+use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
+use crate::plan::{Action, Decision};
+use crate::remote::{Job, Output};
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+
+pub fn behaviour() -> Behaviour {
+    Behaviour::Staged(Arc::new(DockerSwarm))
+}
+
+struct DockerSwarm;
+
+/// What the engine said.
+struct Seen {
+    local: Local,
+    swarm: Answer,
+    nodes: Answer,
+}
+
+impl Staged for DockerSwarm {
+    fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
+        Ok(vec![look(args)])
+    }
+
+    fn decide(&self, args: &Args, seen: &[Output], controller: &dyn Controller) -> Result<Decision, Failure> {
+        let output = seen.first().ok_or_else(|| Failure::new("the host reported nothing"))?;
+        let seen = read(output, controller.check_mode())?;
+        match args.str("state") {
+            "absent" => leave(args, &seen),
+            "remove" => remove(args, &seen),
+            "inspect" => match seen.swarm.good() {
+                Some(swarm) => Ok(Decision::unchanged(facts(swarm, &[]))),
+                None => Err(Failure::new(format!("{}: {}", seen.local.name, seen.swarm.message()))),
+            },
+            _ if !seen.local.member() => Ok(enter(args, &seen.local, args.str("state") == "join")),
+            _ if args.bool("force") && args.str("state") == "present" && seen.swarm.good().is_none() => {
+                Ok(begin(args, &seen.local))
+            }
+            _ => present(args, &seen),
+        }
+    }
+
+    fn finish(&self, _: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
+        if let Some(failed) = done.iter().find(|o| !o.ok()) {
+            return Err(Failure::from_output(failed));
+        }
+        let after = done.last().and_then(|o| read(o, false).ok());
+        let mut out = decision.result;
+        if let Some(swarm) = after.as_ref().and_then(|s| s.swarm.good()) {
+            out.extend(facts(swarm, &[]).into_iter().filter(|(k, _)| k.as_str() == Some("swarm_facts")));
+        }
+        Ok(out)
+    }
+
+    fn verify(&self) -> bool {
+        // A rotation would be wanted again.
+        false
+    }
+}
+
+fn look(args: &Args) -> Job {
+    http::ask(args.str("docker_host"), &[Request::get("/info"), Request::get("/swarm"), Request::get("/nodes")])
+}
+
+fn read(output: &Output, check: bool) -> Result<Seen, Failure> {
+    let answers = match http::answers(output, 3)? {
+        Ok(answers) => answers,
+        // In a plan the engine may be yet to come.
+        Err(Silent::NotInstalled) if check => Vec::new(),
+        Err(silent) => return Err(silent.failure()),
+    };
+    let mut answers = answers.into_iter();
+    let mut next = || answers.next().unwrap_or(Answer { status: 503, json: Json::Null });
+    let info = next();
+    Ok(Seen { local: Local::read(info.good().unwrap_or(&Json::Null)), swarm: next(), nodes: next() })
+}
+
+fn facts(swarm: &Json, actions: &[String]) -> Map {
+    let token = |role: &str| Value::Secret(Secret::new(swarm["JoinTokens"][role].as_str().unwrap_or_default()));
+    let mut map = value(swarm).as_map().cloned().unwrap_or_default();
+    map.insert("JoinTokens".into(), result([("Manager", token("Manager")), ("Worker", token("Worker"))]).into());
+    let actions: Vec<Value> = actions.iter().map(|a| a.as_str().into()).collect();
+    result([("swarm_facts", map.into()), ("actions", actions.into())])
+}
+
+fn done(action: &str) -> Map {
+    result([("actions", vec![Value::from(action)].into())])
+}
+
+/// Begin or join, whichever is needed.
+fn enter(args: &Args, local: &Local, join: bool) -> Decision {
+    if !join && !(args.has("remote_addrs") && args.has("join_token")) {
+        return begin(args, local);
+    }
+    let body = json!({
+        "ListenAddr": args.str("listen_addr"),
+        "AdvertiseAddr": args.str("advertise_addr"),
+        "DataPathAddr": args.str("data_path_addr"),
+        "RemoteAddrs": args.list("remote_addrs"),
+        "JoinToken": args.str("join_token"),
+    });
+    let request = Request::post("/swarm/join", body);
+    let job = http::act(args.str("docker_host"), &request, Some("already part of a swarm")).var("await", "active");
+    changed(Action::Create, "the host is in no swarm: it joins", vec![job, look(args)], done("This cluster is joined"))
+}
+
+fn begin(args: &Args, local: &Local) -> Decision {
+    let (spec, _) = spec::merged(args, &Json::Null);
+    let force = args.bool("force") && local.member();
+    let body = json!({
+        "ListenAddr": args.str("listen_addr"),
+        "AdvertiseAddr": args.str("advertise_addr"),
+        "DataPathAddr": args.str("data_path_addr"),
+        "DataPathPort": args.int("data_path_port"),
+        "DefaultAddrPool": args.list("default_addr_pool"),
+        "SubnetSize": args.int("subnet_size"),
+        "ForceNewCluster": force,
+        "Spec": spec,
+    });
+    let request = Request::post("/swarm/init", body);
+    let accept = (!force).then_some("already part of a swarm");
+    let job = http::act(args.str("docker_host"), &request, accept).var("await", "active");
+    let reason = if force { "the swarm is begun anew from this host's state" } else { "the host is in no swarm: it begins one" };
+    changed(Action::Create, reason, vec![job, look(args)], done("New Swarm cluster created"))
+}
+
+/// In a swarm: the options given.
+fn present(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
+    let local = &seen.local;
+    if matches!(local.state.as_str(), "error" | "locked") {
+        return Err(Failure::new(format!("the host's swarm is {}: {}", local.state, local.error)));
+    }
+    let rotate = ["rotate_worker_token", "rotate_manager_token"].map(|name| args.bool(name));
+    let Some(swarm) = seen.swarm.good().filter(|_| args.str("state") == "present") else {
+        let (_, given) = spec::merged(args, &Json::Null);
+        if args.str("state") == "present" && (!given.is_empty() || rotate.contains(&true)) {
+            let message = format!("{}: {}\nhint: options of a swarm are set on a manager", local.name, seen.swarm.message());
+            return Err(Failure::new(message));
+        }
+        return Ok(Decision::unchanged(result([("actions", Vec::<Value>::new().into())])));
+    };
+    let (wanted, differ) = spec::merged(args, &swarm["Spec"]);
+    if differ.is_empty() && !rotate.contains(&true) {
+        return Ok(Decision::unchanged(facts(swarm, &[])));
+    }
+    let mut reasons: Vec<String> = differ.iter().map(|name| format!("{name} differs")).collect();
+    for (name, on) in ["the workers' token is replaced", "the managers' token is replaced"].into_iter().zip(rotate) {
+        reasons.extend(on.then(|| name.to_string()));
+    }
+    let version = swarm["Version"]["Index"].as_u64().unwrap_or(0);
+    let [worker, manager] = rotate;
+    let path = format!("/swarm/update?version={version}&rotateWorkerToken={worker}&rotateManagerToken={manager}");
+    let job = http::act(args.str("docker_host"), &Request::post(path, wanted.clone()), None);
+    let decision = changed(Action::Update, reasons.join("; "), vec![job, look(args)], facts(swarm, &["Swarm cluster updated".into()]));
+    let shown = |spec: &Json| {
+        let mut spec = spec.clone();
+        if let Some(ca) = spec["CAConfig"].as_object_mut() {
+            ca.remove("SigningCAKey");
+        }
+        serde_json::to_string_pretty(&spec).unwrap_or_default() + "\n"
+    };
+    Ok(with_diff(decision, diff("swarm", shown(&swarm["Spec"]), shown(&wanted))))
+}
+
+fn leave(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
+    let local = &seen.local;
+    if !local.member() {
+        return Ok(Decision::unchanged(result([("actions", Vec::<Value>::new().into())])));
+    }
+    let force = args.bool("force");
+    if local.manager && !force {
+        let nodes = view::nodes(seen.nodes.good().unwrap_or(&Json::Null));
+        return Err(Failure::new(format!(
+            "{} is a manager ({}): it would stay one of those that count for the quorum\nhint: make it a worker first \
+             (`docker_node` with `role: worker`), or `force: true` to give it up",
+            local.name,
+            view::managers(&nodes)
+        )));
+    }
+    let request = Request::post(format!("/swarm/leave?force={}", u8::from(force)), Json::Null);
+    let job = http::act(args.str("docker_host"), &request, Some("not part of a swarm")).var("await", "inactive");
+    Ok(changed(Action::Delete, "the host is in a swarm", vec![job], done("Node has left the swarm cluster")))
+}
+
+fn remove(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
+    let Some(list) = seen.nodes.good() else {
+        return Err(Failure::new(format!("{}: {}\nhint: nodes are removed on a manager", seen.local.name, seen.nodes.message())));
+    };
+    let nodes = view::nodes(list);
+    let (id, force) = (args.str("node_id"), args.bool("force"));
+    let Some(node) = nodes.iter().find(|n| n.id == id || n.hostname == id) else {
+        return Ok(Decision::unchanged(result([("actions", Vec::<Value>::new().into())])));
+    };
+    if node.manager {
+        return Err(Failure::new(format!("{} is a manager: make it a worker first (`docker_node`, `role: worker`)", node.hostname)));
+    }
+    if !node.down() && !force {
+        return Err(Failure::new(format!("{} is {}, not down: it has to leave first, or `force: true`", node.hostname, node.state)));
+    }
+    let request = Request::delete(format!("/nodes/{}?force={}", node.id, u8::from(force)));
+    let job = http::act(args.str("docker_host"), &request, Some("not found"));
+    Ok(changed(Action::Delete, format!("{} is removed", node.hostname), vec![job], done("Node is removed from swarm cluster")))
+}

@@ -1,0 +1,54 @@
+//! Steps as jobs on a manager: constant script, the engine's own client.
+
+use super::members::Step;
+use crate::remote::Job;
+use crate::script;
+
+fn job(host: &str, act: &str, node: &str, name: &str) -> Job {
+    Job::new(script!("swarm.step", "step.sh"))
+        .var("host", host)
+        .var("act", act)
+        .var("node", node)
+        .var("name", name)
+        .var("limit", "60")
+}
+
+/// Waits, at most `seconds`, until no task runs on the node any more.
+fn drained(job: Job, seconds: i64) -> Job {
+    job.flag("drained", true).var("limit", seconds.max(1).to_string())
+}
+
+/// A node's role.
+pub fn role(host: &str, node: &str, name: &str, manager: bool) -> Job {
+    job(host, if manager { "promote" } else { "demote" }, node, name)
+}
+
+/// Options of `docker node update`; a drain waits for the tasks.
+pub fn update(host: &str, node: &str, name: &str, options: &[String], drain: Option<i64>) -> Job {
+    let job = job(host, "update", node, name).args(options);
+    match drain {
+        Some(seconds) => drained(job, seconds),
+        None => job,
+    }
+}
+
+/// What a step does, on a manager.
+pub fn step(host: &str, step: &Step, drain_timeout: i64) -> Job {
+    match step {
+        Step::Promote { node, name } => role(host, node, name, true),
+        Step::Demote { node, name } => role(host, node, name, false),
+        Step::Drain { node, name } => drained(job(host, "drain", node, name), drain_timeout),
+        Step::Remove { node, name } => job(host, "remove", node, name),
+        Step::Update { node, name, availability, add } => {
+            let mut options = Vec::new();
+            for (key, value) in add {
+                options.extend(["--label-add".to_string(), format!("{key}={value}")]);
+            }
+            if let Some(availability) = availability {
+                options.extend(["--availability".to_string(), availability.clone()]);
+            }
+            let drain = availability.as_deref() == Some("drain");
+            update(host, node, name, &options, drain.then_some(drain_timeout))
+        }
+    }
+}

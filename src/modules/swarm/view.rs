@@ -1,0 +1,196 @@
+//! The engine's answers as types: what a host says of itself, and what a manager says of all.
+
+use super::quorum::Managers;
+use super::zones::Spread;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+
+/// What a host's engine says of itself (`GET /info`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Local {
+    /// The host's name, as its node carries it.
+    pub name: String,
+    /// `inactive`, `pending`, `active`, `error` or `locked`.
+    pub state: String,
+    pub node_id: String,
+    pub addr: String,
+    /// It is a manager.
+    pub manager: bool,
+    /// Addresses of the managers it knows, itself included when it is one.
+    pub managers: Vec<String>,
+    /// The swarm's id; managers tell it.
+    pub cluster: String,
+    pub error: String,
+    pub version: String,
+}
+
+impl Local {
+    pub fn read(info: &Json) -> Local {
+        let swarm = &info["Swarm"];
+        let remote = swarm["RemoteManagers"].as_array().into_iter().flatten();
+        Local {
+            name: text(&info["Name"]),
+            state: text(&swarm["LocalNodeState"]),
+            node_id: text(&swarm["NodeID"]),
+            addr: text(&swarm["NodeAddr"]),
+            manager: swarm["ControlAvailable"].as_bool().unwrap_or(false),
+            managers: remote.map(|m| text(&m["Addr"])).filter(|a| !a.is_empty()).collect(),
+            cluster: text(&swarm["Cluster"]["ID"]),
+            error: text(&swarm["Error"]),
+            version: text(&info["ServerVersion"]),
+        }
+    }
+
+    /// It is part of a swarm, if an unwell one.
+    pub fn member(&self) -> bool {
+        !self.node_id.is_empty() && self.state != "inactive" && !self.state.is_empty()
+    }
+}
+
+/// A node of the swarm as a manager tells it (`GET /nodes`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Node {
+    pub id: String,
+    pub hostname: String,
+    pub manager: bool,
+    /// `active`, `pause` or `drain`.
+    pub availability: String,
+    /// `ready`, `down`, `unknown` or `disconnected`.
+    pub state: String,
+    pub labels: BTreeMap<String, String>,
+    pub addr: String,
+    pub leader: bool,
+    /// A manager that answers the leader.
+    pub reachable: bool,
+    pub version: String,
+    pub message: String,
+}
+
+impl Node {
+    pub fn read(json: &Json) -> Node {
+        let (spec, status, manager) = (&json["Spec"], &json["Status"], &json["ManagerStatus"]);
+        let labels = spec["Labels"].as_object().into_iter().flatten();
+        Node {
+            id: text(&json["ID"]),
+            hostname: text(&json["Description"]["Hostname"]),
+            // What is asked of it; a promotion takes a moment to come about.
+            manager: spec["Role"].as_str() == Some("manager"),
+            availability: text(&spec["Availability"]),
+            state: text(&status["State"]),
+            labels: labels.map(|(k, v)| (k.clone(), text(v))).collect(),
+            addr: text(&status["Addr"]),
+            leader: manager["Leader"].as_bool().unwrap_or(false),
+            reachable: manager["Reachability"].as_str() == Some("reachable"),
+            version: text(&json["Description"]["Engine"]["EngineVersion"]),
+            message: text(&status["Message"]),
+        }
+    }
+
+    pub fn ready(&self) -> bool {
+        self.state == "ready"
+    }
+
+    pub fn down(&self) -> bool {
+        self.state == "down"
+    }
+
+    pub fn role(&self) -> &'static str {
+        if self.manager { "manager" } else { "worker" }
+    }
+}
+
+/// All nodes of an answer of `GET /nodes`, by name, then id.
+pub fn nodes(json: &Json) -> Vec<Node> {
+    let mut nodes: Vec<Node> = json.as_array().into_iter().flatten().map(Node::read).collect();
+    nodes.sort_by(|a, b| (&a.hostname, &a.id).cmp(&(&b.hostname, &b.id)));
+    nodes
+}
+
+pub fn managers(nodes: &[Node]) -> Managers {
+    let all: Vec<&Node> = nodes.iter().filter(|n| n.manager).collect();
+    Managers::new(all.len(), all.iter().filter(|n| n.reachable).count())
+}
+
+/// Managers a zone; the zone is the label of that name. Nodes without it are left out.
+pub fn spread(nodes: &[Node], label: &str) -> Spread {
+    let mut spread = Spread::new();
+    for zone in nodes.iter().filter_map(|n| n.labels.get(label)) {
+        spread.entry(zone.clone()).or_insert(0);
+    }
+    for node in nodes.iter().filter(|n| n.manager) {
+        if let Some(count) = node.labels.get(label).and_then(|zone| spread.get_mut(zone)) {
+            *count += 1;
+        }
+    }
+    spread
+}
+
+/// A service that has fewer (or, of a global one, other) tasks running than it wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    pub name: String,
+    pub running: u64,
+    pub desired: u64,
+    /// `updating`, `paused`, `rollback_started` …; empty without an update.
+    pub update: String,
+}
+
+impl Service {
+    pub fn read(json: &Json) -> Service {
+        let count = |name: &str| json["ServiceStatus"][name].as_u64().unwrap_or(0);
+        Service {
+            name: text(&json["Spec"]["Name"]),
+            running: count("RunningTasks"),
+            desired: count("DesiredTasks"),
+            update: text(&json["UpdateStatus"]["State"]),
+        }
+    }
+
+    pub fn converged(&self) -> bool {
+        self.running == self.desired && !matches!(self.update.as_str(), "updating" | "rollback_started")
+    }
+}
+
+/// All services of an answer of `GET /services?status=true`.
+pub fn services(json: &Json) -> Vec<Service> {
+    json.as_array().into_iter().flatten().map(Service::read).collect()
+}
+
+fn text(json: &Json) -> String {
+    json.as_str().unwrap_or_default().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_a_host_says_of_itself() {
+        let none = Local::read(&json!({"Name": "a", "Swarm": {"NodeID": "", "LocalNodeState": "inactive", "RemoteManagers": null}}));
+        assert!(!none.member() && none.managers.is_empty());
+        let one = Local::read(&json!({"Name": "a", "Swarm": {"NodeID": "x", "LocalNodeState": "active", "ControlAvailable": true,
+            "RemoteManagers": [{"NodeID": "x", "Addr": "10.0.0.1:2377"}], "Cluster": {"ID": "c"}}}));
+        assert!(one.member() && one.manager);
+        assert_eq!((one.managers, one.cluster), (vec!["10.0.0.1:2377".to_string()], "c".to_string()));
+    }
+
+    #[test]
+    fn dead_managers_count_as_known() {
+        let node = |name: &str, reach: &str, state: &str| json!({"ID": name, "Spec": {"Role": "manager", "Labels": {"zone": name}},
+            "Description": {"Hostname": name}, "Status": {"State": state}, "ManagerStatus": {"Reachability": reach}});
+        let nodes = nodes(&json!([node("b", "unreachable", "down"), node("a", "reachable", "ready")]));
+        assert_eq!(managers(&nodes), Managers::new(2, 1));
+        assert_eq!(nodes[0].hostname, "a");
+        assert!(nodes[1].down() && !nodes[1].reachable);
+        assert_eq!(spread(&nodes, "zone").len(), 2);
+    }
+
+    #[test]
+    fn services_that_have_not_what_they_want() {
+        let service = |running: u64, update: &str| Service::read(&json!({"Spec": {"Name": "s"},
+            "ServiceStatus": {"RunningTasks": running, "DesiredTasks": 2}, "UpdateStatus": {"State": update}}));
+        assert!(service(2, "").converged() && service(2, "completed").converged());
+        assert!(!service(1, "").converged() && !service(2, "updating").converged());
+    }
+}
