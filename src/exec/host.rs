@@ -162,7 +162,10 @@ impl Host {
                 flow = Flow::Stop;
                 break;
             }
-            self.batch.advance(&self.name, &self.position);
+            // A host has come as far as its outcomes have: what is in flight may define what another one waits for.
+            if self.flying.is_empty() {
+                self.batch.advance(&self.name, &self.position);
+            }
             if let Some((next, together)) = Box::pin(self.cloud_region(&steps, index, &frame)).await {
                 (done, flow) = (next, together);
                 if !matches!(flow, Flow::Next) {

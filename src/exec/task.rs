@@ -70,6 +70,8 @@ impl Host {
             if self.batch.is_fatal() {
                 return Flow::Stop;
             }
+            // What the others have registered meanwhile.
+            cx = Arc::new(TaskContext::new(self, node, frame));
         }
         self.in_turn(&cx).await
     }
