@@ -51,7 +51,12 @@ pub fn arrange(hosts: &[Host]) -> Result<Arrangement, String> {
             return Ok(out);
         }
         out.init = Some(first(hosts)?.name.clone());
-        out.join = hosts.iter().filter(fresh).map(|h| h.name.clone()).filter(|n| Some(n) != out.init.as_ref()).collect();
+        out.join = hosts
+            .iter()
+            .filter(fresh)
+            .map(|h| h.name.clone())
+            .filter(|n| Some(n) != out.init.as_ref())
+            .collect();
         out.contact.clone_from(&out.init);
         return Ok(out);
     };
@@ -200,7 +205,10 @@ mod tests {
             (&["a m fresh", "b m silent"], "no swarm is begun: b did not answer"),
             (&["b w in:xx", "c w fresh", "a m silent"], "no manager of this run answers"),
             (&["a m lead:x#one", "b m lead:xx#two"], "managers of 2 swarms (one: a; two: b)"),
-            (&["a m lead:x", "b w in:other@10.9.9.9:2377"], "b is in another swarm (its managers: 10.9.9.9:2377)"),
+            (
+                &["a m lead:x", "b w in:other@10.9.9.9:2377"],
+                "b is in another swarm (its managers: 10.9.9.9:2377)",
+            ),
             (&["b w fresh"], "the inventory has no manager"),
         ];
         for (list, message) in rows {

@@ -102,14 +102,18 @@ pub fn answers(output: &Output, wanted: usize) -> Result<Result<Vec<Answer>, Sil
     match parsed {
         Some(answers) if answers.len() >= wanted => Ok(Ok(answers)),
         _ if !output.ok() => Ok(Err(Silent::NotRunning(output.stderr_text()))),
-        _ => Err(Failure::new("the container engine's answer is not complete; is another program behind its socket?")),
+        _ => Err(Failure::new(
+            "the container engine's answer is not complete; is another program behind its socket?",
+        )),
     }
 }
 
 impl Silent {
     pub fn failure(&self) -> Failure {
         match self {
-            Silent::NotInstalled => Failure::new("the host has no container engine\nhint: `docker_engine` installs it"),
+            Silent::NotInstalled => {
+                Failure::new("the host has no container engine\nhint: `docker_engine` installs it")
+            }
             Silent::NotRunning(said) => Failure::new(format!(
                 "the container engine cannot be asked: {said}\nhint: `systemctl status docker`; the user needs the group `docker`, or become"
             )),
@@ -168,7 +172,8 @@ mod tests {
 
     #[test]
     fn requests_are_pipelined_and_the_last_closes() {
-        let sent = text(&[Request::get("/info"), Request::post("/swarm/join", serde_json::json!({"A": "ü"}))]);
+        let sent =
+            text(&[Request::get("/info"), Request::post("/swarm/join", serde_json::json!({"A": "ü"}))]);
         let expected = "GET /info HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n\
             POST /swarm/join HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\
             Connection: close\r\n\r\n{\"A\":\"ü\"}";
@@ -189,9 +194,12 @@ mod tests {
 
     #[test]
     fn a_cut_answer_is_no_answer() {
-        for raw in ["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "HTTP/1.1 200 OK\r\n", "SSH-2.0-x\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{\"a"]
-        {
+        for raw in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\n",
+            "SSH-2.0-x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{\"a",
+        ] {
             assert_eq!(parse(raw.as_bytes()), None, "{raw}");
         }
     }

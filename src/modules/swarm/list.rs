@@ -8,7 +8,8 @@ use serde_json::{Value as Json, json};
 
 /// A list's request; filters are `name: value` or `name: [values]`, mappings (`label: {a: b}`) as `a=b`.
 pub fn request(path: &str, filters: Option<&Map>) -> Request {
-    let query = filters.filter(|f| !f.is_empty()).map(|f| format!("filters={}", escaped(&filter(f).to_string())));
+    let query =
+        filters.filter(|f| !f.is_empty()).map(|f| format!("filters={}", escaped(&filter(f).to_string())));
     let joint = if path.contains('?') { '&' } else { '?' };
     Request::get(query.map_or_else(|| path.to_string(), |q| format!("{path}{joint}{q}")))
 }
@@ -84,10 +85,11 @@ mod tests {
 
     #[test]
     fn filters_travel_as_the_engine_wants_them() {
-        let map: Map = [("role", Value::from("manager")), ("label", [("a", "b")].into_iter().collect::<Value>())]
-            .into_iter()
-            .map(|(k, v)| (k.into(), v))
-            .collect();
+        let map: Map =
+            [("role", Value::from("manager")), ("label", [("a", "b")].into_iter().collect::<Value>())]
+                .into_iter()
+                .map(|(k, v)| (k.into(), v))
+                .collect();
         assert_eq!(filter(&map), json!({"role": ["manager"], "label": ["a=b"]}));
         assert_eq!(request("/nodes", None).path, "/nodes");
         assert!(request("/a?b=1", Some(&map)).path.starts_with("/a?b=1&filters=%7B"));

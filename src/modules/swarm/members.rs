@@ -29,13 +29,30 @@ pub struct Wanted {
 /// One change of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    Promote { node: String, name: String },
-    Demote { node: String, name: String },
-    Update { node: String, name: String, availability: Option<String>, add: BTreeMap<String, String> },
+    Promote {
+        node: String,
+        name: String,
+    },
+    Demote {
+        node: String,
+        name: String,
+    },
+    Update {
+        node: String,
+        name: String,
+        availability: Option<String>,
+        add: BTreeMap<String, String>,
+    },
     /// Tasks move away; done when none runs there any more.
-    Drain { node: String, name: String },
+    Drain {
+        node: String,
+        name: String,
+    },
     /// Out of the list of nodes.
-    Remove { node: String, name: String },
+    Remove {
+        node: String,
+        name: String,
+    },
 }
 
 impl Step {
@@ -93,7 +110,9 @@ fn matching<'a>(nodes: &'a [Node], wanted: &'a [Wanted]) -> Matching<'a> {
         match by_id.or(by_name) {
             Some(node) => {
                 found.pairs.push((member, node));
-                found.replaced.extend(twins.into_iter().filter(|n| n.id != node.id && n.down() && !node.down()));
+                found
+                    .replaced
+                    .extend(twins.into_iter().filter(|n| n.id != node.id && n.down() && !node.down()));
             }
             None if !member.leaves => {
                 found.missing.push(member.name.clone());
@@ -154,13 +173,18 @@ fn update(member: &Wanted, node: &Node) -> Option<Step> {
     let differs = |(k, v): &(&String, &String)| node.labels.get(*k) != Some(*v);
     let add: BTreeMap<String, String> =
         member.labels.iter().filter(differs).map(|(k, v)| (k.clone(), v.clone())).collect();
-    (availability.is_some() || !add.is_empty())
-        .then(|| Step::Update { node: node.id.clone(), name: node.hostname.clone(), availability, add })
+    (availability.is_some() || !add.is_empty()).then(|| Step::Update {
+        node: node.id.clone(),
+        name: node.hostname.clone(),
+        availability,
+        add,
+    })
 }
 
 /// Members that are to go: away with their tasks, then out of the managers; once they have left they are removed.
 fn leave(pairs: &[(&Wanted, &Node)], managers: &mut Managers, out: &mut Plan, prune: bool) {
-    let mut going: Vec<(bool, &Node)> = pairs.iter().filter(|(m, _)| m.leaves).map(|(m, n)| (m.left, *n)).collect();
+    let mut going: Vec<(bool, &Node)> =
+        pairs.iter().filter(|(m, _)| m.leaves).map(|(m, n)| (m.left, *n)).collect();
     going.sort_by_key(|(_, n)| n.leader);
     for (left, node) in going {
         if (node.down() || left) && prune {
@@ -225,7 +249,13 @@ mod tests {
     fn wanted(text: &str) -> Wanted {
         let (name, kind) = text.split_once(' ').unwrap();
         let (name, id) = name.split_once('/').map_or((name, None), |(n, i)| (n, Some(i.to_string())));
-        Wanted { name: name.into(), node_id: id, manager: kind.starts_with('m'), leaves: kind.contains('-'), ..Wanted::default() }
+        Wanted {
+            name: name.into(),
+            node_id: id,
+            manager: kind.starts_with('m'),
+            leaves: kind.contains('-'),
+            ..Wanted::default()
+        }
     }
 
     fn short(step: &Step) -> String {
@@ -267,7 +297,13 @@ mod tests {
             // no quorum, no removal (moby#30847: three, one replaced without removal, a second lost)
             (&["a m*", "b m!", "c/old m!", "c/new m"], &["a m", "b m", "c m"], "", 1, ""),
             // two dead of five go one after the other
-            (&["a m*", "b m", "c m", "d m!", "e m!"], &["a m", "b m", "c m"], "drain d,-d,rm d,drain e,-e,rm e", 0, ""),
+            (
+                &["a m*", "b m", "c m", "d m!", "e m!"],
+                &["a m", "b m", "c m"],
+                "drain d,-d,rm d,drain e,-e,rm e",
+                0,
+                "",
+            ),
             // leaving: drained and demoted here, removed when it is down
             (&["a m*", "b w"], &["a m", "b w-"], "drain b", 0, ""),
             (&["a m*", "b m", "c m"], &["a m", "b m", "c m-"], "drain c,-c", 0, ""),
@@ -305,7 +341,9 @@ mod tests {
         let plan = plan(&nodes, &hosts, true);
         assert_eq!(
             plan.refused,
-            ["c stays a manager: 2 of 3 managers answer, quorum is 2; without it 1 of 2 managers answer, quorum is 2"]
+            [
+                "c stays a manager: 2 of 3 managers answer, quorum is 2; without it 1 of 2 managers answer, quorum is 2"
+            ]
         );
     }
 

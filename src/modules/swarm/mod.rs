@@ -32,6 +32,8 @@ pub fn value(json: &serde_json::Value) -> Value {
         },
         J::String(s) => Value::from(s.as_str()),
         J::Array(items) => Value::from(items.iter().map(value).collect::<Vec<_>>()),
-        J::Object(map) => Value::from(map.iter().map(|(k, v)| (k.as_str().into(), value(v))).collect::<Map>()),
+        J::Object(map) => {
+            Value::from(map.iter().map(|(k, v)| (k.as_str().into(), value(v))).collect::<Map>())
+        }
     }
 }

@@ -68,7 +68,8 @@ impl Managers {
     /// Fewer than three survive no loss.
     pub fn few(self) -> Option<String> {
         (self.known == 1).then(|| {
-            "1 manager: when it is lost, nothing of the swarm can be changed any more; use 3, in 3 zones".to_string()
+            "1 manager: when it is lost, nothing of the swarm can be changed any more; use 3, in 3 zones"
+                .to_string()
         })
     }
 }
@@ -106,9 +107,9 @@ mod tests {
             (2, 1, false, false), // no quorum to agree on it
             (1, 1, true, false),  // the last
             (4, 3, false, true),
-            (4, 3, true, true),   // 2 of 3
-            (5, 3, true, false),  // 2 of 4
-            (5, 3, false, true),  // 3 of 4
+            (4, 3, true, true),  // 2 of 3
+            (5, 3, true, false), // 2 of 4
+            (5, 3, false, true), // 3 of 4
             (7, 4, true, false),
         ] {
             assert_eq!(Managers::new(known, reachable).may_remove(alive), may, "{known} {reachable} {alive}");
@@ -117,9 +118,15 @@ mod tests {
 
     #[test]
     fn a_rolling_change_takes_no_more_than_can_be_missed() {
-        for (known, reachable, at_once, restart) in
-            [(1, 1, 1, true), (2, 2, 1, false), (3, 3, 1, true), (3, 2, 1, false), (5, 5, 2, true), (7, 7, 3, true), (7, 5, 1, true)]
-        {
+        for (known, reachable, at_once, restart) in [
+            (1, 1, 1, true),
+            (2, 2, 1, false),
+            (3, 3, 1, true),
+            (3, 2, 1, false),
+            (5, 5, 2, true),
+            (7, 7, 3, true),
+            (7, 5, 1, true),
+        ] {
             let managers = Managers::new(known, reachable);
             assert_eq!((managers.batch(), managers.may_restart()), (at_once, restart), "{managers}");
         }
@@ -129,7 +136,10 @@ mod tests {
     fn even_numbers_are_told_with_the_numbers() {
         assert_eq!(Managers::new(3, 3).even(), None);
         let said = Managers::new(4, 4).even().unwrap();
-        assert_eq!(said, "4 managers survive the loss of 1, no more than 3 would: quorum is 3 of 4; use 3 or 5");
+        assert_eq!(
+            said,
+            "4 managers survive the loss of 1, no more than 3 would: quorum is 3 of 4; use 3 or 5"
+        );
         assert!(Managers::new(2, 2).even().unwrap().contains("survive the loss of 0"));
         assert!(Managers::new(1, 1).few().is_some() && Managers::new(3, 3).few().is_none());
     }

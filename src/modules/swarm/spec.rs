@@ -102,16 +102,25 @@ mod tests {
     fn what_is_so_is_no_difference() {
         let has = json!({"Labels": {"a": "1"}, "EncryptionConfig": {}, "Raft": {"ElectionTick": 10}});
         let labels: Value = [("a", Value::Int(1))].into_iter().collect();
-        let given = args(&[("labels", labels), ("autolock_managers", false.into()), ("election_tick", 10.into()),
-            ("snapshot_interval", Value::Null)]);
+        let given = args(&[
+            ("labels", labels),
+            ("autolock_managers", false.into()),
+            ("election_tick", 10.into()),
+            ("snapshot_interval", Value::Null),
+        ]);
         assert_eq!(merged(&given, &has).1, [""; 0]);
         let nothing: Value = Value::from(Args::new());
-        assert_eq!(merged(&args(&[("labels", nothing)]), &has).1, ["labels"], "labels given are all there are");
+        assert_eq!(
+            merged(&args(&[("labels", nothing)]), &has).1,
+            ["labels"],
+            "labels given are all there are"
+        );
     }
 
     #[test]
     fn a_fresh_swarm_gets_only_what_is_given() {
-        let (spec, _) = merged(&args(&[("autolock_managers", true.into()), ("name", "x".into())]), &Json::Null);
+        let (spec, _) =
+            merged(&args(&[("autolock_managers", true.into()), ("name", "x".into())]), &Json::Null);
         assert_eq!(spec, json!({"EncryptionConfig": {"AutoLockManagers": true}, "Name": "x"}));
     }
 }

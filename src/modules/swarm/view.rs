@@ -167,18 +167,24 @@ mod tests {
 
     #[test]
     fn what_a_host_says_of_itself() {
-        let none = Local::read(&json!({"Name": "a", "Swarm": {"NodeID": "", "LocalNodeState": "inactive", "RemoteManagers": null}}));
+        let none = Local::read(
+            &json!({"Name": "a", "Swarm": {"NodeID": "", "LocalNodeState": "inactive", "RemoteManagers": null}}),
+        );
         assert!(!none.member() && none.managers.is_empty());
-        let one = Local::read(&json!({"Name": "a", "Swarm": {"NodeID": "x", "LocalNodeState": "active", "ControlAvailable": true,
-            "RemoteManagers": [{"NodeID": "x", "Addr": "10.0.0.1:2377"}], "Cluster": {"ID": "c"}}}));
+        let one = Local::read(
+            &json!({"Name": "a", "Swarm": {"NodeID": "x", "LocalNodeState": "active", "ControlAvailable": true,
+            "RemoteManagers": [{"NodeID": "x", "Addr": "10.0.0.1:2377"}], "Cluster": {"ID": "c"}}}),
+        );
         assert!(one.member() && one.manager);
         assert_eq!((one.managers, one.cluster), (vec!["10.0.0.1:2377".to_string()], "c".to_string()));
     }
 
     #[test]
     fn dead_managers_count_as_known() {
-        let node = |name: &str, reach: &str, state: &str| json!({"ID": name, "Spec": {"Role": "manager", "Labels": {"zone": name}},
-            "Description": {"Hostname": name}, "Status": {"State": state}, "ManagerStatus": {"Reachability": reach}});
+        let node = |name: &str, reach: &str, state: &str| {
+            json!({"ID": name, "Spec": {"Role": "manager", "Labels": {"zone": name}},
+            "Description": {"Hostname": name}, "Status": {"State": state}, "ManagerStatus": {"Reachability": reach}})
+        };
         let nodes = nodes(&json!([node("b", "unreachable", "down"), node("a", "reachable", "ready")]));
         assert_eq!(managers(&nodes), Managers::new(2, 1));
         assert_eq!(nodes[0].hostname, "a");
@@ -188,8 +194,10 @@ mod tests {
 
     #[test]
     fn services_that_have_not_what_they_want() {
-        let service = |running: u64, update: &str| Service::read(&json!({"Spec": {"Name": "s"},
-            "ServiceStatus": {"RunningTasks": running, "DesiredTasks": 2}, "UpdateStatus": {"State": update}}));
+        let service = |running: u64, update: &str| {
+            Service::read(&json!({"Spec": {"Name": "s"},
+            "ServiceStatus": {"RunningTasks": running, "DesiredTasks": 2}, "UpdateStatus": {"State": update}}))
+        };
         assert!(service(2, "").converged() && service(2, "completed").converged());
         assert!(!service(1, "").converged() && !service(2, "updating").converged());
     }

@@ -27,7 +27,11 @@ pub fn fatal(spread: &Spread) -> Vec<Fatal> {
         let (left, needed) = (known - lost, needed(known));
         (left < needed).then(|| Fatal { zone: zone.clone(), lost: *lost, left, needed })
     };
-    if spread.len() < 2 { Vec::new() } else { spread.iter().filter(|(_, n)| **n > 0).filter_map(fatal).collect() }
+    if spread.len() < 2 {
+        Vec::new()
+    } else {
+        spread.iter().filter(|(_, n)| **n > 0).filter_map(fatal).collect()
+    }
 }
 
 /// What is wrong with a spread, with the numbers.
@@ -44,7 +48,11 @@ pub fn warnings(spread: &Spread) -> Vec<String> {
         )];
     }
     let advice = if spread.len() < 3 {
-        format!("with {} zones one is always too many; over three they lie {}", spread.len(), numbers(&best(known, 3)))
+        format!(
+            "with {} zones one is always too many; over three they lie {}",
+            spread.len(),
+            numbers(&best(known, 3))
+        )
     } else {
         format!("best is {}", numbers(&best(known, spread.len())))
     };
@@ -104,13 +112,18 @@ mod tests {
     fn warnings_have_the_numbers() {
         assert_eq!(
             warnings(&spread(&[3, 1, 1])),
-            ["the loss of zone z1 ends the quorum: 3 of 5 managers are there, 2 are left, 3 are needed; best is 2-2-1"]
+            [
+                "the loss of zone z1 ends the quorum: 3 of 5 managers are there, 2 are left, 3 are needed; best is 2-2-1"
+            ]
         );
         assert_eq!(
             warnings(&spread(&[3])),
             ["all 3 managers are in zone z1: its loss ends the quorum; over three zones they lie 1-1-1"]
         );
-        assert!(warnings(&spread(&[2, 1]))[0].ends_with("with 2 zones one is always too many; over three they lie 1-1-1"));
+        assert!(
+            warnings(&spread(&[2, 1]))[0]
+                .ends_with("with 2 zones one is always too many; over three they lie 1-1-1")
+        );
         assert!(warnings(&spread(&[1])).is_empty() && warnings(&Spread::new()).is_empty());
     }
 }
