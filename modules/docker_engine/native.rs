@@ -301,7 +301,7 @@ fn remove(wanted: &Wanted, seen: &Seen, files: &Output) -> Result<Decision, Fail
     if there.is_empty() && left.is_empty() {
         return Ok(Decision::unchanged(out));
     }
-    let job = Job::new(script!("docker_engine.remove", "remove.sh")).var("files", left.join("\n")).args(&wanted.packages_known(seen));
+    let job = Job::new(script!("docker_engine.remove", "remove.sh")).var("files", left.join("\n")).args(wanted.packages_known(seen));
     let what: Vec<&str> = there.iter().map(|s| s.as_str()).chain(left.iter().map(String::as_str)).collect();
     Ok(changed(Action::Delete, format!("{} present", what.join(", ")), vec![job], out))
 }

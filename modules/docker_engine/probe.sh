@@ -5,6 +5,7 @@ if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>
   emit '' tool absent
   exit 0
 fi
+# shellcheck disable=SC1091 # of the host
 . /etc/os-release
 emit '' os "${ID:-}"
 emit '' codename "${VERSION_CODENAME:-}"

@@ -96,7 +96,8 @@ fn done(action: &str) -> Map {
 
 /// Begin or join, whichever is needed.
 fn enter(args: &Args, local: &Local, join: bool) -> Decision {
-    if !join && !(args.has("remote_addrs") && args.has("join_token")) {
+    let told_where = args.has("remote_addrs") && args.has("join_token");
+    if !join && !told_where {
         return begin(args, local);
     }
     let body = json!({

@@ -30,7 +30,7 @@ pub fn merged(args: &Args, base: &Json) -> (Json, Vec<&'static str>) {
     let mut differ = Vec::new();
     for (name, place) in FIELDS {
         let Some(wanted) = args.value(name).filter(|v| !v.is_null()).map(to_json) else { continue };
-        let is = place.iter().fold(&*base, |at, key| &at[*key]);
+        let is = place.iter().fold(base, |at, key| &at[*key]);
         let hidden = name.starts_with("signing_ca");
         if *is != wanted && !hidden && !same_nothing(is, &wanted) {
             differ.push(*name);

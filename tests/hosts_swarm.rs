@@ -1,0 +1,238 @@
+//! A real swarm on lab hosts: begun, joined, healed, rotated, taken apart; one story on one lab, because engines are slow
+//! to install.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use fitout::lab::{Guard, Host};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use support::place::{Place, Running};
+use support::{lab, on, output};
+
+/// The repository's playbooks with an inventory of these groups.
+struct Cluster<'a> {
+    place: Place,
+    lab: &'a Guard,
+}
+
+impl<'a> Cluster<'a> {
+    fn new(lab: &'a Guard, managers: &[&str], workers: &[&str]) -> Cluster<'a> {
+        let cluster = Cluster { place: Place::default(), lab };
+        cluster.inventory(managers, workers);
+        cluster
+    }
+
+    fn inventory(&self, managers: &[&str], workers: &[&str]) {
+        let hosts = std::fs::read_to_string(self.lab.inventory_path()).unwrap();
+        let text = format!(
+            "{hosts}\n[swarm_managers]\n{}\n[swarm_workers]\n{}\n[all:vars]\ncontainer_engine_source=distribution\n",
+            managers.join("\n"),
+            workers.join("\n")
+        );
+        self.place.write("hosts", &text);
+    }
+
+    fn args(act: &str, more: &[&str]) -> Vec<String> {
+        let playbook = concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/cluster.yml");
+        let fixed = [act, "-i", "hosts", "-T", "5", playbook];
+        let yes = (act == "apply").then_some("--yes");
+        fixed.into_iter().chain(yes).chain(more.iter().copied()).map(str::to_string).collect()
+    }
+
+    #[track_caller]
+    fn run(&self, act: &str, code: i32, said: &[&str]) -> String {
+        let args = Self::args(act, &[]);
+        let seen = self.place.run(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        seen.is(code, said);
+        seen.all()
+    }
+
+    fn start(&self) -> Running {
+        let args = Self::args("apply", &[]);
+        Running::start(&mut self.place.command(&args.iter().map(String::as_str).collect::<Vec<_>>()))
+    }
+
+    fn host(&self, name: &str) -> Host {
+        self.lab.host(name).unwrap()
+    }
+
+    /// `NAME STATUS AVAILABILITY MANAGER` of each node, sorted.
+    fn nodes(&self, asked: &str) -> Vec<String> {
+        let format = "{{.Hostname}} {{.Status}} {{.Availability}} {{.ManagerStatus}}";
+        let text = on(&self.host(asked), &format!("docker node ls --format '{format}'"));
+        let mut nodes: Vec<String> =
+            text.lines().map(|l| l.trim_end().replace(" Leader", " Reachable")).collect();
+        nodes.sort();
+        nodes
+    }
+
+    fn token(&self, asked: &str) -> String {
+        on(&self.host(asked), "docker swarm join-token -q worker").trim().to_string()
+    }
+}
+
+#[test]
+fn a_swarm_from_bare_hosts_and_back() {
+    let lab = lab(4);
+    let cluster = Cluster::new(
+        &lab,
+        &["node1 swarm_member_zone=a", "node2 swarm_member_zone=b", "node3 swarm_member_zone=c"],
+        &[],
+    );
+    let managers =
+        ["node1 Ready Active Reachable", "node2 Ready Active Reachable", "node3 Ready Active Reachable"];
+    bare_hosts_become_a_swarm(&cluster, &managers);
+    two_runs_at_once_add_a_worker(&cluster, &managers);
+    tokens_are_rotated(&cluster);
+    a_partition_heals(&cluster);
+    a_replaced_manager_takes_its_place(&cluster, &managers);
+    a_worker_leaves(&cluster, &managers);
+}
+
+fn bare_hosts_become_a_swarm(cluster: &Cluster<'_>, managers: &[&str]) {
+    cluster.run("plan", 2, &["node1 begins the swarm", "node2 joins as a manager"]);
+    let said = cluster.run("apply", 0, &["node1 begins the swarm", "node3 joins as a manager"]);
+    assert_eq!(cluster.nodes("node2"), managers);
+    let again = cluster.run("apply", 0, &["0 changed"]);
+    cluster.run("verify", 0, &[]);
+    // The token is in nothing that anyone could read.
+    let kept = cluster.place.kept() + &said + &again;
+    assert!(!kept.contains("SWMTKN"), "a token is in what was said or kept");
+    let search = "journalctl -o cat; cat /var/log/*.log /root/.* /tmp/* /run/*.log /proc/[0-9]*/cmdline 2>/dev/null; true";
+    assert!(!on(&cluster.host("node2"), search).contains("SWMTKN"), "a token is on the host");
+}
+
+/// The same play from two places: both end well, there is one swarm, and the fourth host is in it once.
+fn two_runs_at_once_add_a_worker(cluster: &Cluster<'_>, managers: &[&str]) {
+    let hosts = ["node1 swarm_member_zone=a", "node2 swarm_member_zone=b", "node3 swarm_member_zone=c"];
+    let other = Cluster::new(cluster.lab, &hosts, &["node4"]);
+    cluster.inventory(&hosts, &["node4"]);
+    let (one, two) = (cluster.start(), other.start());
+    for seen in [one.end(), two.end()] {
+        seen.is(0, &[]);
+    }
+    assert_eq!(cluster.nodes("node1"), [managers, &["node4 Ready Active"]].concat());
+    cluster.run("verify", 0, &[]);
+}
+
+fn tokens_are_rotated(cluster: &Cluster<'_>) {
+    let before = cluster.token("node1");
+    let rotate = cluster.place.write(
+        "rotate.yml",
+        "- hosts: node1\n  gather_facts: false\n  tasks:\n    - docker_swarm: {rotate_worker_token: true}\n      register: r\n    \
+         - assert: {that: \"r.actions == ['Swarm cluster updated']\"}\n    - debug: {var: r}\n",
+    );
+    let seen = cluster.place.run(&["apply", "--yes", "-i", "hosts", "-v", rotate.to_str().unwrap()]);
+    seen.is(0, &["the workers' token is replaced"]);
+    assert!(!seen.all().contains("SWMTKN") && !cluster.place.kept().contains("SWMTKN"), "{}", seen.all());
+    let after = cluster.token("node1");
+    assert_ne!(before, after);
+    // Tokens are used at join only: nothing else depends on them.
+    cluster.run("verify", 0, &[]);
+}
+
+/// A manager is cut off while a run is under way: the others are done, the run tells it, and the next one mends it.
+fn a_partition_heals(cluster: &Cluster<'_>) {
+    let hosts = ["node1 swarm_member_zone=x", "node2 swarm_member_zone=b", "node3 swarm_member_zone=c"];
+    cluster.inventory(&hosts, &["node4"]);
+    let cut = cluster.host("node2");
+    let run = cluster.start();
+    cut.link(false).unwrap();
+    let seen = run.end();
+    assert!([Some(0), Some(1), Some(4)].contains(&seen.code), "{}", seen.all());
+    assert_eq!(cluster.nodes("node1").len(), 4, "two of three managers are a quorum");
+    cut.link(true).unwrap();
+    on(&cut, "true");
+    cluster.run("apply", 0, &[]);
+    await_nodes(cluster, 4);
+    cluster.run("verify", 0, &[]);
+    let zone = on(&cluster.host("node3"), "docker node inspect -f '{{.Spec.Labels.zone}}' node1");
+    assert_eq!(zone.trim(), "x");
+}
+
+/// Its host is lost and a new machine of its name is there: it joins, the old node goes, there is a quorum at every moment.
+fn a_replaced_manager_takes_its_place(cluster: &Cluster<'_>, managers: &[&str]) {
+    let old = on(&cluster.host("node1"), "docker node inspect -f '{{.ID}}' node3");
+    let fresh = cluster.lab.replace("node3").unwrap();
+    let ended = AtomicBool::new(false);
+    let lost = std::thread::scope(|scope| {
+        let watch = scope.spawn(|| watched(&cluster.host("node1"), &ended));
+        // The swarm has to have noticed, or the new machine would be a second node of that name for a while.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !cluster.nodes("node1").iter().any(|n| n.starts_with("node3 Down")) {
+            assert!(Instant::now() < deadline, "the swarm does not notice the loss");
+        }
+        cluster.run("apply", 0, &["node3 joins as a manager", "node3 is removed"]);
+        ended.store(true, Ordering::SeqCst);
+        watch.join().unwrap()
+    });
+    assert_eq!(lost, [""; 0], "the swarm could not be asked");
+    await_nodes(cluster, 4);
+    assert_eq!(cluster.nodes("node2"), [managers, &["node4 Ready Active"]].concat());
+    let new = on(&fresh, "docker info -f '{{.Swarm.NodeID}}'");
+    assert_ne!(old.trim(), new.trim());
+    cluster.run("verify", 0, &[]);
+}
+
+/// Asks a manager again and again; what it says when it cannot answer.
+fn watched(host: &Host, ended: &AtomicBool) -> Vec<String> {
+    let mut lost = Vec::new();
+    while !ended.load(Ordering::SeqCst) {
+        let seen = output(host.ssh().arg("docker node ls -q"));
+        if !seen.status.success() {
+            lost.push(String::from_utf8_lossy(&seen.stderr).into_owned());
+        }
+    }
+    lost
+}
+
+/// Waits until so many nodes are ready and every manager answers.
+fn await_nodes(cluster: &Cluster<'_>, count: usize) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let nodes = cluster.nodes("node1");
+        if nodes.len() == count && nodes.iter().all(|n| n.contains(" Ready ") && !n.contains("Unreachable")) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{nodes:?}");
+    }
+}
+
+/// A service runs on it; it is drained, which moves the service, leaves and is removed.
+fn a_worker_leaves(cluster: &Cluster<'_>, managers: &[&str]) {
+    for name in ["node1", "node4"] {
+        on(&cluster.host(name), IMAGE);
+    }
+    let create = "docker service create -q --name web --no-resolve-image --constraint node.hostname!=node2 --constraint \
+                  node.hostname!=node3 --replicas 2 --replicas-max-per-node 2 --stop-grace-period 1s pause:1 /bin/sleep 100000";
+    let done = output(Command::new("timeout").args(["60"]).args(command(&cluster.host("node1"), create)));
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let hosts = ["node1 swarm_member_zone=x", "node2 swarm_member_zone=b", "node3 swarm_member_zone=c"];
+    cluster.inventory(&hosts, &["node4 swarm_member_state=absent"]);
+    cluster.run("apply", 0, &["node4 is drained", "node4 leaves the swarm", "node4 is removed"]);
+    assert_eq!(cluster.nodes("node1"), managers);
+    assert_eq!(on(&cluster.host("node4"), "docker ps -q").trim(), "", "no task is left behind");
+    let health = cluster.place.write(
+        "health.yml",
+        "- hosts: node1\n  gather_facts: false\n  tasks:\n    - swarm_health: {wait: 60, spare: 1, managers: 3}\n",
+    );
+    cluster.place.run(&["apply", "--yes", "-i", "hosts", health.to_str().unwrap()]).is(0, &[]);
+    cluster.place.run(&["verify", "-i", "hosts", health.to_str().unwrap()]).is(0, &[]);
+    cluster.run("verify", 0, &[]);
+}
+
+/// An image of what the host itself has, as no registry is at hand.
+const IMAGE: &str = "d=$(mktemp -d) && mkdir -p $d/bin $d/lib/x86_64-linux-gnu $d/lib64 && cp /bin/sleep $d/bin/ && \
+    cp /lib/x86_64-linux-gnu/libc.so.6 $d/lib/x86_64-linux-gnu/ && cp /lib64/ld-linux-x86-64.so.2 $d/lib64/ && \
+    tar -C $d -c . | docker import - pause:1 >/dev/null";
+
+/// A command on a host as words, for a program that runs it.
+fn command(host: &Host, text: &str) -> Vec<String> {
+    let ssh = host.ssh();
+    let words =
+        std::iter::once(ssh.get_program()).chain(ssh.get_args()).map(|w| w.to_string_lossy().into_owned());
+    words.chain([text.to_string()]).collect()
+}
