@@ -36,7 +36,11 @@ impl Host {
             }
         };
         let mut units = Vec::new();
+        let pause = super::patience::Patience::new(&self.run, cx, &cx.scope).pause;
         for (index, item) in items.iter().enumerate() {
+            if index > 0 && !pause.is_zero() {
+                self.interrupted_while(pause).await;
+            }
             // Made anew for each item: `set_fact` in a loop reads what the item before it set.
             let base = self.scope(&cx.keywords, &cx.frame, cx.node.role.as_ref());
             let now = TaskContext {

@@ -59,10 +59,21 @@ pub fn split_words(text: &str, only: Option<&[String]>) -> Result<FreeForm, Stri
 
 fn pair(word: &str) -> Option<(&str, &str)> {
     let bytes = word.as_bytes();
-    let at = (1..bytes.len()).find(|i| bytes[*i] == b'=' && bytes[i - 1] != b'\\')?;
-    let key = &word[..at];
-    let plain = key.chars().all(|c| c.is_alphanumeric() || "_.-".contains(c));
-    plain.then_some((key, &word[at + 1..]))
+    // A key may be a template: `{{ 'x' ~ item }}=1`.
+    let (mut depth, mut plain, mut i) = (0usize, true, 0);
+    while i < bytes.len() {
+        match bytes.get(i..i + 2).unwrap_or_default() {
+            b"{{" => (depth, i) = (depth + 1, i + 1),
+            b"}}" if depth > 0 => (depth, i) = (depth - 1, i + 1),
+            _ if depth > 0 => {}
+            _ if bytes[i] == b'=' && i > 0 && bytes[i - 1] != b'\\' => {
+                return plain.then_some((&word[..i], &word[i + 1..]));
+            }
+            _ => plain &= bytes[i].is_ascii_alphanumeric() || b"_.-".contains(&bytes[i]) || bytes[i] >= 0x80,
+        }
+        i += 1;
+    }
+    None
 }
 
 /// Ranges of words parted by blanks; quotes and Jinja blocks keep blanks inside a word.
@@ -186,6 +197,8 @@ mod tests {
             ("chdir=/tmp ls", command, &[("chdir", "/tmp")], "ls"),
             (r"line='a\nb'", None, &[("line", "a\nb")], ""),
             ("msg=a=b", None, &[("msg", "a=b")], ""),
+            ("{{ 'x' ~ item }}_y={{ item }}", None, &[("{{ 'x' ~ item }}_y", "{{ item }}")], ""),
+            ("{{ f(a='b') }}", None, &[], "{{ f(a='b') }}"),
             ("tasks.yml x=1", None, &[("x", "1")], "tasks.yml"),
             (r#"test "$a" = 'b' && x="y z""#, command, &[], r#"test "$a" = 'b' && x="y z""#),
         ];
