@@ -66,6 +66,19 @@ impl Host {
                 let module = Arc::clone(module);
                 let (seen, foreseen) = self.foresee(&ready, &*module, seen);
                 let flying = match module.decide(&ready.args, &seen, &*ready.controller) {
+                    Ok(decision) if decision.change.is_some() => {
+                        let scope = Arc::clone(&unit.scope);
+                        let armed = self.arm(&ready, cx, &scope).await;
+                        let at = At { cx, unit: &unit, chain, foreseen };
+                        match armed {
+                            Ok(None) => self.carry_out(ready, decision, at),
+                            Ok(Some(armed)) => {
+                                let flying = self.carry_out(ready, decision, at);
+                                Flying::Landed(self.confirm(armed, flying).await)
+                            }
+                            Err(outcome) => Flying::Landed(*outcome),
+                        }
+                    }
                     Ok(decision) => self.carry_out(ready, decision, At { cx, unit: &unit, chain, foreseen }),
                     Err(failure) => Flying::Landed(self.unless_planned(&ready.claims, failure)),
                 };

@@ -15,6 +15,7 @@ mod argspec;
 mod background;
 pub mod cancel;
 pub mod cloud;
+mod confirm;
 mod connect;
 mod control;
 mod defaults;

@@ -49,6 +49,10 @@ impl Host {
         if !self.may_fly(cx) || cx.node.uses_other_hosts {
             return true;
         }
+        // What may cut the connection begins when nothing else is under way.
+        if matches!(&cx.node.act, Act::Module { args, .. } if args.contains_key("confirm")) {
+            return true;
+        }
         let Some(uses) = &cx.node.uses else {
             return self.flying.iter().any(|run| run.cx.keywords.register.is_some());
         };

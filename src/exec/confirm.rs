@@ -1,0 +1,183 @@
+//! `confirm: SECONDS`: a change that might cut the connection is taken back by the host itself, unless a new
+//! connection says in time that the host can still be reached.
+//!
+//! Before the effects, what the task claims to write (files and kernel parameters) is kept on the host and a
+//! supervisor is started there, which does not hang on any connection. After them a **new** connection confirms:
+//! the one that is open may live on where no other can be made. Whoever of the two renames a mark first decides,
+//! so a host is either confirmed or restored, never both. A restored host is a failed task.
+
+use super::flight::Flying;
+use super::host::{Host, TaskContext};
+use super::outcome::{Status, UnitOutcome};
+use super::scope::TaskScope;
+use super::unit::Prepared;
+use crate::modules::kernel::key;
+use crate::modules::{ArgsExt, Failure, bytes};
+use crate::remote::{Become, Job, Remote};
+use crate::script;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+
+/// A host that will restore itself.
+pub struct Armed {
+    dir: String,
+    seconds: u64,
+    until: Instant,
+    who: Become,
+    open: Arc<dyn Remote>,
+    /// Never the connection that the task runs over.
+    fresh: Arc<dyn Remote>,
+}
+
+impl Host {
+    /// Starts the supervisor where the task asks for one.
+    ///
+    /// # Errors
+    /// The outcome of the task, which then has changed nothing.
+    pub async fn arm(
+        &mut self,
+        ready: &Prepared,
+        cx: &TaskContext,
+        scope: &Arc<TaskScope>,
+    ) -> Result<Option<Armed>, Box<UnitOutcome>> {
+        let seconds = u64::try_from(ready.args.int("confirm")).unwrap_or(0);
+        if seconds == 0 || ready.check {
+            return Ok(None);
+        }
+        let fail = |message: String| Box::new(UnitOutcome::failed(Failure::new(message)));
+        let command = ready.args.str("confirm_restore");
+        let kept = kept(&ready.claims.writes);
+        if command.is_empty() && (kept.is_empty() || ready.claims.writes.iter().any(|w| w == "*")) {
+            return Err(fail(
+                "confirm: what this task changes is not known; `confirm_restore` has to undo it".into(),
+            ));
+        }
+        let fresh = super::connect::separate(&self.run, &cx.keywords, scope).map_err(fail)?;
+        let dir = format!("/run/fitout-confirm/{:032x}", rand::random::<u128>());
+        let job = Job::new(script!("confirm.arm", "confirm/arm.sh"))
+            .var("dir", &dir)
+            .var("seconds", seconds.to_string())
+            .var("command", command)
+            .args(kept)
+            .stdin(bytes(include_str!("confirm/restore.sh")));
+        match ready.remote.submit(&ready.who, job).await {
+            Ok(output) if output.ok() => {}
+            Ok(output) => return Err(Box::new(UnitOutcome::failed(Failure::from_output(&output)))),
+            Err(error) => return Err(Box::new(super::flight::remote_failure(error))),
+        }
+        let until = Instant::now() + Duration::from_secs(seconds);
+        let open = Arc::clone(&ready.remote);
+        Ok(Some(Armed { dir, seconds, until, who: ready.who.clone(), open, fresh }))
+    }
+
+    /// Waits for the effects and confirms them over a new connection, or has the host restored.
+    pub async fn confirm(&mut self, armed: Armed, flying: Flying) -> UnitOutcome {
+        let landed = timeout(armed.until.saturating_duration_since(Instant::now()), self.land(flying)).await;
+        let (outcome, why) = match landed {
+            Ok(Ok(outcome)) if matches!(outcome.status, Status::Changed | Status::Ok) => {
+                match armed.confirmed().await {
+                    Ok(()) => return outcome,
+                    Err(why) => (
+                        Some(outcome),
+                        format!("no new connection could confirm it within {} s ({why})", armed.seconds),
+                    ),
+                }
+            }
+            Ok(Ok(outcome)) if outcome.status == Status::Unreachable => (None, outcome.message),
+            Ok(Ok(outcome)) => {
+                // It did not work out: nothing to wait for.
+                let note = armed.restored("fire", Duration::from_secs(30)).await;
+                let message = format!("{}; {note}", outcome.message);
+                return UnitOutcome { message, ..outcome };
+            }
+            Ok(Err(_)) => (None, "an earlier step failed".to_string()),
+            Err(_) => (None, format!("it did not end within {} s, or the connection is gone", armed.seconds)),
+        };
+        // What was open is of no use where packets vanish.
+        let _ = timeout(Duration::from_secs(5), armed.open.reset()).await;
+        sleep(armed.until.saturating_duration_since(Instant::now())).await;
+        let note = armed.restored("look", Duration::from_secs(30)).await;
+        let mut failed = UnitOutcome::failed(Failure::new(format!("{why}; {note}")));
+        if let Some(outcome) = outcome {
+            failed.warnings = outcome.warnings;
+        }
+        failed
+    }
+}
+
+impl Armed {
+    fn job(&self, act: &str) -> Job {
+        Job::new(script!("confirm.disarm", "confirm/disarm.sh")).var("act", act).var("dir", &self.dir)
+    }
+
+    /// Tries until the time is over.
+    async fn confirmed(&self) -> Result<(), String> {
+        let mut last = "no answer".to_string();
+        loop {
+            let left = self.until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(last);
+            }
+            match timeout(left, self.fresh.submit(&self.who, self.job("confirm"))).await {
+                Ok(Ok(output)) if output.ok() => {
+                    let _ = timeout(Duration::from_secs(5), self.fresh.reset()).await;
+                    return Ok(());
+                }
+                Ok(Ok(_)) => return Err("the host had restored itself already".into()),
+                Ok(Err(error)) => last = error.to_string(),
+                Err(_) => return Err(last),
+            }
+            let _ = timeout(Duration::from_secs(1), self.fresh.reset()).await;
+            sleep(Duration::from_millis(500).min(left)).await;
+        }
+    }
+
+    /// What became of the host, in words.
+    async fn restored(&self, act: &str, limit: Duration) -> String {
+        let until = Instant::now() + limit;
+        let mut act = act;
+        while Instant::now() < until {
+            let _ = timeout(Duration::from_secs(1), self.fresh.reset()).await;
+            let left = until.saturating_duration_since(Instant::now());
+            if let Ok(Ok(output)) = timeout(left, self.fresh.submit(&self.who, self.job(act))).await {
+                if output.field("", "restored").is_some() {
+                    let _ = timeout(Duration::from_secs(5), self.fresh.reset()).await;
+                    return "the former values are restored".into();
+                }
+                act = "look";
+            }
+            sleep(Duration::from_millis(500)).await;
+        }
+        "whether the host restored its former values is not known: it cannot be reached".into()
+    }
+}
+
+/// What can be kept and put back, as arm.sh takes it.
+fn kept(writes: &[String]) -> Vec<String> {
+    let one = |claim: &String| match claim.split_once(':')? {
+        ("file", path) if path.starts_with('/') && !path.contains('*') => Some(claim.clone()),
+        ("sysctl", name) if name != "*" => Some(format!("sysctl:{}", key::path(name))),
+        _ => None,
+    };
+    writes.iter().filter_map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_parameters_are_kept() {
+        let writes = [
+            "file:/etc/x",
+            "file:/etc/y/*",
+            "sysctl:net.ipv4.conf.*.rp_filter",
+            "sysctl:*",
+            "service:x",
+            "*",
+        ];
+        let writes: Vec<String> = writes.map(str::to_string).into();
+        assert_eq!(kept(&writes), ["file:/etc/x", "sysctl:net/ipv4/conf/*/rp_filter"]);
+    }
+}
