@@ -332,12 +332,12 @@ fn a_change_that_cuts_the_connection_is_taken_back() {
     place.tasks(
         "- sysctl:
     confirm: 60
-    sysctl_file: /etc/sysctl.d/60-a.conf
+    sysctl_file: /etc/sysctl.d/99-t.conf
     values: {net.ipv4.tcp_keepalive_time: 999, net.core.somaxconn: many}",
     );
     place.apply(&[]).is(1, &["the kernel does not take", "the former values are restored"]);
     assert_eq!(on(&node, &format!("cat {keepalive}")), before);
-    on(&node, "! test -e /etc/sysctl.d/60-a.conf");
+    on(&node, "! test -e /etc/sysctl.d/99-t.conf");
 
     // What cannot be put back is not begun.
     place.tasks("- command: {cmd: touch /run/begun, confirm: 5}");
