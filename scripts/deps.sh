@@ -10,11 +10,14 @@ curl curl
 git git
 ip iproute2
 iptables iptables
+mcopy mtools
 mke2fs e2fsprogs
+mkfs.vfat dosfstools
 mmdebstrap mmdebstrap
 python3 python3
 qemu-img qemu-utils
 qemu-system-x86_64 qemu-system-x86
+sfdisk fdisk
 shellcheck shellcheck
 ssh openssh-client
 sshd openssh-server

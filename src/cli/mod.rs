@@ -2,12 +2,14 @@
 
 mod adhoc;
 mod args;
+mod bake;
 mod check;
 pub mod config;
 mod destroy;
 mod execute;
 pub mod fail;
 mod graph;
+mod images;
 mod inventory;
 mod lists;
 mod log;
@@ -24,7 +26,7 @@ mod vars;
 mod vault;
 mod verify;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use fail::{Done, code};
 use std::ffi::OsString;
 use std::path::Path;
@@ -51,6 +53,10 @@ enum Command {
     /// Succeed only if there is nothing to do (exit code 2: there is)
     Verify(verify::VerifyArgs),
     Destroy(destroy::DestroyArgs),
+    /// Make a machine image of a play that has `image:` (needs root on Linux)
+    Bake(bake::BakeArgs),
+    /// List, compare and prune the images of a folder
+    Images(images::ImagesArgs),
     /// Show the graph of a playbook, or why two tasks are ordered
     Graph(graph::GraphArgs),
     /// Show the facts of hosts as JSON
@@ -89,7 +95,15 @@ struct AnsiblePlaybook {
 
 /// The whole command, for the reference pages.
 pub fn command() -> clap::Command {
-    Cli::command()
+    // `bake -b` is a builder, as it has always been called; nobody has to become root on a machine that is being made.
+    let bake = |command: clap::Command| {
+        command.mut_arg("become_", |arg| arg.short(None)).mut_arg("builders", |arg| arg.short('b'))
+    };
+    Cli::command().mut_subcommand("bake", bake)
+}
+
+fn parse(words: Vec<OsString>) -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&command().try_get_matches_from(words)?)
 }
 
 /// Runs the command line of this process.
@@ -100,7 +114,7 @@ pub fn main() -> ExitCode {
     let done = if called {
         AnsiblePlaybook::try_parse_from(words).map(|c| playbook::run(c.args)).unwrap_or_else(|e| usage(&e, 2))
     } else {
-        Cli::try_parse_from(words).map(dispatch).unwrap_or_else(|e| usage(&e, code::INPUT))
+        parse(words).map(dispatch).unwrap_or_else(|e| usage(&e, code::INPUT))
     };
     let exit = done.unwrap_or_else(|fail| {
         if !fail.message.is_empty() {
@@ -125,6 +139,8 @@ fn dispatch(cli: Cli) -> Done {
         Command::Apply(args) => execute::apply(args),
         Command::Verify(args) => verify::run(args),
         Command::Destroy(args) => destroy::run(args),
+        Command::Bake(args) => bake::run(args),
+        Command::Images(args) => images::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Facts(args) => adhoc::facts(args),
         Command::Inventory(args) => inventory::run(&args),
@@ -158,7 +174,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        command().debug_assert();
         AnsiblePlaybook::command().debug_assert();
     }
 }

@@ -1,4 +1,89 @@
-//! Images: a graph that is run on a host which becomes a file.
+//! Images: a play becomes a machine that can be booted, anywhere.
+//!
+//! `fitout bake` takes a playbook one of whose plays has `image:`. A **builder** makes a place to provision (a root file
+//! system here, an instance in a cloud), the same executor carries out the same plays there as on any host, and the
+//! builder turns the place into an image, boots it, plans the plays against it (there must be nothing to do) and hands
+//! over an artifact.
+//!
+//! Rules:
+//!
+//! - A builder is a list of [`steps`], each with its undo, which runs at every way out: success, error, Ctrl-C, SIGTERM.
+//!   What could not be undone is named, and the exit code says so. After `kill -9` processes and mounts go by themselves,
+//!   since they hang on this process, and the next bake removes the folder.
+//! - An image is named by the hash of what goes into it. One that is there is used again.
+//! - Nothing is finished before it has been booted: artifacts get their names last.
 
+pub mod disk;
+pub mod manifest;
+pub mod options;
 pub mod packer;
+pub mod plays;
 pub mod steps;
+pub mod store;
+pub mod tools;
+
+use steps::{Ending, OnError};
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// The host that is provisioned, as plays see it.
+pub const HOST: &str = "image";
+
+/// Why there is no image.
+#[derive(Debug, thiserror::Error)]
+pub enum BakeError {
+    /// The play's `image:` cannot be used.
+    #[error("{0}")]
+    Input(String),
+    #[error("{doing}: {why}")]
+    Failed { doing: String, why: String },
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl BakeError {
+    pub fn failed(doing: impl Into<String>, why: impl ToString) -> Self {
+        BakeError::Failed { doing: doing.into(), why: why.to_string() }
+    }
+}
+
+/// How a builder ended, and what it made when all went well.
+pub struct Baked {
+    pub ending: Ending,
+    pub manifest: Option<manifest::Manifest>,
+}
+
+pub type BuilderFuture<'a> = Pin<Box<dyn Future<Output = Result<Baked, BakeError>> + Send + 'a>>;
+
+/// A way to make an image.
+pub trait Builder: Send + Sync {
+    /// As `-b` and `builders:` name it.
+    fn name(&self) -> &'static str;
+    fn bake(&self, order: Arc<Order>) -> BuilderFuture<'_>;
+}
+
+/// What is to be baked, and how plays are run.
+pub struct Order {
+    pub image: options::ImageOptions,
+    /// Name with the hash of all inputs.
+    pub name: String,
+    pub hash: String,
+    /// Folder for finished images.
+    pub out: PathBuf,
+    /// What was read, for the manifest.
+    pub playbooks: Vec<String>,
+    pub plays: plays::Plays,
+    /// Tells the user what is done.
+    pub say: Box<dyn Fn(&str) + Send + Sync>,
+    pub on_error: OnError,
+}
+
+/// The builders there are.
+pub fn builder(kind: &str) -> Option<Box<dyn Builder>> {
+    match kind {
+        "disk" => Some(Box::new(disk::Disk)),
+        _ => None,
+    }
+}

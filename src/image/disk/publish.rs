@@ -1,0 +1,99 @@
+//! From a clean root file system to files with names.
+
+use super::super::manifest::{Artifact, Manifest, changes, listing, packages, spdx, sysctl};
+use super::super::options::{Format, Source};
+use super::super::tools::{command, enclosed, run};
+use super::super::{BakeError, store};
+use super::{State, layout};
+use std::fs;
+use std::path::Path;
+
+const GRUB: &str = include_str!("grub.sh");
+
+fn io(doing: &Path) -> impl FnOnce(std::io::Error) -> BakeError + '_ {
+    move |error| BakeError::failed(doing.display().to_string(), error)
+}
+
+/// Takes stock, puts the boot loader in, and writes the disk.
+pub async fn disk(state: &mut State) -> Result<(), BakeError> {
+    let (order, root) = (state.order.clone(), state.root());
+    let source = match &order.image.source {
+        Source::Debootstrap { suite, variant, .. } => format!("debootstrap {suite} {variant}"),
+        Source::Tarball { from, .. } => from.clone(),
+        Source::Other(_) => String::new(),
+    };
+    state.manifest = Manifest {
+        name: order.name.clone(),
+        hash: order.hash.clone(),
+        builder: "disk".into(),
+        made: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        fitout: env!("CARGO_PKG_VERSION").into(),
+        inputs: order.playbooks.clone(),
+        source,
+        packages: packages(&root),
+        changed: changes(&state.before, &listing(&root)),
+        sysctl: sysctl(&root),
+        ..Manifest::default()
+    };
+    let script = state.draft.join("grub.sh");
+    fs::write(&script, GRUB).map_err(io(&script))?;
+    let (script, path) = (script.display().to_string(), root.display().to_string());
+    let uuid = layout::Ids::new(&order.hash).uuid("root");
+    run(enclosed("sh", &[&script, &path, &uuid]), None, &order.plays.cancel).await?;
+    layout::write(&order, &root, &state.disk()).await
+}
+
+/// Writes the formats, then gives everything its name; the manifest is last.
+pub async fn publish(state: &mut State) -> Result<(), BakeError> {
+    let order = state.order.clone();
+    let cancel = &order.plays.cancel;
+    let text = |path: &Path| path.display().to_string();
+    let disk = text(&state.disk());
+    let mut finished = Vec::new();
+    for format in &order.image.formats {
+        let name = format!("{}.{}", order.name, format.word());
+        let draft = state.draft.join(&name);
+        let (to, root) = (text(&draft), text(&state.root()));
+        match format {
+            Format::Qcow2 => {
+                run(command("qemu-img", &["convert", "-q", "-f", "raw", "-O", "qcow2", &disk, &to]), None, cancel)
+                    .await?;
+            }
+            Format::Raw => {
+                run(command("cp", &["--sparse=always", &disk, &to]), None, cancel).await?;
+            }
+            Format::Tar => {
+                let args = ["-C", &root, "--numeric-owner", "--sort=name", "--xattrs", "-cf", &to, "."];
+                run(command("tar", &args), None, cancel).await?;
+            }
+        }
+        state.manifest.artifacts.push(Artifact::of(&draft, format.word(), &name)?);
+        finished.push((draft, name));
+    }
+    let times = state.times.lock().unwrap_or_else(|e| e.into_inner()).clone();
+    let ends = times.iter().skip(1).map(|(_, at)| *at).chain([std::time::Instant::now()]);
+    let spans = times.iter().zip(ends).map(|((name, from), to)| (name.clone(), (to - *from).as_secs_f64()));
+    state.manifest.timings = spans.map(|(name, s)| (name, (s * 10.0).round() / 10.0)).collect();
+    let json = |value: &serde_json::Value| serde_json::to_vec_pretty(value).unwrap_or_default();
+    let manifest = serde_json::to_value(&state.manifest).map_err(|e| BakeError::failed("the manifest", e))?;
+    for (name, bytes) in [
+        (format!("{}.spdx.json", order.name), json(&spdx(&state.manifest))),
+        (format!("{}.json", order.name), json(&manifest)),
+    ] {
+        let draft = state.draft.join(&name);
+        fs::write(&draft, bytes).map_err(io(&draft))?;
+        finished.push((draft, name));
+    }
+    for (draft, name) in finished {
+        fs::rename(&draft, order.out.join(name)).map_err(io(&draft))?;
+    }
+    Ok(())
+}
+
+/// Takes back the names when the bake did not succeed after all.
+pub fn unpublish(state: &mut State, succeeded: bool) -> Result<(), String> {
+    if succeeded || state.manifest.artifacts.is_empty() {
+        return Ok(());
+    }
+    store::remove(&state.order.out, &state.manifest).map_err(|error| error.to_string())
+}

@@ -1,0 +1,224 @@
+//! The root file system: made, held ready, provisioned, cleaned.
+
+use super::super::manifest::listing;
+use super::super::options::Source;
+use super::super::plays::host_vars;
+use super::super::tools::{command, enclosed, run};
+use super::super::{BakeError, manifest};
+use super::State;
+use crate::exec::options::Mode;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tokio::io::AsyncReadExt;
+use tokio::process::Child;
+
+const BASE: &str = include_str!("base.sh");
+const HOLDER: &str = include_str!("holder.sh");
+const CLEAN: &str = include_str!("clean.sh");
+/// Where Debian keeps certificates its administrator added.
+const CERTIFICATES: &str = "/usr/local/share/ca-certificates";
+/// Begins the names of folders of bakes; process and its start follow.
+const DRAFT: &str = ".bake-";
+
+/// What makes a root file system a machine that boots and can be reached.
+const PACKAGES: [&str; 16] = [
+    "ca-certificates",
+    "dbus",
+    "grub-common",
+    "grub-efi-amd64-bin",
+    "grub-pc-bin",
+    "grub2-common",
+    "initramfs-tools",
+    "iproute2",
+    "kmod",
+    "libpam-systemd",
+    "linux-image-cloud-amd64",
+    "openssh-server",
+    "procps",
+    "systemd-resolved",
+    "systemd-sysv",
+    "udev",
+];
+
+/// The process whose mounts the root file system has while it is provisioned.
+pub struct Holder {
+    child: Child,
+    pid: u32,
+}
+
+fn io(doing: &Path) -> impl FnOnce(std::io::Error) -> BakeError + '_ {
+    move |error| BakeError::failed(doing.display().to_string(), error)
+}
+
+/// When a process was started, in the kernel's ticks.
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// A folder whose name says whose it is.
+pub fn draft_name(out: &Path) -> PathBuf {
+    let pid = std::process::id();
+    let random: u32 = rand::random();
+    let out = std::path::absolute(out).unwrap_or_else(|_| out.to_owned());
+    out.join(format!("{DRAFT}{pid}-{}-{random:08x}", start_time(pid).unwrap_or_default()))
+}
+
+/// Removes the folders of bakes whose process is gone.
+pub fn sweep(out: &Path) -> Result<(), BakeError> {
+    for entry in fs::read_dir(out).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(rest) = name.strip_prefix(DRAFT) else { continue };
+        let mut parts = rest.split('-');
+        let pid = parts.next().and_then(|text| text.parse().ok());
+        let start = parts.next().and_then(|text| text.parse::<u64>().ok());
+        if start.is_none() || pid.and_then(start_time) != start {
+            remove_draft(&entry.path()).map_err(|why| BakeError::failed("removing an old bake", why))?;
+        }
+    }
+    Ok(())
+}
+
+pub fn make_draft(state: &mut State) -> Result<(), BakeError> {
+    fs::create_dir_all(&state.draft).map_err(io(&state.draft))?;
+    fs::set_permissions(&state.draft, fs::Permissions::from_mode(0o700)).map_err(io(&state.draft))
+}
+
+/// Ends what still runs in the folder's root file system, then removes the folder.
+pub fn remove_draft(draft: &Path) -> Result<(), String> {
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        let inside = fs::read_link(entry.path().join("root")).is_ok_and(|root| root.starts_with(draft));
+        if let Some(pid) = rustix::process::Pid::from_raw(pid).filter(|_| inside) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+    match fs::remove_dir_all(draft) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(format!("{}: {e}", draft.display())),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the root file system that the source names.
+pub async fn make(state: &mut State) -> Result<(), BakeError> {
+    let (order, root) = (state.order.clone(), state.root());
+    let cancel = &order.plays.cancel;
+    let path = root.display().to_string();
+    match &order.image.source {
+        Source::Debootstrap { suite, variant, packages, mirror } => {
+            let script = state.draft.join("base.sh");
+            fs::write(&script, BASE).map_err(io(&script))?;
+            let mut names: Vec<&str> = PACKAGES.into_iter().chain(packages.iter().map(String::as_str)).collect();
+            names.sort_unstable();
+            names.dedup();
+            let include = format!("--include={}", names.join(","));
+            let variant = format!("--variant={variant}");
+            let hook = format!("--customize-hook=sh '{}' \"$1\" '{CERTIFICATES}'", script.display());
+            let mut args =
+                vec!["--mode=root", "--format=directory", &variant, &include, &hook, suite.as_str(), &path];
+            args.extend(mirror.as_deref());
+            run(enclosed("mmdebstrap", &args), None, cancel).await?;
+        }
+        Source::Tarball { from, sha256 } => {
+            fs::create_dir_all(&root).map_err(io(&root))?;
+            let file = fetch(state, from).await?;
+            let seen = manifest::sha256(&file).map_err(io(&file))?;
+            if let Some(wanted) = sha256.as_ref().filter(|wanted| **wanted != seen) {
+                return Err(BakeError::failed(from.clone(), format!("its SHA-256 is {seen}, not {wanted}")));
+            }
+            let file = file.display().to_string();
+            let args = ["-C", &path, "--numeric-owner", "--xattrs", "-xpf", &file];
+            run(command("tar", &args), None, cancel).await?;
+        }
+        Source::Other(_) => {
+            let why = "it takes `debootstrap`, `path` or `url` (a tarball of a root file system)";
+            return Err(BakeError::Input(format!("image: source: the builder `disk` cannot use this: {why}")));
+        }
+    }
+    state.before = listing(&root);
+    let policy = root.join("usr/sbin/policy-rc.d");
+    fs::write(&policy, "#!/bin/sh\nexit 101\n").map_err(io(&policy))?;
+    fs::set_permissions(&policy, fs::Permissions::from_mode(0o755)).map_err(io(&policy))
+}
+
+/// A tarball of this machine as it is, one behind a URL downloaded by curl.
+async fn fetch(state: &State, from: &str) -> Result<PathBuf, BakeError> {
+    if !from.contains("://") {
+        return Ok(PathBuf::from(from));
+    }
+    let file = state.draft.join("source.tar");
+    let to = file.display().to_string();
+    let args = ["--fail", "--silent", "--show-error", "--location", "--output", &to, "--", from];
+    run(command("curl", &args), None, &state.order.plays.cancel).await?;
+    Ok(file)
+}
+
+/// Mounts what programs expect, in a namespace that goes with its process.
+pub async fn hold(state: &mut State) -> Result<(), BakeError> {
+    let failed = |why: String| BakeError::failed("preparing the root file system", why);
+    let root = state.root().display().to_string();
+    let mut command =
+        command("unshare", &["--mount", "--propagation", "private", "sh", "-c", HOLDER, "holder", &root]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|e| failed(e.to_string()))?;
+    let pid = child.id().ok_or_else(|| failed("it ended at once".into()))?;
+    let mut out = child.stdout.take();
+    let mut err = child.stderr.take();
+    state.holder = Some(Holder { child, pid });
+    let mut said = [0; 16];
+    let length = match &mut out {
+        Some(out) => out.read(&mut said).await.map_err(|e| failed(e.to_string()))?,
+        None => 0,
+    };
+    if said[..length].starts_with(b"ready") {
+        return Ok(());
+    }
+    let mut text = String::new();
+    if let Some(err) = &mut err {
+        let _ = err.read_to_string(&mut text).await;
+    }
+    Err(failed(text))
+}
+
+/// Lets the mounts go.
+pub async fn release(state: &mut State) -> Result<(), String> {
+    let Some(mut holder) = state.holder.take() else { return Ok(()) };
+    drop(holder.child.stdin.take());
+    holder.child.wait().await.map(drop).map_err(|e| format!("process {}: {e}", holder.pid))
+}
+
+/// Carries the plays out in the chroot.
+pub async fn provision(state: &mut State) -> Result<(), BakeError> {
+    let pid = state.holder.as_ref().map_or(0, |holder| holder.pid);
+    let place = format!("/proc/{pid}/root{}", state.root().display());
+    let vars = host_vars(
+        "disk",
+        "bake",
+        &[("ansible_connection", "chroot".into()), ("ansible_host", place.into())],
+    );
+    state.order.plays.run(Mode::Apply, vars).await.map(drop)
+}
+
+/// Takes out what belongs to one machine, and looks that it is out.
+pub async fn clean(state: &mut State) -> Result<(), BakeError> {
+    release(state).await.map_err(|why| BakeError::failed("ending the chroot", why))?;
+    let (order, root) = (state.order.clone(), state.root());
+    let script = state.draft.join("clean.sh");
+    fs::write(&script, CLEAN).map_err(io(&script))?;
+    let (script, path) = (script.display().to_string(), root.display().to_string());
+    if order.image.clean {
+        for what in ["clean", "check"] {
+            let mut args = vec![script.as_str(), &path, what];
+            args.extend(order.image.keep.iter().map(String::as_str));
+            let left = run(command("sh", &args), None, &order.plays.cancel).await?;
+            if !left.trim().is_empty() {
+                return Err(BakeError::failed("cleaning", left.trim()));
+            }
+        }
+    } else {
+        fs::remove_file(root.join("usr/sbin/policy-rc.d")).map_err(io(&root))?;
+    }
+    Ok(())
+}

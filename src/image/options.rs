@@ -1,0 +1,237 @@
+//! `image:` of a play as types.
+
+use super::BakeError;
+use crate::base::{Map, Value};
+use crate::spec::{to_bool, to_text};
+use serde_json::Value as Json;
+
+/// The keys that `image:` may have; builders' own options stand in `builders:`.
+const KEYS: [&str; 12] = [
+    "name", "builders", "source", "size", "formats", "groups", "clean", "keep", "verify", "memory", "packages",
+    "tags",
+];
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageOptions {
+    /// Without it: the play's name.
+    pub name: Option<String>,
+    pub builders: Vec<BuilderOptions>,
+    pub source: Source,
+    /// Bytes of the disk.
+    pub size: u64,
+    pub formats: Vec<Format>,
+    /// Groups of the inventory that the image's host stands in.
+    pub groups: Vec<String>,
+    /// What is not cleaned, by the names that docs/images.md lists; everything with `clean: false`.
+    pub keep: Vec<String>,
+    pub clean: bool,
+    /// Boot it and plan the plays against it.
+    pub verify: bool,
+    /// MiB of the machine that verifies.
+    pub memory: u32,
+}
+
+/// An entry of `builders:`; what else it says is the builder's to read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BuilderOptions {
+    pub kind: String,
+    pub options: Map,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    Debootstrap { suite: String, variant: String, packages: Vec<String>, mirror: Option<String> },
+    /// A tarball of a root file system on this machine or behind a URL.
+    Tarball { from: String, sha256: Option<String> },
+    /// For builders with sources of their own.
+    Other(Value),
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Format {
+    Qcow2,
+    Raw,
+    Tar,
+}
+
+impl Format {
+    pub fn word(self) -> &'static str {
+        match self {
+            Format::Qcow2 => "qcow2",
+            Format::Raw => "raw",
+            Format::Tar => "tar",
+        }
+    }
+}
+
+impl ImageOptions {
+    /// Reads an evaluated `image:`.
+    pub fn read(value: &Value) -> Result<ImageOptions, BakeError> {
+        let empty = Map::new();
+        let map = match value {
+            Value::Null => &empty,
+            other => other.as_map().ok_or_else(|| wrong("image", "a mapping"))?,
+        };
+        for key in map.keys().filter_map(|k| k.as_str()) {
+            if !KEYS.contains(&key) {
+                let near = crate::base::diag::nearest(key, KEYS);
+                let hint = near.map_or_else(String::new, |n| format!("\nhint: did you mean `{n}`?"));
+                return Err(BakeError::Input(format!("image: there is no option `{key}`{hint}")));
+            }
+        }
+        let get = |key: &str| map.get(key).filter(|v| !v.is_null());
+        let flag = |key: &str| get(key).map_or(Some(true), to_bool).ok_or_else(|| wrong(key, "yes or no"));
+        Ok(ImageOptions {
+            name: get("name").map(to_text),
+            builders: builders(get("builders"))?,
+            source: source(get("source"), &texts(get("packages")))?,
+            size: size(get("size").map_or_else(|| "4G".into(), to_text).trim())?,
+            formats: formats(get("formats"))?,
+            groups: texts(get("groups")),
+            keep: texts(get("keep")),
+            clean: flag("clean")?,
+            verify: flag("verify")?,
+            memory: match get("memory") {
+                None => 1024,
+                Some(v) => to_text(v).parse().map_err(|_| wrong("memory", "a number of MiB"))?,
+            },
+        })
+    }
+}
+
+fn wrong(key: &str, what: &str) -> BakeError {
+    BakeError::Input(format!("image: `{key}` wants {what}"))
+}
+
+fn texts(value: Option<&Value>) -> Vec<String> {
+    match value {
+        None => Vec::new(),
+        Some(Value::List(list)) => list.iter().map(to_text).collect(),
+        Some(one) => to_text(one).split(',').map(|t| t.trim().to_string()).filter(|t| !t.is_empty()).collect(),
+    }
+}
+
+fn builders(value: Option<&Value>) -> Result<Vec<BuilderOptions>, BakeError> {
+    let list = match value {
+        None => return Ok(vec![BuilderOptions { kind: "disk".into(), options: Map::new() }]),
+        Some(Value::List(list)) => list.iter().cloned().collect(),
+        Some(one) => vec![one.clone()],
+    };
+    let one = |value: &Value| match value.as_map() {
+        None => Ok(BuilderOptions { kind: to_text(value), options: Map::new() }),
+        Some(map) => {
+            let kind = map.get("type").map(to_text);
+            let kind = kind.ok_or_else(|| BakeError::Input("image: a builder needs a `type`".into()))?;
+            let mut options = map.clone();
+            options.shift_remove("type");
+            Ok(BuilderOptions { kind, options })
+        }
+    };
+    list.iter().map(one).collect()
+}
+
+fn source(value: Option<&Value>, more: &[String]) -> Result<Source, BakeError> {
+    let get = |map: &Value, key: &str| map.get(key).filter(|v| !v.is_null()).cloned();
+    let debootstrap = |map: &Value| Source::Debootstrap {
+        suite: get(map, "suite").map_or_else(|| "bookworm".into(), |v| to_text(&v)),
+        variant: get(map, "variant").map_or_else(|| "minbase".into(), |v| to_text(&v)),
+        packages: texts(get(map, "packages").as_ref()).into_iter().chain(more.iter().cloned()).collect(),
+        mirror: get(map, "mirror").map(|v| to_text(&v)),
+    };
+    let Some(value) = value else { return Ok(debootstrap(&Value::Null)) };
+    if let Some(inner) = value.get("debootstrap") {
+        return Ok(debootstrap(inner));
+    }
+    let checksum = get(value, "checksum").map(|v| to_text(&v));
+    let sha256 = checksum.map(|text| text.strip_prefix("sha256:").unwrap_or(&text).to_lowercase());
+    if let Some(bad) = sha256.as_ref().filter(|s| s.len() != 64 || !s.chars().all(|c| c.is_ascii_hexdigit())) {
+        return Err(BakeError::Input(format!("image: source: `{bad}` is no SHA-256 checksum")));
+    }
+    if let Some(url) = get(value, "url") {
+        let from = to_text(&url);
+        if sha256.is_none() {
+            return Err(BakeError::Input(format!("image: source {from} needs a `checksum: sha256:…`")));
+        }
+        return Ok(Source::Tarball { from, sha256 });
+    }
+    match get(value, "path") {
+        Some(path) => Ok(Source::Tarball { from: to_text(&path), sha256 }),
+        None => Ok(Source::Other(value.clone())),
+    }
+}
+
+fn formats(value: Option<&Value>) -> Result<Vec<Format>, BakeError> {
+    let words = match value {
+        None => vec!["qcow2".into()],
+        some => texts(some),
+    };
+    let one = |word: &String| match word.as_str() {
+        "qcow2" => Ok(Format::Qcow2),
+        "raw" => Ok(Format::Raw),
+        "tar" => Ok(Format::Tar),
+        other => Err(BakeError::Input(format!("image: format `{other}`: there are qcow2, raw and tar"))),
+    };
+    words.iter().map(one).collect()
+}
+
+/// `4G`, `900M`, or bytes.
+fn size(text: &str) -> Result<u64, BakeError> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let factor: u64 = match unit.trim().trim_end_matches("iB").trim_end_matches('B') {
+        "" => 1,
+        "M" => 1 << 20,
+        "G" => 1 << 30,
+        "T" => 1 << 40,
+        _ => return Err(wrong("size", "a number with M, G or T")),
+    };
+    let number: u64 = digits.parse().map_err(|_| wrong("size", "a number with M, G or T"))?;
+    number.checked_mul(factor).filter(|n| *n >= 512 << 20).ok_or_else(|| wrong("size", "at least 512M"))
+}
+
+/// Options as they go into hash and manifest.
+pub fn as_json(value: &Value) -> Json {
+    value.to_json()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<ImageOptions, String> {
+        let json: Json = serde_yaml::from_str(text).unwrap();
+        ImageOptions::read(&Value::from_json(&json)).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn what_is_not_said_has_defaults() {
+        let options = read("{}").unwrap();
+        assert_eq!(options.builders[0].kind, "disk");
+        assert_eq!((options.size, options.formats, options.verify), (4 << 30, vec![Format::Qcow2], true));
+        assert!(matches!(options.source, Source::Debootstrap { suite, .. } if suite == "bookworm"));
+    }
+
+    #[test]
+    fn builders_are_names_or_mappings() {
+        let options = read("builders: [disk, {type: amazon-ebs, region: eu-west-1}]").unwrap();
+        let kinds: Vec<&str> = options.builders.iter().map(|b| b.kind.as_str()).collect();
+        assert_eq!(kinds, ["disk", "amazon-ebs"]);
+        assert_eq!(options.builders[1].options.len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_by_name() {
+        for (text, said) in [
+            ("sise: 3G", "did you mean `size`"),
+            ("size: 3K", "`size` wants"),
+            ("size: 10M", "at least"),
+            ("formats: [vmdk]", "vmdk"),
+            ("source: {url: 'https://x/root.tar'}", "needs a `checksum"),
+            ("source: {path: root.tar, checksum: 'md5:1'}", "no SHA-256"),
+            ("verify: perhaps", "`verify` wants"),
+            ("builders: [{region: x}]", "needs a `type`"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+    }
+}

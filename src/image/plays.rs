@@ -1,0 +1,81 @@
+//! The plays of an image, as a builder runs them on the place it has made.
+
+use super::{BakeError, HOST};
+use crate::base::{Map, Value};
+use crate::eval::Engine;
+use crate::exec::event::Sink;
+use crate::exec::options::{Mode, RunOptions, RunReport};
+use crate::exec::{Cancel, Redactor, Work};
+use crate::graph::{Includer, PlayPlan, Program};
+use crate::syntax::inventory::Inventory;
+use crate::syntax::vault::Keyring;
+use std::sync::Arc;
+
+/// The compiled plays and all that running them takes.
+pub struct Plays {
+    pub program: Program,
+    pub includer: Arc<dyn Includer>,
+    /// With the one host [`HOST`].
+    pub inventory: Inventory,
+    pub engine: Arc<Engine>,
+    pub keyring: Arc<Keyring>,
+    pub options: RunOptions,
+    /// A fresh listener for a run of this mode.
+    pub sinks: Box<dyn Fn(Mode) -> Arc<dyn Sink> + Send + Sync>,
+    pub cancel: Cancel,
+}
+
+impl Plays {
+    /// Carries the plays out, or plans them, on the host reached by these connection variables.
+    pub async fn run(&self, mode: Mode, host: Map) -> Result<RunReport, BakeError> {
+        self.execute(self.program.plays.clone(), mode, host).await
+    }
+
+    /// Carries out each play's `verify:` tasks.
+    pub async fn verify(&self, host: Map) -> Result<RunReport, BakeError> {
+        let with_tasks = self.program.plays.iter().filter(|play| !play.verify.steps.is_empty());
+        let plays = with_tasks.map(|play| {
+            let body = Arc::clone(&play.verify);
+            Arc::new(PlayPlan { body, handlers: Vec::new(), ..play.as_ref().clone() })
+        });
+        self.execute(plays.collect(), Mode::Apply, host).await
+    }
+
+    async fn execute(&self, plays: Vec<Arc<PlayPlan>>, mode: Mode, host: Map) -> Result<RunReport, BakeError> {
+        let mut inventory = self.inventory.clone();
+        let id = inventory.host(HOST).ok_or_else(|| BakeError::failed("inventory", "it has no host `image`"))?;
+        for (key, value) in host {
+            inventory.set_host_var(id, key, value);
+        }
+        let work = Work {
+            program: Program { plays, hash: self.program.hash.clone() },
+            includer: Arc::clone(&self.includer),
+            inventory: Arc::new(inventory),
+            engine: Arc::clone(&self.engine),
+            keyring: Arc::clone(&self.keyring),
+            redactor: Arc::new(Redactor::default()),
+        };
+        let options = RunOptions { mode, check: mode == Mode::Plan, ..self.options.clone() };
+        let report = crate::exec::run(options, work, (self.sinks)(mode), self.cancel.clone()).await;
+        let report = report.map_err(|why| BakeError::failed("the plays", why))?;
+        if report.interrupted {
+            return Err(BakeError::Interrupted);
+        }
+        if report.failed || report.unreachable {
+            return Err(BakeError::failed("the plays", "a task failed; it is shown above"));
+        }
+        Ok(report)
+    }
+}
+
+/// Variables of the host in one phase (`bake`, `verify`) of a builder: `fitout_image is defined` tells an image from a
+/// live host.
+pub fn host_vars(builder: &str, phase: &str, more: &[(&str, Value)]) -> Map {
+    let mut image = Map::new();
+    image.insert("builder".into(), builder.into());
+    image.insert("phase".into(), phase.into());
+    let mut vars = Map::new();
+    vars.insert("fitout_image".into(), image.into());
+    vars.extend(more.iter().map(|(key, value)| ((*key).into(), value.clone())));
+    vars
+}
