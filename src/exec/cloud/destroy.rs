@@ -52,7 +52,7 @@ pub async fn finish(run: &Arc<Run>) -> usize {
 async fn destroy(run: &Arc<Run>) -> usize {
     let used: Vec<Used> = std::mem::take(&mut *locked(&run.cloud.used));
     let mut targets: Vec<Target> = Vec::new();
-    let mut looked: Vec<(String, *const Account)> = Vec::new();
+    let mut looked: Vec<(String, usize)> = Vec::new();
     let mut add = |account: &Arc<Account>, thing: Thing, tags: Tags| {
         if !targets.iter().any(|t| t.thing == thing && t.account.region == account.region) {
             targets.push(Target { account: Arc::clone(account), thing, tags });
@@ -60,7 +60,7 @@ async fn destroy(run: &Arc<Run>) -> usize {
     };
     let mut failed = 0;
     for one in used {
-        let place = (one.stack.clone(), Arc::as_ptr(&one.account));
+        let place = (one.stack.clone(), Arc::as_ptr(&one.account).addr());
         if !looked.contains(&place) {
             looked.push(place);
             match one.account.tagged(Some(&one.stack)).await {
