@@ -280,32 +280,6 @@ fn much_output_and_binary_output_are_taken() {
     place.apply(&[]).is(0, &["the output is longer than 64 MiB"]);
 }
 
-/// The peak of resident memory of an ended process tree's root, in KiB.
-fn peak(command: &mut std::process::Command) -> (i32, i64) {
-    let mut timed = std::process::Command::new("python3");
-    timed.arg("-c").arg(
-        "import os,resource,subprocess,sys\nr=subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL).returncode\nprint(r, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)",
-    );
-    timed.arg(command.get_program()).args(command.get_args());
-    timed.current_dir(command.get_current_dir().unwrap());
-    let output = support::output(&mut timed);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let mut words = text.split_whitespace().map(|w| w.parse::<i64>().unwrap());
-    (words.next().unwrap() as i32, words.next().unwrap())
-}
-
-#[test]
-fn a_large_file_takes_little_memory() {
-    let place = Place::new(LOCAL, "");
-    let dir = place.path().display();
-    std::fs::File::create(place.path().join("large")).unwrap().set_len(400 << 20).unwrap();
-    place.tasks(&format!("- copy: {{src: {dir}/large, dest: {dir}/there}}\n"));
-    let (code, kib) = peak(&mut place.command(&["apply", "--yes", "-i", "hosts", "site.yml"]));
-    assert_eq!(code, 0);
-    assert_eq!(std::fs::metadata(place.path().join("there")).unwrap().len(), 400 << 20);
-    assert!(kib < 200 << 10, "{} MiB of memory", kib >> 10);
-}
-
 #[test]
 fn odd_input_is_bad_input() {
     let place = Place::new(LOCAL, "- debug: {msg: x}\n");

@@ -68,6 +68,30 @@ fn reset_gives_back_pristine_hosts() {
 }
 
 #[test]
+fn a_package_is_downloaded_once() {
+    let archives = fitout::lab::StateDir::from_env().path().join("archives");
+    let kept = || {
+        let entries = std::fs::read_dir(&archives).into_iter().flatten().flatten();
+        entries.map(|e| e.path()).find(|p| p.file_name().unwrap().to_string_lossy().starts_with("hello_"))
+    };
+    if let Some(path) = kept() {
+        std::fs::remove_file(path).unwrap();
+    }
+    let guard = lab(1);
+    let host = &guard.hosts()[0];
+    on(host, "apt-get -qq update && apt-get -qq install hello >/dev/null");
+    guard.reset().unwrap();
+    on(
+        host,
+        "! command -v hello && apt-get -qq update && apt-get -qq install --no-download hello >/dev/null",
+    );
+    drop(guard);
+    assert!(kept().is_some(), "nothing was kept in {}", archives.display());
+    let guard = lab(1);
+    on(&guard.hosts()[0], "ls /var/cache/apt/archives/hello_*.deb");
+}
+
+#[test]
 fn users_log_in_and_sudo_as_documented() {
     let guard = lab(1);
     let host = &guard.hosts()[0];
@@ -197,4 +221,42 @@ fn the_proxy_delays_counts_and_cuts() {
     proxy.cut_after(3);
     client.write_all(b"hello").unwrap();
     assert!(client.read(&mut buffer).map_or(true, |length| length == 0));
+}
+
+#[test]
+fn a_playbook_is_tried_on_fresh_hosts() {
+    let folder = tempfile::tempdir().unwrap();
+    let tried = |tasks: &str, code: i32, said: &[&str]| {
+        let text = format!("- hosts: all\n  gather_facts: false\n  tasks:\n{tasks}");
+        std::fs::write(folder.path().join("site.yml"), text).unwrap();
+        let mut command = fitout();
+        command.args(["lab", "test", "site.yml", "-e", "word=hello"]).current_dir(folder.path());
+        let child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let name = format!("test-{}", child.id());
+        let seen = child.wait_with_output().unwrap();
+        let all = [seen.stdout, seen.stderr].map(|b| String::from_utf8_lossy(&b).into_owned()).concat();
+        assert_eq!(seen.status.code(), Some(code), "{all}");
+        for text in said {
+            assert!(all.contains(text), "`{text}` is not said in\n{all}");
+        }
+        assert_eq!(traces(&name), [""; 0]);
+    };
+    let good = "    - copy: {content: '{{ word }}', dest: /etc/motd}\n    - group: {name: crew}\n";
+    let steps = [
+        "lab test: check",
+        "lab test: apply",
+        "lab test: apply again",
+        "lab test: verify",
+        "lab test: passed",
+    ];
+    tried(good, 0, &steps);
+    let stamp = "    - name: Stamp\n      shell: date >>/root/stamps\n";
+    tried(
+        &[good, stamp].concat(),
+        1,
+        &["the second run changed node1: Stamp (site.yml:6:7)", "`apply again` failed"],
+    );
+    tried("    - cpoy: {content: x, dest: /etc/motd}\n", 1, &["cpoy", "`check` failed"]);
+    tried("    - name: Fails\n      command: 'false'\n", 1, &["Fails", "`apply` failed"]);
 }

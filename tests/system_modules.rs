@@ -286,4 +286,43 @@ async fn files(node: &Node) {
     let dirty = node.decide("git", "{repo: /srv/origin, dest: /srv/checkout, version: v1}").await;
     assert!(dirty.is_err_and(|f| f.message.contains("Local modifications")));
     node.converges("git", "{repo: /srv/origin, dest: /srv/checkout, version: v1, force: true}").await;
+    let apart = "{repo: /srv/origin, dest: /srv/apart, separate_git_dir: /srv/apart.git}";
+    node.converges("git", apart).await;
+    assert_eq!(node.sh("cat /srv/apart/.git").await, "gitdir: /srv/apart.git");
+    node.converges("git", &apart.replace("apart.git", "moved.git")).await;
+    flags(node).await;
+    firewall(node).await;
+}
+
+/// The flags of chattr(1), and SELinux's arguments, which mean nothing here.
+async fn flags(node: &Node) {
+    node.sh("mkdir -p /srv/flags").await;
+    let kept = "path: /srv/flags/f, owner: root, setype: etc_t, mode: '0640'";
+    node.converges("copy", "{dest: /srv/flags/f, content: x, mode: '0640', attributes: +a, setype: etc_t}")
+        .await;
+    node.converges("file", &format!("{{{kept}, attributes: '=i'}}")).await;
+    assert_eq!(node.sh("lsattr -d /srv/flags/f | cut -d' ' -f1 | tr -d e-").await, "i");
+    node.converges("file", "{path: /srv/flags/f, attributes: '-i'}").await;
+    node.converges("file", "{path: /srv/flags/d/e, state: directory, attributes: +A}").await;
+    node.converges("lineinfile", "{path: /srv/flags/f, line: y, attr: +i}").await;
+    node.converges("file", "{path: /srv/flags/f, attr: '='}").await;
+}
+
+async fn firewall(node: &Node) {
+    node.converges("apt", "{name: [iptables, ufw], install_recommends: false}").await;
+    let web = "{chain: INPUT, protocol: tcp, destination_ports: ['80', '443'], jump: ACCEPT, comment: it's the web}";
+    node.converges("iptables", web).await;
+    node.converges("iptables", "{chain: INPUT, source: '!10.0.0.0/8', jump: DROP, ip_version: ipv4}").await;
+    node.converges("iptables", "{chain: OWN, chain_management: true, ip_version: both}").await;
+    node.converges("iptables", "{chain: FORWARD, policy: DROP}").await;
+    node.converges("iptables", &web.replace("chain:", "state: absent, chain:")).await;
+    node.converges("iptables", "{flush: true, chain: INPUT}").await;
+    node.converges("ufw", "{rule: allow, port: ssh, proto: tcp, comment: ssh for all}").await;
+    node.converges("ufw", "{rule: deny, from_ip: 192.0.2.0/24, direction: in, interface: host0}").await;
+    node.converges("ufw", "{default: reject, direction: incoming}").await;
+    node.converges(
+        "ufw",
+        "{rule: deny, from_ip: 192.0.2.0/24, direction: in, interface: host0, delete: true}",
+    )
+    .await;
 }

@@ -77,6 +77,21 @@ fn main() -> Fallible<()> {
     Ok(())
 }
 
+/// The median of so many runs of each. In turns, so that a noisy minute hits all alike.
+fn in_turns(
+    contenders: &[Contender],
+    runs: usize,
+    mut run: impl FnMut(&Contender) -> Fallible<Sample>,
+) -> Fallible<Vec<Summary>> {
+    let mut samples: Vec<Vec<Sample>> = contenders.iter().map(|_| Vec::new()).collect();
+    for _ in 0..runs {
+        for (contender, samples) in contenders.iter().zip(&mut samples) {
+            samples.push(run(contender)?);
+        }
+    }
+    Ok(samples.iter().map(|samples| Summary::of(samples)).collect())
+}
+
 /// Every contender on a host that is already as the playbook says.
 fn converged(site: &Site, options: &Options, rtt: u64) -> Fallible<()> {
     let way = site.way(rtt)?;
@@ -84,18 +99,11 @@ fn converged(site: &Site, options: &Options, rtt: u64) -> Fallible<()> {
     for contender in &contenders {
         contender.converge(&way)?;
     }
-    // In turns, so that a noisy minute hits all alike.
-    let mut samples: Vec<Vec<Sample>> = contenders.iter().map(|_| Vec::new()).collect();
-    for _ in 0..options.runs {
-        for (contender, samples) in contenders.iter().zip(&mut samples) {
-            samples.push(contender.run(&way)?);
-        }
-    }
-    let unit = Summary::of(&samples[0]);
+    let medians = in_turns(&contenders, options.runs, |contender| contender.run(&way))?;
+    let unit = medians[0];
     let mut table =
         Table::new(&["converged, 1 host", "s", "x ssh", "CPU ms", "x ssh", "trips", "connections"]);
-    for (contender, samples) in contenders.iter().zip(&samples) {
-        let one = Summary::of(samples);
+    for (contender, one) in contenders.iter().zip(&medians) {
         table.row(vec![
             contender.name.to_string(),
             seconds(one.wall),
@@ -113,17 +121,13 @@ fn converged(site: &Site, options: &Options, rtt: u64) -> Fallible<()> {
 /// A fresh host, by the tool and by a script that does the same in one session.
 fn first_run(site: &Site, options: &Options, rtt: u64) -> Fallible<()> {
     let contenders = [Contender::by_hand(), Contender::tool(&options.program)];
-    let mut samples: Vec<Vec<Sample>> = contenders.iter().map(|_| Vec::new()).collect();
-    for _ in 0..options.runs.min(3) {
-        for (contender, samples) in contenders.iter().zip(&mut samples) {
-            site.reset()?;
-            samples.push(contender.run(&site.way(rtt)?)?);
-        }
-    }
-    let unit = Summary::of(&samples[0]);
+    let medians = in_turns(&contenders, options.runs.min(3), |contender| {
+        site.reset()?;
+        contender.run(&site.way(rtt)?)
+    })?;
+    let unit = medians[0];
     let mut table = Table::new(&["first run, 1 host", "s", "x script", "CPU ms", "trips"]);
-    for (contender, samples) in contenders.iter().zip(&samples) {
-        let one = Summary::of(samples);
+    for (contender, one) in contenders.iter().zip(&medians) {
         table.row(vec![
             contender.name.to_string(),
             seconds(one.wall),
@@ -153,12 +157,8 @@ fn fleet(options: &Options) -> Fallible<()> {
             let way = site.way(rtt)?;
             let (ssh, tool) = (Contender::ssh(), Contender::tool(&options.program));
             tool.converge(&way)?;
-            let (mut units, mut samples) = (Vec::new(), Vec::new());
-            for _ in 0..options.runs {
-                units.push(ssh.run(&way)?);
-                samples.push(tool.run(&way)?);
-            }
-            let (unit, all) = (Summary::of(&units), Summary::of(&samples));
+            let medians = in_turns(&[ssh, tool], options.runs, |contender| contender.run(&way))?;
+            let (unit, all) = (medians[0], medians[1]);
             let each = all.cpu / u32::try_from(hosts)?;
             table.row(vec![
                 format!("{hosts} hosts"),

@@ -31,7 +31,7 @@ impl Staged for Assemble {
 
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
         let dest = args.str("dest");
-        let mut jobs = vec![stat_job([dest, files::parent(dest)], &Put::probe(true, true, true))];
+        let mut jobs = vec![stat_job([dest, files::parent(dest)], &Put::probe(args, true, true, true))];
         if args.bool("remote_src") {
             jobs.push(Job::new(script!("assemble.probe", "probe.sh")).var("src", args.str("src")));
         }

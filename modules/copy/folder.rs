@@ -36,7 +36,7 @@ fn entries(args: &Args, root: &Path) -> Result<Vec<Entry>, Failure> {
 
 pub fn probe(args: &Args, root: &Path, controller: &dyn Controller) -> Result<Vec<Job>, Failure> {
     let entries = entries(args, root)?;
-    let options = Put::probe(args.bool("follow"), false, controller.diff_mode());
+    let options = Put::probe(args, args.bool("follow"), false, controller.diff_mode());
     Ok(vec![stat_job(entries.iter().map(|e| &e.path), &options)])
 }
 

@@ -54,6 +54,9 @@ impl Staged for Copy {
         if args.bool("remote_src") {
             claims.reads.push(format!("file:{}", args.str("src")));
         }
+        if args.str("dest").ends_with('/') || args.str("src").ends_with('/') {
+            files::makes_folders(&mut claims, args.str("dest"));
+        }
         claims
     }
 
@@ -65,8 +68,8 @@ impl Staged for Copy {
             _ => {
                 let dest = args.str("dest");
                 let inside = files::join(dest, &name_of(args, &from));
-                let options = Put::probe(args.bool("follow"), false, controller.diff_mode());
-                let follow = Put::probe(true, false, false);
+                let options = Put::probe(args, args.bool("follow"), false, controller.diff_mode());
+                let follow = Put::probe(args, true, false, false);
                 Ok(vec![stat_job([dest, &inside], &options), stat_job([dest, files::parent(dest)], &follow)])
             }
         }

@@ -15,7 +15,7 @@ pub fn probe(args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
         .var("dest", dest)
         .flag("follow", args.bool("follow"));
     let inside = files::join(dest, files::base_name(src));
-    let options = StatOptions { follow: true, ..StatOptions::default() };
+    let options = StatOptions { follow: true, labels: Attributes::labels(args), ..StatOptions::default() };
     Ok(vec![compare, stat_job([dest, &inside], &options)])
 }
 
@@ -73,6 +73,7 @@ pub fn decide(args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decisi
             (true, n) => format!("{n} files differ"),
         });
         effects.push(copy_job(args, &wanted, &kind, &target, &now, &changed)?);
+        effects.extend(if kind == "file" { wanted.label_job(&target)? } else { None });
     } else {
         effects.push(Attributes::job(&differences, false, [target.as_str()]));
     }

@@ -1,6 +1,6 @@
 //! Soft and hard links.
 
-use super::{Seen, change, look, make, states, unchanged};
+use super::{Seen, change, look, made, make, states, unchanged};
 use crate::modules::files::{self, Attributes, attributes, state_word};
 use crate::modules::{Args, ArgsExt, Failure};
 use crate::plan::{Action, Decision};
@@ -96,7 +96,7 @@ pub fn hard(args: &Args, seen: &Seen, real: &mut BTreeMap<Vec<u8>, FileStat>) ->
     };
     let diff = states(path, state_word(here), "hard");
     let mut decision =
-        change(args, "dest", action, reason, diff, vec![make(args, "hard", target.mode)?, look(path, false)]);
+        change(args, "dest", action, reason, diff, made(args, make(args, "hard", target.mode)?)?);
     decision.result.insert("src".into(), src.into());
     Ok(decision)
 }

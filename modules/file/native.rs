@@ -31,6 +31,9 @@ struct Seen {
 impl Staged for File {
     fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
         let mut claims = files::claims(spec, args);
+        if args.str("state") == "directory" {
+            files::makes_folders(&mut claims, args.str("path"));
+        }
         if let Some(src) = args.opt_str("src") {
             claims.reads.push(format!("file:{}", links::resolved(args.str("path"), src)));
         }
@@ -39,12 +42,13 @@ impl Staged for File {
 
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
         let path = args.str("path");
-        let followed = StatOptions { follow: true, ..StatOptions::default() };
+        let plain = StatOptions { labels: Attributes::labels(args), ..StatOptions::default() };
+        let followed = StatOptions { follow: true, ..plain.clone() };
         let mut real = vec![path.to_string(), files::parent(path).to_string()];
         if let Some(src) = args.opt_str("src") {
             real.push(links::resolved(path, src));
         }
-        let mut jobs = vec![stat_job([path], &StatOptions::default()), stat_job(&real, &followed)];
+        let mut jobs = vec![stat_job([path], &plain), stat_job(&real, &followed)];
         if args.bool("recurse") {
             jobs.push(Job::new(script!("file.walk", "walk.sh")).args([path]));
         }
@@ -108,6 +112,13 @@ fn make(args: &Args, state: &str, base: u32) -> Result<Job, Failure> {
         .var("mtime", ""))
 }
 
+/// The effects that make something new: the job, its labels, a look at what came of it.
+fn made(args: &Args, job: Job) -> Result<Vec<Job>, Failure> {
+    let path = args.str("path");
+    let label = Attributes::of(args).label_job(path)?;
+    Ok([job].into_iter().chain(label).chain([look(path, true)]).collect())
+}
+
 fn look(path: &str, follow: bool) -> Job {
     stat_job([path], &StatOptions { follow, ..StatOptions::default() })
 }
@@ -162,7 +173,7 @@ fn directory(args: &Args, seen: &Seen, walked: Option<&Output>) -> Result<Decisi
         return Err(Failure::new(format!("{path} already exists as a {word}")));
     }
     if !now.exists {
-        let effects = vec![make(args, "directory", 0o755)?, look(path, true)];
+        let effects = made(args, make(args, "directory", 0o755)?)?;
         let reason = format!("{path} is absent");
         let mut decision =
             change(args, "path", Action::Create, reason, states(path, "absent", "directory"), effects);
@@ -233,7 +244,7 @@ fn touch(
         set(&mut job, "atime", atime);
         set(&mut job, "mtime", mtime);
         let reason = format!("{path} is absent");
-        let effects = vec![job, look(path, true)];
+        let effects = made(args, job)?;
         return Ok(change(args, "dest", Action::Create, reason, states(path, "absent", "touch"), effects));
     }
     let differences = Attributes::of(args).differences(now)?;
@@ -247,7 +258,9 @@ fn touch(
     let mut reasons = old;
     reasons.extend((!differences.is_empty()).then(|| attributes::reason(&differences)));
     let diff = attributes::diff(path, &differences);
-    let effects = vec![job, look(path, true)];
+    let mut effects = vec![job];
+    effects.extend((!differences.is_empty()).then(|| Attributes::job(&differences, false, [path])));
+    effects.push(look(path, true));
     let mut decision = change(args, "dest", Action::Update, reasons.join("; "), diff, effects);
     files::describe(now, &mut decision.result);
     Ok(decision)

@@ -82,7 +82,7 @@ impl Staged for GetUrl {
         } else {
             job.var("list", "")
         };
-        let options = StatOptions { follow: true, ..StatOptions::default() };
+        let options = StatOptions { follow: true, labels: Attributes::labels(args), ..StatOptions::default() };
         Ok(vec![job, stat_job([dest, &files::join(dest, &name)], &options)])
     }
 
@@ -183,7 +183,9 @@ fn download(
         .flag("backup", args.bool("backup"));
     let request = Request { fail: true, ..Request::of(args) };
     let options = StatOptions { follow: true, ..StatOptions::default() };
-    let effects = vec![request.into_job(args, job)?, stat_job([path], &options)];
+    let mut effects = vec![request.into_job(args, job)?];
+    effects.extend(attributes.label_job(path)?);
+    effects.push(stat_job([path], &options));
     let action = if mode.is_some() { Action::Update } else { Action::Create };
     let change = Change { action, reason, diffs: Vec::new() };
     Ok(Decision { change: Some(change), effects, result, warnings: Vec::new() })

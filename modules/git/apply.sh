@@ -1,7 +1,8 @@
 # shellcheck shell=sh disable=SC2154,SC2086,SC2015
 # Clones or fetches, then checks $version out.
 [ -z "$umask" ] || umask "$umask"
-git_() { GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND=$ssh "${executable:-git}" -c safe.directory='*' -c advice.detachedHead=false "$@" >&2 </dev/null; }
+git_raw() { GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND=$ssh "${executable:-git}" -c safe.directory='*' -c advice.detachedHead=false "$@" </dev/null; }
+git_() { git_raw "$@" >&2; }
 here() { git_ -C "$dest" "$@"; }
 fetch() {
   here fetch -q ${depth:+--depth "$depth"} ${force:+--force} --tags -- "$remote" $refspec \
@@ -25,10 +26,11 @@ if [ "$clone" ]; then
   [ -z "$parent" ] || mkdir -p -- "$parent" || exit
   branch=
   case $kind in branch | tag) branch=$version ;; esac
-  git_ clone -q -o "$remote" ${depth:+--depth "$depth"} ${single_branch:+--single-branch} ${reference:+--reference "$reference"} \
+  git_ clone -q -o "$remote" ${separate:+--separate-git-dir="$separate"} ${depth:+--depth "$depth"} ${single_branch:+--single-branch} ${reference:+--reference "$reference"} \
     ${branch:+-b "$branch"} -- "$repo" "$dest" || exit
   [ "$kind" != commit ] || fetch || exit
 else
+  [ -z "$separate" ] || here init -q --separate-git-dir="$separate" || exit
   here config "remote.$remote.url" "$repo" && fetch || exit
 fi
 case $kind in
@@ -40,7 +42,17 @@ case $kind in
     ;;
   *) if [ "$target" ]; then here checkout -q ${force:+-f} "$target" --; else here checkout -q ${force:+-f} "$version" --; fi ;;
 esac || exit
-if [ "$verify_commit" ]; then here verify-commit HEAD || here verify-tag "$version" || exit; fi
+# Succeeds when the signature of $2 is good and, where fingerprints are $allowed, of one of them.
+signed() { # KIND NAME
+  said=$(git_raw -C "$dest" "$1" --raw "$2" 2>&1) || { printf '%s\n' "$said" >&2; return 1; }
+  [ "$allowed" ] || return 0
+  for print in $allowed; do
+    case $said in *" VALIDSIG $print"*) return 0 ;; esac
+  done
+  echo "$2 is signed by a key that gpg_allowlist does not have" >&2
+  return 1
+}
+if [ "$verify_commit" ]; then signed verify-commit HEAD || signed verify-tag "$version" || exit; fi
 if [ "$recursive" ] && [ -e "$dest/.gitmodules" ]; then
   here submodule sync -q && here submodule update -q --init --recursive ${track:+--remote} ${force:+--force} || exit
 fi

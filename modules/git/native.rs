@@ -1,6 +1,7 @@
 //! git: the commit checked out against the one the remote names.
 
 use crate::base::Value;
+use crate::modules::files::makes_folders;
 use crate::modules::kit::{changed, claims, field, only, result};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
 use crate::plan::{Action, Claims, Decision};
@@ -22,9 +23,12 @@ impl Staged for Git {
         }
         let dest = format!("file:{}", args.str("dest"));
         let mut reads = vec!["package:*".to_string(), "file:/etc/*".into(), "file:/root/*".into(), "file:/home/*".into()];
+        let writes: Vec<String> = [dest].into_iter().chain(args.opt_str("separate_git_dir").map(|d| format!("file:{d}"))).collect();
         reads.extend(args.opt_str("key_file").map(|k| format!("file:{k}")));
         reads.extend(Some(args.str("repo")).filter(|r| r.starts_with('/')).map(|r| format!("file:{r}")));
-        claims(&reads, &[dest])
+        let mut claims = claims(&reads, &writes);
+        makes_folders(&mut claims, args.str("dest"));
+        claims
     }
 
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
@@ -51,8 +55,11 @@ impl Staged for Git {
             return Ok(Decision::unchanged(out));
         }
         let (kind, target) = self.target(args, output)?;
+        let elsewhere = args.opt_str("separate_git_dir").filter(|dir| {
+            there && field(output, "", "git_dir").is_some_and(|is| is != dir.trim_end_matches('/'))
+        });
         let url_differs = there && field(output, "", "url").is_some_and(|u| u != args.str("repo"));
-        if there && before.as_deref() == Some(target.as_str()) && !url_differs && !args.bool("track_submodules") {
+        if there && before.as_deref() == Some(target.as_str()) && !url_differs && elsewhere.is_none() && !args.bool("track_submodules") {
             let dirty = field(output, "", "dirty").filter(|_| args.bool("force"));
             if dirty.is_none() {
                 return Ok(Decision::unchanged(out));
@@ -68,6 +75,7 @@ impl Staged for Git {
         let short = |c: &str| c.chars().take(9).collect::<String>();
         let reason = match &before {
             Some(has) if *has != target => format!("{} is at {}, not {}", args.str("dest"), short(has), short(&target)),
+            Some(_) if elsewhere.is_some() => format!("the git directory of {} is elsewhere", args.str("dest")),
             Some(_) if url_differs => format!("the address of {} differs", args.str("dest")),
             Some(_) => format!("{} has local changes", args.str("dest")),
             None => format!("{} is no checkout", args.str("dest")),
@@ -85,6 +93,8 @@ impl Staged for Git {
             .var("depth", text("depth"))
             .var("refspec", text("refspec"))
             .var("reference", text("reference"))
+            .var("separate", if there && elsewhere.is_none() { "" } else { args.str("separate_git_dir") })
+            .var("allowed", args.list("gpg_allowlist").join(" "))
             .var("umask", text("umask"));
         let action = if there { Action::Update } else { Action::Create };
         Ok(changed(action, reason, vec![apply], out))

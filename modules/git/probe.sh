@@ -10,6 +10,7 @@ dir=$dest/.git
 if [ -e "$dir/HEAD" ] || [ -f "$dir" ]; then
   emit '' there 1
   emit '' before "$(git_ -c safe.directory='*' -C "$dest" rev-parse --verify -q HEAD)"
+  emit '' git_dir "$(git_ -c safe.directory='*' -C "$dest" rev-parse --absolute-git-dir)"
   emit '' url "$(git_ -c safe.directory='*' -C "$dest" config --get "remote.$remote.url")"
   if [ -z "$bare" ]; then emit '' dirty "$(git_ -c safe.directory='*' -C "$dest" status --porcelain -uno 2>/dev/null | head -n 5)"; fi
   case $version in

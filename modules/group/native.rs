@@ -29,6 +29,10 @@ impl Staged for Group {
     }
 
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
+        let name = args.str("name");
+        if name.is_empty() || name.starts_with('-') || name.contains([':', '/', ',', ' ', '\t', '\n', '\0']) {
+            return Err(Failure::new(format!("`{name}` is not a name that a group can have")));
+        }
         let job = Job::new(script!("group.probe", "probe.sh"));
         Ok(vec![job.var("name", args.str("name")).flag("local", args.bool("local"))])
     }

@@ -3,65 +3,47 @@
 mod edit;
 
 use crate::base::Map;
-use crate::modules::files::{self, edit::Edit};
-use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
-use crate::plan::{Claims, Decision};
-use crate::remote::{Job, Output};
-use crate::spec::ModuleSpec;
-use std::sync::Arc;
-
-struct LineInFile;
+use crate::modules::files::edit::{self as text, Edit};
+use crate::modules::{Args, ArgsExt, Behaviour, Failure};
+use crate::plan::Decision;
+use crate::remote::Output;
 
 pub fn behaviour() -> Behaviour {
-    Behaviour::Staged(Arc::new(LineInFile))
+    text::behaviour(decide)
 }
 
-impl Staged for LineInFile {
-    fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
-        files::claims(spec, args)
+fn decide(args: &Args, seen: &[Output]) -> Result<Decision, Failure> {
+    let present = args.str("state") != "absent";
+    if present && !args.has("line") {
+        return Err(Failure::new("line is required with state=present"));
     }
-
-    fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
-        Ok(files::edit::probe(args.str("path")))
+    if args.bool("backrefs") && !args.has("regexp") {
+        return Err(Failure::new("regexp is required with backrefs=true"));
     }
-
-    fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
-        let present = args.str("state") != "absent";
-        if present && !args.has("line") {
-            return Err(Failure::new("line is required with state=present"));
-        }
-        if args.bool("backrefs") && !args.has("regexp") {
-            return Err(Failure::new("regexp is required with backrefs=true"));
-        }
-        if !present && !args.has("line") && !args.has("regexp") && !args.has("search_string") {
-            let message = "one of line, search_string, or regexp is required with state=absent";
-            return Err(Failure::new(message));
-        }
-        let file = Edit::read(args.str("path"), seen, args.bool("create") || !present)?;
-        if !present && !file.now.exists {
-            let result = Map::from_iter([("msg".into(), "file not present".into()), ("found".into(), 0.into())]);
-            return Ok(Decision::unchanged(result));
-        }
-        let edited = if present { edit::present(args, &file.text)? } else { edit::absent(args, &file.text)? };
-        let message = match &edited {
-            Some(e) if e.found > 0 => format!("{} line(s) removed", e.found),
-            Some(e) => e.message.to_string(),
-            None => String::new(),
-        };
-        let mut result = Map::from_iter([("msg".into(), message.as_str().into())]);
-        result.insert("backup".into(), "".into());
-        if !present {
-            result.insert("found".into(), edited.as_ref().map_or(0, |e| e.found).into());
-        }
-        let reason = match message.as_str() {
-            "line added" => format!("the line `{}` is missing", args.str("line")),
-            "line replaced" => format!("a line is not `{}`", args.str("line")),
-            other => other.replace("removed", "to be removed"),
-        };
-        file.decide(args, edited.map(|e| e.content), &reason, result)
+    if !present && !args.has("line") && !args.has("regexp") && !args.has("search_string") {
+        let message = "one of line, search_string, or regexp is required with state=absent";
+        return Err(Failure::new(message));
     }
-
-    fn finish(&self, _: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
-        files::edit::finish(decision, done)
+    let file = Edit::read(args.str("path"), seen, args.bool("create") || !present)?;
+    if !present && !file.now.exists {
+        let result = Map::from_iter([("msg".into(), "file not present".into()), ("found".into(), 0.into())]);
+        return Ok(Decision::unchanged(result));
     }
+    let edited = if present { edit::present(args, &file.text)? } else { edit::absent(args, &file.text)? };
+    let message = match &edited {
+        Some(e) if e.found > 0 => format!("{} line(s) removed", e.found),
+        Some(e) => e.message.to_string(),
+        None => String::new(),
+    };
+    let mut result = Map::from_iter([("msg".into(), message.as_str().into())]);
+    result.insert("backup".into(), "".into());
+    if !present {
+        result.insert("found".into(), edited.as_ref().map_or(0, |e| e.found).into());
+    }
+    let reason = match message.as_str() {
+        "line added" => format!("the line `{}` is missing", args.str("line")),
+        "line replaced" => format!("a line is not `{}`", args.str("line")),
+        other => other.replace("removed", "to be removed"),
+    };
+    file.decide(args, edited.map(|e| e.content), &reason, result)
 }

@@ -121,7 +121,7 @@ fn other(args: &Args, output: &Output) -> Result<Decision, Failure> {
     }
     let (act, words, action, why) = match state {
         "absent" | "removed" => ("remove", [there, old].concat(), Action::Delete, "installed"),
-        "latest" if missing.is_empty() => ("upgrade", old, Action::Update, "not the newest"),
+        "latest" if missing.is_empty() || args.bool("update_only") => ("upgrade", old, Action::Update, "not the newest"),
         "latest" => ("install", [missing, old].concat(), Action::Create, "not the newest"),
         _ => ("install", missing, Action::Create, "not installed"),
     };
@@ -129,7 +129,19 @@ fn other(args: &Args, output: &Output) -> Result<Decision, Failure> {
         return Ok(Decision::unchanged(result([])));
     }
     let mut options = Vec::new();
+    for refused in ["list", "autoremove", "download_only", "allow_downgrade"] {
+        if args.bool(refused) || refused == "list" && args.has("list") {
+            return Err(Failure::new(format!("`{refused}` is not carried out with {manager}; its documentation names another way")));
+        }
+    }
     for (on, option) in [
+        (args.opt_bool("best") == Some(true), "--best"),
+        (args.bool("skip_broken"), "--skip-broken"),
+        (args.opt_bool("install_weak_deps") == Some(false), "--setopt=install_weak_deps=False"),
+        (args.opt_bool("sslverify") == Some(false), "--setopt=sslverify=False"),
+        (args.bool("security"), "--security"),
+        (args.bool("bugfix"), "--bugfix"),
+        (args.bool("cacheonly"), "--cacheonly"),
         (args.bool("disable_gpg_check"), "--nogpgcheck"),
         (args.bool("allowerasing"), "--allowerasing"),
         (args.bool("nobest"), "--nobest"),
@@ -138,8 +150,21 @@ fn other(args: &Args, output: &Output) -> Result<Decision, Failure> {
             options.push(option.to_string());
         }
     }
-    for (name, option) in [("enablerepo", "--enablerepo"), ("disablerepo", "--disablerepo"), ("exclude", "--exclude")] {
-        let list = args.list(name).join(",");
+    for (name, option) in [
+        ("enablerepo", "--enablerepo"),
+        ("disablerepo", "--disablerepo"),
+        ("exclude", "--exclude"),
+        ("enable_plugin", "--enableplugin"),
+        ("disable_plugin", "--disableplugin"),
+        ("releasever", "--releasever"),
+        ("conf_file", "--config"),
+        ("disable_excludes", "--disableexcludes"),
+        ("installroot", "--installroot"),
+    ] {
+        let list = args.opt_str(name).map_or_else(|| args.list(name).join(","), String::from);
+        if name == "installroot" && list == "/" {
+            continue;
+        }
         if !list.is_empty() {
             options.push(format!("{option}={list}"));
         }

@@ -1,5 +1,6 @@
 //! setup: the facts of a host, gathered by one constant script and made into values here.
 
+mod distribution;
 mod hardware;
 mod needs;
 mod network;

@@ -1,17 +1,6 @@
 # shellcheck shell=sh disable=SC2154,SC2086
 # Does the acts "$@" to $name, in order: daemon-reload daemon-reexec mask unmask enable disable start stop restart
 # reload. $arguments are words for an init script. $manager: systemd, openrc, sysv. $sleep: seconds between stop and start of init scripts.
-systemctl_() {
-  case $scope in
-    user)
-      XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}
-      export XDG_RUNTIME_DIR
-      systemctl --user "$@"
-      ;;
-    global) systemctl --global "$@" ;;
-    *) systemctl "$@" ;;
-  esac
-}
 for act in "$@"; do
   case $manager:$act in
     systemd:daemon-*) systemctl_ "$act" ;;

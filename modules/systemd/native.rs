@@ -5,10 +5,15 @@ use crate::modules::kit::{claims, only};
 use crate::modules::forecast::{Forecast, record};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
 use crate::plan::{Action, Change, Claims, Decision, Diff};
-use crate::remote::{Job, Output};
-use crate::script;
+use crate::remote::{Job, Output, Script};
 use crate::spec::ModuleSpec;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+const SYSTEMCTL: &str = include_str!("systemctl.sh");
+static PROBE: LazyLock<Arc<Script>> =
+    LazyLock::new(|| Script::new("systemd.probe", [SYSTEMCTL, include_str!("probe.sh")].concat()));
+static APPLY: LazyLock<Arc<Script>> =
+    LazyLock::new(|| Script::new("systemd.apply", [SYSTEMCTL, include_str!("apply.sh")].concat()));
 
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Service { any: false }))
@@ -44,7 +49,7 @@ impl Staged for Service {
         if name.starts_with('-') || name.contains('/') {
             return Err(Failure::new(format!("`{name}` is not the name of a service")));
         }
-        let job = Job::new(script!("systemd.probe", "probe.sh"))
+        let job = Job::new(&PROBE)
             .var("name", name)
             .var("scope", scope(args))
             .var("pattern", args.str("pattern"))
@@ -289,7 +294,7 @@ impl Todo {
         if self.acts.iter().all(|a| a.starts_with("daemon-")) {
             result.insert("changed".into(), false.into());
         }
-        let job = Job::new(script!("systemd.apply", "apply.sh"))
+        let job = Job::new(&APPLY)
             .var("manager", &unit.manager)
             .var("name", name)
             .var("scope", scope(args))

@@ -1,17 +1,6 @@
 # shellcheck shell=sh disable=SC2154,SC2009
-# The state of unit $name. $scope: system, user or global; $any: other service managers are fine too;
+# The state of unit $name, behind systemctl.sh. $any: other service managers are fine too;
 # $pattern: a process name that tells whether an old init script's service runs.
-systemctl_() {
-  case $scope in
-    user)
-      XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}
-      export XDG_RUNTIME_DIR
-      systemctl --user "$@"
-      ;;
-    global) systemctl --global "$@" ;;
-    *) systemctl "$@" ;;
-  esac
-}
 if command -v systemctl >/dev/null 2>&1 && { [ -d /run/systemd/system ] || [ ! -x /sbin/openrc ]; }; then
   emit '' manager systemd
   if [ -z "$name" ]; then

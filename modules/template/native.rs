@@ -23,8 +23,8 @@ impl Staged for Template {
     fn probe(&self, args: &Args, controller: &dyn Controller) -> Result<Vec<Job>, Failure> {
         let dest = args.str("dest");
         let inside = files::join(dest, files::base_name(args.str("src")));
-        let options = Put::probe(args.bool("follow"), false, controller.diff_mode());
-        let follow = Put::probe(true, false, false);
+        let options = Put::probe(args, args.bool("follow"), false, controller.diff_mode());
+        let follow = Put::probe(args, true, false, false);
         Ok(vec![stat_job([dest, &inside], &options), stat_job([dest, files::parent(dest)], &follow)])
     }
 

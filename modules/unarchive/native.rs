@@ -78,6 +78,10 @@ impl Staged for Unarchive {
     fn probe(&self, args: &Args, controller: &dyn Controller) -> Result<Vec<Job>, Failure> {
         let follow = StatOptions { follow: true, ..StatOptions::default() };
         let dest = args.str("dest");
+        if Attributes::labels(args) {
+            let message = "attributes and SELinux labels of what is unpacked are not set here; `file` sets them";
+            return Err(Failure::new(message));
+        }
         if let Some(creates) = args.opt_str("creates") {
             return Ok(vec![stat_job([dest], &follow), stat_job([creates], &follow)]);
         }

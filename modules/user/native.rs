@@ -54,6 +54,10 @@ impl Staged for User {
                  host can read it; make the key on the controller and `copy` it",
             ));
         }
+        let name = args.str("name");
+        if name.is_empty() || name.starts_with('-') || name.contains([':', '/', ',', ' ', '\t', '\n', '\0']) {
+            return Err(Failure::new(format!("`{name}` is not a name that a user can have")));
+        }
         Ok(vec![probe(args)])
     }
 

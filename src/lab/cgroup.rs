@@ -1,9 +1,13 @@
 //! The hosts' cgroups: by them the processes of a host are found, also when nothing else is known of it.
 
 use super::{LabError, StateDir};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 const MOUNT: &str = "/sys/fs/cgroup";
 const TOP: &str = "fitout-lab";
@@ -86,43 +90,60 @@ fn first_in_namespace(pid: u32) -> bool {
     line.split_whitespace().next_back() == Some("1")
 }
 
-/// Kills what is in the cgroup and waits until it is empty, then removes it from every hierarchy.
-/// The wait is the kernel's own time to tear processes down; there is no event for it in version 1.
+/// Kills what is in the cgroup, then removes it from every hierarchy.
 pub(super) fn kill(lab: &str, path: &str) -> Result<(), LabError> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let alive = processes(path);
-        if alive.is_empty() {
-            break;
-        }
-        alive.iter().for_each(|pid| kill_process(*pid));
-        if Instant::now() > deadline {
-            let what = format!("processes {alive:?} do not end");
-            return Err(LabError::Leftover { lab: lab.into(), what });
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    remove(path, deadline, lab)
-}
-
-/// Kills one process. One that has gone meanwhile is what is wanted.
-pub(super) fn kill_process(pid: u32) {
-    if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-    }
-}
-
-fn remove(path: &str, deadline: Instant, lab: &str) -> Result<(), LabError> {
-    loop {
-        let left: Vec<PathBuf> =
-            hierarchies().iter().map(|h| h.join(path)).filter(|dir| !rmdir_tree(dir)).collect();
+        end(&alive, deadline);
+        let dirs = hierarchies().into_iter().map(|h| h.join(path));
+        let left: Vec<PathBuf> = dirs.filter(|dir| !rmdir_tree(dir)).collect();
         if left.is_empty() {
             return Ok(());
         }
         if Instant::now() > deadline {
-            return Err(LabError::Leftover { lab: lab.into(), what: format!("cgroups {left:?}") });
+            let what = match processes(path) {
+                alive if alive.is_empty() => format!("cgroups {left:?}"),
+                alive => format!("processes {alive:?} do not end"),
+            };
+            return Err(LabError::Leftover { lab: lab.into(), what });
         }
-        std::thread::sleep(Duration::from_millis(5));
+        // Nobody tells when the kernel lets an empty cgroup go.
+        if alive.is_empty() {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Kills processes and waits until they have ended, or the deadline. They need not be our children.
+pub(super) fn end(pids: &[u32], deadline: Instant) {
+    let pids = pids.iter().filter_map(|pid| Pid::from_raw(i32::try_from(*pid).ok()?));
+    // One that has gone meanwhile is what is wanted.
+    let ending: Vec<OwnedFd> = pids.filter_map(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()).collect();
+    for process in &ending {
+        let _ = pidfd_send_signal(process, Signal::KILL);
+    }
+    // A thread of its own: the caller may be inside a runtime.
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            if let Ok(runtime) = runtime {
+                // What has not ended by then is found in what is left.
+                let _ = runtime
+                    .block_on(async { tokio::time::timeout_at(deadline.into(), all_ended(ending)).await });
+            }
+        });
+    });
+}
+
+// Unsound for types that lie about what they own; an OwnedFd does not, and its successor is an unsafe function.
+#[expect(deprecated, reason = "the safe way to wait for an OwnedFd")]
+async fn all_ended(processes: Vec<OwnedFd>) {
+    for process in processes {
+        // Readable when the process has ended.
+        if let Ok(process) = AsyncFd::with_interest(process, Interest::READABLE) {
+            let _ = process.readable().await;
+        }
     }
 }
 

@@ -5,12 +5,14 @@ set -eu
 cgroup=$1 lower=$2 dir=$3 machine=$4
 
 enter "$cgroup/keeper"
-# A disk that is itself an overlay (a container's) cannot hold an upper layer; memory can.
+# A disk that is itself an overlay (a container's) cannot hold an upper layer; memory can. Packages stay on the disk then:
+# they are many, and the lab keeps those that the host downloads.
 if ! mount -t overlay -o "lowerdir=$lower,upperdir=$dir/upper,workdir=$dir/work,volatile" fitout-lab "$dir/root" 2>/dev/null; then
 	mount -t tmpfs -o mode=0755 fitout-lab "$dir/work"
 	mkdir "$dir/work/upper" "$dir/work/work"
-	cp -a "$dir/upper/." "$dir/work/upper/"
+	tar -C "$dir/upper" --exclude='./var/cache/apt/archives/*.deb' -cf - . | tar -C "$dir/work/upper" -xpf -
 	mount -t overlay -o "lowerdir=$lower,upperdir=$dir/work/upper,workdir=$dir/work/work" fitout-lab "$dir/root"
+	mount --bind "$dir/upper/var/cache/apt/archives" "$dir/root/var/cache/apt/archives"
 fi
 
 # The network is the host's own, so it may configure it, with net.* of sysctl too. The rest of sysctl is this machine's

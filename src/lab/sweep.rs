@@ -39,7 +39,7 @@ fn end_making(state: &StateDir, name: &str, record: Option<&Record>) -> Result<(
     let member = format!("{}-{name}", state.tag());
     let unfinished = record.filter(|r| r.maker != Maker::this() && !complete(state, &r.name));
     if let Some(record) = unfinished.filter(|record| record.maker.alive()) {
-        cgroup::kill_process(record.maker.pid);
+        cgroup::end(&[record.maker.pid], deadline);
     }
     loop {
         let mut busy = state::processes_marked(MEMBER, &member);
@@ -54,15 +54,13 @@ fn end_making(state: &StateDir, name: &str, record: Option<&Record>) -> Result<(
         if busy.is_empty() {
             return Ok(());
         }
-        busy.iter().for_each(|pid| cgroup::kill_process(*pid));
+        cgroup::end(&busy, deadline);
         if Instant::now() > deadline {
             return Err(LabError::Leftover {
                 lab: name.into(),
                 what: format!("processes {busy:?} do not end"),
             });
         }
-        // The time the kernel takes to end them; they are not our children, so there is nothing to wait for.
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

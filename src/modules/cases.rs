@@ -104,6 +104,7 @@ struct There {
     content: String,
     target: Option<String>,
     unreadable: bool,
+    flags: Option<String>,
 }
 
 impl Default for There {
@@ -121,6 +122,7 @@ impl Default for There {
             content: String::new(),
             target: None,
             unreadable: false,
+            flags: None,
         }
     }
 }
@@ -142,6 +144,7 @@ impl There {
         );
         let mut out = vec![("exists", "1".to_string()), ("stat", stat)];
         out.extend(self.target.iter().map(|t| ("link", t.clone())));
+        out.extend(self.flags.iter().map(|f| ("flags", f.clone())));
         if self.unreadable {
             out.push(("unreadable", "1".into()));
         } else if self.kind == "file" {

@@ -37,6 +37,9 @@ fn overlap(a: &str, b: &str) -> bool {
     if kind_a != kind_b {
         return false;
     }
+    if kind_a == "file" && a.starts_with('~') != b.starts_with('~') {
+        return may_be_in_a_home(if a.starts_with('~') { b } else { a });
+    }
     match (a.strip_suffix('*'), b.strip_suffix('*')) {
         (Some(a), Some(b)) => a.starts_with(b) || b.starts_with(a),
         (Some(prefix), None) => covers(prefix, b) || (kind_a == "file" && below(b, prefix)),
@@ -44,6 +47,12 @@ fn overlap(a: &str, b: &str) -> bool {
         (None, None) if kind_a == "file" => below(a, b) || below(b, a),
         (None, None) => a == b,
     }
+}
+
+/// `~/x` is a path below a home, and where that is only the host knows; but no home is in these.
+fn may_be_in_a_home(path: &str) -> bool {
+    let path = path.strip_suffix('*').unwrap_or(path);
+    !["/etc", "/proc", "/sys", "/dev", "/boot", "/usr", "/run"].iter().any(|folder| below(folder, path))
 }
 
 /// `/etc/*` covers `/etc` itself too: making it or its mode changes what is below.
@@ -72,6 +81,13 @@ mod tests {
             ("file:/", "file:/etc/ab", true),
             ("file:/etc", "file:/etc/apt/*", true),
             ("file:/et", "file:/etc/apt/*", false),
+            ("file:~/x", "file:/root/x", true),
+            ("file:~/x", "file:/home/u/*", true),
+            ("file:~/x", "file:/", true),
+            ("file:~/x", "file:/etc/x", false),
+            ("file:~/x", "file:/etc/*", false),
+            ("file:~/x", "file:~/x/y", true),
+            ("file:~/x", "file:~/z", false),
             ("package:*", "package:vim", true),
             ("package:vi", "package:vim", false),
             ("package:*", "service:vim", false),

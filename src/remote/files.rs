@@ -73,6 +73,7 @@ pub fn write_file_job(file: WriteFile) -> Job {
     let job = Job::new(&WRITE)
         .var("item", &file.path)
         .var("path", &file.path)
+        .var("temp", format!("{:016x}", rand::random::<u64>()))
         .var("size", size.map(|s| s.to_string()).unwrap_or_default())
         .var("mode", file.mode.unwrap_or_default())
         .var("owner", file.owner.unwrap_or_default())
@@ -107,6 +108,8 @@ pub struct StatOptions {
     pub sha256: bool,
     /// Fetch the content of files up to so many bytes.
     pub content: Option<u64>,
+    /// The SELinux context and the flags that `lsattr` shows.
+    pub labels: bool,
 }
 
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -147,6 +150,10 @@ pub struct FileStat {
     pub content: Option<Vec<u8>>,
     /// It is a file, but the user cannot read it.
     pub unreadable: bool,
+    /// `user:role:type:level`, on hosts with SELinux when labels were asked for.
+    pub context: Option<String>,
+    /// The letters that `lsattr` shows, when labels were asked for; empty where the file system has none.
+    pub flags: Option<String>,
 }
 
 /// The job that looks at paths; [`stats`] reads its output.
@@ -161,6 +168,7 @@ pub fn stat_job<P: AsRef<[u8]>>(paths: impl IntoIterator<Item = P>, options: &St
         .flag("follow", options.follow)
         .var("sums", sums)
         .var("max", options.content.map(|m| m.to_string()).unwrap_or_default())
+        .flag("labels", options.labels)
         .args(paths)
 }
 
@@ -178,6 +186,8 @@ pub fn stats(output: &Output) -> BTreeMap<Vec<u8>, FileStat> {
             b"sha1" => stat.sha1 = Some(text()),
             b"sha256" => stat.sha256 = Some(text()),
             b"unreadable" => stat.unreadable = true,
+            b"context" => stat.context = Some(text()),
+            b"flags" => stat.flags = Some(text().replace('-', "")),
             b"content64" => stat.content = unbase64(value),
             b"contentx" => stat.content = unhex(value),
             _ => {}

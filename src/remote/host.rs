@@ -15,12 +15,18 @@ use tokio::sync::oneshot;
 
 /// A host that connects when its first job is submitted. Must be used inside a tokio runtime.
 pub fn connect(target: Target) -> Arc<dyn Remote> {
-    Arc::new(Host { target: Arc::new(target), trips: Arc::default(), state: Mutex::default() })
+    Arc::new(Host {
+        target: Arc::new(target),
+        trips: Arc::default(),
+        wrong: Arc::default(),
+        state: Mutex::default(),
+    })
 }
 
 struct Host {
     target: Arc<Target>,
     trips: Arc<Trips>,
+    wrong: Arc<Wrong>,
     state: Mutex<State>,
 }
 
@@ -35,9 +41,24 @@ pub struct Context {
     pub target: Arc<Target>,
     pub session: Arc<Session>,
     pub trips: Arc<Trips>,
+    wrong: Arc<Wrong>,
 }
 
+/// The users whose password was wrong, and what was said. It is not given a second time: each wrong try counts towards
+/// a lockout.
+type Wrong = Mutex<HashMap<Become, RemoteError>>;
+
 impl Context {
+    /// Remembers that the password for a user is wrong.
+    pub fn distrust(&self, who: &Become, error: &RemoteError) {
+        self.wrong.lock().unwrap_or_else(|e| e.into_inner()).insert(who.clone(), error.clone());
+    }
+
+    /// What was said when the password for a user was tried and was wrong.
+    pub fn distrusted(&self, who: &Become) -> Option<RemoteError> {
+        self.wrong.lock().unwrap_or_else(|e| e.into_inner()).get(who).cloned()
+    }
+
     /// A text no job can guess, to mark where its output ends.
     pub fn nonce(&self) -> String {
         let random: u128 = rand::rng().random();
@@ -85,7 +106,7 @@ impl Host {
             _ => {
                 let session = Session::new((*self.target).clone());
                 let (target, trips) = (Arc::clone(&self.target), Arc::clone(&self.trips));
-                let context = Arc::new(Context { target, session, trips });
+                let context = Arc::new(Context { target, session, trips, wrong: Arc::clone(&self.wrong) });
                 state.context = Some(Arc::clone(&context));
                 context
             }

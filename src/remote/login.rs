@@ -115,6 +115,13 @@ fn flag_words(flags: &str) -> Result<String, RemoteError> {
     Ok(kept.map(|w| quote(w)).collect::<Vec<_>>().join(" "))
 }
 
+/// Whether what was said is that the password given is not the right one.
+pub fn wrong_password(said: &str) -> bool {
+    ["incorrect password", "Sorry, try again", "Authentication failure"]
+        .iter()
+        .any(|text| said.contains(text))
+}
+
 /// Turns what was said before the shell answered into a become error, if that is what it is.
 pub fn refusal(who: &Become, said: &str, host: &str) -> Option<RemoteError> {
     let Become::User { method, user, .. } = who else { return None };
@@ -141,7 +148,7 @@ pub fn refusal(who: &Become, said: &str, host: &str) -> Option<RemoteError> {
             _ => "give it with --ask-become-pass (-K) or `ansible_become_password`",
         };
         format!("{host}: {tool} asks for a password to become {user}\nhint: {hint}")
-    } else if has("incorrect password") || has("Sorry, try again") || has("Authentication failure") {
+    } else if wrong_password(said) {
         format!("{host}: wrong {tool} password")
     } else if lines.iter().any(|l| l.starts_with(tool)) || has("sudoers") || has("not allowed") {
         format!("{host}: {tool} refused to become {user}: {}", lines.join("; "))

@@ -87,6 +87,9 @@ pub async fn admitted(
     nonce: &str,
     inner: Option<&str>,
 ) -> Result<Channel, RemoteError> {
+    if let Some(error) = context.distrusted(who) {
+        return Err(error);
+    }
     let Login { command, ask } = login::login(&context.target, who, nonce, inner)?;
     let mut channel = context.session.open(&command).await?;
     let Some(ask) = ask else { return Ok(channel) };
@@ -105,6 +108,9 @@ pub async fn admitted(
         .unwrap_or_else(|| context.session.explain(&said));
     if channel.main {
         context.session.refused(&error);
+    }
+    if ask.password.is_some() && login::wrong_password(&said) {
+        context.distrust(who, &error);
     }
     Err(error)
 }

@@ -90,6 +90,20 @@ impl Place {
         Running::start(&mut self.command(&[&["apply", "--yes", "-i", "hosts", "site.yml"], more].concat()))
     }
 
+    /// Runs to the end: the exit code, and the peak of resident memory of the program or of what it started, in KiB.
+    pub fn peak(&self, args: &[&str]) -> (i64, i64) {
+        const MEASURE: &str = "import resource, subprocess, sys
+r = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(r, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+        let command = self.command(args);
+        let mut timed = Command::new("python3");
+        timed.args(["-c", MEASURE]).arg(command.get_program()).args(command.get_args());
+        let output = super::output(timed.current_dir(self.path()));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let mut words = text.split_whitespace().map(|word| word.parse().unwrap());
+        (words.next().unwrap(), words.next().unwrap())
+    }
+
     /// All text below the folder's `.fitout`: the journal and what else a run keeps.
     pub fn kept(&self) -> String {
         text_below(&self.path().join(".fitout"))

@@ -1,5 +1,6 @@
 # shellcheck disable=SC2154 # variables come with the job
-# Sets owner, group and mode (octal) of the paths in "$@"; with nofollow, of links themselves.
+# Sets owner, group, mode (octal), flags (words for chattr) and parts of the SELinux context of the paths in "$@"; with
+# nofollow, of links themselves.
 for path in "$@"; do
   case $path in \~) path=$HOME ;; \~/*) path=$HOME/${path#\~/} ;; -*) path=./$path ;; esac
   if [ "$owner$group" ]; then
@@ -8,4 +9,11 @@ for path in "$@"; do
   if [ "$mode" ] && { [ -z "$nofollow" ] || [ ! -L "$path" ]; }; then
     chmod "$mode" "$path" || exit 1
   fi
+  if [ "$seuser$serole$setype$selevel" ] && [ -e /sys/fs/selinux/enforce ]; then
+    chcon ${nofollow:+-h} ${seuser:+-u "$seuser"} ${serole:+-r "$serole"} ${setype:+-t "$setype"} \
+      ${selevel:+-l "$selevel"} "$path" || exit 1
+  fi
+  for flag in $flags; do
+    chattr "$flag" "$path" || exit 1
+  done
 done

@@ -2,14 +2,46 @@
 
 use super::{Put, put, seen};
 use crate::base::Map;
-use crate::modules::{Args, ArgsExt, Failure};
-use crate::plan::Decision;
+use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
+use crate::plan::{Claims, Decision};
 use crate::remote::files::{FileKind, FileStat, stat_job};
 use crate::remote::{Job, Output};
+use crate::spec::ModuleSpec;
+use std::sync::Arc;
 
-/// The probe: the file with its content, and the folder it would be made in.
-pub fn probe(path: &str) -> Vec<Job> {
-    vec![stat_job([path, super::parent(path)], &Put::probe(true, true, true))]
+/// What a module makes of the text of a file, from its arguments and the output of the probe.
+pub type Decide = fn(&Args, &[Output]) -> Result<Decision, Failure>;
+
+/// The behaviour of a module that rewrites the text of the file at `path`.
+pub fn behaviour(decide: Decide) -> Behaviour {
+    Behaviour::Staged(Arc::new(Editor(decide)))
+}
+
+struct Editor(Decide);
+
+impl Staged for Editor {
+    fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
+        super::claims(spec, args)
+    }
+
+    /// The file with its content, and the folder it would be made in.
+    fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
+        let path = args.str("path");
+        Ok(vec![stat_job([path, super::parent(path)], &Put::probe(args, true, true, true))])
+    }
+
+    fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
+        (self.0)(args, seen)
+    }
+
+    /// `backup` is Ansible's name for the copy in these modules.
+    fn finish(&self, _: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
+        let mut result = super::finish(decision, done)?;
+        if let Some(name) = result.get("backup_file").cloned() {
+            result.insert("backup".into(), name);
+        }
+        Ok(result)
+    }
 }
 
 /// A file as it is, to be edited.
@@ -78,13 +110,4 @@ impl Edit {
         }
         Ok(decision)
     }
-}
-
-/// The final result: `backup` is Ansible's name for the copy in these modules.
-pub fn finish(decision: Decision, done: &[Output]) -> Result<Map, Failure> {
-    let mut result = super::finish(decision, done)?;
-    if let Some(name) = result.get("backup_file").cloned() {
-        result.insert("backup".into(), name);
-    }
-    Ok(result)
 }

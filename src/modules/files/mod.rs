@@ -20,17 +20,48 @@ pub const EDIT_LIMIT: u64 = 64 << 20;
 /// Contents are shown in a diff up to this many bytes.
 pub const DIFF_LIMIT: u64 = 104_448;
 
-/// The claims of module.yml; a `validate` command may read anything.
+/// Folders that every host has, so that nobody's `mkdir -p` makes them.
+const STANDING: [&str; 14] = [
+    "",
+    "/",
+    "/etc",
+    "/usr",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/lib",
+    "/usr/share",
+    "/usr/local",
+    "/var",
+    "/var/lib",
+    "/var/log",
+    "/run",
+    "/tmp",
+];
+
+/// The claims of module.yml; a `validate` command may read anything. Each file needs the folder it stands in.
 pub fn claims(spec: &ModuleSpec, args: &Args) -> Claims {
     let from_host = args.bool("remote_src") || spec.name == "file";
     if from_host && args.value("src").is_some_and(has_unknown) {
         return Claims::everything();
     }
     let mut claims = spec_claims(spec, args);
+    let folders = claims.writes.iter().filter_map(|w| w.strip_prefix("file:").map(parent));
+    let needed: Vec<_> = folders.filter(|f| !STANDING.contains(f)).map(|f| format!("folder:{f}")).collect();
+    claims.reads.extend(needed);
     if args.has("validate") {
         claims.reads.push("*".into());
     }
     claims
+}
+
+/// Claims for what makes a folder and those above it: `folder:` and the name of each that it may make. What stands
+/// beside the folder, in one of those, is not below it and would not be seen to depend on it.
+pub fn makes_folders(claims: &mut Claims, path: &str) {
+    let mut folder = path.trim_end_matches('/');
+    while !STANDING.contains(&folder) && folder != "." && folder != "~" {
+        claims.writes.push(format!("folder:{folder}"));
+        folder = parent(folder);
+    }
 }
 
 /// The stats of all paths in a probe's output; fails when the probe did.

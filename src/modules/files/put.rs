@@ -98,9 +98,15 @@ impl<'a> Put<'a> {
 
     /// The options of a probe for a file that will be put: `full` fetches the content whatever its size up to
     /// what can be edited, else only what a diff would show.
-    pub fn probe(follow: bool, full: bool, diff: bool) -> StatOptions {
+    pub fn probe(args: &Args, follow: bool, full: bool, diff: bool) -> StatOptions {
         let limit = if full { Some(super::EDIT_LIMIT) } else { diff.then_some(DIFF_LIMIT) };
-        StatOptions { follow, sha1: true, sha256: false, content: limit }
+        StatOptions {
+            follow,
+            sha1: true,
+            content: limit,
+            labels: Attributes::labels(args),
+            ..StatOptions::default()
+        }
     }
 
     /// Whether the bytes on the host are the wanted ones.
@@ -159,7 +165,10 @@ impl<'a> Put<'a> {
             diffs.push(attributes::diff(self.path, &differences));
         }
         let change = Change { action, reason: reasons.join("; "), diffs };
-        Ok((Some(change), vec![self.write()?]))
+        let mut effects = vec![self.write()?];
+        // The file is a new one, whatever the former was labelled.
+        effects.extend(self.wanted.label_job(self.path)?);
+        Ok((Some(change), effects))
     }
 
     fn write(&self) -> Result<Job, Failure> {

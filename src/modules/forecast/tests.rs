@@ -4,7 +4,7 @@ use crate::remote::Script;
 use crate::remote::files::{StatOptions, WriteFile, stat_job, stats, write_file_job};
 
 fn options() -> StatOptions {
-    StatOptions { follow: true, sha1: true, sha256: false, content: Some(1000) }
+    StatOptions { follow: true, sha1: true, content: Some(1000), ..StatOptions::default() }
 }
 
 fn absent(paths: &[&str]) -> Output {

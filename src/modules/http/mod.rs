@@ -45,6 +45,11 @@ impl Request {
         if let Some(bad) = texts.into_iter().find(|t| t.contains(['\n', '\r', '\0'])) {
             return Err(Failure::new(format!("a URL or header cannot hold a line end: {bad:?}")));
         }
+        if args.bool("use_gssapi") {
+            return Err(Failure::new(
+                "use_gssapi: there is no Kerberos login here; use `command: curl --negotiate …`",
+            ));
+        }
         let timeout = args.opt_int("timeout").unwrap_or(30).to_string();
         let insecure = args.opt_bool("validate_certs") == Some(false);
         let plain = self.headers.iter().all(|(k, _)| k == "User-Agent");
@@ -97,10 +102,20 @@ impl Request {
                 add(option, value);
             }
         }
+        let ciphers = args.list("ciphers").join(":");
+        if !ciphers.is_empty() {
+            add("ciphers", &ciphers);
+        }
         if args.opt_bool("use_proxy") == Some(false) {
             add("noproxy", "*");
         }
-        for (on, option) in [(insecure, "insecure"), (self.follow, "location"), (self.fail, "fail")] {
+        let decompress = args.opt_bool("decompress") != Some(false);
+        for (on, option) in [
+            (insecure, "insecure"),
+            (self.follow, "location"),
+            (self.fail, "fail"),
+            (decompress, "compressed"),
+        ] {
             if on {
                 lines.push(option.into());
             }

@@ -1,6 +1,7 @@
 # shellcheck disable=SC2154 # variables come with the job
 # Reports paths ("$@") without one process per attribute.
-# vars: follow, sums (`sha1 sha256` in any mix), max (content up to so many bytes, else empty)
+# vars: follow, sums (`sha1 sha256` in any mix), max (content up to so many bytes, else empty), labels (SELinux context and
+# the flags of lsattr too)
 nl='
 '
 hash_of() { # TOOL OPENSSL-NAME FILE
@@ -27,14 +28,24 @@ for item in "$@"; do
   format="%f$nl%u$nl%g$nl%s$nl%Y$nl%X$nl%Z$nl%i$nl%d$nl%h$nl%U$nl%G"
   if fields=$(stat ${follow:+-L} -c "$format" "$path" 2>/dev/null); then
     emit "$item" stat "$fields"
+    size=${fields#*"$nl"*"$nl"*"$nl"}
+    size=${size%%"$nl"*}
   else
     fields=$(ls -ldn ${follow:+-L} "$path") || { emit "$item" error "cannot stat"; continue; }
     emit "$item" ls "$fields"
+    size=
   fi
   if [ -L "$path" ]; then
     target=$(readlink "$path" && printf x)
     emit "$item" link "${target%"$nl"x}"
     [ "$follow" ] || continue
+  fi
+  if [ "$labels" ]; then
+    if [ -e /sys/fs/selinux/enforce ]; then
+      emit "$item" context "$(stat ${follow:+-L} -c %C "$path" 2>/dev/null)"
+    fi
+    flags=$(lsattr -d "$path" 2>/dev/null)
+    emit "$item" flags "${flags%% *}"
   fi
   [ -f "$path" ] || continue
   if [ ! -r "$path" ]; then
@@ -45,7 +56,7 @@ for item in "$@"; do
     hash_of "${kind}sum" "$kind" "$path" && emit "$item" "$kind" "$sum"
   done
   if [ "$max" ]; then
-    size=$(wc -c <"$path")
+    [ "$size" ] || size=$(wc -c <"$path")
     [ "$size" -le "$max" ] || continue
     if command -v base64 >/dev/null 2>&1; then
       printf '%s\0content64\0' "$item"

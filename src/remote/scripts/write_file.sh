@@ -1,6 +1,6 @@
 # shellcheck disable=SC2154 # variables come with the job
 # Puts stdin in place of a file, atomically: temporary beside it, synced, owner and mode set, renamed.
-# vars: item (the path as given), path, size, mode, owner, group, backup, validate (quoted shell text using $tmp), expect
+# vars: item (the path as given), path, temp (a word nobody guesses), size, mode, owner, group, backup, validate (quoted shell text using $tmp), expect
 # (`absent`, a sha1, or empty for whatever is there), unsafe, follow
 # exit: 70 the directory is missing, 71 it is a directory, 72 validation failed, 75 it changed meanwhile
 nl='
@@ -38,16 +38,18 @@ changed() {
 }
 changed && stop 75 "$path: changed while this run was on it; nothing was written"
 
+# A process costs more than all the rest of this; so what the shell can do itself it does.
 umask 077
-if command -v mktemp >/dev/null 2>&1; then
-  tmp=$(mktemp "${dir}.fitout-XXXXXX") || { tmp=; exit 1; }
-else
-  tmp=${dir}.fitout-$$-${size:-0}
-  (set -C && : >"$tmp") || { tmp=; stop 1 "$dir: cannot make a temporary file"; }
-fi
+tmp=${dir}.fitout-$temp
+set -C
+true >"$tmp" || { tmp=; stop 1 "$dir: cannot make a temporary file"; }
+set +C
 said=$(dd of="$tmp" bs=65536 conv=fsync 2>&1) || stop 1 "$path: $said"
 if [ "$size" ]; then
-  got=$(wc -c <"$tmp")
+  # The last line of dd says it, where dd is not too small a one.
+  got=${said##*"$nl"}
+  got=${got%% *}
+  case $got in '' | *[!0-9]*) got=$(wc -c <"$tmp") ;; esac
   [ "$got" -eq "$size" ] || stop 1 "$path: only $got of $size bytes arrived; nothing was written"
 fi
 
