@@ -102,6 +102,7 @@ crate::service_calls! {
         same disassociate_address(DisassociateAddress: DisassociateAddressInputBuilder) -> DisassociateAddressOutput;
         same release_address(ReleaseAddress: ReleaseAddressInputBuilder) -> ReleaseAddressOutput;
         same modify_image_attribute(ModifyImageAttribute: ModifyImageAttributeInputBuilder) -> ModifyImageAttributeOutput;
+        same enable_image_deprecation(EnableImageDeprecation: EnableImageDeprecationInputBuilder) -> EnableImageDeprecationOutput;
         same deregister_image(DeregisterImage: DeregisterImageInputBuilder) -> DeregisterImageOutput;
         same modify_snapshot_attribute(ModifySnapshotAttribute: ModifySnapshotAttributeInputBuilder) -> ModifySnapshotAttributeOutput;
         same modify_launch_template(ModifyLaunchTemplate: ModifyLaunchTemplateInputBuilder) -> ModifyLaunchTemplateOutput;

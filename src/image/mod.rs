@@ -13,6 +13,7 @@
 //! - An image is named by the hash of what goes into it. One that is there is used again.
 //! - Nothing is finished before it has been booted: artifacts get their names last.
 
+pub mod amazon;
 pub mod disk;
 pub mod manifest;
 pub mod options;

@@ -158,6 +158,16 @@ impl World {
         serde_json::from_str(&text).unwrap()
     }
 
+    /// [`World::say`] for a hook of the proxy.
+    pub fn sayer(&self) -> impl Fn(&str, &serde_json::Value) + Send + Sync + 'static {
+        let address = self.moto.address;
+        move |name, what| {
+            let (status, text) =
+                post(address, &format!("/strict/{name}"), "application/json", "", &what.to_string());
+            assert_eq!(status, 200, "{text}");
+        }
+    }
+
     /// `settings(json!({"delays": {"instance.pending": 2}, "notfound": 4, "page": 2}))`
     pub fn settings(&self, what: &serde_json::Value) {
         self.say("settings", what);

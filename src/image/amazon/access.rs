@@ -101,14 +101,16 @@ impl Step<Build> for Group {
                     Ok(group.set_vpc_id(vpc).build())
                 })
             };
-            let made = account.create(&account.security_groups, &op, &send).await.map_err(|e| e.to_string())?;
+            let made =
+                account.create(&account.security_groups, &op, &send).await.map_err(|e| e.to_string())?;
             let id = kinds::SecurityGroup::id(&made).to_string();
             begun.thing = Some(made);
             let port = i32::from(build.options.ssh_port);
             let rule = types::IpPermission::builder().ip_protocol("tcp").from_port(port).to_port(port);
             let ranges = cidrs.iter().map(|c| types::IpRange::builder().cidr_ip(c).build()).collect();
             let rule = rule.set_ip_ranges(Some(ranges)).build();
-            let input = AuthorizeSecurityGroupIngressInputBuilder::default().group_id(&id).ip_permissions(rule);
+            let input =
+                AuthorizeSecurityGroupIngressInputBuilder::default().group_id(&id).ip_permissions(rule);
             match account.ec2.authorize_security_group_ingress(input).await {
                 // The answer to an earlier attempt was lost.
                 Err(error) if error.is(&["InvalidPermission.Duplicate"]) => Ok(()),

@@ -23,7 +23,8 @@ impl Step<Build> for Create {
             let begun = build.image.insert(Begun::new(&build.identity));
             let op = begun.op.clone();
             let (account, options) = (&build.account, &build.options);
-            let instance = build.instance.as_ref().and_then(|b| b.thing.as_ref()).ok_or("there is no instance")?;
+            let instance =
+                build.instance.as_ref().and_then(|b| b.thing.as_ref()).ok_or("there is no instance")?;
             let instance = kinds::Instance::id(instance);
             let disks: Vec<_> = options.ami_disks.iter().map(mapping).collect();
             let send = || -> CallFuture<'_, types::Image> {
@@ -33,7 +34,9 @@ impl Step<Build> for Create {
                     .description(&options.ami_description)
                     .set_block_device_mappings((!disks.is_empty()).then(|| disks.clone()))
                     .tag_specifications(op.specification(types::ResourceType::Image, &options.tags))
-                    .tag_specifications(op.specification(types::ResourceType::Snapshot, &options.snapshot_tags));
+                    .tag_specifications(
+                        op.specification(types::ResourceType::Snapshot, &options.snapshot_tags),
+                    );
                 Box::pin(async move {
                     let made = account.ec2.create_image(input).await?;
                     let image = types::Image::builder().set_image_id(made.image_id).name(&options.ami_name);

@@ -48,7 +48,9 @@ impl Step<Build> for CopyToRegions {
                 copy.begun.thing = Some(image);
             }
             // The encrypted copy takes the place of the image it was made from.
-            if build.options.encrypt && let Some(plain) = build.image.take() {
+            if build.options.encrypt
+                && let Some(plain) = build.image.take()
+            {
                 take_back(&build.account, plain).await?;
                 build.artifacts.clear();
             }
@@ -79,7 +81,8 @@ async fn begin(build: &mut Build, account: Arc<Account>, from: &str, home: &str)
     let at = build.copies.len();
     build.copies.push(Copy { account: Arc::clone(&account), begun });
     let options = &build.options;
-    let key = options.region_kms_keys.get(&account.region).or(options.kms_key.as_ref()).filter(|k| !k.is_empty());
+    let key =
+        options.region_kms_keys.get(&account.region).or(options.kms_key.as_ref()).filter(|k| !k.is_empty());
     let encrypted = options.encrypt || options.region_kms_keys.contains_key(&account.region);
     let name = match (options.encrypt, account.region == home) {
         // Names are unique in a region: the plain image has it until it goes.
@@ -154,8 +157,11 @@ async fn share(build: &Build, account: &Account, artifact: &Artifact) -> Result<
         done.map_err(|e| e.to_string())?;
     }
     if let Some(at) = &options.deprecate_at {
-        let at = aws_sdk_ec2::primitives::DateTime::from_str(at, aws_sdk_ec2::primitives::DateTimeFormat::DateTime)
-            .map_err(|e| format!("deprecate_at `{at}`: {e}"))?;
+        let at = aws_sdk_ec2::primitives::DateTime::from_str(
+            at,
+            aws_sdk_ec2::primitives::DateTimeFormat::DateTime,
+        )
+        .map_err(|e| format!("deprecate_at `{at}`: {e}"))?;
         let input = EnableImageDeprecationInputBuilder::default().image_id(&artifact.id).deprecate_at(at);
         account.ec2.enable_image_deprecation(input).await.map_err(|e| e.to_string())?;
     }

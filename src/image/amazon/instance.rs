@@ -26,7 +26,8 @@ pub async fn take_back<K: Kind>(
         Some(thing) => vec![K::id(&thing).to_string()],
         None => {
             let found = table.made_by(&*account.ec2, &account.manner, &begun.op.id).await;
-            let found = found.map_err(|e| format!("a {} may be left (operation {}): {e}", K::NAME, begun.op.id))?;
+            let found =
+                found.map_err(|e| format!("a {} may be left (operation {}): {e}", K::NAME, begun.op.id))?;
             found.iter().map(|f| K::id(f).to_string()).collect()
         }
     };
@@ -62,7 +63,8 @@ impl Step<Build> for Launch {
                 Box::pin(async move {
                     let made = account.ec2.run_instances(input).await?.instances.unwrap_or_default();
                     let first = made.into_iter().next();
-                    first.ok_or_else(|| crate::cloud::CallError::own("RunInstances", "no instance came of it"))
+                    first
+                        .ok_or_else(|| crate::cloud::CallError::own("RunInstances", "no instance came of it"))
                 })
             };
             let made = account.create(&account.instances, &op, &send).await.map_err(|e| e.to_string())?;
@@ -123,7 +125,8 @@ fn input(build: &Build, user_data: &str) -> Result<RunInstancesInputBuilder, Str
 fn metadata(given: &Map) -> Result<types::InstanceMetadataOptionsRequest, String> {
     let text = |name: &str| given.get(name).map(crate::spec::to_text);
     let hops = text("http_put_response_hop_limit");
-    let hops = hops.map(|h| h.parse::<i32>().map_err(|_| format!("http_put_response_hop_limit: `{h}` is no number")));
+    let hops = hops
+        .map(|h| h.parse::<i32>().map_err(|_| format!("http_put_response_hop_limit: `{h}` is no number")));
     Ok(types::InstanceMetadataOptionsRequest::builder()
         .http_tokens(text("http_tokens").as_deref().unwrap_or("required").into())
         .set_http_endpoint(text("http_endpoint").as_deref().map(Into::into))
@@ -343,7 +346,8 @@ impl Step<Build> for Halt {
     fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
             let account = Arc::clone(&build.account);
-            let instance = build.instance.as_ref().and_then(|b| b.thing.as_ref()).ok_or("there is no instance")?;
+            let instance =
+                build.instance.as_ref().and_then(|b| b.thing.as_ref()).ok_or("there is no instance")?;
             let id = kinds::Instance::id(instance).to_string();
             let input = StopInstancesInputBuilder::default().instance_ids(&id);
             account.ec2.stop_instances(input).await.map_err(|e| e.to_string())?;
@@ -372,6 +376,9 @@ mod tests {
         assert_eq!(parsed["bootcmd"][0][2].as_str(), Some("+90"));
         options.user_data = Some("#!/bin/sh\necho hello\n".into());
         let both = user_data(&options, "BEGIN\nEND\n", "ssh-ed25519 AAAA fitout\n");
-        assert!(both.contains("text/x-shellscript\n\n#!/bin/sh\necho hello") && both.contains(&own), "{both}");
+        assert!(
+            both.contains("text/x-shellscript\n\n#!/bin/sh\necho hello") && both.contains(&own),
+            "{both}"
+        );
     }
 }

@@ -131,9 +131,11 @@ fn tags(map: &Map, name: &str) -> Tags {
 
 fn disks(map: &Map, name: &str) -> Result<Vec<Disk>, String> {
     let one = |value: &Value| {
-        let map = value.as_map().ok_or_else(|| format!("{name}: each entry is a mapping with `device_name`"))?;
+        let map =
+            value.as_map().ok_or_else(|| format!("{name}: each entry is a mapping with `device_name`"))?;
         Ok(Disk {
-            device_name: text(map, "device_name").ok_or_else(|| format!("{name}: `device_name` is missing"))?,
+            device_name: text(map, "device_name")
+                .ok_or_else(|| format!("{name}: `device_name` is missing"))?,
             volume_size: number(map, "volume_size")?,
             volume_type: text(map, "volume_type"),
             delete_on_termination: truth(map, "delete_on_termination")?,
@@ -171,12 +173,18 @@ impl Options {
             return Err("amazon-ebs needs `source_ami` or `source_ami_filter`".into());
         }
         let user_data = match text(map, "user_data_file") {
-            Some(path) => Some(std::fs::read_to_string(&path).map_err(|e| format!("user_data_file {path}: {e}"))?),
+            Some(path) => {
+                Some(std::fs::read_to_string(&path).map_err(|e| format!("user_data_file {path}: {e}"))?)
+            }
             None => text(map, "user_data"),
         };
         let interface = text(map, "ssh_interface").unwrap_or_else(|| "public_ip".into());
-        if !["public_ip", "private_ip", "public_dns", "private_dns", "session_manager"].contains(&interface.as_str()) {
-            return Err(format!("ssh_interface: `{interface}` is none of public_ip, private_ip, public_dns, private_dns, session_manager"));
+        if !["public_ip", "private_ip", "public_dns", "private_dns", "session_manager"]
+            .contains(&interface.as_str())
+        {
+            return Err(format!(
+                "ssh_interface: `{interface}` is none of public_ip, private_ip, public_dns, private_dns, session_manager"
+            ));
         }
         let mut groups = texts(map, "security_group_ids");
         groups.extend(text(map, "security_group_id"));
@@ -189,7 +197,9 @@ impl Options {
         let polls = map.get("aws_polling").and_then(Value::as_map);
         let polls = polls.map(|p| (number(p, "delay_seconds"), number(p, "max_attempts")));
         let image_limit = match polls {
-            Some((Ok(Some(delay)), Ok(Some(attempts)))) => delay.unsigned_abs().saturating_mul(attempts.unsigned_abs()),
+            Some((Ok(Some(delay)), Ok(Some(attempts)))) => {
+                delay.unsigned_abs().saturating_mul(attempts.unsigned_abs())
+            }
             _ => 4 * 3600,
         };
         let mut run_tags = tags(map, "run_tags");
@@ -243,7 +253,11 @@ impl Options {
             ssh_user: need("ssh_username")?,
             ssh_port: u16::try_from(port).map_err(|_| format!("ssh_port: {port} is no port"))?,
             ssh_interface: interface,
-            ssh_timeout: duration(map, if map.contains_key("ssh_timeout") { "ssh_timeout" } else { "ssh_wait_timeout" }, 300)?,
+            ssh_timeout: duration(
+                map,
+                if map.contains_key("ssh_timeout") { "ssh_timeout" } else { "ssh_wait_timeout" },
+                300,
+            )?,
             bastion,
             keypair_name: text(map, "ssh_keypair_name"),
             private_key_file: text(map, "ssh_private_key_file").map(PathBuf::from),

@@ -21,7 +21,8 @@ impl Step<Build> for Choose {
                 (None, None) => return Err("no source image is named".into()),
             };
             let ec2 = &build.account.ec2;
-            let mut found = ec2.describe_images(input).await.map_err(|e| e.to_string())?.images.unwrap_or_default();
+            let mut found =
+                ec2.describe_images(input).await.map_err(|e| e.to_string())?.images.unwrap_or_default();
             found.sort_by(|a, b| a.creation_date().cmp(&b.creation_date()));
             let newest = options.source_filter.as_ref().is_none_or(|f| f.most_recent);
             let region = &build.account.region;
@@ -29,7 +30,11 @@ impl Step<Build> for Choose {
                 0 => return Err(format!("no image in {region} fits {said}")),
                 1 => found.pop(),
                 _ if newest => found.pop(),
-                n => return Err(format!("{n} images in {region} fit {said}\nhint: say more, or `most_recent: true`")),
+                n => {
+                    return Err(format!(
+                        "{n} images in {region} fit {said}\nhint: say more, or `most_recent: true`"
+                    ));
+                }
             };
             build.source = chosen;
             taken(build).await

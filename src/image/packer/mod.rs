@@ -19,6 +19,7 @@ mod shell;
 mod translate;
 
 pub use model::{Inputs, Part, Setting, Template};
+pub use provision::seconds;
 pub use translate::{Translated, translate};
 
 use crate::base::{Diags, Sources};
