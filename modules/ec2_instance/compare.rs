@@ -92,6 +92,9 @@ pub fn compare(
     }
     metadata(cx, attributes, instance, &mut changes);
     state(cx, attributes, instance, &mut changes);
+    if super::console::wanted(cx) && super::console::known(instance).is_empty() && changes.turn != Some(Turn::Stop) {
+        attributes.element("host_keys", None, Some("of the console"));
+    }
     changes.tags = cx.compare_named_tags(attributes, &tags);
     Ok(changes)
 }

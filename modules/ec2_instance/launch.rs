@@ -102,6 +102,7 @@ pub fn predicted(cx: &Cx<'_>, seen: &Seen) -> Map {
         "placement" => cx.unknown(),
         "network_interfaces" => cx.unknown(),
         "security_groups" => groups,
+        "host_keys" => cx.unknown(),
         "state" => crate::record! { "name" => "running", "code" => 16 },
         "tags" => cloud::tags_value(&cx.wanted_tags()),
     }

@@ -1,6 +1,7 @@
 //! ec2_instance: instances, launched, changed, stopped and terminated.
 
 mod compare;
+mod console;
 mod image;
 mod launch;
 mod steps;
@@ -161,7 +162,7 @@ fn absent(cx: &Cx<'_>, seen: &Seen, what: &str) -> Result<Verdict<Steps>, Failur
     }
     let ids: Vec<String> = seen.instances.iter().map(|i| Instance::id(i).to_string()).collect();
     let change = Attributes::delete(&format!("{what} ({})", ids.join(", ")));
-    let shown = result(seen.instances.iter().map(|i| values::instance(i)).collect());
+    let shown = result(seen.instances.iter().map(|i| self::shown(i)).collect());
     Ok(Verdict::new(change, Steps { terminate: ids, ..Steps::default() }, shown))
 }
 
@@ -188,12 +189,12 @@ fn present(cx: &Cx<'_>, seen: &Seen, what: &str) -> Result<Verdict<Steps>, Failu
         let name = format!("{what} ({})", Instance::id(instance));
         let change = attributes.change(&name);
         match (&change, attributes.forces().is_empty()) {
-            (None, _) => shown.push(values::instance(instance)),
+            (None, _) => shown.push(self::shown(instance)),
             (Some(_), true) => {
                 if !cx.args.has("instance_ids") {
                     find::may_touch::<Instance>(cx, instance)?;
                 }
-                shown.push(values::instance(instance));
+                shown.push(self::shown(instance));
                 steps.change.push((Arc::clone(instance), todo));
             }
             (Some(_), false) => {
@@ -232,6 +233,13 @@ fn as_one(changes: Vec<Change>) -> Option<Change> {
     let action = changes.iter().map(|c| c.action).max_by_key(|a| rank(*a))?;
     let reason = changes.iter().map(|c| c.reason.as_str()).collect::<Vec<_>>().join("; ");
     Some(Change { action, reason, diffs: changes.into_iter().flat_map(|c| c.diffs).collect() })
+}
+
+/// An instance as it is returned, with the host keys that its tag tells.
+pub fn shown(instance: &types::Instance) -> Map {
+    let mut map = values::instance(instance);
+    console::tell(&mut map, console::known(instance));
+    map
 }
 
 pub fn result(instances: Vec<Map>) -> Map {

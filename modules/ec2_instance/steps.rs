@@ -1,14 +1,14 @@
 //! What is done to instances: launches, changes in place, replacements, terminations.
 
 use super::launch::{self, USER_DATA};
-use super::{Seen, result};
-use crate::base::Map;
+use super::{Seen, console, result};
+use crate::base::{List, Map};
 use crate::cloud::calls::CallFuture;
 use crate::cloud::ec2::{input::*, types};
 use crate::cloud::identity::from_sdk;
 use crate::cloud::kinds::Instance;
 use crate::cloud::{CallError, Kind, together};
-use crate::modules::cloud::{self, Cx, TagChange, values};
+use crate::modules::cloud::{self, Cx, TagChange};
 use crate::modules::{ArgsExt, Failure};
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub async fn carry_out(cx: &Cx<'_>, seen: &Seen, steps: &Steps) -> Result<Map, F
     let gone = |i: &Arc<types::Instance>| steps.terminate.iter().any(|id| id == Instance::id(i));
     if !super::wants_them(cx) {
         terminate(cx, &steps.terminate).await?;
-        return Ok(result(shown.iter().map(|i| values::instance(i)).collect()));
+        return Ok(result(shown.iter().map(|i| super::shown(i)).collect()));
     }
     shown.retain(|i| !gone(i) && !steps.replace.iter().any(|r| Arc::ptr_eq(r, i)));
     let changed =
@@ -73,7 +73,18 @@ pub async fn carry_out(cx: &Cx<'_>, seen: &Seen, steps: &Steps) -> Result<Map, F
             *instance = known;
         }
     }
-    Ok(result(shown.iter().map(|i| values::instance(i)).collect()))
+    let mut maps = Vec::new();
+    let learn = console::wanted(cx) && cx.args.str("state") != "stopped";
+    let keys: Vec<Result<List, Failure>> = match learn {
+        true => together(shown.iter().map(|i| console::learn(cx, i)).collect()).await,
+        false => shown.iter().map(|i| Ok(console::known(i))).collect(),
+    };
+    for (instance, keys) in shown.iter().zip(keys) {
+        let mut map = super::shown(instance);
+        console::tell(&mut map, keys?);
+        maps.push(map);
+    }
+    Ok(result(maps))
 }
 
 fn limit(cx: &Cx<'_>) -> Duration {

@@ -225,5 +225,10 @@ fn ssh(place: &Place<'_>, address: String) -> Result<SshOptions, String> {
         HostKeys::Off => HostKeyChecking::Off,
     };
     ssh.executable = place.var("ansible_ssh_executable")?;
+    if let Some(keys) = place.value("fitout_host_keys")? {
+        // Keys that were learnt of the machine by another way than the network.
+        ssh.known_hosts = super::cloud::known_hosts(place.run, &place.host, &ssh, &keys)?;
+        ssh.host_key_checking = HostKeyChecking::Strict;
+    }
     Ok(ssh)
 }

@@ -28,7 +28,12 @@ impl Host {
             Err(stage) => {
                 let unit = match stage {
                     Stage::Skip(why) => UnitOutcome::skipped(why),
-                    Stage::Unknown(why) => UnitOutcome::unknown(&*why),
+                    Stage::Unknown(why) => {
+                        if module.spec.name == "add_host" {
+                            self.run.cloud.hosts_to_come(self.group_names(raw, &cx.scope), &why);
+                        }
+                        UnitOutcome::unknown(&*why)
+                    }
                     Stage::Fail(failure) => UnitOutcome::failed(failure),
                     Stage::Ready(_) => UnitOutcome::done(None, Map::new()),
                 };
@@ -108,7 +113,12 @@ impl Host {
             "set_fact" => self.set_fact(cx, module, raw, scope),
             _ => match arguments(&self.run, &cx.keywords, module, raw, scope) {
                 Ok(args) => self.plain_control(name, &args, scope).await,
-                Err(Blocked::Unknown(why)) => Ok(UnitOutcome::unknown(&*why)),
+                Err(Blocked::Unknown(why)) => {
+                    if name == "add_host" {
+                        self.run.cloud.hosts_to_come(self.group_names(raw, scope), &why);
+                    }
+                    Ok(UnitOutcome::unknown(&*why))
+                }
                 Err(Blocked::Failure(failure)) => Err(failure),
             },
         };
@@ -119,7 +129,12 @@ impl Host {
         match name {
             "fail" => Err(Failure::new(args.str("msg"))),
             "include_vars" => self.include_vars(args, scope),
-            "add_host" => super::world::add_host(&self.run, args).map(changed_if),
+            "add_host" => {
+                // Ansible calls it a change; for a plan it is none, since nothing outside the run changes.
+                let tells = self.run.options.mode == super::options::Mode::Playbook;
+                let done = super::world::add_host(&self.run, args);
+                done.map(|(changed, result)| changed_if((changed && tells, result)))
+            }
             "group_by" => super::world::group_by(&self.run, &self.name, args).map(changed_if),
             "pause" => self.pause(args).await,
             "async_status" => super::background::status(&self.run, args),

@@ -127,6 +127,12 @@ pub enum Event {
         play: String,
         pattern: String,
     },
+    /// In a plan: hosts of the play are known after an effect that was not made.
+    HostsUnknown {
+        play: String,
+        pattern: String,
+        why: String,
+    },
     TaskStarted(TaskRef),
     /// An effect begins; told before it is made.
     Effect {
@@ -228,6 +234,7 @@ impl Event {
             Event::PlayStarted { .. } => "play_started",
             Event::PlayEnded { .. } => "play_ended",
             Event::NoHosts { .. } => "no_hosts",
+            Event::HostsUnknown { .. } => "hosts_unknown",
             Event::TaskStarted(_) => "task_started",
             Event::Effect { .. } => "effect",
             Event::TaskDone(_) => "task_done",
@@ -252,6 +259,9 @@ impl Event {
             Event::PlayStarted { name, hosts } => json!({"play": name, "hosts": names(hosts)}),
             Event::PlayEnded { name } => json!({"play": name}),
             Event::NoHosts { play, pattern } => json!({"play": play, "pattern": pattern}),
+            Event::HostsUnknown { play, pattern, why } => {
+                json!({"play": play, "pattern": pattern, "why": why})
+            }
             Event::TaskStarted(task) => task.json(),
             Event::Effect { task, item, change } => {
                 let mut json = task.json();

@@ -16,8 +16,14 @@ use tokio::task::JoinSet;
 pub async fn run_play(run: &Arc<Run>, plan: &Arc<PlayPlan>, number: usize) -> Result<bool, String> {
     let mut hosts = super::world::play_hosts(run, plan)?;
     let name = super::world::play_name(run, plan);
+    let pattern = crate::spec::to_text(&plan.hosts);
+    if let Some(why) = run.cloud.are_to_come(&pattern) {
+        run.emit(Event::HostsUnknown { play: name.clone(), pattern: pattern.clone(), why });
+        if hosts.is_empty() {
+            return Ok(true);
+        }
+    }
     if hosts.is_empty() {
-        let pattern = crate::spec::to_text(&plan.hosts);
         run.emit(Event::NoHosts { play: name, pattern });
         return Ok(true);
     }

@@ -141,6 +141,14 @@ impl Sink for Log {
                 let line = format!("play {}: no hosts match `{pattern}`, skipped", printable(play));
                 self.console.line(&self.view.style.paint(Paint::Skip, &line));
             }
+            Event::HostsUnknown { play, pattern, why } => {
+                let line = format!(
+                    "play {}: hosts of `{pattern}` are known after apply: when {}",
+                    printable(play),
+                    printable(why)
+                );
+                self.console.line(&self.view.style.paint(Paint::Skip, &line));
+            }
             Event::TaskDone(done) => self.done(done),
             Event::Retry { task, attempt, retries, message } => self.console.line(&format!(
                 "  {}: {}: attempt {attempt} failed, {} left: {}",

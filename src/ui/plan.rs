@@ -124,7 +124,8 @@ impl Sink for PlanView {
         match event {
             Event::TaskDone(done) => self.done(&mut state, done),
             Event::RunDone { recap, .. } => self.print(&mut state, recap.len()),
-            Event::Unreachable { .. }
+            Event::HostsUnknown { .. }
+            | Event::Unreachable { .. }
             | Event::HostDone { .. }
             | Event::Warning { .. }
             | Event::NoHosts { .. } => {

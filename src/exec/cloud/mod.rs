@@ -8,10 +8,12 @@
 
 mod access;
 mod destroy;
+mod keys;
 mod order;
 mod unit;
 
 pub use destroy::finish;
+pub use keys::known_hosts;
 
 use super::cancel::{Cancel, Stop};
 use super::flow::{Flow, Frame, Steps};
@@ -19,6 +21,7 @@ use super::host::{Host, TaskContext};
 use super::journal::Journal;
 use super::options::Mode;
 use super::outcome::TaskOutcome;
+use super::scope::TaskScope;
 use super::state::locked;
 use crate::base::{Map, Value};
 use crate::cloud::{Account, Session, Tags, Thing, Witness};
@@ -37,6 +40,8 @@ pub struct CloudRun {
     pub session: Session,
     /// The stacks and ways of access that tasks used, and in check mode what there is of their own.
     used: Mutex<Vec<Used>>,
+    /// In a plan: groups that get hosts when something is done, and what that is.
+    to_come: Mutex<Vec<(String, String)>>,
     /// Tells the session that the run is being stopped; ends with the run.
     _stop: JoinSet<()>,
 }
@@ -74,6 +79,7 @@ impl CloudRun {
             id: id.to_string(),
             session: Session::new(Arc::new(InJournal(journal)), stop),
             used: Mutex::default(),
+            to_come: Mutex::default(),
             _stop: tasks,
         }
     }
@@ -81,6 +87,22 @@ impl CloudRun {
     fn note(&self, stack: &str, account: &Arc<Account>, things: Vec<(Thing, Tags)>) {
         let (stack, account) = (stack.to_string(), Arc::clone(account));
         locked(&self.used).push(Used { stack, account, things });
+    }
+}
+
+impl CloudRun {
+    /// `add_host` would add hosts to these groups if their names were known.
+    pub fn hosts_to_come(&self, groups: Vec<String>, why: &str) {
+        locked(&self.to_come).extend(groups.into_iter().map(|group| (group, why.to_string())));
+    }
+
+    /// Why not all hosts of a pattern are known.
+    pub fn are_to_come(&self, pattern: &str) -> Option<String> {
+        let names: Vec<&str> =
+            pattern.split([',', ':', '&']).map(str::trim).filter(|n| !n.starts_with('!')).collect();
+        let to_come = locked(&self.to_come);
+        let hit = |group: &str| names.iter().any(|n| *n == "all" || *n == "*" || super::tags::glob(n, group));
+        to_come.iter().find(|(group, _)| hit(group)).map(|(_, why)| why.clone())
     }
 }
 
@@ -99,6 +121,17 @@ impl Host {
         match CloudTask::new(&self.run, cx, module, raw, self.task_ref(cx)) {
             Ok(task) => task.run(Arc::clone(&self.run)).await,
             Err(outcome) => outcome,
+        }
+    }
+
+    /// The groups of an `add_host`, as far as they are known.
+    pub fn group_names(&self, raw: &Map, scope: &Arc<TaskScope>) -> Vec<String> {
+        let given = ["groups", "groupname", "group"].iter().find_map(|name| raw.get(*name));
+        let value = given.and_then(|v| self.run.engine.evaluate(v, &**scope).ok());
+        match value {
+            Some(Value::List(list)) => list.iter().map(crate::spec::to_text).collect(),
+            Some(Value::Str(text)) => text.split(',').map(|t| t.trim().to_string()).collect(),
+            _ => vec!["all".to_string()],
         }
     }
 

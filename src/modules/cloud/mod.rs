@@ -17,6 +17,7 @@ pub mod baked;
 mod claims;
 mod diff;
 pub mod find;
+mod info;
 mod input;
 pub mod named;
 pub mod owned;
@@ -24,6 +25,7 @@ pub mod values;
 
 pub use claims::claims;
 pub use diff::Attributes;
+pub use info::Info;
 pub use input::{TagChange, filters, tags_of, tags_value};
 
 use super::{Args, ArgsExt, Controller, Failure};

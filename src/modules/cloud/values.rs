@@ -2,7 +2,8 @@
 
 use super::input::tags_value;
 use crate::base::{List, Map, Value};
-use crate::cloud::ec2::types::{Instance, IpPermission, RouteTable, SecurityGroup, Subnet, Tag, Vpc};
+use crate::cloud::ec2::types::{Instance, InternetGateway, IpPermission, KeyPairInfo};
+use crate::cloud::ec2::types::{RouteTable, SecurityGroup, Subnet, Tag, Vpc};
 use crate::cloud::identity::from_sdk;
 
 /// `record! { "id" => value, … }`: a mapping in the order written.
@@ -220,5 +221,27 @@ pub fn instance(i: &Instance) -> Map {
         "tags" => tags(i.tags()),
         "virtualization_type" => word(i.virtualization_type()),
         "vpc_id" => i.vpc_id(),
+    }
+}
+
+pub fn internet_gateway(gateway: &InternetGateway) -> Map {
+    record! {
+        "internet_gateway_id" => gateway.internet_gateway_id(),
+        "attachments" => list(gateway.attachments(), |a| record! {
+            "vpc_id" => a.vpc_id(), "state" => word(a.state()),
+        }),
+        "owner_id" => gateway.owner_id(),
+        "tags" => tags(gateway.tags()),
+    }
+}
+
+pub fn key_pair(pair: &KeyPairInfo) -> Map {
+    record! {
+        "key_pair_id" => pair.key_pair_id(),
+        "key_name" => pair.key_name(),
+        "key_fingerprint" => pair.key_fingerprint(),
+        "key_type" => word(pair.key_type()),
+        "public_key" => pair.public_key(),
+        "tags" => tags(pair.tags()),
     }
 }

@@ -1,0 +1,14 @@
+//! ec2_vpc_subnet_info: tell what subnets there are.
+
+use crate::cloud::kinds::Subnet;
+use crate::modules::Behaviour;
+use crate::modules::cloud::{self, Info, values};
+
+pub fn behaviour() -> Behaviour {
+    Behaviour::Cloud(cloud::query(Info::<Subnet> {
+        returns: "subnets",
+        ids: &[("subnet_ids", "subnet-id")],
+        table: |account| &account.subnets,
+        value: values::subnet,
+    }))
+}
