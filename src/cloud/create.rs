@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Repetitions of a creation whose outcome stays doubtful.
 const ATTEMPTS: u32 = 5;
 /// When a repeated creation's double may still appear.
-const SECOND_LOOKS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3)];
+const SECOND_LOOKS: [Duration; 2] = [Duration::ZERO, Duration::from_secs(2)];
 
 impl Account {
     /// Makes one thing.

@@ -40,7 +40,7 @@ pub trait Kind: Send + Sync + 'static {
 /// A service gets at most so many values in one filter.
 const FILTER_VALUES: usize = 200;
 /// How long an operation's result may stay invisible to reads.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub struct Table<K: Kind> {
     all: OnceCell<HashMap<String, Arc<K::Item>>>,
@@ -138,7 +138,7 @@ impl<K: Kind> Table<K> {
     /// Things made by one operation, with patience: reads lag behind writes.
     pub async fn made_by(&self, ec2: &dyn Ec2, manner: &Manner, op: &str) -> Result<Vec<K::Item>, CallError> {
         let began = Instant::now();
-        let mut pause = Duration::from_millis(100);
+        let mut pause = Duration::from_millis(200);
         loop {
             let filter = Filter::builder().name(format!("tag:{OP}")).values(op).build();
             let mut found = K::load(ec2, vec![filter]).await?;
@@ -205,7 +205,7 @@ impl<K: Kind> Table<K> {
 /// The pause before the next look at what was waited for so long.
 fn interval(waited: Duration) -> Duration {
     let longest = waited.mul_f64(0.07).clamp(Duration::from_millis(500), Duration::from_secs(5));
-    waited.mul_f64(0.5).clamp(Duration::from_millis(20), longest)
+    waited.clamp(Duration::from_millis(100), longest)
 }
 
 /// In the list while it lives, also when its future is dropped.

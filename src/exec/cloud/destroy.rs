@@ -85,6 +85,13 @@ async fn destroy(run: &Arc<Run>) -> usize {
     if targets.is_empty() || !sure || run.cancel.requested() {
         return failed + targets.len();
     }
+    for target in &targets {
+        let stack = target.tags.get(STACK).map(String::as_str).unwrap_or_default();
+        if let Err(held) = run.cloud.locks.take(&run.options.run_dir, &run.cloud.id, stack) {
+            run.emit(Event::Warning { message: held.message, place: None });
+            return failed + targets.len();
+        }
+    }
     failed + remove(run, targets).await
 }
 

@@ -9,6 +9,7 @@
 mod access;
 mod destroy;
 mod keys;
+mod lock;
 mod order;
 mod unit;
 
@@ -42,6 +43,8 @@ pub struct CloudRun {
     used: Mutex<Vec<Used>>,
     /// In a plan: groups that get hosts when something is done, and what that is.
     to_come: Mutex<Vec<(String, String)>>,
+    /// Held by a run that changes things.
+    locks: lock::Locks,
     /// Tells the session that the run is being stopped; ends with the run.
     _stop: JoinSet<()>,
 }
@@ -80,6 +83,7 @@ impl CloudRun {
             session: Session::new(Arc::new(InJournal(journal)), stop),
             used: Mutex::default(),
             to_come: Mutex::default(),
+            locks: lock::Locks::default(),
             _stop: tasks,
         }
     }

@@ -170,6 +170,10 @@ impl CloudTask {
         let title = &self.cx.title;
         let begins = |change: &Change| self.begins(run, unit, change);
         let cx = Cx { args, account, identity, check, title, controller: &controller, begins: &begins };
+        // What only reads excludes nobody.
+        if !check && !self.module.claims(args).writes.is_empty() {
+            run.cloud.locks.take(&run.options.run_dir, &run.cloud.id, &stack)?;
+        }
         let done = module.run(&cx).await?;
         if !done.things.is_empty() {
             run.cloud.note(&cx.identity.stack, &cx.account, done.things);
