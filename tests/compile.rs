@@ -109,6 +109,8 @@ fn every_code_has_a_playbook_that_shows_it() {
     }
     let documented = std::fs::read_to_string("docs/diagnostics.md").unwrap();
     let codes = documented.lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next());
+    // Packer's templates are no playbooks; their findings are tested beside their reader.
+    let codes = codes.filter(|c| !c.starts_with("packer-"));
     let unseen: Vec<&str> = codes.filter(|c| !shown.contains(&format!("[{c}]"))).collect();
     assert!(unseen.is_empty(), "no playbook in tests/compile shows {unseen:?}");
 }
