@@ -64,7 +64,9 @@ pub fn run(args: BakeArgs) -> Done {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Fail::failed(format!("the runtime did not start: {e}")))?;
     for builder in chosen {
-        if let Some(there) = store::find(&args.out, &recipe.name).filter(|m| !args.force && m.builder == builder.kind) {
+        if let Some(there) =
+            store::find(&args.out, &recipe.name).filter(|m| !args.force && m.builder == builder.kind)
+        {
             eprintln!("bake: {} is there; nothing that goes into it has changed", there.name);
             show(&args, &there);
             continue;

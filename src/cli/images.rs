@@ -84,6 +84,8 @@ fn one(args: &ImagesArgs, name: &str) -> Result<Manifest, Fail> {
     match (found.pop(), found.is_empty()) {
         (Some(image), true) => Ok(image),
         (Some(_), false) => Err(Fail::input(format!("`{name}` begins the names of several images"))),
-        (None, _) => Err(Fail::input(format!("there is no image `{name}`")).hint("`fitout images` lists them")),
+        (None, _) => {
+            Err(Fail::input(format!("there is no image `{name}`")).hint("`fitout images` lists them"))
+        }
     }
 }

@@ -131,7 +131,9 @@ pub fn changes(before: &Listing, after: &Listing) -> Vec<String> {
             Some(_) => {}
         }
     }
-    out.extend(before.keys().filter(|path| !after.contains_key(*path)).map(|p| format!("- /{}", p.display())));
+    out.extend(
+        before.keys().filter(|path| !after.contains_key(*path)).map(|p| format!("- /{}", p.display())),
+    );
     out
 }
 
@@ -199,8 +201,11 @@ mod tests {
             fs::create_dir_all(dir.path().join(folder)).unwrap();
         }
         fs::write(dir.path().join("usr/lib/sysctl.d/90-v.conf"), "vm.swappiness=60\n").unwrap();
-        fs::write(dir.path().join("etc/sysctl.d/10-o.conf"), "-vm/swappiness = 1\nnet.core.somaxconn =  4096\n")
-            .unwrap();
+        fs::write(
+            dir.path().join("etc/sysctl.d/10-o.conf"),
+            "-vm/swappiness = 1\nnet.core.somaxconn =  4096\n",
+        )
+        .unwrap();
         let seen = sysctl(dir.path());
         assert_eq!((seen["vm.swappiness"].as_str(), seen["net.core.somaxconn"].as_str()), ("60", "4096"));
     }

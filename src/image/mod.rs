@@ -23,11 +23,11 @@ pub mod steps;
 pub mod store;
 pub mod tools;
 
-use steps::{Ending, OnError};
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use steps::{Ending, OnError};
 
 /// The host that is provisioned, as plays see it.
 pub const HOST: &str = "image";

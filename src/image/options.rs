@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 
 /// The keys that `image:` may have; builders' own options stand in `builders:`.
 const KEYS: [&str; 12] = [
-    "name", "builders", "source", "size", "formats", "groups", "clean", "keep", "verify", "memory", "packages",
-    "tags",
+    "name", "builders", "source", "size", "formats", "groups", "clean", "keep", "verify", "memory",
+    "packages", "tags",
 ];
 
 #[derive(Clone, Debug, PartialEq)]
@@ -40,9 +40,17 @@ pub struct BuilderOptions {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
-    Debootstrap { suite: String, variant: String, packages: Vec<String>, mirror: Option<String> },
+    Debootstrap {
+        suite: String,
+        variant: String,
+        packages: Vec<String>,
+        mirror: Option<String>,
+    },
     /// A tarball of a root file system on this machine or behind a URL.
-    Tarball { from: String, sha256: Option<String> },
+    Tarball {
+        from: String,
+        sha256: Option<String>,
+    },
     /// For builders with sources of their own.
     Other(Value),
 }
@@ -107,7 +115,9 @@ fn texts(value: Option<&Value>) -> Vec<String> {
     match value {
         None => Vec::new(),
         Some(Value::List(list)) => list.iter().map(to_text).collect(),
-        Some(one) => to_text(one).split(',').map(|t| t.trim().to_string()).filter(|t| !t.is_empty()).collect(),
+        Some(one) => {
+            to_text(one).split(',').map(|t| t.trim().to_string()).filter(|t| !t.is_empty()).collect()
+        }
     }
 }
 
@@ -144,7 +154,8 @@ fn source(value: Option<&Value>, more: &[String]) -> Result<Source, BakeError> {
     }
     let checksum = get(value, "checksum").map(|v| to_text(&v));
     let sha256 = checksum.map(|text| text.strip_prefix("sha256:").unwrap_or(&text).to_lowercase());
-    if let Some(bad) = sha256.as_ref().filter(|s| s.len() != 64 || !s.chars().all(|c| c.is_ascii_hexdigit())) {
+    if let Some(bad) = sha256.as_ref().filter(|s| s.len() != 64 || !s.chars().all(|c| c.is_ascii_hexdigit()))
+    {
         return Err(BakeError::Input(format!("image: source: `{bad}` is no SHA-256 checksum")));
     }
     if let Some(url) = get(value, "url") {

@@ -41,9 +41,15 @@ impl Plays {
         self.execute(plays.collect(), Mode::Apply, host).await
     }
 
-    async fn execute(&self, plays: Vec<Arc<PlayPlan>>, mode: Mode, host: Map) -> Result<RunReport, BakeError> {
+    async fn execute(
+        &self,
+        plays: Vec<Arc<PlayPlan>>,
+        mode: Mode,
+        host: Map,
+    ) -> Result<RunReport, BakeError> {
         let mut inventory = self.inventory.clone();
-        let id = inventory.host(HOST).ok_or_else(|| BakeError::failed("inventory", "it has no host `image`"))?;
+        let id =
+            inventory.host(HOST).ok_or_else(|| BakeError::failed("inventory", "it has no host `image`"))?;
         for (key, value) in host {
             inventory.set_host_var(id, key, value);
         }

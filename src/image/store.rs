@@ -10,9 +10,10 @@ use std::path::Path;
 pub fn find(folder: &Path, name: &str) -> Option<Manifest> {
     let text = fs::read(folder.join(format!("{name}.json"))).ok()?;
     let manifest: Manifest = serde_json::from_slice(&text).ok()?;
-    let whole = manifest.artifacts.iter().all(|a| {
-        fs::metadata(folder.join(&a.file)).is_ok_and(|meta| meta.len() == a.bytes)
-    });
+    let whole = manifest
+        .artifacts
+        .iter()
+        .all(|a| fs::metadata(folder.join(&a.file)).is_ok_and(|meta| meta.len() == a.bytes));
     whole.then_some(manifest)
 }
 
@@ -83,7 +84,9 @@ pub fn prunable(images: &[Manifest], keep: usize, days: u64, now: jiff::Timestam
     }
     let old = |image: &&&Manifest| {
         let made = image.made.parse::<jiff::Timestamp>().ok();
-        made.is_some_and(|made| now.as_second() - made.as_second() >= i64::try_from(days * 86400).unwrap_or(i64::MAX))
+        made.is_some_and(|made| {
+            now.as_second() - made.as_second() >= i64::try_from(days * 86400).unwrap_or(i64::MAX)
+        })
     };
     let mut out = Vec::new();
     for mut group in by_name.into_values() {
@@ -128,7 +131,13 @@ mod tests {
         a.changed = vec!["+ /etc/a".into()];
         assert_eq!(
             diff(&a, &b),
-            ["~ package x: 1 → 2", "- package y 1", "+ package z 1", "+ sysctl vm.swappiness 1", "- file + /etc/a"]
+            [
+                "~ package x: 1 → 2",
+                "- package y 1",
+                "+ package z 1",
+                "+ sysctl vm.swappiness 1",
+                "- file + /etc/a"
+            ]
         );
         assert_eq!(diff(&a, &a), [""; 0]);
     }
@@ -137,7 +146,11 @@ mod tests {
     fn an_image_without_its_files_is_not_found() {
         let dir = tempfile::tempdir().unwrap();
         let mut one = image("n-1", "");
-        one.artifacts.push(super::super::manifest::Artifact { file: "n-1.raw".into(), bytes: 3, ..Default::default() });
+        one.artifacts.push(super::super::manifest::Artifact {
+            file: "n-1.raw".into(),
+            bytes: 3,
+            ..Default::default()
+        });
         fs::write(dir.path().join("n-1.json"), serde_json::to_vec(&one).unwrap()).unwrap();
         assert_eq!(find(dir.path(), "n-1"), None);
         fs::write(dir.path().join("n-1.raw"), "abc").unwrap();

@@ -41,7 +41,8 @@ pub fn command(program: &str, args: &[&str]) -> Command {
 
 /// As [`command`], with all its children: they are in namespaces that end with it, as do their mounts.
 pub fn enclosed(program: &str, args: &[&str]) -> Command {
-    let mut all = vec!["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    let mut all =
+        vec!["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"];
     all.push("--");
     all.push(program);
     all.extend(args);

@@ -3,8 +3,8 @@
 use super::super::BakeError;
 use super::super::plays::host_vars;
 use super::super::tools::{command, run};
-use super::layout::{ROOT_START, SECTOR};
 use super::State;
+use super::layout::{ROOT_START, SECTOR};
 use crate::base::{Map, Value};
 use crate::exec::options::Mode;
 use std::fs;
@@ -68,9 +68,26 @@ fn machine(disk: &str, memory: u32, port: u16, console: &str) -> Command {
     let net = format!("user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22");
     let (memory, console) = (memory.to_string(), format!("file:{console}"));
     let args = [
-        "-nodefaults", "-no-user-config", "-accel", "tcg,thread=multi", "-cpu", "max,-svm,-la57", "-smp", "2", "-m",
-        &memory, "-display", "none", "-drive", &drive, "-netdev", &net, "-device",
-        "virtio-net-pci,netdev=net,romfile=", "-serial", &console,
+        "-nodefaults",
+        "-no-user-config",
+        "-accel",
+        "tcg,thread=multi",
+        "-cpu",
+        "max,-svm,-la57",
+        "-smp",
+        "2",
+        "-m",
+        &memory,
+        "-display",
+        "none",
+        "-drive",
+        &drive,
+        "-netdev",
+        &net,
+        "-device",
+        "virtio-net-pci,netdev=net,romfile=",
+        "-serial",
+        &console,
     ];
     command("qemu-system-x86_64", &args)
 }
@@ -83,9 +100,15 @@ fn ssh_args(draft: &Path) -> Vec<String> {
 }
 
 fn ssh(state: &State, port: u16, remote: &str) -> Command {
-    let mut args = vec!["-F".to_string(), "/dev/null".into(), "-oBatchMode=yes".into(), "-oConnectTimeout=10".into()];
+    let mut args =
+        vec!["-F".to_string(), "/dev/null".into(), "-oBatchMode=yes".into(), "-oConnectTimeout=10".into()];
     args.extend(ssh_args(&state.draft));
-    args.extend(["-i".into(), state.draft.join("user_key").display().to_string(), "-p".into(), port.to_string()]);
+    args.extend([
+        "-i".into(),
+        state.draft.join("user_key").display().to_string(),
+        "-p".into(),
+        port.to_string(),
+    ]);
     args.extend(["root@127.0.0.1".into(), remote.into()]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     command("ssh", &args)

@@ -53,16 +53,22 @@ pub async fn write(order: &Order, root: &Path, disk: &Path) -> Result<(), BakeEr
     let sectors = order.image.size / (1 << 20) * ((1 << 20) / SECTOR);
     File::create(disk).and_then(|file| file.set_len(sectors * SECTOR)).map_err(failed)?;
     let path = disk.display().to_string();
-    run(command("sfdisk", &["--quiet", "--no-reread", "--no-tell-kernel", &path]), Some(&table(&ids, sectors)), cancel)
-        .await?;
+    run(
+        command("sfdisk", &["--quiet", "--no-reread", "--no-tell-kernel", &path]),
+        Some(&table(&ids, sectors)),
+        cancel,
+    )
+    .await?;
     let esp = esp(order, root, disk, &ids).await?;
     copy_at(&esp, disk, ESP.0 * SECTOR).map_err(failed)?;
     fs::remove_file(&esp).map_err(failed)?;
     let offset = format!("offset={},root_owner=0:0,hash_seed={}", ROOT_START * SECTOR, ids.uuid("seed"));
     let (uuid, from) = (ids.uuid("root"), root.display().to_string());
     let blocks = ((sectors - ROOT_START - TAIL) * SECTOR / 4096).to_string();
-    let args =
-        ["-q", "-F", "-t", "ext4", "-b", "4096", "-L", "root", "-U", &uuid, "-E", &offset, "-d", &from, &path, &blocks];
+    let args = [
+        "-q", "-F", "-t", "ext4", "-b", "4096", "-L", "root", "-U", &uuid, "-E", &offset, "-d", &from, &path,
+        &blocks,
+    ];
     run(command("mke2fs", &args), None, cancel).await?;
     boot_sectors(&root.join("boot/grub/i386-pc"), disk).map_err(failed)
 }
@@ -75,7 +81,8 @@ async fn esp(order: &Order, root: &Path, disk: &Path, ids: &Ids) -> Result<PathB
     File::create(&file).and_then(|f| f.set_len(ESP.1 * SECTOR)).map_err(failed)?;
     let path = file.display().to_string();
     let serial = ids.uuid("esp")[..8].to_string();
-    run(command("mkfs.vfat", &["-F", "32", "-n", "ESP", "-i", &serial, "--invariant", &path]), None, cancel).await?;
+    run(command("mkfs.vfat", &["-F", "32", "-n", "ESP", "-i", &serial, "--invariant", &path]), None, cancel)
+        .await?;
     run(command("mmd", &["-i", &path, "::/EFI", "::/EFI/BOOT"]), None, cancel).await?;
     let loader = root.join("boot/grub/BOOTX64.EFI").display().to_string();
     run(command("mcopy", &["-i", &path, &loader, "::/EFI/BOOT/BOOTX64.EFI"]), None, cancel).await?;

@@ -12,7 +12,7 @@ mod root;
 
 use super::manifest::{Listing, Manifest};
 use super::steps::{self, Step, StepFuture};
-use super::{Baked, BakeError, Builder, BuilderFuture, Order, tools};
+use super::{BakeError, Baked, Builder, BuilderFuture, Order, tools};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;

@@ -56,8 +56,12 @@ pub async fn publish(state: &mut State) -> Result<(), BakeError> {
         let (to, root) = (text(&draft), text(&state.root()));
         match format {
             Format::Qcow2 => {
-                run(command("qemu-img", &["convert", "-q", "-f", "raw", "-O", "qcow2", &disk, &to]), None, cancel)
-                    .await?;
+                run(
+                    command("qemu-img", &["convert", "-q", "-f", "raw", "-O", "qcow2", &disk, &to]),
+                    None,
+                    cancel,
+                )
+                .await?;
             }
             Format::Raw => {
                 run(command("cp", &["--sparse=always", &disk, &to]), None, cancel).await?;

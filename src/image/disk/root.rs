@@ -89,7 +89,9 @@ pub fn make_draft(state: &mut State) -> Result<(), BakeError> {
 /// Ends what still runs in the folder's root file system, then removes the folder.
 pub fn remove_draft(draft: &Path) -> Result<(), String> {
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
         let inside = fs::read_link(entry.path().join("root")).is_ok_and(|root| root.starts_with(draft));
         if let Some(pid) = rustix::process::Pid::from_raw(pid).filter(|_| inside) {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
@@ -110,7 +112,8 @@ pub async fn make(state: &mut State) -> Result<(), BakeError> {
         Source::Debootstrap { suite, variant, packages, mirror } => {
             let script = state.draft.join("base.sh");
             fs::write(&script, BASE).map_err(io(&script))?;
-            let mut names: Vec<&str> = PACKAGES.into_iter().chain(packages.iter().map(String::as_str)).collect();
+            let mut names: Vec<&str> =
+                PACKAGES.into_iter().chain(packages.iter().map(String::as_str)).collect();
             names.sort_unstable();
             names.dedup();
             let include = format!("--include={}", names.join(","));
@@ -134,7 +137,9 @@ pub async fn make(state: &mut State) -> Result<(), BakeError> {
         }
         Source::Other(_) => {
             let why = "it takes `debootstrap`, `path` or `url` (a tarball of a root file system)";
-            return Err(BakeError::Input(format!("image: source: the builder `disk` cannot use this: {why}")));
+            return Err(BakeError::Input(format!(
+                "image: source: the builder `disk` cannot use this: {why}"
+            )));
         }
     }
     state.before = listing(&root);
@@ -193,11 +198,8 @@ pub async fn release(state: &mut State) -> Result<(), String> {
 pub async fn provision(state: &mut State) -> Result<(), BakeError> {
     let pid = state.holder.as_ref().map_or(0, |holder| holder.pid);
     let place = format!("/proc/{pid}/root{}", state.root().display());
-    let vars = host_vars(
-        "disk",
-        "bake",
-        &[("ansible_connection", "chroot".into()), ("ansible_host", place.into())],
-    );
+    let vars =
+        host_vars("disk", "bake", &[("ansible_connection", "chroot".into()), ("ansible_host", place.into())]);
     state.order.plays.run(Mode::Apply, vars).await.map(drop)
 }
 
