@@ -35,10 +35,10 @@ parts | while read -r part patterns; do
 		for path in $pattern; do
 			[ -e "$path" ] || [ -L "$path" ] || continue
 			if [ "$emptied" ]; then
-				[ ! -L "$path" ] && [ -s "$path" ] || continue
+				if [ -L "$path" ] || [ ! -s "$path" ]; then continue; fi
 				if [ "$what" = clean ]; then : >"$path"; else echo "$part: /$path has content"; fi
 			elif [ "$empty" ]; then
-				[ -d "$path" ] && [ ! -L "$path" ] && [ "$(ls -A "$path")" ] || continue
+				if [ ! -d "$path" ] || [ -L "$path" ] || [ -z "$(ls -A "$path")" ]; then continue; fi
 				if [ "$what" = clean ]; then
 					find "$path" -mindepth 1 -xdev -delete
 				else
