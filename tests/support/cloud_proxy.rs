@@ -141,6 +141,12 @@ impl Proxy {
         assert!(!waited.timed_out(), "no call was held; seen were {names:?}");
     }
 
+    /// Whether a reply waits now.
+    pub fn holds(&self) -> bool {
+        let state = self.state();
+        state.held > state.released
+    }
+
     /// Lets the replies go that are held.
     pub fn release(&self) {
         let mut state = self.state();

@@ -142,6 +142,11 @@ impl Running {
         self.0.as_ref().unwrap().id()
     }
 
+    /// Whether it has ended by itself.
+    pub fn ended(&mut self) -> bool {
+        self.0.as_mut().unwrap().try_wait().unwrap().is_some()
+    }
+
     /// Waits for the end.
     pub fn end(mut self) -> Seen {
         Seen::of(&self.0.take().unwrap().wait_with_output().unwrap())

@@ -1,0 +1,251 @@
+//! A stack over the tests' cloud that is interrupted at every creation, in the weather that lasts, with wrong
+//! credentials: in the end it is right, has no double, and goes without a rest.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use rustix::process::Signal;
+use serde_json::json;
+use std::time::Duration;
+use support::cloud::{DEBIAN, World};
+use support::cloud_proxy::Fault;
+use support::place::Seen;
+
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJhZGtleWJhZGtleWJhZGtleWJhZGtleWJhZGtleWJh me@here";
+
+/// A network over two zones with a machine.
+fn cluster() -> String {
+    CLUSTER.replace("DEBIAN", DEBIAN).replace("KEY", KEY)
+}
+
+const CLUSTER: &str = "\
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - amazon.aws.ec2_vpc_net: {name: c, cidr_block: 10.20.0.0/16}
+      register: net
+    - amazon.aws.ec2_vpc_subnet: {vpc_id: '{{ net.vpc.id }}', cidr: '10.20.{{ item.n }}.0/24', az: '{{ item.az }}', map_public: true}
+      loop: [{n: 1, az: us-east-1a}, {n: 2, az: us-east-1b}]
+      register: subnets
+    - amazon.aws.ec2_vpc_igw: {vpc_id: '{{ net.vpc.id }}'}
+      register: gateway
+    - amazon.aws.ec2_vpc_route_table:
+        vpc_id: '{{ net.vpc.id }}'
+        subnets: \"{{ subnets.results | map(attribute='subnet.id') | list }}\"
+        routes: [{dest: 0.0.0.0/0, gateway_id: '{{ gateway.gateway_id }}'}]
+        tags: {Name: public}
+    - amazon.aws.ec2_security_group:
+        name: c
+        description: nodes
+        vpc_id: '{{ net.vpc.id }}'
+        rules: [{proto: tcp, ports: [22], cidr_ip: 0.0.0.0/0}]
+      register: group
+    - amazon.aws.ec2_key: {name: c, key_material: 'KEY'}
+    - amazon.aws.ec2_launch_template: {name: c, image_id: DEBIAN, instance_type: t3.micro}
+    - amazon.aws.ec2_instance:
+        name: c-1
+        image_id: DEBIAN
+        instance_type: t3.micro
+        key_name: c
+        vpc_subnet_id: '{{ subnets.results[0].subnet.id }}'
+        security_groups: ['{{ group.group_id }}']
+";
+
+/// What it creates, in the order of its needs.
+const CREATES: [&str; 9] = [
+    "CreateVpc",
+    "CreateSubnet",
+    "CreateInternetGateway",
+    "CreateSecurityGroup",
+    "ImportKeyPair",
+    "CreateLaunchTemplate",
+    "CreateRouteTable",
+    "CreateRoute",
+    "RunInstances",
+];
+
+const EXPECTED: [(&str, usize); 8] = [
+    ("vpc", 1),
+    ("subnet", 2),
+    ("internet-gateway", 1),
+    ("route-table", 1),
+    ("security-group", 1),
+    ("key-pair", 1),
+    ("launch-template", 1),
+    ("instance", 1),
+];
+
+#[track_caller]
+fn good(seen: &Seen) {
+    assert_eq!(seen.code, Some(0), "{}", seen.all());
+}
+
+/// Right, without a double, converged; then destroyed, and nothing is left, tagged or not.
+#[track_caller]
+fn is_right_and_goes(world: &World, expected: &[(&str, usize)]) {
+    for (kind, count) in expected {
+        assert_eq!(world.count(kind), *count, "{kind}: {:#?}", world.inventory());
+    }
+    world.proxy.forget();
+    good(&world.apply());
+    assert_eq!(world.writes(), [""; 0]);
+    good(&world.destroy());
+    let left = world.inventory();
+    assert!(left.is_empty(), "{left:#?}");
+}
+
+/// Runs again and again, each time stopped when the next creation was carried out and not answered.
+fn stopped_at_every_creation(signal: Signal) -> World {
+    let world = World::new(&cluster());
+    let mut stopped = 0;
+    for action in CREATES {
+        world.proxy.fault(action, Fault::Held, 1);
+        let mut run = world.start(&["apply", "--yes", "site.yml"]);
+        while !world.proxy.holds() && !run.ended() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if world.proxy.holds() {
+            stopped += 1;
+            run.signal(signal);
+        }
+        if signal != Signal::KILL {
+            world.proxy.release();
+        }
+        let seen = run.end();
+        assert_ne!(seen.code, Some(1), "{}", seen.all());
+        world.proxy.clear();
+    }
+    assert!(stopped >= 5, "only {stopped} runs were stopped at a creation");
+    good(&world.apply());
+    world
+}
+
+#[test]
+fn killed_at_every_creation_it_comes_right() {
+    is_right_and_goes(&stopped_at_every_creation(Signal::KILL), &EXPECTED);
+}
+
+#[test]
+fn interrupted_at_every_creation_it_comes_right() {
+    is_right_and_goes(&stopped_at_every_creation(Signal::INT), &EXPECTED);
+}
+
+/// Further things, each with a creation of its own kind. `ID` is an instance.
+const MORE: &str = "\
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ec2_vpc_net: {name: m, cidr_block: 10.21.0.0/16}
+      register: net
+    - ec2_vpc_subnet: {vpc_id: '{{ net.vpc.id }}', cidr: 10.21.1.0/24, az: us-east-1a}
+      register: subnet
+    - ec2_vpc_nat_gateway: {subnet_id: '{{ subnet.subnet.id }}', wait: true}
+    - ec2_eip: {tags: {Name: spare}}
+    - ec2_launch_template: {name: m, image_id: DEBIAN, instance_type: t3.micro}
+      register: template
+    - autoscaling_group:
+        name: m
+        launch_template: {launch_template_id: '{{ template.template.launch_template_id }}'}
+        min_size: 1
+        max_size: 2
+        desired_capacity: 1
+        vpc_zone_identifier: ['{{ subnet.subnet.id }}']
+    - iam_role:
+        name: m
+        assume_role_policy_document: '{\"Version\": \"2012-10-17\", \"Statement\": []}'
+    - ssm_parameter: {name: /m/one, value: text}
+    - ec2_ami: {name: m, instance_id: ID, wait: true}
+    - ec2_snapshot: {instance_id: ID, device_name: /dev/sda1}
+";
+
+const MORE_CREATES: [&str; 8] = [
+    "CreateNatGateway",
+    "AllocateAddress",
+    "CreateLaunchTemplate",
+    "CreateAutoScalingGroup",
+    "CreateRole",
+    "PutParameter",
+    "CreateImage",
+    "CreateSnapshot",
+];
+
+/// All creations of MORE meet the same fault.
+fn weather(fault: &Fault, times: usize) {
+    let world = World::default();
+    let machine = [("ImageId", DEBIAN), ("InstanceType", "t3.micro"), ("MinCount", "1"), ("MaxCount", "1")];
+    let id = world.make("ec2", "RunInstances", &machine, "instanceId");
+    world.playbook(&MORE.replace("DEBIAN", DEBIAN).replace("ID", &id));
+    for action in MORE_CREATES {
+        world.proxy.fault(action, fault.clone(), times);
+    }
+    let first = world.apply();
+    world.proxy.clear();
+    // Where patience ended first, the next run goes on.
+    if first.code != Some(0) {
+        good(&world.apply());
+    }
+    let expected = [
+        ("natgateway", 1),
+        ("elastic-ip", 2),
+        ("launch-template", 1),
+        ("autoscaling-group", 1),
+        ("role", 1),
+        ("parameter", 1),
+        ("image", 1),
+        ("snapshot", 2),
+    ];
+    for (kind, count) in expected {
+        assert_eq!(world.count(kind), count, "{kind}: {:#?}", world.inventory());
+    }
+    world.proxy.forget();
+    good(&world.apply());
+    assert_eq!(world.writes(), [""; 0]);
+    good(&world.destroy());
+    world.assert_nothing_left();
+}
+
+#[test]
+fn further_things_survive_lost_replies() {
+    weather(&Fault::ReplyLost, 1);
+}
+
+#[test]
+fn further_things_survive_throttling() {
+    weather(&Fault::Throttled, 6);
+}
+
+#[test]
+fn further_things_survive_faults_of_the_service() {
+    weather(&Fault::Broken, 1);
+}
+
+#[test]
+fn further_things_survive_resets() {
+    weather(&Fault::Reset, 1);
+}
+
+#[test]
+fn wrong_signatures_are_said_to_be_wrong() {
+    let mut world = World::new(&cluster());
+    world.protect(&["ec2:*"]);
+    let plan = world.plan();
+    assert_eq!(plan.code, Some(2), "{}", plan.all());
+    world.secret_key("not the secret");
+    world.plan().is(1, &["the credentials were refused", "hint: check key and secret"]);
+    assert_eq!(world.writes(), [""; 0]);
+}
+
+#[test]
+fn check_mode_makes_no_write_call() {
+    let world = World::new(&cluster());
+    good(&world.run(&["playbook", "--check", "--diff", "site.yml"]));
+    assert_eq!(world.writes(), [""; 0]);
+    world.settings(&json!({"page": 2}));
+    good(&world.apply());
+    world.proxy.forget();
+    good(&world.run(&["playbook", "--check", "site.yml"]));
+    assert_eq!(world.writes(), [""; 0]);
+    is_right_and_goes(&world, &EXPECTED);
+}
