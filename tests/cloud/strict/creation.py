@@ -2,7 +2,7 @@
 
 import re
 
-from .rules import ID, Refusal
+from .rules import ID, Refusal, after
 
 PREFIXES = {
     "elastic-ip": "eipalloc",
@@ -51,3 +51,11 @@ def _instances(call, text):
 def _belongings(instance):
     interfaces = [eni.id for eni in instance.nics.values()]
     return " ".join(interfaces + [block.volume_id for block in instance.block_device_mapping.values()])
+
+
+@after("RunInstances")
+def groups_of_the_interface(call, text):
+    """An instance is in the groups of its first interface; moto knows only those named beside it."""
+    for instance in _instances(call, text):
+        if instance.nics and not instance.security_groups:
+            instance.security_groups = list(instance.nics[0].group_set)
