@@ -148,7 +148,11 @@ async fn bake(order: Arc<Order>) -> Result<Baked, BakeError> {
         times.lock().unwrap_or_else(|e| e.into_inner()).push((name.to_string(), Instant::now()));
         (order.say)(name);
     };
-    let ending = steps::run(&steps, &mut state, &order.plays.cancel, order.on_error, &tell).await;
+    let mut ending = steps::run(&steps, &mut state, &order.plays.cancel, order.on_error, &tell).await;
+    // A program that was ended by the interrupt may tell of it before the steps' runner does.
+    if order.plays.cancel.requested() && ending.failed.take().is_some() {
+        ending.interrupted = true;
+    }
     let manifest = ending.ok().then_some(state.manifest);
     Ok(Baked { ending, manifest })
 }

@@ -11,6 +11,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::process::Child;
 
@@ -97,9 +98,18 @@ pub fn remove_draft(draft: &Path) -> Result<(), String> {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }
     }
-    match fs::remove_dir_all(draft) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(format!("{}: {e}", draft.display())),
-        _ => Ok(()),
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match fs::remove_dir_all(draft) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                if Instant::now() > deadline {
+                    return Err(format!("{}: {e}", draft.display()));
+                }
+                // What was killed may write until the kernel has ended it; it is not our child, so nothing tells.
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            _ => return Ok(()),
+        }
     }
 }
 
