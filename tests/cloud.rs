@@ -1,11 +1,12 @@
-//! Stacks over the tests' cloud, in bad weather and in check mode: in the end they are right, have no double, and go
-//! without a rest.
+//! A stack over the tests' cloud that is stopped at every creation, in bad weather, and in check mode: in the end it is right, has no double, and goes without a rest.
 
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
+use rustix::process::Signal;
 use serde_json::json;
+use std::time::Duration;
 use support::cloud::{DEBIAN, World};
 use support::cloud_proxy::Fault;
 use support::place::Seen;
@@ -51,6 +52,19 @@ const CLUSTER: &str = "\
         security_groups: ['{{ group.group_id }}']
 ";
 
+/// What it creates, in the order of its needs.
+const CREATES: [&str; 9] = [
+    "CreateVpc",
+    "CreateSubnet",
+    "CreateInternetGateway",
+    "CreateSecurityGroup",
+    "ImportKeyPair",
+    "CreateLaunchTemplate",
+    "CreateRouteTable",
+    "CreateRoute",
+    "RunInstances",
+];
+
 const EXPECTED: [(&str, usize); 8] = [
     ("vpc", 1),
     ("subnet", 2),
@@ -79,6 +93,42 @@ fn is_right_and_goes(world: &World, expected: &[(&str, usize)]) {
     good(&world.destroy());
     let left = world.inventory();
     assert!(left.is_empty(), "{left:#?}");
+}
+
+/// Runs again and again, each time stopped when the next creation was carried out and not answered.
+fn stopped_at_every_creation(signal: Signal) -> World {
+    let world = World::new(&cluster());
+    let mut stopped = 0;
+    for action in CREATES {
+        world.proxy.fault(action, Fault::Held, 1);
+        let mut run = world.start(&["apply", "--yes", "site.yml"]);
+        while !world.proxy.holds() && !run.ended() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if world.proxy.holds() {
+            stopped += 1;
+            run.signal(signal);
+        }
+        if signal != Signal::KILL {
+            world.proxy.release();
+        }
+        let seen = run.end();
+        assert_ne!(seen.code, Some(1), "{}", seen.all());
+        world.proxy.clear();
+    }
+    assert!(stopped >= 4, "only {stopped} runs were stopped at a creation");
+    good(&world.apply());
+    world
+}
+
+#[test]
+fn killed_at_every_creation_it_comes_right() {
+    is_right_and_goes(&stopped_at_every_creation(Signal::KILL), &EXPECTED);
+}
+
+#[test]
+fn interrupted_at_every_creation_it_comes_right() {
+    is_right_and_goes(&stopped_at_every_creation(Signal::INT), &EXPECTED);
 }
 
 /// Further things, each with a creation of its own kind. `ID` is an instance.
