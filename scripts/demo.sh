@@ -1,10 +1,11 @@
 #!/bin/sh
-# The tool at work: three fresh hosts, a baseline for nodes planned, applied, applied again, disturbed and healed.
+# The tool at work: fresh hosts, a baseline for nodes planned, applied, applied again, disturbed and healed; then the same
+# hosts become a Docker Swarm, a further one joins, and one leaves.
 # usage: demo.sh [HOSTS]
 # FITOUT is the program to show; without it the one of this repository is built.
 set -eu
 cd "$(dirname "$0")/.."
-hosts=${1:-3}
+hosts=${1:-4}
 name=demo
 playbook=playbooks/baseline.yml
 
@@ -72,5 +73,42 @@ show_changes fitout plan --diff -i "$inventory" "$playbook"
 say "Healing it"
 show fitout apply --yes -i "$inventory" "$playbook"
 show fitout verify -i "$inventory" "$playbook"
+
+# The cluster: the lab's hosts in the groups that playbooks/cluster.yml wants. $1: how node3 is; the rest: other workers.
+cluster=playbooks/cluster.yml
+groups=$(mktemp)
+trap 'rm -f "$groups"; fitout lab down --name "$name"' EXIT
+inventory() {
+	printf '[swarm_managers]\nnode1\n[swarm_workers]\nnode2\nnode3 %s\n' "$1"
+	shift
+	[ "$#" = 0 ] || printf '%s\n' "$@"
+	printf '[all:vars]\ncontainer_engine_source=distribution\n'
+}
+# A command whose output has to have a line like this.
+show_line() {
+	line=$1
+	shift
+	said=$(show "$@") || { printf '%s\n' "$said"; exit 1; }
+	printf '%s\n' "$said"
+	printf '%s\n' "$said" | grep -q "$line" || { echo "demo: no line has: $line" >&2; exit 1; }
+}
+nodes() { show fitout lab ssh --name "$name" node1 -- docker node ls; }
+inventory '' >"$groups"
+
+say "The same hosts become a Docker Swarm: a container engine on each, one manager, two workers"
+began=$(date +%s)
+show fitout apply --yes -i "$inventory" -i "$groups" "$cluster"
+echo "took $(($(date +%s) - began)) s"
+nodes
+
+say "Applying it again: nothing changes"
+show fitout apply --yes -i "$inventory" -i "$groups" "$cluster"
+show fitout verify -i "$inventory" -i "$groups" "$cluster"
+
+say "A fourth host is in the inventory, and node3 shall leave: one run"
+inventory 'swarm_member_state=absent' node4 >"$groups"
+show_line 'node3 is removed' fitout apply --yes -i "$inventory" -i "$groups" "$cluster"
+nodes
+show fitout verify -i "$inventory" -i "$groups" "$cluster"
 
 say "Taking the hosts down; nothing is left of them"
