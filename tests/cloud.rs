@@ -1,4 +1,5 @@
-//! A stack over the tests' cloud that is stopped at every creation, in bad weather, and in check mode: in the end it is right, has no double, and goes without a rest.
+//! A stack over the tests' cloud that is stopped at every creation, in bad weather, and in check mode: in the end it is
+//! right, has no double, and goes without a rest.
 
 #![allow(clippy::unwrap_used)]
 
