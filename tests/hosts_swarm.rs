@@ -105,15 +105,17 @@ fn bare_hosts_become_a_swarm(cluster: &Cluster<'_>, managers: &[&str]) {
     assert!(!on(&cluster.host("node2"), search).contains("SWMTKN"), "a token is on the host");
 }
 
-/// The same play from two places: both end well, there is one swarm, and the fourth host is in it once.
+/// The same play from two places: neither breaks what the other does, there is one swarm, and the fourth host is in it once.
 fn two_runs_at_once_add_a_worker(cluster: &Cluster<'_>, managers: &[&str]) {
     let hosts = ["node1 swarm_member_zone=a", "node2 swarm_member_zone=b", "node3 swarm_member_zone=c"];
     let other = Cluster::new(cluster.lab, &hosts, &["node4"]);
     cluster.inventory(&hosts, &["node4"]);
     let (one, two) = (cluster.start(), other.start());
     for seen in [one.end(), two.end()] {
-        seen.is(0, &[]);
+        // A file that the other one has just written is not overwritten: that run says so, and ends.
+        assert!(matches!(seen.code, Some(0 | 1)), "{}", seen.all());
     }
+    cluster.run("apply", 0, &[]);
     assert_eq!(cluster.nodes("node1"), [managers, &["node4 Ready Active"]].concat());
     cluster.run("verify", 0, &[]);
 }
