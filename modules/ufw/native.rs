@@ -28,7 +28,7 @@ impl Staged for Ufw {
         if args.has("default") && matches!(args.str("direction"), "in" | "out") {
             return Err(Failure::new("the direction of a default is incoming, outgoing or routed"));
         }
-        Ok(vec![Job::new(script!("ufw.probe", "probe.sh")).args(rule(args))])
+        Ok(vec![Job::new(script!("ufw.probe", "probe.sh")).args(rule(args, false))])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
@@ -120,27 +120,32 @@ fn logging(args: &Args, is: &str) -> Option<Call> {
     if fits { None } else { call(&["logging", wanted], format!("logging is {is}, not {wanted}")) }
 }
 
-/// The rule needs a call unless all that ufw would say is that there is nothing to do.
+/// What ufw would say to adding the rule tells whether it is there; what it would say to deleting one does not.
 fn rule_call(args: &Args, dry: &str) -> Option<Call> {
-    let words = rule(args);
+    let delete = args.bool("delete");
+    let words = rule(args, delete);
     if words.is_empty() {
         return None;
     }
-    let nothing = ["Skipping adding existing rule", "Skipping inserting existing rule", "Could not delete non-existent rule"];
-    let done = dry.lines().all(|line| nothing.iter().any(|text| line.starts_with(text)));
-    let why = if args.bool("delete") { "the rule is there" } else { "the rule is not there" };
-    if done && !dry.is_empty() { None } else { Some(Call { words, why: why.into() }) }
+    let same = |line: &str| line.starts_with("Skipping ");
+    if delete {
+        // `Rule updated`: it is there with another comment or log.
+        let there = dry.lines().any(|line| same(line) || line.starts_with("Rule updated"));
+        return there.then(|| Call { words, why: "the rule is there".into() });
+    }
+    let there = !dry.is_empty() && dry.lines().all(same);
+    (!there).then(|| Call { words, why: "the rule is not there".into() })
 }
 
-/// The rule as ufw takes it; empty where the task has none.
-fn rule(args: &Args) -> Vec<String> {
+/// The rule as ufw takes it, to be added or deleted; empty where the task has none.
+fn rule(args: &Args, delete: bool) -> Vec<String> {
     let Some(rule) = args.opt_str("rule") else { return Vec::new() };
     let mut words: Vec<String> = Vec::new();
     let mut add = |list: &[&str]| words.extend(list.iter().map(|w| (*w).to_string()));
     if args.bool("route") {
         add(&["route"]);
     }
-    if args.bool("delete") {
+    if delete {
         add(&["delete"]);
     }
     let insert = args.opt_int("insert").filter(|_| !args.bool("delete")).map(|n| n.to_string());
