@@ -65,7 +65,7 @@ impl Staged for Ufw {
             return Err(Failure::from_output(failed));
         }
         let mut result = decision.result;
-        let said: Vec<String> = 
+        let said: Vec<String> =
             done.iter().map(|o| String::from_utf8_lossy(&o.stdout).trim().to_string()).collect();
         result.insert("msg".into(), said.join("\n").into());
         if args.str("state") == "reloaded" && done.len() == 1 {
