@@ -67,7 +67,8 @@ fn a_play_becomes_an_image_that_boots_and_has_nothing_left_to_do() {
     assert_eq!(manifest["verified"], true);
     assert_eq!(manifest["sysctl"]["vm.swappiness"], "10");
     assert!(manifest["packages"]["openssh-server"].is_string());
-    let changed: Vec<&str> = manifest["changed"].as_array().unwrap().iter().filter_map(|v| v.as_str()).collect();
+    let changed: Vec<&str> =
+        manifest["changed"].as_array().unwrap().iter().filter_map(|v| v.as_str()).collect();
     assert!(changed.contains(&"+ /etc/baked") && !changed.contains(&"+ /etc/live"), "{changed:?}");
     let spdx = std::fs::read_to_string(place.path().join(format!("{base}.spdx.json"))).unwrap();
     assert!(spdx.contains("pkg:deb/debian/openssh-server@"));
@@ -95,7 +96,8 @@ fn a_play_becomes_an_image_that_boots_and_has_nothing_left_to_do() {
 fn an_interrupted_bake_leaves_nothing() {
     let place = Place::default();
     place.write("site.yml", PLAY);
-    let mut bake = place.command(&["bake", "site.yml"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut bake =
+        place.command(&["bake", "site.yml"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(bake.stderr.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap() == "bake: root file system"));
     // It has begun to write.

@@ -135,7 +135,7 @@ mod tests {
         for new in [false, true] {
             let (bytes, print) = key(1, new);
             let file = [&bytes[..], &user_id].concat();
-            assert_eq!(fingerprints(&file).unwrap(), [print.clone()]);
+            assert_eq!(fingerprints(&file).unwrap(), std::slice::from_ref(&print));
             let armoured = formatted(&file, "/x.asc").unwrap();
             assert!(armoured.starts_with(b"-----BEGIN PGP"));
             assert_eq!(fingerprints(&armoured).unwrap(), [print]);
