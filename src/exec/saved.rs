@@ -80,7 +80,8 @@ pub fn fingerprint(salt: &str, change: &Change, effects: &[Job]) -> String {
     }
     for job in effects {
         feed(job.script.text.as_bytes());
-        for (name, value) in job.vars.iter().chain(&job.env) {
+        let inputs = job.vars.iter().chain(&job.env);
+        for (name, value) in inputs.filter(|(name, _)| **name != *crate::remote::files::CHANCE) {
             feed(name.as_bytes());
             feed(value);
         }

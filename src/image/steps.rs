@@ -67,6 +67,8 @@ pub async fn run<S: Send>(
         tell(step.name());
         begun += 1;
         let result = tokio::select! {
+            // What ends at once has ended, also when the interrupt came with it.
+            biased;
             result = step.perform(state) => Some(result),
             () = cancel.wait(Stop::Cleanly) => None,
         };

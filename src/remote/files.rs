@@ -55,6 +55,9 @@ impl WriteFile {
     }
 }
 
+/// The variable that holds a random word for the temporary file: two jobs that differ in it alone do the same.
+pub const CHANCE: &str = "temp";
+
 /// The job that writes a file: temporary beside it, synced, owner and mode set, validated, renamed.
 ///
 /// It emits, under the path given, `backup_file` and `written`. A file that changed meanwhile ends it with
@@ -73,7 +76,7 @@ pub fn write_file_job(file: WriteFile) -> Job {
     let job = Job::new(&WRITE)
         .var("item", &file.path)
         .var("path", &file.path)
-        .var("temp", format!("{:016x}", rand::random::<u64>()))
+        .var(CHANCE, format!("{:016x}", rand::random::<u64>()))
         .var("size", size.map(|s| s.to_string()).unwrap_or_default())
         .var("mode", file.mode.unwrap_or_default())
         .var("owner", file.owner.unwrap_or_default())
