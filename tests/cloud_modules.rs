@@ -143,6 +143,8 @@ fn a_gateway_brings_its_address_and_takes_it_along() {
 #[test]
 fn an_image_is_baked_shared_copied_and_goes_with_its_snapshots() {
     let world = World::default();
+    // Images are made of instances that run.
+    world.settings(&serde_json::json!({"delays": {"instance.pending": 0}}));
     let machine = [("ImageId", DEBIAN), ("InstanceType", "t3.micro"), ("MinCount", "1"), ("MaxCount", "1")];
     let id = world.make("ec2", "RunInstances", &machine, "instanceId");
     let image = |share: &str, state: &str| {
