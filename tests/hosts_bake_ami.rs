@@ -160,8 +160,8 @@ fn an_instance_becomes_an_image_and_nothing_else_stays() {
         world.unchecked = true;
         answers.stand_for_instances(&world);
         // What is counted are the calls that a bake needs, not the looks while it waits.
-        let at_once = json!({"instance.pending": 0, "instance.stopping": 0, "instance.shutting-down": 0,
-            "image.pending": 0, "snapshot.pending": 0});
+        let at_once = json!({"instance.stopping": 0, "instance.shutting-down": 0, "image.pending": 0,
+            "snapshot.pending": 0});
         world.settings(&json!({"delays": at_once}));
         let (build, ending, told) = baked(&world, json!({"ami_users": ["123456789012"]}), "").await;
         assert!(ending.ok(), "{ending:?} after {told:?}");
