@@ -77,7 +77,9 @@ fn a_play_becomes_an_image_that_boots_and_has_nothing_left_to_do() {
     let tar = place.path().join(format!("{base}.tar"));
     let list = output(Command::new("tar").arg("-tf").arg(&tar));
     let list = String::from_utf8_lossy(&list.stdout).into_owned();
-    for gone in ["ssh_host_", "sbin/policy-rc.d", ".ssh/authorized_keys", ".bash_history", "var/lib/apt/lists/deb"] {
+    for gone in
+        ["ssh_host_", "sbin/policy-rc.d", ".ssh/authorized_keys", ".bash_history", "var/lib/apt/lists/deb"]
+    {
         assert!(!list.lines().any(|l| l.contains(gone) && !l.ends_with('/')), "{gone} is in the image");
     }
     let id = output(Command::new("tar").arg("-xOf").arg(&tar).arg("./etc/machine-id"));
