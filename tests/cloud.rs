@@ -135,11 +135,6 @@ fn killed_at_every_creation_it_comes_right() {
     is_right_and_goes(&stopped_at_every_creation(Signal::KILL), &EXPECTED);
 }
 
-#[test]
-fn interrupted_at_every_creation_it_comes_right() {
-    is_right_and_goes(&stopped_at_every_creation(Signal::INT), &EXPECTED);
-}
-
 /// Further things, each with a creation of its own kind. `ID` is an instance.
 const MORE: &str = "\
 - hosts: localhost
