@@ -151,6 +151,47 @@ fn run(future: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(future);
 }
 
+#[test]
+fn an_instance_becomes_an_image_and_nothing_else_stays() {
+    let answers = Answers::up();
+    run(async {
+        let mut world = World::default();
+        // The image is meant to stay.
+        world.unchecked = true;
+        answers.stand_for_instances(&world);
+        // What is counted are the calls that a bake needs, not the looks while it waits.
+        let at_once = json!({"instance.stopping": 0, "instance.shutting-down": 0, "image.pending": 0,
+            "snapshot.pending": 0});
+        world.settings(&json!({"delays": at_once}));
+        let (build, ending, told) = baked(&world, json!({"ami_users": ["123456789012"]}), "").await;
+        assert!(ending.ok(), "{ending:?} after {told:?}");
+        assert!(world.proxy.calls().len() <= 18, "{:?}", names(&world));
+        let things = world.ours();
+        let mut kinds: Vec<&str> =
+            things.iter().filter(|t| t.state.as_deref() != Some("terminated")).map(|t| &*t.kind).collect();
+        kinds.sort_unstable();
+        assert_eq!(kinds, ["image", "snapshot"], "{things:?}");
+        let image = things.iter().find(|t| t.kind == "image").unwrap();
+        assert_eq!(image.tags.get("role").map(String::as_str), Some("node"));
+        let snapshot = things.iter().find(|t| t.kind == "snapshot").unwrap();
+        assert_eq!(snapshot.tags.get("of").map(String::as_str), Some("node"));
+        assert_eq!(build.artifacts[0].id, image.id);
+
+        // The name is taken now: found before anything is made.
+        world.proxy.forget();
+        let (_, ending, _) = baked(&world, json!({}), "").await;
+        assert!(
+            ending.failed.as_ref().is_some_and(|(_, why)| why.contains("is taken by ami-")),
+            "{ending:?}"
+        );
+        assert_eq!(world.writes(), [""; 0]);
+    });
+}
+
+fn names(world: &World) -> Vec<String> {
+    world.proxy.calls().iter().map(|c| c.action.clone()).collect()
+}
+
 /// Where other builders leave something.
 #[test]
 fn every_way_out_leaves_nothing() {

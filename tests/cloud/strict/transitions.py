@@ -116,6 +116,7 @@ def observe_all(call):
         else:
             HELD.pop(thing.id, None)
             SEEN[thing.id] = state
+            finished(call, thing)
 
 
 def finished(call, thing):
