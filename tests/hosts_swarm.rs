@@ -162,13 +162,14 @@ fn a_replaced_manager_takes_its_place(cluster: &Cluster<'_>, managers: &[&str]) 
     let ended = AtomicBool::new(false);
     let lost = std::thread::scope(|scope| {
         let watch = scope.spawn(|| watched(&cluster.host("node1"), &ended));
+        let end = Ended(&ended);
         // The swarm has to have noticed, or the new machine would be a second node of that name for a while.
         let deadline = Instant::now() + Duration::from_secs(60);
         while !cluster.nodes("node1").iter().any(|n| n.starts_with("node3 Down")) {
             assert!(Instant::now() < deadline, "the swarm does not notice the loss");
         }
         cluster.run("apply", 0, &["node3 joins as a manager", "node3 is removed"]);
-        ended.store(true, Ordering::SeqCst);
+        drop(end);
         watch.join().unwrap()
     });
     assert_eq!(lost, [""; 0], "the swarm could not be asked");
@@ -179,11 +180,20 @@ fn a_replaced_manager_takes_its_place(cluster: &Cluster<'_>, managers: &[&str]) 
     cluster.run("verify", 0, &[]);
 }
 
+/// Ends the watch, also when the test fails: the scope would wait for it for ever.
+struct Ended<'a>(&'a AtomicBool);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Asks a manager again and again; what it says when it cannot answer.
 fn watched(host: &Host, ended: &AtomicBool) -> Vec<String> {
     let mut lost = Vec::new();
     while !ended.load(Ordering::SeqCst) {
-        let seen = output(host.ssh().arg("docker node ls -q"));
+        let seen = output(host.ssh().arg("timeout 20 docker node ls -q"));
         if !seen.status.success() {
             lost.push(String::from_utf8_lossy(&seen.stderr).into_owned());
         }

@@ -4,7 +4,7 @@ use crate::base::{Map, Secret, Value};
 use crate::modules::kit::{changed, diff, result, with_diff};
 use crate::modules::swarm::http::{self, Answer, Request, Silent};
 use crate::modules::swarm::view::{self, Local};
-use crate::modules::swarm::{spec, value};
+use crate::modules::swarm::{join, spec, value};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
 use crate::plan::{Action, Decision};
 use crate::remote::{Job, Output};
@@ -100,16 +100,7 @@ fn enter(args: &Args, local: &Local, join: bool) -> Decision {
     if !join && !told_where {
         return begin(args, local);
     }
-    let body = json!({
-        "ListenAddr": args.str("listen_addr"),
-        "AdvertiseAddr": args.str("advertise_addr"),
-        "DataPathAddr": args.str("data_path_addr"),
-        "RemoteAddrs": args.list("remote_addrs"),
-        "JoinToken": args.str("join_token"),
-    });
-    let request = Request::post("/swarm/join", body);
-    let job = http::act(args.str("docker_host"), &request, Some("already part of a swarm")).var("await", "active");
-    changed(Action::Create, "the host is in no swarm: it joins", vec![job, look(args)], done("This cluster is joined"))
+    changed(Action::Create, "the host is in no swarm: it joins", vec![join::job(args, false), look(args)], done("This cluster is joined"))
 }
 
 fn begin(args: &Args, local: &Local) -> Decision {

@@ -35,7 +35,7 @@ impl Staged for SwarmMember {
         let host = args.str("docker_host");
         let requests = match args.str("phase") {
             "arrange" => return Ok(Vec::new()),
-            "tokens" => vec![Request::get("/info"), Request::get("/swarm")],
+            "tokens" => vec![Request::get("/info"), Request::get("/swarm"), Request::get("/nodes")],
             _ => vec![Request::get("/info"), Request::get("/nodes")],
         };
         Ok(vec![http::ask(host, &requests)])
@@ -52,12 +52,12 @@ impl Staged for SwarmMember {
             Err(Silent::NotInstalled) if controller.check_mode() => fresh(controller.inventory_hostname()),
             Err(silent) => return Err(silent.failure()),
         };
-        let [info, second, ..] = &answers[..] else { return Err(Failure::new("the engine left answers out")) };
+        let [info, second, rest @ ..] = &answers[..] else { return Err(Failure::new("the engine left answers out")) };
         let info = info.good().ok_or_else(|| Failure::new(info.message()))?;
         let local = Local::read(info);
         match args.str("phase") {
             "survey" => Ok(survey(info, second)),
-            "tokens" => tokens(&local, second, controller),
+            "tokens" => tokens(&local, second, rest.first(), controller),
             "init" => Ok(init(args, &local)),
             "join" => join(args, &local),
             "leave" => leave(args, &local),
@@ -70,7 +70,7 @@ impl Staged for SwarmMember {
             None => Ok(decision.result),
             Some(failed) => {
                 let mut failure = Failure::from_output(failed);
-                if args.str("phase") == "join" && failure.message.contains("invalid join token") {
+                if args.str("phase") == "join" && failure.message.contains("join token") {
                     failure.message.push_str("\nhint: the token was replaced (rotated) in this moment; run it again");
                 }
                 Err(failure)
@@ -115,7 +115,9 @@ fn survey(info: &Json, nodes: &Answer) -> Decision {
     Decision::unchanged(result([("survey", swarm::value(&told))]))
 }
 
-fn tokens(local: &Local, answer: &Answer, controller: &dyn Controller) -> Result<Decision, Failure> {
+/// The tokens, and where to join: at this manager first, then at those that answer. One that is lost may be the predecessor
+/// of the very host that joins, at its address.
+fn tokens(local: &Local, answer: &Answer, nodes: Option<&Answer>, controller: &dyn Controller) -> Result<Decision, Failure> {
     let Some(swarm) = answer.good() else {
         if controller.check_mode() && !local.member() {
             let later = || Value::Secret(Secret::new("read from a manager at the time of joining"));
@@ -125,7 +127,10 @@ fn tokens(local: &Local, answer: &Answer, controller: &dyn Controller) -> Result
         return Err(Failure::new(answer.message()));
     };
     let token = |role: &str| Value::Secret(Secret::new(swarm["JoinTokens"][role].as_str().unwrap_or_default()));
-    let addrs: Vec<Value> = local.managers.iter().map(|a| a.as_str().into()).collect();
+    let mut nodes = view::nodes(nodes.and_then(Answer::good).unwrap_or(&Json::Null));
+    nodes.sort_by_key(|n| n.id != local.node_id);
+    let answering = nodes.iter().filter(|n| n.reachable && !n.manager_addr.is_empty());
+    let addrs: Vec<Value> = answering.map(|n| n.manager_addr.as_str().into()).collect();
     Ok(Decision::unchanged(result([
         ("worker", token("Worker")),
         ("manager", token("Manager")),
@@ -165,21 +170,12 @@ fn join(args: &Args, local: &Local) -> Result<Decision, Failure> {
         };
     }
     let host = args.str("docker_host");
-    let body = json!({
-        "ListenAddr": args.str("listen_addr"),
-        "AdvertiseAddr": args.str("advertise_addr"),
-        "DataPathAddr": args.str("data_path_addr"),
-        "RemoteAddrs": args.list("remote_addrs"),
-        "JoinToken": args.str("join_token"),
-    });
     let mut effects = Vec::new();
     if again && local.member() {
         let leave = Request::post("/swarm/leave?force=1", Json::Null);
         effects.push(http::act(host, &leave, Some("not part of a swarm")).var("await", "inactive"));
     }
-    let request = Request::post("/swarm/join", body);
-    let accept = if again { "Timeout was reached" } else { "already part of a swarm" };
-    effects.push(http::act(host, &request, Some(accept)).var("await", "active"));
+    effects.push(swarm::join::job(args, again));
     let reason = format!("{} joins as a {}", local.name, args.str("role"));
     Ok(changed(Action::Create, reason, effects, Map::new()))
 }

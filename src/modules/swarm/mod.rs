@@ -6,10 +6,12 @@
 //! - [`quorum`], [`zones`]: arithmetic on numbers, pure.
 //! - [`members`]: what is there against what the inventory wants → steps, pure.
 //! - [`spec`]: the options of a swarm, merged into those it has.
+//! - [`join`]: joining, at whichever manager answers.
 //! - [`cluster`]: who inits, who joins whom: what hosts say of themselves, put together.
 
 pub mod cluster;
 pub mod http;
+pub mod join;
 pub mod list;
 pub mod members;
 pub mod quorum;

@@ -62,6 +62,8 @@ pub struct Node {
     pub leader: bool,
     /// A manager that answers the leader.
     pub reachable: bool,
+    /// Where a manager listens, with the port.
+    pub manager_addr: String,
     pub version: String,
     pub message: String,
 }
@@ -81,6 +83,7 @@ impl Node {
             addr: text(&status["Addr"]),
             leader: manager["Leader"].as_bool().unwrap_or(false),
             reachable: manager["Reachability"].as_str() == Some("reachable"),
+            manager_addr: text(&manager["Addr"]),
             version: text(&json["Description"]["Engine"]["EngineVersion"]),
             message: text(&status["Message"]),
         }

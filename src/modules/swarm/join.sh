@@ -1,0 +1,79 @@
+# shellcheck shell=sh disable=SC2154
+# Joins a swarm. stdin: the engine's join requests, one a line, each with another manager's address first, for the engine
+# tries the first only. They hold the token, so they stay in this shell and in a pipe: in no argument, no file.
+# What may pass (a manager that does not answer, no leader just now) is tried again at the next manager, $limit seconds in
+# all; what will not pass (a wrong token, another version) is an error at once. $again: it has just left a swarm.
+command -v docker >/dev/null 2>&1 || { printf 'the host has no docker command\n' >&2; exit 127; }
+LC_ALL=C
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+requests=$(cat) end=$(($(date +%s) + limit)) said=
+
+# The engine's answer to METHOD PATH BODY. Its client's stdin stays open until then, or the engine gives the request up.
+ask() {
+  mkfifo "$dir/in" && exec 3<>"$dir/in" || exit 1
+  rm "$dir/in"
+  printf '%s %s HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: %s\r\nConnection: close\r\n\r\n%s' \
+    "$1" "$2" "${#3}" "$3" >&3
+  docker -H "$host" system dial-stdio <&3
+  exec 3>&-
+}
+state() { docker -H "$host" info --format '{{.Swarm.LocalNodeState}}' 2>/dev/null || :; }
+# Joining goes on behind the answer. 0: it has come to a good end; else why not is in $said.
+settled() {
+  while now=$(state); do
+    case $now in
+      active) return 0 ;;
+      error | inactive)
+        said=$(docker -H "$host" info --format '{{.Swarm.LocalNodeState}}: {{.Swarm.Error}}' 2>&1)
+        return 1
+        ;;
+    esac
+    [ "$(date +%s)" -lt "$end" ] || break
+    sleep 0.5
+  done
+  said="it is still $now: ${said:-no manager has taken it in}"
+  return 1
+}
+attempt() {
+  answer=$(ask POST /swarm/join "$1") || { said=$answer; return 1; }
+  case $answer in
+    "HTTP/1.1 2"* | *"Timeout was reached"*) settled ;;
+    *"already part of a swarm"*)
+      said=${answer##*
+}
+      [ -z "${again:-}" ] && settled
+      ;;
+    *)
+      said=${answer##*
+}
+      return 1
+      ;;
+  esac
+}
+passing() {
+  case $said in
+    *x509* | *"bad certificate"* | *fingerprint* | *"join token"*) return 1 ;;
+    *"code = Unavailable"* | *"code = DeadlineExceeded"* | *"code = Canceled"* | *"code = Aborted"*) ;;
+    *"deadline exceeded"* | *"connection refused"* | *"connection reset"* | *"i/o timeout"* | *"no route to host"*) ;;
+    *"have a leader"* | *"leader status"* | *"no elected"* | *"not yet part of a raft"* | *"it is still"* | *": EOF"*) ;;
+    *) return 1 ;;
+  esac
+}
+
+# One line, one request. Not a here-document: some shells keep those in a file.
+IFS='
+'
+set -f
+while :; do
+  for request in $requests; do
+    if attempt "$request"; then exit 0; fi
+    if ! passing || [ "$(date +%s)" -ge "$end" ]; then
+      printf '%s\n' "${said:-the engine did not answer}" >&2
+      exit 1
+    fi
+    # What the attempt has left would be in the way of the next.
+    [ "$(state)" = inactive ] || ask POST '/swarm/leave?force=1' '' >/dev/null || :
+    sleep "${pause:-1}"
+  done
+done
