@@ -127,8 +127,13 @@ async fn baked(world: &World, more: serde_json::Value, at: &str) -> (Build, Endi
     let (_stop, never) = tokio::sync::watch::channel(false);
     let session = Arc::new(Session::new(Arc::new(Silent), never));
     let account = session.account(&options.access).await.unwrap();
-    let identity =
-        Identity { stack: "image/node".into(), node: "bake".into(), run: "test".into(), keep: false };
+    let identity = Identity {
+        stack: "image/node".into(),
+        node: "bake".into(),
+        run: "test".into(),
+        keep: false,
+        expires: None,
+    };
     let mut build = Build::new(options, session, account, identity).unwrap();
     let cancel = Cancel::default();
     let told = Mutex::new(Vec::new());

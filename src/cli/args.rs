@@ -1,5 +1,7 @@
 //! Groups of flags that several commands share; names are Ansible's where Ansible has them.
 
+use crate::cloud::Access;
+use crate::exec::cloud::gc::Where;
 use clap::{ArgAction, Args};
 use std::path::PathBuf;
 
@@ -139,6 +141,43 @@ pub struct OutputArgs {
 impl OutputArgs {
     pub fn colour(&self) -> Option<bool> {
         (self.color || self.no_color).then_some(self.color)
+    }
+}
+
+/// Which cloud is asked, without a playbook that says it.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Cloud")]
+pub struct CloudArgs {
+    /// Only this stack
+    #[arg(long, value_name = "STACK")]
+    pub stack: Option<String>,
+    /// Where to look: AWS_REGION or the profile's, if not given; may be given more than once
+    #[arg(long, value_name = "REGION")]
+    pub region: Vec<String>,
+    /// Look in all regions that the account may use
+    #[arg(long, conflicts_with = "region")]
+    pub all_regions: bool,
+    /// Profile of the AWS configuration
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Address of the service, instead of AWS's own
+    #[arg(long, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+}
+
+impl CloudArgs {
+    pub fn place(&self) -> Where {
+        let access = Access {
+            profile: self.profile.clone(),
+            endpoint: self.endpoint_url.clone(),
+            ..Access::default()
+        };
+        Where {
+            access,
+            regions: words(&self.region),
+            everywhere: self.all_regions,
+            stack: self.stack.clone(),
+        }
     }
 }
 

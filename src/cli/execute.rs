@@ -140,15 +140,18 @@ pub fn block_on(
         keyring: Arc::clone(&session.keyring),
         redactor: Arc::new(Redactor::default()),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| Fail::failed(format!("the runtime did not start: {e}")))?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let cancel = Cancel::default();
         let signals = signals::watch(&cancel).map_err(|e| Fail::failed(format!("signals: {e}")))?;
         let report = crate::exec::run(options, work, sinks, cancel).await;
         signals.abort();
         report.map_err(Fail::failed)
     })
+}
+
+pub fn runtime() -> Result<tokio::runtime::Runtime, Fail> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|e| Fail::failed(format!("the runtime did not start: {e}")))
 }
 
 pub fn plan(args: PlanArgs) -> Done {

@@ -8,6 +8,7 @@ pub mod config;
 mod destroy;
 mod execute;
 pub mod fail;
+mod gc;
 mod graph;
 mod images;
 mod inventory;
@@ -22,6 +23,7 @@ pub mod reference;
 pub mod schema;
 mod session;
 mod signals;
+mod state;
 mod vars;
 mod vault;
 mod verify;
@@ -53,6 +55,8 @@ enum Command {
     /// Succeed only if there is nothing to do (exit code 2: there is)
     Verify(verify::VerifyArgs),
     Destroy(destroy::DestroyArgs),
+    State(state::StateArgs),
+    Gc(gc::GcArgs),
     /// Make a machine image of a play that has `image:` (needs root on Linux)
     Bake(bake::BakeArgs),
     /// List, compare and prune the images of a folder
@@ -139,6 +143,8 @@ fn dispatch(cli: Cli) -> Done {
         Command::Apply(args) => execute::apply(args),
         Command::Verify(args) => verify::run(args),
         Command::Destroy(args) => destroy::run(args),
+        Command::State(args) => state::run(&args),
+        Command::Gc(args) => gc::run(args),
         Command::Bake(args) => bake::run(args),
         Command::Images(args) => images::run(&args),
         Command::Graph(args) => graph::run(&args),

@@ -22,6 +22,8 @@ pub enum Kind {
     Ansible,
     AdHoc,
     Destroy,
+    /// `gc`
+    Collect,
 }
 
 pub fn sinks(session: &Session, output: &OutputArgs, kind: Kind) -> Arc<dyn Sink> {
@@ -40,7 +42,8 @@ pub fn sinks(session: &Session, output: &OutputArgs, kind: Kind) -> Arc<dyn Sink
         Kind::Plan => Arc::new(PlanView::new(out, view)),
         Kind::Apply => Arc::new(Log::new(out, view)),
         Kind::Ansible => Arc::new(Ansible::new(out, talk, view, size().map(|(_, columns)| columns))),
-        Kind::Destroy => Arc::new(DestroyView::new(out, view)),
+        Kind::Destroy => Arc::new(DestroyView::new(out, view, "Destroy")),
+        Kind::Collect => Arc::new(DestroyView::new(out, view, "Garbage")),
         Kind::AdHoc => Arc::new(AdHoc::new(out, talk, view)),
     };
     match progress {

@@ -1,5 +1,6 @@
 //! What there is of a stack, by tag, from any machine.
 
+use super::census_named::{self, Unseen};
 use super::ec2::{input::DescribeTagsInputBuilder, types};
 use super::error::CallError;
 use super::identity::{STACK, Tags};
@@ -11,9 +12,18 @@ use super::table::{Kind, Table};
 use std::collections::BTreeSet;
 use types::{Filter, ResourceType};
 
+/// What carries a stack's tag, and what could not be looked at.
+#[derive(Debug, Default)]
+pub struct Census {
+    pub things: Vec<(Thing, Tags)>,
+    /// Why there may be more, in a user's words: calls that are not allowed.
+    pub unseen: Vec<String>,
+}
+
 impl Account {
-    /// All that carries the stack's tag (`None`: any stack's), in no order.
-    pub async fn tagged(&self, stack: Option<&str>) -> Result<Vec<(Thing, Tags)>, CallError> {
+    /// All that carries the stack's tag (`None`: any stack's), in no order. What belongs to no region (roles, instance
+    /// profiles) is there in each region's.
+    pub async fn tagged(&self, stack: Option<&str>) -> Result<Census, CallError> {
         let mut filters = vec![Filter::builder().name("key").values(STACK).build()];
         if let Some(stack) = stack {
             filters.push(Filter::builder().name("value").values(stack).build());
@@ -34,7 +44,16 @@ impl Account {
             things.extend(self.of_type(&ResourceType::from(kind.as_str()), stack).await?);
         }
         things.extend(named::tagged_groups(self, stack).await?);
-        Ok(things)
+        let mut census = Census { things, unseen: Vec::new() };
+        let named = [census_named::parameters(self, stack).await, census_named::global(self, stack).await];
+        for found in named {
+            match found {
+                Ok(found) => census.things.extend(found),
+                Err(Unseen::Denied(why)) => census.unseen.push(why),
+                Err(Unseen::Failed(error)) => return Err(error),
+            }
+        }
+        Ok(census)
     }
 
     async fn of_type(

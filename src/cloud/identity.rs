@@ -13,6 +13,8 @@ pub const RUN: &str = "fitout:run";
 pub const OP: &str = "fitout:op";
 /// Set where `prevent_destroy` was asked for: neither destroy nor gc touch it.
 pub const KEEP: &str = "fitout:keep";
+/// When the thing may go, in UTC: `2026-12-24T18:00:00Z`. Set on what is temporary; `gc` removes it from then on.
+pub const EXPIRES: &str = "fitout:expires";
 
 /// Prefixes of tags that are not the user's, so that purging leaves them.
 pub const RESERVED: [&str; 2] = ["fitout:", "aws:"];
@@ -20,13 +22,15 @@ pub const RESERVED: [&str; 2] = ["fitout:", "aws:"];
 pub type Tags = BTreeMap<String, String>;
 
 /// What one task's things are known by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     pub stack: String,
     pub node: String,
     pub run: String,
     /// `prevent_destroy`
     pub keep: bool,
+    /// When what is made may go: [`EXPIRES`]'s value.
+    pub expires: Option<String>,
 }
 
 /// One creation. Its id is new for each attempt that may have been carried out and was then undone.
@@ -52,6 +56,7 @@ impl Identity {
         if self.keep {
             tags.insert(KEEP.into(), "true".into());
         }
+        tags.extend(self.expires.iter().map(|moment| (EXPIRES.into(), moment.clone())));
         tags
     }
 
@@ -126,8 +131,13 @@ mod tests {
 
     #[test]
     fn operations_differ_and_their_tags_say_whose_they_are() {
-        let identity =
-            Identity { stack: "s".into(), node: "ec2_vpc_net/a".into(), run: "r".into(), keep: true };
+        let identity = Identity {
+            stack: "s".into(),
+            node: "ec2_vpc_net/a".into(),
+            run: "r".into(),
+            keep: true,
+            expires: None,
+        };
         let (one, two) = (identity.op(), identity.op());
         assert_ne!(one.id, two.id);
         let tags = one.tags(&tags(&[("Name", "a")]));

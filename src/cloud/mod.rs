@@ -6,6 +6,7 @@
 //! - [`table`], [`kinds`]: what there is of each kind, read once a run and shared by all tasks (a converged stack costs
 //!   one call a kind), kept true by own writes; waiting is one poller a kind, whoever waits.
 //! - [`identity`]: the tags that every thing carries from its first moment, and by which it is found again.
+//! - [`census`]: what there is by tag, from any machine; [`expiry`]: how old it is, and when it may go.
 //! - [`create`]: a creation is made once, whatever becomes of its answer. [`remove`]: a removal waits for what uses
 //!   the thing, and until it is gone; [`named`] is the same for what has a name and no id.
 //! - [`autoscaling`], [`iam`], [`ssm`], [`sts`]: the calls of further services.
@@ -17,9 +18,11 @@ pub mod access;
 pub mod autoscaling;
 pub mod calls;
 pub mod census;
+mod census_named;
 pub mod create;
 pub mod ec2;
 pub mod error;
+pub mod expiry;
 pub mod iam;
 pub mod identity;
 pub mod kinds;
@@ -34,6 +37,7 @@ pub mod table;
 mod together;
 
 pub use access::Access;
+pub use census::Census;
 pub use ec2::Ec2;
 pub use error::{CallError, Outcome};
 pub use identity::{Identity, Op, Tags};

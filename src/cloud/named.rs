@@ -16,6 +16,11 @@ pub const ROLE: &str = "role";
 pub const INSTANCE_PROFILE: &str = "instance profile";
 pub const PARAMETER: &str = "parameter";
 
+/// Whether things of the kind belong to no region.
+pub fn is_global(kind: &str) -> bool {
+    matches!(kind, ROLE | INSTANCE_PROFILE)
+}
+
 impl Account {
     pub fn autoscaling(&self) -> AutoscalingClient {
         AutoscalingClient::new(aws_sdk_autoscaling::Client::new(&self.config), Arc::clone(&self.manner))

@@ -28,7 +28,8 @@ pub const ORDER: &[&[&str]] = &[
     &[SCALING_GROUP, Image::NAME],
     &[Instance::NAME, NatGateway::NAME, Snapshot::NAME],
     &[Address::NAME, NetworkInterface::NAME, LaunchTemplate::NAME, KeyPair::NAME, Volume::NAME],
-    &[INSTANCE_PROFILE, PARAMETER, ROLE],
+    &[INSTANCE_PROFILE, PARAMETER],
+    &[ROLE],
     &[InternetGateway::NAME, RouteTable::NAME, SecurityGroup::NAME, Subnet::NAME],
     &[Vpc::NAME],
 ];

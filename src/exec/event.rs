@@ -100,12 +100,14 @@ pub struct Doomed {
     pub region: String,
     /// `prevent_destroy` keeps it.
     pub kept: bool,
+    /// Why it goes, where that is not plain: `expired 3h ago`.
+    pub why: String,
 }
 
 impl Doomed {
     pub fn json(&self) -> Json {
         json!({"kind": self.kind, "id": self.id, "name": self.name, "stack": self.stack, "region": self.region,
-            "kept": self.kept})
+            "kept": self.kept, "why": self.why})
     }
 }
 

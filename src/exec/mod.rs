@@ -88,8 +88,7 @@ pub async fn run(
 ) -> Result<RunReport, String> {
     let began = Instant::now();
     let program = work.program.clone();
-    let id =
-        jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string() + &format!("-{}", std::process::id());
+    let id = run_id();
     let journal = match journal::Journal::create(&options.run_dir, &id) {
         Ok(journal) => journal,
         Err(message) => {
@@ -129,6 +128,11 @@ pub async fn run(
         connection.reset().await;
     }
     error.map_or(Ok(report), Err)
+}
+
+/// A run's name: when it began, in UTC, and the process.
+pub fn run_id() -> String {
+    jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string() + &format!("-{}", std::process::id())
 }
 
 /// The plays in order, until one says that the run ends.
@@ -182,6 +186,11 @@ fn new_run(
         names_of: Mutex::default(),
         journal,
     }
+}
+
+/// Whether any host has failed so far.
+fn report_failed(run: &Run) -> bool {
+    !locked(&run.lost).is_empty() || locked(&run.recap).values().any(|r| r.failed > 0)
 }
 
 fn report(run: &Run, program: String) -> RunReport {

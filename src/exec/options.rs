@@ -98,6 +98,8 @@ pub struct RunOptions {
     pub verbosity: u8,
     /// Asked before `destroy` removes that many things; without it nothing is removed.
     pub confirm: Option<Confirm>,
+    /// With [`Mode::Destroy`]: only what counts as an orphan is removed.
+    pub orphans: Option<super::cloud::orphans::Orphans>,
     /// The name that what a playbook makes in a cloud is tagged with; `fitout_stack` in the play overrides it.
     pub stack: String,
     /// On a plan that will be saved: goes into the fingerprints of its decisions.
@@ -127,6 +129,7 @@ impl Default for RunOptions {
             force_handlers: false,
             verbosity: 0,
             confirm: None,
+            orphans: None,
             stack: "default".into(),
             salt: None,
             saved: None,

@@ -1,4 +1,4 @@
-//! What `destroy` would remove, and what became of it.
+//! What `destroy` and `gc` would remove, and what became of it.
 
 use super::failure;
 use super::style::Paint;
@@ -9,18 +9,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct DestroyView {
     console: Console,
     view: View,
+    /// What begins the summary.
+    word: &'static str,
     removed: AtomicUsize,
     left: AtomicUsize,
 }
 
 impl DestroyView {
-    pub fn new(console: Console, view: View) -> DestroyView {
-        DestroyView { console, view, removed: AtomicUsize::new(0), left: AtomicUsize::new(0) }
+    pub fn new(console: Console, view: View, word: &'static str) -> DestroyView {
+        DestroyView { console, view, word, removed: AtomicUsize::new(0), left: AtomicUsize::new(0) }
     }
 
     fn to_remove(&self, things: &[Doomed]) {
         if things.is_empty() {
-            return self.console.line("Destroy: there is nothing to remove");
+            return self.console.line(&format!("{}: there is nothing to remove", self.word));
         }
         for thing in things {
             let (paint, sign) = if thing.kept { (Paint::Quiet, " ") } else { (Paint::Delete, "-") };
@@ -30,14 +32,16 @@ impl DestroyView {
         let kept = things.iter().filter(|t| t.kept).count();
         let kept = if kept > 0 { format!(", {kept} kept") } else { String::new() };
         let count = things.iter().filter(|t| !t.kept).count();
-        self.console
-            .line(&self.view.style.paint(Paint::Strong, &format!("\nDestroy: {count} to remove{kept}")));
+        self.console.line(
+            &self.view.style.paint(Paint::Strong, &format!("\n{}: {count} to remove{kept}", self.word)),
+        );
     }
 }
 
 fn text(thing: &Doomed) -> String {
     let name = if thing.name.is_empty() { String::new() } else { format!(" {}", thing.name) };
-    format!("{}{name} ({}, {}, stack {})", thing.kind, thing.id, thing.region, thing.stack)
+    let why = if thing.why.is_empty() { String::new() } else { format!(": {}", thing.why) };
+    format!("{}{name} ({}, {}, stack {}){why}", thing.kind, thing.id, thing.region, thing.stack)
 }
 
 impl Sink for DestroyView {

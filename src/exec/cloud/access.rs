@@ -69,3 +69,10 @@ pub fn stack(run: &Run, scope: &TaskScope) -> Result<String, Failure> {
     let set = super::unit::variable(run, scope, "fitout_stack")?;
     Ok(set.unwrap_or_else(|| run.options.stack.clone()))
 }
+
+/// When what the task makes may go: `fitout_expires`, a span (`8h`) or a moment.
+pub fn expires(run: &Run, scope: &TaskScope) -> Result<Option<String>, Failure> {
+    let set = super::unit::variable(run, scope, "fitout_expires")?;
+    let moment = |text: String| crate::cloud::expiry::moment(&text, jiff::Timestamp::now());
+    set.map(moment).transpose().map_err(|why| Failure::new(format!("fitout_expires: {why}")))
+}

@@ -1,42 +1,26 @@
 //! `destroy`: what the playbook's cloud tasks own, and whatever else carries their stack's tag, goes in reverse.
 //!
 //! The plays were walked as in a plan, so that the stacks and the ways of access are known. Tags say what is there: a
-//! lost journal, or a task that can no longer be read, leaves nothing behind. Also here: what a run replaced goes at its
-//! end.
+//! lost journal, or a task that can no longer be read, leaves nothing behind. `gc PLAYBOOK` is the same walk, of which
+//! only orphans go. Also here: what a run replaced goes at its end.
 
-use super::super::event::{Doomed, Event};
+use super::super::event::Event;
 use super::super::options::Mode;
 use super::super::state::{Run, locked};
 use super::Used;
-use crate::cloud::identity::{KEEP, NODE, STACK};
-use crate::cloud::remove::ORDER;
-use crate::cloud::{Account, Tags, Thing, together};
+use super::removal::{Target, Teller, remove, shown};
+use crate::cloud::identity::STACK;
+use crate::cloud::{Account, Tags, Thing};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// One thing and where it is.
-struct Target {
-    account: Arc<Account>,
-    thing: Thing,
-    tags: Tags,
-}
-
-impl Target {
-    fn doomed(&self, redact: impl Fn(&str) -> String) -> Doomed {
-        let tag = |name: &str| self.tags.get(name).map(|t| redact(t)).unwrap_or_default();
-        let name = tag("Name");
-        Doomed {
-            kind: self.thing.kind.to_string(),
-            id: self.thing.id.clone(),
-            name: if name.is_empty() { tag(NODE) } else { name },
-            stack: tag(STACK),
-            region: self.account.region.clone(),
-            kept: self.tags.contains_key(KEEP),
-        }
+impl Teller for Run {
+    fn tell(&self, event: Event) {
+        self.emit(event);
     }
 
-    /// The row of the order it goes with; unknown kinds use what others are.
-    fn row(&self) -> usize {
-        ORDER.iter().position(|row| row.contains(&self.thing.kind)).unwrap_or(0)
+    fn redact(&self, text: &str) -> String {
+        self.redactor.text(text)
     }
 }
 
@@ -49,13 +33,55 @@ pub async fn finish(run: &Arc<Run>) -> usize {
     }
 }
 
+fn warn(run: &Run, message: String) {
+    run.emit(Event::Warning { message, place: None });
+}
+
 async fn destroy(run: &Arc<Run>) -> usize {
+    let (mut targets, failed) = owned(run).await;
+    if let Some(orphans) = &run.options.orphans {
+        if failed > 0 || super::super::report_failed(run) {
+            warn(
+                run,
+                "nothing was removed: what the playbook's tasks are is known only when all can be read"
+                    .into(),
+            );
+            return failed.max(1);
+        }
+        let (nodes, now) = (locked(&run.cloud.nodes).clone(), jiff::Timestamp::now());
+        targets.retain_mut(|t| match orphans.why(&t.thing, &t.tags, Some(&nodes), now) {
+            Some(why) => {
+                t.why = why;
+                true
+            }
+            None => false,
+        });
+    }
+    let targets = shown(&**run, targets);
+    let sure = run.options.confirm.as_ref().is_some_and(|ask| (ask.0)(targets.len()));
+    if targets.is_empty() || !sure || run.cancel.requested() {
+        return failed + targets.len();
+    }
+    let stacks: BTreeSet<&str> = targets.iter().map(Target::stack).collect();
+    for stack in stacks {
+        if let Err(held) = run.cloud.locks.take(&run.options.run_dir, &run.cloud.id, stack) {
+            warn(run, held.message);
+            return failed + targets.len();
+        }
+    }
+    failed + remove(&**run, &targets).await
+}
+
+/// Everything of the stacks that the walk met; and how many looks failed.
+async fn owned(run: &Arc<Run>) -> (Vec<Target>, usize) {
     let used: Vec<Used> = std::mem::take(&mut *locked(&run.cloud.used));
     let mut targets: Vec<Target> = Vec::new();
     let mut looked: Vec<(String, usize)> = Vec::new();
+    let mut unseen: BTreeSet<String> = BTreeSet::new();
     let mut add = |account: &Arc<Account>, thing: Thing, tags: Tags| {
-        if !targets.iter().any(|t| t.thing == thing && t.account.region == account.region) {
-            targets.push(Target { account: Arc::clone(account), thing, tags });
+        let one = Target { account: Arc::clone(account), thing, tags, why: String::new() };
+        if !targets.iter().any(|t| t.thing == one.thing && t.region() == one.region()) {
+            targets.push(one);
         }
     };
     let mut failed = 0;
@@ -64,10 +90,13 @@ async fn destroy(run: &Arc<Run>) -> usize {
         if !looked.contains(&place) {
             looked.push(place);
             match one.account.tagged(Some(&one.stack)).await {
-                Ok(things) => things.into_iter().for_each(|(thing, tags)| add(&one.account, thing, tags)),
+                Ok(census) => {
+                    census.things.into_iter().for_each(|(thing, tags)| add(&one.account, thing, tags));
+                    unseen.extend(census.unseen);
+                }
                 Err(error) => {
                     failed += 1;
-                    run.emit(Event::Warning { message: error.to_string(), place: None });
+                    warn(run, error.to_string());
                 }
             }
         }
@@ -77,58 +106,23 @@ async fn destroy(run: &Arc<Run>) -> usize {
             }
         }
     }
-    targets.sort_by_key(|t| (t.row(), t.thing.clone()));
-    let things: Vec<Doomed> = targets.iter().map(|t| t.doomed(|x| run.redactor.text(x))).collect();
-    run.emit(Event::ToRemove { things });
-    targets.retain(|t| !t.tags.contains_key(KEEP));
-    let sure = run.options.confirm.as_ref().is_some_and(|ask| (ask.0)(targets.len()));
-    if targets.is_empty() || !sure || run.cancel.requested() {
-        return failed + targets.len();
-    }
-    for target in &targets {
-        let stack = target.tags.get(STACK).map(String::as_str).unwrap_or_default();
-        if let Err(held) = run.cloud.locks.take(&run.options.run_dir, &run.cloud.id, stack) {
-            run.emit(Event::Warning { message: held.message, place: None });
-            return failed + targets.len();
-        }
-    }
-    failed + remove(run, targets).await
-}
-
-/// Row by row, each row together.
-async fn remove(run: &Arc<Run>, targets: Vec<Target>) -> usize {
-    let mut failed = 0;
-    for row in 0..ORDER.len() {
-        let one = |target: &Target| {
-            let (account, thing) = (Arc::clone(&target.account), target.thing.clone());
-            let doomed = target.doomed(|x| run.redactor.text(x));
-            async move {
-                let done = account.remove_thing(&thing).await;
-                let error = done.err().map(|e| e.to_string());
-                let ok = error.is_none();
-                run.emit(Event::Removed { thing: doomed, error });
-                ok
-            }
-        };
-        let done = together(targets.iter().filter(|t| t.row() == row).map(one).collect()).await;
-        failed += done.iter().filter(|ok| !**ok).count();
-    }
-    failed
+    unseen.into_iter().for_each(|why| warn(run, format!("there may be more: {why}")));
+    (targets, failed)
 }
 
 /// What was replaced, and what this run's stack had inside of it.
 async fn deposed(run: &Arc<Run>) -> usize {
     let mut targets = Vec::new();
     for account in run.cloud.session.accounts() {
+        let target = |thing, tags| Target { account: Arc::clone(&account), thing, tags, why: String::new() };
         for thing in account.take_deposed() {
             if let Ok(inside) = account.inside(&thing).await {
-                let inside = inside.into_iter().map(|(thing, tags)| (Arc::clone(&account), thing, tags));
-                targets.extend(inside.map(|(account, thing, tags)| Target { account, thing, tags }));
+                targets.extend(inside.into_iter().map(|(thing, tags)| target(thing, tags)));
             }
-            targets.push(Target { account: Arc::clone(&account), thing, tags: Tags::new() });
+            targets.push(target(thing, Tags::new()));
         }
     }
-    targets.sort_by_key(|t| (t.row(), t.thing.clone()));
-    targets.retain(|t| !t.tags.contains_key(KEEP));
-    remove(run, targets).await
+    targets.retain(|t| !t.kept());
+    targets.sort_by_key(|t| t.thing.clone());
+    remove(&**run, &targets).await
 }

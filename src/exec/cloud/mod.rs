@@ -8,9 +8,13 @@
 
 mod access;
 mod destroy;
+pub mod gc;
 mod keys;
 mod lock;
+mod nodes;
 mod order;
+pub mod orphans;
+pub mod removal;
 mod unit;
 
 pub use destroy::finish;
@@ -41,10 +45,13 @@ pub struct CloudRun {
     pub session: Session,
     /// The stacks and ways of access that tasks used, and in check mode what there is of their own.
     used: Mutex<Vec<Used>>,
+    /// For `gc`: what the playbook's tasks are.
+    nodes: Mutex<orphans::Nodes>,
     /// In a plan: groups that get hosts when something is done, and what that is.
     to_come: Mutex<Vec<(String, String)>>,
     /// Held by a run that changes things.
     locks: lock::Locks,
+    journal: Arc<Mutex<Journal>>,
     /// Tells the session that the run is being stopped; ends with the run.
     _stop: JoinSet<()>,
 }
@@ -80,12 +87,19 @@ impl CloudRun {
         });
         CloudRun {
             id: id.to_string(),
-            session: Session::new(Arc::new(InJournal(journal)), stop),
+            session: Session::new(Arc::new(InJournal(Arc::clone(&journal))), stop),
+            journal,
             used: Mutex::default(),
+            nodes: Mutex::default(),
             to_come: Mutex::default(),
             locks: lock::Locks::default(),
             _stop: tasks,
         }
+    }
+
+    /// Into the journal, as it is.
+    fn note_line(&self, line: &serde_json::Value) {
+        locked(&self.journal).line(line);
     }
 
     fn note(&self, stack: &str, account: &Arc<Account>, things: Vec<(Thing, Tags)>) {
@@ -124,7 +138,10 @@ impl Host {
         self.tell_started(cx);
         match CloudTask::new(&self.run, cx, module, raw, self.task_ref(cx)) {
             Ok(task) => task.run(Arc::clone(&self.run)).await,
-            Err(outcome) => outcome,
+            Err(outcome) => {
+                locked(&self.run.cloud.nodes).uncertain(&module.spec.name);
+                outcome
+            }
         }
     }
 
@@ -231,7 +248,10 @@ impl Host {
         self.tell_started(cx);
         match CloudTask::new(&self.run, cx, module, args, self.task_ref(cx)) {
             Ok(task) => Begun::Task(task),
-            Err(outcome) => Begun::Done(outcome),
+            Err(outcome) => {
+                locked(&self.run.cloud.nodes).uncertain(&module.spec.name);
+                Begun::Done(outcome)
+            }
         }
     }
 

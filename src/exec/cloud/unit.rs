@@ -125,6 +125,7 @@ impl CloudTask {
     }
 
     async fn once(&self, run: &Arc<Run>, unit: &CloudUnit) -> UnitOutcome {
+        self.note_node(run, unit);
         match conditions(run, &self.cx.keywords.when, &unit.scope) {
             Ok(Truth::True) => {}
             Ok(Truth::False) => return UnitOutcome::skipped("Conditional result was False"),
@@ -158,13 +159,11 @@ impl CloudTask {
         let access = super::access::of_task(run, &self.cx.keywords, args, &unit.scope)?;
         let controller = TaskController::new(Arc::clone(run), Arc::clone(&unit.scope), check, diff);
         let key = module.key(args);
-        let node = match key.is_empty() {
-            true => self.module.spec.name.clone(),
-            false => format!("{}/{key}", self.module.spec.name),
-        };
+        let node = super::nodes::node(&self.module.spec.name, &key);
         let keep = args.bool("prevent_destroy");
         let stack = super::access::stack(run, &unit.scope)?;
-        let identity = Identity { stack: stack.clone(), node, run: run.cloud.id.clone(), keep };
+        let expires = super::access::expires(run, &unit.scope)?;
+        let identity = Identity { stack: stack.clone(), node, run: run.cloud.id.clone(), keep, expires };
         let account = run.cloud.session.account(&access).await?;
         run.cloud.note(&stack, &account, Vec::new());
         let title = &self.cx.title;

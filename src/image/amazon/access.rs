@@ -20,7 +20,8 @@ impl Step<Build> for KeyPair {
     fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
             let public = generate(&build.folder.path().join(KEY_FILE)).await?;
-            let begun = build.key.insert(Begun::new(&build.identity));
+            let temporary = build.temporary();
+            let begun = build.key.insert(Begun::new(&temporary));
             let op = begun.op.clone();
             let account = &build.account;
             let name = format!("fitout-{}", op.id);
@@ -84,7 +85,8 @@ impl Step<Build> for Group {
                 true => vec![own_address().await?],
             };
             let vpc = vpc(build).await?;
-            let begun = build.group.insert(Begun::new(&build.identity));
+            let temporary = build.temporary();
+            let begun = build.group.insert(Begun::new(&temporary));
             let op = begun.op.clone();
             let account = &build.account;
             let name = format!("fitout-{}", op.id);

@@ -51,7 +51,8 @@ impl Step<Build> for Launch {
             let private = std::fs::read_to_string(&host_key).map_err(|e| e.to_string())?;
             let data = user_data(&build.options, &private, &build.host_key);
             let input = input(build, &data)?;
-            let begun = build.instance.insert(Begun::new(&build.identity));
+            let temporary = build.temporary();
+            let begun = build.instance.insert(Begun::new(&temporary));
             let op = begun.op.clone();
             let (account, options) = (&build.account, &build.options);
             let send = || -> CallFuture<'_, types::Instance> {

@@ -19,9 +19,12 @@ pub use options::Options;
 use super::steps::{self, Ending, OnError, Step};
 use crate::base::Map;
 use crate::cloud::ec2::types;
-use crate::cloud::{Account, Identity, Op, Session};
+use crate::cloud::{Account, Identity, Op, Session, expiry};
 use crate::exec::Cancel;
 use std::sync::Arc;
+
+/// How long after its instance's last moment a build may still be at work.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(1800);
 
 /// Runs the play on the host that becomes an image.
 pub trait Provision: Send + Sync {
@@ -92,6 +95,12 @@ impl Build {
             host_key: String::new(),
             artifacts: Vec::new(),
         })
+    }
+
+    /// Whose things those are that go with the build: `gc` takes them when the instance must have ended itself.
+    fn temporary(&self) -> Identity {
+        let expires = expiry::after(self.options.lifetime + GRACE, jiff::Timestamp::now()).ok();
+        Identity { expires, ..self.identity.clone() }
     }
 }
 

@@ -1,0 +1,95 @@
+//! `gc`: removes what nobody wants any more, found by tags.
+
+use super::args::{CloudArgs, HostArgs, OutputArgs, RunArgs, VarArgs};
+use super::execute::{Prepared, runtime};
+use super::fail::{Done, Fail, code};
+use super::outputs::{Kind, sinks};
+use super::session::Session;
+use super::signals;
+use crate::cloud::expiry;
+use crate::exec::Cancel;
+use crate::exec::cloud::gc::{self, Gc};
+use crate::exec::cloud::orphans::Orphans;
+use crate::exec::options::{Confirm, Mode};
+use clap::Args;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Remove cloud things that expired or that nobody wants any more, found by their tags from any machine
+///
+/// Without a playbook: what its tag `fitout:expires` says is over (temporary stacks, what a killed bake left). With one:
+/// also what its stacks have of tasks that it no longer has; give it the variables that `apply` gets. It is shown, asked
+/// about, and removed in reverse. Things without fitout's tags are never touched.
+#[derive(Debug, Args)]
+pub struct GcArgs {
+    #[arg(value_name = "PLAYBOOK", conflicts_with_all = ["stack", "region", "all_regions", "profile", "endpoint_url"])]
+    playbooks: Vec<PathBuf>,
+    /// Temporary things at least so old (2h, 3d) count as expired
+    #[arg(long, value_name = "AGE")]
+    older_than: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Show only
+    #[arg(long, conflicts_with = "yes")]
+    plan: bool,
+    #[command(flatten)]
+    cloud: CloudArgs,
+    #[command(flatten)]
+    hosts: HostArgs,
+    #[command(flatten)]
+    vars: VarArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub fn run(args: GcArgs) -> Done {
+    if !args.yes && !args.plan && !std::io::stdin().is_terminal() {
+        let fail = Fail::input("gc asks before it removes anything, and there is no terminal to ask on");
+        return Err(fail.hint("give --yes, or --plan to see what it would remove"));
+    }
+    let older_than = args.older_than.as_deref().map(expiry::duration).transpose();
+    let older_than = older_than.map_err(|why| Fail::input(format!("--older-than: {why}")))?;
+    let orphans = Orphans { older_than };
+    let (yes, plan) = (args.yes, args.plan);
+    let ask = move |count: usize| count > 0 && !plan && (yes || super::execute::confirmed().unwrap_or(false));
+    let confirm = Confirm(Arc::new(ask));
+    let (left, interrupted) = match args.playbooks.is_empty() {
+        true => anywhere(&args, orphans, confirm)?,
+        false => of_playbooks(args, orphans, confirm)?,
+    };
+    Ok(match (left, interrupted) {
+        (_, true) => code::INTERRUPTED,
+        (0, _) => code::DONE,
+        _ if plan => code::CHANGES,
+        _ => code::FAILED,
+    })
+}
+
+fn anywhere(args: &GcArgs, orphans: Orphans, confirm: Confirm) -> Result<(usize, bool), Fail> {
+    let session = Session::begin(&args.output, &args.vars.vault)?;
+    let sink = sinks(&session, &args.output, Kind::Collect);
+    let gc = Gc { place: args.cloud.place(), orphans, confirm, run_dir: PathBuf::from(".fitout") };
+    runtime()?.block_on(async {
+        let cancel = Cancel::default();
+        let signals = signals::watch(&cancel).map_err(|e| Fail::failed(format!("signals: {e}")))?;
+        let left = gc::collect(&gc, sink, &cancel).await;
+        signals.abort();
+        left.map(|left| (left, cancel.requested())).map_err(Fail::failed)
+    })
+}
+
+/// The walk of `destroy`, of which only orphans go.
+fn of_playbooks(args: GcArgs, orphans: Orphans, confirm: Confirm) -> Result<(usize, bool), Fail> {
+    let run = RunArgs { hosts: args.hosts, vars: args.vars, output: args.output, ..RunArgs::default() };
+    let mut prepared = Prepared::new(args.playbooks, run, Mode::Destroy)?;
+    // What the configuration leaves out of a run is no less a part of the playbook.
+    prepared.options.tags.clear();
+    prepared.options.skip_tags.clear();
+    prepared.options.confirm = Some(confirm);
+    prepared.options.orphans = Some(orphans);
+    let (compiled, inventory) = prepared.compiled()?;
+    let report = prepared.run(prepared.options.clone(), compiled, inventory, Kind::Collect)?;
+    Ok((report.left, report.interrupted))
+}

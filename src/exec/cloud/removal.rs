@@ -1,0 +1,86 @@
+//! Removing things row by row, from those that use others to those that are used; destroy, gc and replacements share it.
+
+use super::super::event::{Doomed, Event};
+use crate::cloud::identity::{KEEP, NODE, STACK};
+use crate::cloud::named::is_global;
+use crate::cloud::remove::ORDER;
+use crate::cloud::{Account, Tags, Thing, together};
+use std::sync::Arc;
+
+/// One thing and where it is.
+pub struct Target {
+    pub account: Arc<Account>,
+    pub thing: Thing,
+    pub tags: Tags,
+    /// Why it goes, where that is not plain.
+    pub why: String,
+}
+
+/// Where events go, without secrets.
+pub trait Teller: Sync {
+    fn tell(&self, event: Event);
+    fn redact(&self, text: &str) -> String;
+}
+
+impl Target {
+    /// Where it is to be found; roles are everywhere.
+    pub fn region(&self) -> &str {
+        if is_global(self.thing.kind) { "global" } else { &self.account.region }
+    }
+
+    pub fn stack(&self) -> &str {
+        self.tags.get(STACK).map(String::as_str).unwrap_or_default()
+    }
+
+    pub fn kept(&self) -> bool {
+        self.tags.contains_key(KEEP)
+    }
+
+    pub fn doomed(&self, teller: &dyn Teller) -> Doomed {
+        let tag = |name: &str| self.tags.get(name).map(|t| teller.redact(t)).unwrap_or_default();
+        let name = tag("Name");
+        Doomed {
+            kind: self.thing.kind.to_string(),
+            id: self.thing.id.clone(),
+            name: if name.is_empty() { tag(NODE) } else { name },
+            stack: tag(STACK),
+            region: self.region().to_string(),
+            kept: self.kept(),
+            why: self.why.clone(),
+        }
+    }
+
+    /// The row of the order it goes with; unknown kinds use what others are.
+    fn row(&self) -> usize {
+        ORDER.iter().position(|row| row.contains(&self.thing.kind)).unwrap_or(0)
+    }
+}
+
+/// In the order of their removal, and tells of them; those that are kept are told of and left out.
+pub fn shown(teller: &dyn Teller, mut targets: Vec<Target>) -> Vec<Target> {
+    targets.sort_by_key(|t| (t.row(), t.thing.clone()));
+    teller.tell(Event::ToRemove { things: targets.iter().map(|t| t.doomed(teller)).collect() });
+    targets.retain(|t| !t.kept());
+    targets
+}
+
+/// Row by row, each row together; the number of those that would not go.
+pub async fn remove(teller: &dyn Teller, targets: &[Target]) -> usize {
+    let mut failed = 0;
+    for row in 0..ORDER.len() {
+        let one = |target: &Target| {
+            let (account, thing) = (Arc::clone(&target.account), target.thing.clone());
+            let doomed = target.doomed(teller);
+            async move {
+                let done = account.remove_thing(&thing).await;
+                let error = done.err().map(|e| teller.redact(&e.to_string()));
+                let ok = error.is_none();
+                teller.tell(Event::Removed { thing: doomed, error });
+                ok
+            }
+        };
+        let done = together(targets.iter().filter(|t| t.row() == row).map(one).collect()).await;
+        failed += done.iter().filter(|ok| !**ok).count();
+    }
+    failed
+}
