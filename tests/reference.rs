@@ -35,3 +35,45 @@ fn every_event_is_documented() {
         assert!(page.contains(&format!("## {kind}\n")), "docs/events.md has no section `## {kind}`");
     }
 }
+
+/// A role's variables are those of its defaults: README.md has every one and no other, argument_specs where there are any.
+#[test]
+fn every_variable_of_a_role_is_documented() {
+    let roles = Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks/roles");
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for entry in std::fs::read_dir(roles).unwrap() {
+        let role = entry.unwrap().path();
+        let read = |file: &str| std::fs::read_to_string(role.join(file)).unwrap_or_default();
+        let yaml = |file: &str| serde_yaml::from_str::<serde_yaml::Value>(&read(file)).unwrap();
+        let names = |value: &serde_yaml::Value| -> Vec<String> {
+            value
+                .as_mapping()
+                .into_iter()
+                .flat_map(|m| m.keys())
+                .map(|k| k.as_str().unwrap().to_string())
+                .collect()
+        };
+        let defaults = names(&yaml("defaults/main.yml"));
+        let specs = yaml("meta/argument_specs.yml");
+        let specified = names(&specs["argument_specs"]["main"]["options"]);
+        let page = read("README.md");
+        let described: Vec<&str> =
+            page.lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next()).collect();
+        let role = role.file_name().unwrap().to_string_lossy().into_owned();
+        for name in &defaults {
+            count += 1;
+            if !specs.is_null() && !specified.contains(name) {
+                wrong.push(format!("{role}: {name} is not in meta/argument_specs.yml"));
+            }
+            if !described.contains(&name.as_str()) {
+                wrong.push(format!("{role}: {name} is not in README.md"));
+            }
+        }
+        for name in described.iter().copied().filter(|n| !defaults.iter().any(|d| d == n)) {
+            wrong.push(format!("{role}: README.md has {name}, which is not in defaults/main.yml"));
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+    assert!(count > 50, "{count} variables");
+}
