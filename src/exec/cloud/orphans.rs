@@ -51,8 +51,11 @@ impl Orphans {
             let ago = Duration::try_from(now.duration_since(moment)).unwrap_or_default();
             return Some(format!("expired {} ago", expiry::short(ago)));
         }
-        let of_bake = tags.get(STACK).is_some_and(|s| s.starts_with(BAKES))
-            && !matches!(thing.kind, Image::NAME | Snapshot::NAME);
+        let of_bake = tags.get(STACK).is_some_and(|s| s.starts_with(BAKES));
+        // What a bake is for stays: no age ends it, and no playbook names it.
+        if of_bake && matches!(thing.kind, Image::NAME | Snapshot::NAME) {
+            return None;
+        }
         let age = expiry::age(tags, now);
         let temporary = of_bake || tags.contains_key(EXPIRES);
         if let (true, Some(limit), Some(age)) = (temporary, self.older_than, age)
