@@ -4,94 +4,16 @@
 
 mod support;
 
-use base64::Engine as _;
 use fitout::base::{Map, Value};
 use fitout::cloud::{Access, Identity, Session, Witness};
 use fitout::exec::Cancel;
 use fitout::image::amazon::{Build, Options, Provision, bake};
 use fitout::image::steps::{Ending, OnError, StepFuture};
-use fitout::lab::{Lab, LabOptions};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
-use support::cloud::{DEBIAN, World, within};
+use support::answers::Answers;
+use support::cloud::{DEBIAN, World};
 use support::cloud_proxy::Fault;
-
-/// One host for all tests of this file: it is never changed but for its keys.
-struct Answers {
-    lab: Lab,
-}
-
-impl Answers {
-    fn up() -> Answers {
-        let name = format!("ami{}", std::process::id() % 10000);
-        Answers { lab: Lab::up(&LabOptions { name, ephemeral: true, ..LabOptions::default() }).unwrap() }
-    }
-
-    /// The host gets what an instance gets: the key pair's public key, and the host key in its user data.
-    fn stand_for_instances(&self, world: &World) {
-        let host = self.lab.hosts().remove(0);
-        let root = host.root_dir().unwrap();
-        let (address, say) = (host.address.clone(), world.sayer());
-        let pid = host.leader.unwrap();
-        world.proxy.hook(move |action, body, reply| {
-            let field = |name: &str| form(body, name).map(|text| decoded(&text)).unwrap_or_default();
-            match action {
-                "ImportKeyPair" => {
-                    std::fs::create_dir_all(root.join("root/.ssh")).unwrap();
-                    std::fs::write(root.join("root/.ssh/authorized_keys"), field("PublicKeyMaterial"))
-                        .unwrap();
-                }
-                "RunInstances" => {
-                    let data: serde_yaml::Value = serde_yaml::from_str(&field("UserData")).unwrap();
-                    let key = root.join("etc/ssh/ssh_host_ed25519_key");
-                    for (path, name) in
-                        [(key.clone(), "ed25519_private"), (key.with_extension("key.pub"), "x")]
-                    {
-                        if let Some(text) = data["ssh_keys"][name].as_str() {
-                            std::fs::write(path, text).unwrap();
-                        }
-                    }
-                    let restarted = std::process::Command::new("nsenter")
-                        .args(["-t", &pid.to_string(), "-a", "systemctl", "restart", "ssh"])
-                        .status();
-                    assert!(restarted.unwrap().success());
-                    let id = within(reply, "instanceId").unwrap().to_string();
-                    say("public", &json!({id: address}));
-                }
-                _ => {}
-            }
-        });
-    }
-}
-
-impl Drop for Answers {
-    fn drop(&mut self) {
-        let _ = fitout::lab::down(self.lab.name());
-    }
-}
-
-/// A field of a form.
-fn form(body: &str, name: &str) -> Option<String> {
-    let value = body.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}=")))?;
-    let mut bytes = Vec::new();
-    let mut rest = value.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let hex: Vec<u8> = rest.by_ref().take(2).collect();
-                u8::from_str_radix(std::str::from_utf8(&hex).unwrap(), 16).unwrap()
-            }
-            b'+' => b' ',
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).ok()
-}
-
-fn decoded(text: &str) -> String {
-    let bytes = base64::engine::general_purpose::STANDARD.decode(text).unwrap();
-    String::from_utf8(bytes).unwrap()
-}
 
 /// Logs in as the play would, and says what it was told of the image.
 #[derive(Default)]

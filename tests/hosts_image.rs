@@ -108,7 +108,7 @@ fn an_interrupted_bake_leaves_nothing() {
         assert!(bake.try_wait().unwrap().is_none(), "it ended too early");
     }
     assert!(Command::new("kill").arg(bake.id().to_string()).status().unwrap().success());
-    assert_eq!(bake.wait().unwrap().code(), Some(130));
+    assert_eq!(bake.wait().unwrap().code(), Some(143));
     assert_eq!(drafts(&place), [""; 0]);
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!mounts.contains(&place.path().display().to_string()), "{mounts}");

@@ -1,5 +1,6 @@
 //! Source files and positions in them: every value read from a file can say where it stands.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
@@ -57,7 +58,7 @@ impl SourceFile {
 
 /// All files read in a run. Cheap to clone; append-only, so a [`Span`] never goes stale.
 #[derive(Clone, Debug, Default)]
-pub struct Sources(Arc<RwLock<Vec<Arc<SourceFile>>>>);
+pub struct Sources(Arc<RwLock<Vec<Arc<SourceFile>>>>, Arc<RwLock<HashMap<PathBuf, Arc<str>>>>);
 
 impl Sources {
     pub fn add(&self, path: impl Into<PathBuf>, text: impl Into<Arc<str>>) -> FileId {
@@ -65,6 +66,16 @@ impl Sources {
         let mut files = self.0.write().unwrap_or_else(|e| e.into_inner());
         files.push(file);
         FileId(u32::try_from(files.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// A text that is read instead of a file of this path, which need not be there.
+    pub fn stand_in(&self, path: impl Into<PathBuf>, text: impl Into<Arc<str>>) {
+        self.1.write().unwrap_or_else(|e| e.into_inner()).insert(path.into(), text.into());
+    }
+
+    /// What stands for a file, where something does.
+    pub fn standing_in(&self, path: &Path) -> Option<Arc<str>> {
+        self.1.read().unwrap_or_else(|e| e.into_inner()).get(path).map(Arc::clone)
     }
 
     pub fn get(&self, id: FileId) -> Arc<SourceFile> {

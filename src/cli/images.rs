@@ -1,7 +1,8 @@
 //! `images`: what is in a folder of finished images.
 
 use super::fail::{Done, Fail, code};
-use crate::image::manifest::Manifest;
+use crate::image::amazon::prune::{self, Region};
+use crate::image::manifest::{Artifact, Manifest};
 use crate::image::store;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -16,6 +17,12 @@ pub struct ImagesArgs {
     /// One JSON object a line
     #[arg(long, global = true)]
     json: bool,
+    /// The images in this region too; may be given more than once
+    #[arg(long, global = true, value_name = "REGION")]
+    region: Vec<String>,
+    /// Profile of credentials for regions
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -24,7 +31,7 @@ enum ImagesCommand {
     List,
     /// Packages, kernel parameters and files in which two images differ (exit code 2: they do)
     Diff { a: String, b: String },
-    /// Remove all but the newest of each name
+    /// Remove all but the newest of each name; in a region never one that an instance, launch template or group uses
     Prune {
         /// How many of each name stay
         #[arg(long, default_value_t = 3, value_name = "N")]
@@ -54,24 +61,98 @@ pub fn run(args: &ImagesArgs) -> Done {
                 }
                 println!("{}{}", if *dry_run { "would remove " } else { "removed " }, image.name);
             }
-            Ok(code::DONE)
+            regions(args, async |name, region| {
+                prune(args, name, region, (*keep, *older_than), *dry_run).await
+            })
         }
     }
 }
 
+/// Does something in each region that was named.
+fn regions(args: &ImagesArgs, work: impl AsyncFn(&str, &Region) -> Result<(), String>) -> Done {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Fail::failed(format!("the runtime did not start: {e}")))?;
+    runtime.block_on(async {
+        for name in &args.region {
+            let region = Region::of(name, args.profile.as_deref()).await;
+            let region = region.map_err(|e| Fail::input(e.to_string()))?;
+            work(name, &region).await.map_err(Fail::failed)?;
+        }
+        Ok(code::DONE)
+    })
+}
+
+async fn prune(
+    args: &ImagesArgs,
+    name: &str,
+    region: &Region,
+    (keep, days): (usize, u64),
+    dry_run: bool,
+) -> Result<(), String> {
+    let images = region.images().await.map_err(|e| e.to_string())?;
+    let old = prune::prunable(&images, keep, days, jiff::Timestamp::now());
+    if old.is_empty() {
+        return Ok(());
+    }
+    let uses = region.uses().await.map_err(|e| e.to_string())?;
+    for image in old {
+        let shown = format!("{} {name}:{}", image.name, image.id);
+        if let Some(users) = uses.get(&image.id) {
+            let users: Vec<&str> = users.iter().map(String::as_str).collect();
+            println!("kept {shown}: used by {}", users.join("; "));
+            continue;
+        }
+        if !dry_run {
+            region.remove(&image).await.map_err(|e| e.to_string())?;
+            forget(args, name, &image.id)?;
+        }
+        println!("{}{shown}", if dry_run { "would remove " } else { "removed " });
+    }
+    Ok(())
+}
+
+/// The manifest of an image that is gone, where the folder has it and it tells of nothing else.
+fn forget(args: &ImagesArgs, region: &str, id: &str) -> Result<(), String> {
+    let only =
+        |m: &Manifest| m.artifacts.len() == 1 && m.artifacts[0].region == region && m.artifacts[0].id == id;
+    match store::list(&args.out).into_iter().find(only) {
+        Some(manifest) => store::remove(&args.out, &manifest).map_err(|e| e.to_string()),
+        None => Ok(()),
+    }
+}
+
 fn list(args: &ImagesArgs) -> Done {
+    local(args)?;
+    regions(args, async |name, region| {
+        for image in region.images().await.map_err(|e| e.to_string())? {
+            match args.json {
+                true => println!(
+                    "{}",
+                    serde_json::json!({"name": image.name, "made": image.made, "region": name, "id": image.id})
+                ),
+                false => println!("{}  {}  {name}:{}", image.name, image.made, image.id),
+            }
+        }
+        Ok(())
+    })
+}
+
+fn local(args: &ImagesArgs) -> Result<(), Fail> {
     for image in store::list(&args.out) {
         if args.json {
             let line = serde_json::to_string(&image).map_err(|e| Fail::failed(e.to_string()))?;
             println!("{line}");
             continue;
         }
-        let formats: Vec<String> =
-            image.artifacts.iter().map(|a| format!("{} {} MiB", a.format, a.bytes >> 20)).collect();
+        let artifact = |a: &Artifact| match a.id.is_empty() {
+            true => format!("{} {} MiB", a.format, a.bytes >> 20),
+            false => format!("{}:{}", a.region, a.id),
+        };
+        let formats: Vec<String> = image.artifacts.iter().map(artifact).collect();
         let verified = if image.verified { "verified" } else { "not verified" };
         println!("{}  {}  {}  {verified}", image.name, image.made, formats.join(", "));
     }
-    Ok(code::DONE)
+    Ok(())
 }
 
 /// The image of this name, or the only one whose name begins so.

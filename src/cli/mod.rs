@@ -57,7 +57,7 @@ enum Command {
     Destroy(destroy::DestroyArgs),
     State(state::StateArgs),
     Gc(gc::GcArgs),
-    /// Make a machine image of a play that has `image:` (needs root on Linux)
+    /// Make machine images of a play that has `image:`, or of a template of Packer's
     Bake(bake::BakeArgs),
     /// List, compare and prune the images of a folder
     Images(images::ImagesArgs),
@@ -107,7 +107,7 @@ pub fn command() -> clap::Command {
 }
 
 fn parse(words: Vec<OsString>) -> Result<Cli, clap::Error> {
-    Cli::from_arg_matches(&command().try_get_matches_from(words)?)
+    Cli::from_arg_matches(&command().try_get_matches_from(bake::words(words))?)
 }
 
 /// Runs the command line of this process.

@@ -18,6 +18,9 @@ pub fn compile(
     inventory: Option<&Inventory>,
 ) -> Result<Compiled, Fail> {
     for playbook in playbooks {
+        if session.sources.standing_in(playbook).is_some() {
+            continue;
+        }
         if !playbook.exists() {
             let fail = Fail::input(format!("the playbook {} is not there", playbook.display()));
             return Err(match similar_file(playbook) {

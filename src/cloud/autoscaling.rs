@@ -6,6 +6,7 @@ crate::service_calls! {
     /// The calls of Auto Scaling that are used.
     pub trait Autoscaling, AutoscalingClient for aws_sdk_autoscaling as "autoscaling": {
         read describe_auto_scaling_groups(DescribeAutoScalingGroups: DescribeAutoScalingGroupsInputBuilder) -> DescribeAutoScalingGroupsOutput;
+        read describe_launch_configurations(DescribeLaunchConfigurations: DescribeLaunchConfigurationsInputBuilder) -> DescribeLaunchConfigurationsOutput;
         read describe_lifecycle_hooks(DescribeLifecycleHooks: DescribeLifecycleHooksInputBuilder) -> DescribeLifecycleHooksOutput;
         read describe_instance_refreshes(DescribeInstanceRefreshes: DescribeInstanceRefreshesInputBuilder) -> DescribeInstanceRefreshesOutput;
         read describe_tags(DescribeTags: DescribeTagsInputBuilder) -> DescribeTagsOutput;

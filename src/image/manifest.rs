@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// Beside an image as `NAME.json`; whoever finds it finds a finished image.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -37,10 +38,52 @@ pub struct Manifest {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
     pub format: String,
-    /// In the manifest's folder.
+    /// In the manifest's folder; empty for an image in a cloud.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub file: String,
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub bytes: u64,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sha256: String,
+    /// Of an image in a cloud: where, its id, and its snapshots.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub region: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<String>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Seconds of each step, of the times at which they began.
+pub fn seconds(times: &[(String, Instant)]) -> Vec<(String, f64)> {
+    let ends = times.iter().skip(1).map(|(_, at)| *at).chain([Instant::now()]);
+    let spans = times.iter().zip(ends).map(|((name, from), to)| (name.clone(), (to - *from).as_secs_f64()));
+    spans.map(|(name, s)| (name, (s * 10.0).round() / 10.0)).collect()
+}
+
+impl Manifest {
+    /// Writes it and its packages' document into a folder; the manifest is last.
+    pub fn write(&self, folder: &Path) -> Result<(), BakeError> {
+        let failed = |e: &dyn std::fmt::Display| BakeError::failed("writing the manifest", e);
+        let whole = serde_json::to_value(self).map_err(|e| failed(&e))?;
+        let mut files = vec![(format!("{}.json", self.name), whole)];
+        if !self.packages.is_empty() {
+            files.insert(0, (format!("{}.spdx.json", self.name), spdx(self)));
+        }
+        for (name, json) in files {
+            let text = serde_json::to_vec_pretty(&json).map_err(|e| failed(&e))?;
+            let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| failed(&e))?;
+            std::io::Write::write_all(&mut file, &text).map_err(|e| failed(&e))?;
+            let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+            file.as_file().set_permissions(readable).map_err(|e| failed(&e))?;
+            file.persist(folder.join(name)).map_err(|e| failed(&e.error))?;
+        }
+        Ok(())
+    }
 }
 
 impl Artifact {
@@ -52,6 +95,7 @@ impl Artifact {
             file: name.into(),
             bytes: fs::metadata(path).map_err(failed)?.len(),
             sha256: sha256(path).map_err(failed)?,
+            ..Artifact::default()
         })
     }
 }
@@ -91,9 +135,14 @@ pub fn sysctl(root: &Path) -> BTreeMap<String, String> {
             files.insert(entry.file_name().to_string_lossy().into_owned(), entry.path());
         }
     }
+    let texts: Vec<String> = files.values().map(|p| fs::read_to_string(p).unwrap_or_default()).collect();
+    settings(texts.iter())
+}
+
+/// The settings of files of sysctl.d, later over earlier ones.
+pub fn settings<'a>(texts: impl Iterator<Item = &'a String>) -> BTreeMap<String, String> {
     let mut keys = BTreeMap::new();
-    for path in files.values() {
-        let text = fs::read_to_string(path).unwrap_or_default();
+    for text in texts {
         for line in text.lines().map(str::trim).filter(|l| !l.starts_with(['#', ';'])) {
             if let Some((key, value)) = line.split_once('=') {
                 let key = key.trim().trim_start_matches('-').replace('/', ".");

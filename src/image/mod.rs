@@ -29,7 +29,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use steps::{Ending, OnError};
 
-/// The host that is provisioned, as plays see it.
+/// The host that is provisioned, as plays see it, where `image:` gives it no other name.
 pub const HOST: &str = "image";
 
 /// Why there is no image.
@@ -54,6 +54,8 @@ impl BakeError {
 pub struct Baked {
     pub ending: Ending,
     pub manifest: Option<manifest::Manifest>,
+    /// The image was there already.
+    pub found: bool,
 }
 
 pub type BuilderFuture<'a> = Pin<Box<dyn Future<Output = Result<Baked, BakeError>> + Send + 'a>>;
@@ -65,12 +67,23 @@ pub trait Builder: Send + Sync {
     fn bake(&self, order: Arc<Order>) -> BuilderFuture<'_>;
 }
 
+pub type Render =
+    Arc<dyn Fn(&crate::base::Value, &crate::base::Map) -> Result<crate::base::Value, String> + Send + Sync>;
+
 /// What is to be baked, and how plays are run.
 pub struct Order {
     pub image: options::ImageOptions,
+    /// The entry of `builders:` that is carried out, its templates as written.
+    pub builder: options::BuilderOptions,
+    /// Renders templates, with what they see as `fitout_image`.
+    pub render: Render,
+    /// Name without the hash.
+    pub title: String,
     /// Name with the hash of all inputs.
     pub name: String,
     pub hash: String,
+    /// Bake also where the image is there.
+    pub force: bool,
     /// Folder for finished images.
     pub out: PathBuf,
     /// What was read, for the manifest.
@@ -81,10 +94,21 @@ pub struct Order {
     pub on_error: OnError,
 }
 
+/// SHA-256 of a text, hexadecimal.
+pub fn sha256_of(text: &str) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(text).iter().map(|b| format!("{b:02x}")).collect()
+}
+
 /// The builders there are.
+pub const BUILDERS: [&str; 3] = ["disk", "amazon-ebs", "amazon-direct"];
+
+/// The builder of a name.
 pub fn builder(kind: &str) -> Option<Box<dyn Builder>> {
     match kind {
         "disk" => Some(Box::new(disk::Disk)),
+        "amazon-ebs" => Some(Box::new(amazon::AmazonEbs)),
+        "amazon-direct" => Some(Box::new(amazon::direct::AmazonDirect)),
         _ => None,
     }
 }

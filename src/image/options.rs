@@ -6,9 +6,38 @@ use crate::spec::{to_bool, to_text};
 use serde_json::Value as Json;
 
 /// The keys that `image:` may have; builders' own options stand in `builders:`.
-const KEYS: [&str; 12] = [
-    "name", "builders", "source", "size", "formats", "groups", "clean", "keep", "verify", "memory",
-    "packages", "tags",
+const KEYS: [&str; 20] = [
+    "name",
+    "builders",
+    "source",
+    "size",
+    "formats",
+    "groups",
+    "clean",
+    "keep",
+    "verify",
+    "memory",
+    "packages",
+    "tags",
+    "host",
+    "packer_manifest",
+    "regions",
+    "users",
+    "encrypt",
+    "kms_key",
+    "deprecate_at",
+    "disks",
+];
+
+/// Keys for all builders in a cloud, and what these call them.
+const SHARED: [(&str, &str); 7] = [
+    ("tags", "tags"),
+    ("regions", "ami_regions"),
+    ("users", "ami_users"),
+    ("encrypt", "encrypt_boot"),
+    ("kms_key", "kms_key_id"),
+    ("deprecate_at", "deprecate_at"),
+    ("disks", "launch_block_device_mappings"),
 ];
 
 #[derive(Clone, Debug, PartialEq)]
@@ -29,13 +58,27 @@ pub struct ImageOptions {
     pub verify: bool,
     /// MiB of the machine that verifies.
     pub memory: u32,
+    /// The host's name in the inventory.
+    pub host: String,
+    /// Options of Packer's post-processor `manifest`.
+    pub packer_manifest: Option<Map>,
+    /// What builders in a cloud take where their own options do not say it, by their names for it.
+    pub shared: Map,
 }
 
 /// An entry of `builders:`; what else it says is the builder's to read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BuilderOptions {
     pub kind: String,
+    /// As `-b`, `-only` and plays know it; without one it is the kind.
+    pub name: String,
     pub options: Map,
+}
+
+impl BuilderOptions {
+    pub fn plain(kind: &str) -> BuilderOptions {
+        BuilderOptions { kind: kind.into(), name: kind.into(), options: Map::new() }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -103,6 +146,12 @@ impl ImageOptions {
                 None => 1024,
                 Some(v) => to_text(v).parse().map_err(|_| wrong("memory", "a number of MiB"))?,
             },
+            host: get("host").map_or_else(|| super::HOST.into(), to_text),
+            packer_manifest: get("packer_manifest").and_then(Value::as_map).cloned(),
+            shared: SHARED
+                .iter()
+                .filter_map(|(key, name)| Some(((*name).into(), get(key)?.clone())))
+                .collect(),
         })
     }
 }
@@ -123,18 +172,19 @@ fn texts(value: Option<&Value>) -> Vec<String> {
 
 fn builders(value: Option<&Value>) -> Result<Vec<BuilderOptions>, BakeError> {
     let list = match value {
-        None => return Ok(vec![BuilderOptions { kind: "disk".into(), options: Map::new() }]),
+        None => return Ok(vec![BuilderOptions::plain("disk")]),
         Some(Value::List(list)) => list.iter().cloned().collect(),
         Some(one) => vec![one.clone()],
     };
     let one = |value: &Value| match value.as_map() {
-        None => Ok(BuilderOptions { kind: to_text(value), options: Map::new() }),
+        None => Ok(BuilderOptions::plain(&to_text(value))),
         Some(map) => {
             let kind = map.get("type").map(to_text);
             let kind = kind.ok_or_else(|| BakeError::Input("image: a builder needs a `type`".into()))?;
             let mut options = map.clone();
             options.shift_remove("type");
-            Ok(BuilderOptions { kind, options })
+            let name = options.shift_remove("name").map_or_else(|| kind.clone(), |name| to_text(&name));
+            Ok(BuilderOptions { kind, name, options })
         }
     };
     list.iter().map(one).collect()

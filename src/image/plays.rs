@@ -1,6 +1,6 @@
 //! The plays of an image, as a builder runs them on the place it has made.
 
-use super::{BakeError, HOST};
+use super::BakeError;
 use crate::base::{Map, Value};
 use crate::eval::Engine;
 use crate::exec::event::Sink;
@@ -15,8 +15,9 @@ use std::sync::Arc;
 pub struct Plays {
     pub program: Program,
     pub includer: Arc<dyn Includer>,
-    /// With the one host [`HOST`].
+    /// With the one host [`Plays::host`].
     pub inventory: Inventory,
+    pub host: String,
     pub engine: Arc<Engine>,
     pub keyring: Arc<Keyring>,
     pub options: RunOptions,
@@ -48,8 +49,9 @@ impl Plays {
         host: Map,
     ) -> Result<RunReport, BakeError> {
         let mut inventory = self.inventory.clone();
-        let id =
-            inventory.host(HOST).ok_or_else(|| BakeError::failed("inventory", "it has no host `image`"))?;
+        let id = inventory
+            .host(&self.host)
+            .ok_or_else(|| BakeError::failed("inventory", "the image's host is not in it"))?;
         for (key, value) in host {
             inventory.set_host_var(id, key, value);
         }

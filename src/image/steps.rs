@@ -22,15 +22,36 @@ pub trait Step<S>: Send + Sync {
         let _ = (state, succeeded);
         Box::pin(async { Ok(()) })
     }
+    /// Whether the build needs no further step: what it was to make is there.
+    fn completes(&self, state: &S) -> bool {
+        let _ = state;
+        false
+    }
+    /// What stays of this step when a failed build is left for a look.
+    fn holds(&self, state: &S) -> Option<String> {
+        let _ = state;
+        None
+    }
 }
 
 /// What to do with what a failed build has made.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default)]
 pub enum OnError {
     #[default]
     Cleanup,
     /// Leave everything as it is, for a look.
     Abort,
+    /// Asks, with the step and why it failed. Called where it may block.
+    Ask(fn(&str, &str) -> Answer),
+}
+
+/// What a user wants after a step has failed.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Cleanup,
+    Abort,
+    /// The step once more.
+    Retry,
 }
 
 /// How a build ended.
@@ -41,6 +62,8 @@ pub struct Ending {
     pub interrupted: bool,
     /// What could not be taken back.
     pub left: Vec<String>,
+    /// What was left for a look, as was asked for.
+    pub kept: Vec<String>,
 }
 
 impl Ending {
@@ -58,34 +81,40 @@ pub async fn run<S: Send>(
     tell: &(dyn Fn(&str) + Send + Sync),
 ) -> Ending {
     let mut ending = Ending::default();
-    let mut begun = 0;
-    for step in steps {
+    let (mut begun, mut abort) = (0, false);
+    'steps: for step in steps {
         if cancel.requested() {
             ending.interrupted = true;
             break;
         }
         tell(step.name());
         begun += 1;
-        let result = tokio::select! {
-            // What ends at once has ended, also when the interrupt came with it.
-            biased;
-            result = step.perform(state) => Some(result),
-            () = cancel.wait(Stop::Cleanly) => None,
-        };
-        match result {
-            Some(Ok(())) => {}
-            Some(Err(why)) => {
-                ending.failed = Some((step.name().to_string(), why));
-                break;
+        loop {
+            let why = match one(&**step, state, cancel).await {
+                Some(Ok(())) if step.completes(state) => break 'steps,
+                Some(Ok(())) => continue 'steps,
+                Some(Err(why)) => why,
+                None => {
+                    ending.interrupted = true;
+                    break 'steps;
+                }
+            };
+            match answer(on_error, step.name(), &why).await {
+                Answer::Retry => {
+                    // The step begins anew: what its first attempt made goes.
+                    ending.left.extend(step.undo(state, false).await.err());
+                    tell(step.name());
+                    continue;
+                }
+                other => abort = other == Answer::Abort,
             }
-            None => {
-                ending.interrupted = true;
-                break;
-            }
+            ending.failed = Some((step.name().to_string(), why));
+            break 'steps;
         }
     }
     let succeeded = ending.failed.is_none() && !ending.interrupted;
-    if !succeeded && on_error == OnError::Abort {
+    if abort || (ending.interrupted && matches!(on_error, OnError::Abort)) {
+        ending.kept = steps[..begun].iter().filter_map(|step| step.holds(state)).collect();
         return ending;
     }
     for step in steps[..begun].iter().rev() {
@@ -97,6 +126,27 @@ pub async fn run<S: Send>(
         }
     }
     ending
+}
+
+/// `None`: interrupted.
+async fn one<S: Send>(step: &dyn Step<S>, state: &mut S, cancel: &Cancel) -> Option<Result<(), String>> {
+    tokio::select! {
+        // What ends at once has ended, also when the interrupt came with it.
+        biased;
+        result = step.perform(state) => Some(result),
+        () = cancel.wait(Stop::Cleanly) => None,
+    }
+}
+
+async fn answer(on_error: OnError, step: &str, why: &str) -> Answer {
+    match on_error {
+        OnError::Cleanup => Answer::Cleanup,
+        OnError::Abort => Answer::Abort,
+        OnError::Ask(ask) => {
+            let (step, why) = (step.to_string(), why.to_string());
+            tokio::task::spawn_blocking(move || ask(&step, &why)).await.unwrap_or(Answer::Cleanup)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -132,6 +182,14 @@ mod tests {
                 state.push(format!("undo {}{}", self.0, if succeeded { " after success" } else { "" }));
                 if self.1 == "stays" { Err(format!("{} is left", self.0)) } else { Ok(()) }
             })
+        }
+
+        fn completes(&self, _: &Vec<String>) -> bool {
+            self.1 == "found"
+        }
+
+        fn holds(&self, _: &Vec<String>) -> Option<String> {
+            Some(format!("what {} made", self.0))
         }
     }
 
@@ -177,6 +235,24 @@ mod tests {
         let (ending, did) =
             walk([Says("a", ""), Says("b", "fails"), Says("c", "")], OnError::Abort, "").await;
         assert!(!ending.ok());
-        assert_eq!(did, "do a, do b");
+        assert_eq!((did.as_str(), ending.kept.join(" ")), ("do a, do b", "what a made what b made".into()));
+    }
+
+    #[tokio::test]
+    async fn a_question_decides_and_what_is_there_ends_the_build() {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static ASKED: AtomicU32 = AtomicU32::new(0);
+        let ask = |step: &str, why: &str| {
+            assert_eq!((step, why), ("b", "broken"));
+            if ASKED.fetch_add(1, Ordering::SeqCst) == 0 { Answer::Retry } else { Answer::Abort }
+        };
+        let steps = [Says("a", ""), Says("b", "fails"), Says("c", "")];
+        let (ending, did) = walk(steps, OnError::Ask(ask), "").await;
+        assert_eq!(did, "do a, do b, undo b, do b");
+        assert!(!ending.ok() && ending.kept.len() == 2);
+        let (ending, did) =
+            walk([Says("a", "found"), Says("b", ""), Says("c", "")], OnError::Cleanup, "").await;
+        assert!(ending.ok());
+        assert_eq!(did, "do a, undo a after success");
     }
 }

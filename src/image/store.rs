@@ -13,6 +13,7 @@ pub fn find(folder: &Path, name: &str) -> Option<Manifest> {
     let whole = manifest
         .artifacts
         .iter()
+        .filter(|a| !a.file.is_empty())
         .all(|a| fs::metadata(folder.join(&a.file)).is_ok_and(|meta| meta.len() == a.bytes));
     whole.then_some(manifest)
 }
@@ -63,7 +64,7 @@ fn pairs(what: &str, a: &BTreeMap<String, String>, b: &BTreeMap<String, String>)
 pub fn remove(folder: &Path, manifest: &Manifest) -> Result<(), BakeError> {
     let name = &manifest.name;
     let mut files = vec![format!("{name}.json"), format!("{name}.spdx.json")];
-    files.extend(manifest.artifacts.iter().map(|a| a.file.clone()));
+    files.extend(manifest.artifacts.iter().map(|a| a.file.clone()).filter(|f| !f.is_empty()));
     for file in files {
         let path = folder.join(file);
         match fs::remove_file(&path) {
@@ -79,7 +80,8 @@ pub fn remove(folder: &Path, manifest: &Manifest) -> Result<(), BakeError> {
 /// Images to remove: all but the newest `keep` of each name without its hash, as far as they are older than `days`.
 pub fn prunable(images: &[Manifest], keep: usize, days: u64, now: jiff::Timestamp) -> Vec<Manifest> {
     let mut by_name: BTreeMap<&str, Vec<&Manifest>> = BTreeMap::new();
-    for image in images {
+    // What is in a cloud is pruned there.
+    for image in images.iter().filter(|i| i.artifacts.iter().all(|a| a.id.is_empty())) {
         by_name.entry(image.name.rsplit_once('-').map_or(&*image.name, |(n, _)| n)).or_default().push(image);
     }
     let old = |image: &&&Manifest| {

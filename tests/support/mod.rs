@@ -4,6 +4,7 @@
 //! and two tests never wait for each other. What a killed test left is taken down by the next test that wants a host.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod answers;
 pub mod cloud;
 pub mod cloud_proxy;
 pub mod place;

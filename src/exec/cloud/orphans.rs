@@ -57,7 +57,7 @@ impl Orphans {
             return None;
         }
         let age = expiry::age(tags, now);
-        let temporary = of_bake || tags.contains_key(EXPIRES);
+        let temporary = of_bake || expiry::expires(tags).is_some();
         if let (true, Some(limit), Some(age)) = (temporary, self.older_than, age)
             && age >= limit
         {

@@ -19,12 +19,13 @@ impl Step<Build> for KeyPair {
 
     fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
-            let public = generate(&build.folder.path().join(KEY_FILE)).await?;
+            let kind = &build.options.key_type;
+            let public = generate(&build.folder.path().join(KEY_FILE), kind).await?;
             let temporary = build.temporary();
             let begun = build.key.insert(Begun::new(&temporary));
             let op = begun.op.clone();
             let account = &build.account;
-            let name = format!("fitout-{}", op.id);
+            let name = build.options.key_name.clone().unwrap_or_else(|| format!("fitout-{}", op.id));
             let send = || -> crate::cloud::calls::CallFuture<'_, types::KeyPairInfo> {
                 let tags = op.specification(types::ResourceType::KeyPair, &Tags::new());
                 let key = aws_sdk_ec2::primitives::Blob::new(public.clone());
@@ -54,12 +55,20 @@ impl Step<Build> for KeyPair {
             super::instance::take_back(account, &account.key_pairs, begun).await
         })
     }
+
+    fn holds(&self, build: &Build) -> Option<String> {
+        let key = build.key.as_ref()?.thing.as_ref()?;
+        Some(format!("key pair {}", kinds::KeyPair::id(key)))
+    }
 }
 
-/// A fresh ed25519 key; the public half is returned.
-pub async fn generate(path: &Path) -> Result<String, String> {
+/// A fresh key; the public half is returned.
+pub async fn generate(path: &Path, kind: &str) -> Result<String, String> {
+    let public = path.with_extension("pub");
+    // Of an attempt before this one.
+    let _ = (std::fs::remove_file(path), std::fs::remove_file(&public));
     let made = tokio::process::Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-C", "fitout", "-f"])
+        .args(["-q", "-t", kind, "-N", "", "-C", "fitout", "-f"])
         .arg(path)
         .output()
         .await
@@ -67,7 +76,6 @@ pub async fn generate(path: &Path) -> Result<String, String> {
     if !made.status.success() {
         return Err(format!("ssh-keygen: {}", String::from_utf8_lossy(&made.stderr).trim()));
     }
-    let public = path.with_extension("pub");
     std::fs::read_to_string(&public).map_err(|e| format!("{}: {e}", public.display()))
 }
 
@@ -127,6 +135,11 @@ impl Step<Build> for Group {
             let Some(begun) = build.group.take() else { return Ok(()) };
             super::instance::take_back(account, &account.security_groups, begun).await
         })
+    }
+
+    fn holds(&self, build: &Build) -> Option<String> {
+        let group = build.group.as_ref()?.thing.as_ref()?;
+        Some(format!("security group {}", kinds::SecurityGroup::id(group)))
     }
 }
 

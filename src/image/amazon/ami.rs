@@ -1,12 +1,12 @@
 //! The image itself.
 
 use super::super::steps::{Step, StepFuture};
-use super::instance::mapping;
+use super::launch::mapping;
 use super::{Artifact, Begun, Build};
 use crate::cloud::calls::CallFuture;
 use crate::cloud::ec2::{input::*, types};
 use crate::cloud::kinds_images::Image;
-use crate::cloud::{Account, Kind, kinds};
+use crate::cloud::{Account, Kind, Tags};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,35 +20,42 @@ impl Step<Build> for Create {
     fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
             prepare(build).await?;
-            let begun = build.image.insert(Begun::new(&build.identity));
-            let op = begun.op.clone();
+            let instance = build.instance()?.to_string();
+            let op = build.temporary().op();
+            build.image = Some(Begun { op: op.clone(), thing: None });
             let (account, options) = (&build.account, &build.options);
-            let instance =
-                build.instance.as_ref().and_then(|b| b.thing.as_ref()).ok_or("there is no instance")?;
-            let instance = kinds::Instance::id(instance);
             let disks: Vec<_> = options.ami_disks.iter().map(mapping).collect();
+            let name = match build.drafts() {
+                true => draft_name(&options.ami_name),
+                false => options.ami_name.clone(),
+            };
+            // An image that is yet to be looked at, or to get its name, must not be found by what users look for.
+            let none = Tags::new();
+            let (tags, snapshot_tags) = match build.early_tags() {
+                true => (&options.tags, &options.snapshot_tags),
+                false => (&none, &none),
+            };
             let send = || -> CallFuture<'_, types::Image> {
                 let input = CreateImageInputBuilder::default()
-                    .instance_id(instance)
-                    .name(&options.ami_name)
+                    .instance_id(&instance)
+                    .name(&name)
                     .description(&options.ami_description)
                     .set_block_device_mappings((!disks.is_empty()).then(|| disks.clone()))
-                    .tag_specifications(op.specification(types::ResourceType::Image, &options.tags))
-                    .tag_specifications(
-                        op.specification(types::ResourceType::Snapshot, &options.snapshot_tags),
-                    );
+                    .tag_specifications(op.specification(types::ResourceType::Image, tags))
+                    .tag_specifications(op.specification(types::ResourceType::Snapshot, snapshot_tags));
+                let name = name.clone();
                 Box::pin(async move {
                     let made = account.ec2.create_image(input).await?;
-                    let image = types::Image::builder().set_image_id(made.image_id).name(&options.ami_name);
+                    let image = types::Image::builder().set_image_id(made.image_id).name(name);
                     Ok(image.state(types::ImageState::Pending).build())
                 })
             };
             let made = account.create(&account.images, &op, &send).await.map_err(|e| e.to_string())?;
             let id = Image::id(&made).to_string();
-            begun.thing = Some(made);
-            let image = available(account, &id, options.image_limit).await?;
+            build.image = Some(Begun { op: op.clone(), thing: Some(made) });
+            let image = available(&build.account, &id, build.options.image_limit).await?;
             let snapshots = snapshots(&image);
-            begun.thing = Some(image);
+            build.image = Some(Begun { op, thing: Some(image) });
             build.artifacts.push(Artifact { region: build.account.region.clone(), id, snapshots });
             Ok(())
         })
@@ -60,33 +67,44 @@ impl Step<Build> for Create {
                 return Ok(());
             }
             let Some(begun) = build.image.take() else { return Ok(()) };
+            let id = begun.thing.as_ref().map(|i| Image::id(i).to_string()).unwrap_or_default();
             build.artifacts.clear();
+            if build.old_gone {
+                // The old one is gone: what was made in its place is all there is.
+                return Err(format!("image {id} stays, as `{}`", draft_name(&build.options.ami_name)));
+            }
             take_back(&build.account, begun).await
         })
     }
+
+    fn holds(&self, build: &Build) -> Option<String> {
+        let image = build.image.as_ref()?.thing.as_ref()?;
+        Some(format!("image {}", Image::id(image)))
+    }
 }
 
-/// What has to be so before the image is made: the old one of the name gone, attributes that images inherit set.
+/// The name of an image that is yet to get its own. EC2 takes 128 characters.
+pub fn draft_name(name: &str) -> String {
+    let short: String = name.chars().take(120).collect();
+    format!("{short} (new)")
+}
+
+/// Attributes that images inherit from the instance.
 async fn prepare(build: &Build) -> Result<(), String> {
     let (account, options) = (&build.account, &build.options);
-    if options.force_deregister {
-        let named = types::Filter::builder().name("name").values(&options.ami_name).build();
-        let input = DescribeImagesInputBuilder::default().owners("self").filters(named);
-        let found = account.ec2.describe_images(input).await.map_err(|e| e.to_string())?;
-        for old in found.images() {
-            account.remove(&account.images, Image::id(old)).await.map_err(|e| e.to_string())?;
-            for snapshot in snapshots(old).iter().filter(|_| options.force_delete_snapshot) {
-                account.remove(&account.snapshots, snapshot).await.map_err(|e| e.to_string())?;
-            }
-        }
+    let instance = build.instance()?;
+    let input = || ModifyInstanceAttributeInputBuilder::default().instance_id(instance);
+    if let Some(ena) = options.ena_support {
+        let value = types::AttributeBooleanValue::builder().value(ena).build();
+        let done = account.ec2.modify_instance_attribute(input().ena_support(value)).await;
+        done.map_err(|e| e.to_string())?;
     }
-    let Some(ena) = options.ena_support else { return Ok(()) };
-    let instance = build.instance.as_ref().and_then(|b| b.thing.as_ref()).ok_or("there is no instance")?;
-    let value = types::AttributeBooleanValue::builder().value(ena).build();
-    let input = ModifyInstanceAttributeInputBuilder::default()
-        .instance_id(kinds::Instance::id(instance))
-        .ena_support(value);
-    account.ec2.modify_instance_attribute(input).await.map(drop).map_err(|e| e.to_string())
+    if options.sriov_support {
+        let value = types::AttributeValue::builder().value("simple").build();
+        let done = account.ec2.modify_instance_attribute(input().sriov_net_support(value)).await;
+        done.map_err(|e| e.to_string())?;
+    }
+    Ok(())
 }
 
 /// Waits until an image is there; one that failed says why.

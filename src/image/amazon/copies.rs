@@ -1,4 +1,4 @@
-//! Copies to other regions, and who may use them all.
+//! Copies to other regions.
 
 use super::super::steps::{Step, StepFuture};
 use super::ami::{available, snapshots, take_back};
@@ -6,7 +6,7 @@ use super::{Artifact, Begun, Build};
 use crate::cloud::calls::CallFuture;
 use crate::cloud::ec2::{input::*, types};
 use crate::cloud::kinds_images::Image;
-use crate::cloud::{Access, Account, Kind};
+use crate::cloud::{Access, Account, Kind, Op, Tags};
 use std::sync::Arc;
 
 /// A copy that was begun.
@@ -28,33 +28,36 @@ impl Step<Build> for CopyToRegions {
             let home = build.account.region.clone();
             let mut regions: Vec<String> = build.options.regions.clone();
             regions.retain(|r| *r != home);
-            if build.options.encrypt {
-                regions.insert(0, home.clone());
-            }
             // All are begun before the first is waited for.
             for region in &regions {
                 let access = Access { region: Some(region.clone()), ..build.options.access.clone() };
                 let account = build.session.account(&access).await.map_err(|e| e.to_string())?;
-                begin(build, account, &first.id, &home).await?;
+                if build.options.force_deregister {
+                    let named =
+                        vec![types::Filter::builder().name("name").values(&build.options.ami_name).build()];
+                    let old = Image::load(&*account.ec2, named).await.map_err(|e| e.to_string())?;
+                    for old in &old {
+                        retire(&account, old, build.options.force_delete_snapshot).await?;
+                    }
+                }
+                let begun = Begun::new(&build.temporary());
+                build.copies.push(Copy { account, begun });
+                let Some(Copy { account, begun }) = build.copies.last() else { continue };
+                let thing = begin(build, account, &begun.op, &first.id, &build.options.ami_name).await?;
+                if let Some(copy) = build.copies.last_mut() {
+                    copy.begun.thing = Some(thing);
+                }
             }
             let limit = build.options.image_limit;
-            let mut made = Vec::new();
             for copy in &mut build.copies {
                 let Some(thing) = &copy.begun.thing else { continue };
                 let id = Image::id(thing).to_string();
                 let image = available(&copy.account, &id, limit).await?;
                 let snapshots = snapshots(&image);
-                made.push(Artifact { region: copy.account.region.clone(), id, snapshots });
+                let region = copy.account.region.clone();
+                build.artifacts.push(Artifact { region, id, snapshots });
                 copy.begun.thing = Some(image);
             }
-            // The encrypted copy takes the place of the image it was made from.
-            if build.options.encrypt
-                && let Some(plain) = build.image.take()
-            {
-                take_back(&build.account, plain).await?;
-                build.artifacts.clear();
-            }
-            build.artifacts.extend(made);
             Ok(())
         })
     }
@@ -75,105 +78,50 @@ impl Step<Build> for CopyToRegions {
     }
 }
 
-async fn begin(build: &mut Build, account: Arc<Account>, from: &str, home: &str) -> Result<(), String> {
-    let begun = Begun::new(&build.identity);
-    let op = begun.op.clone();
-    let at = build.copies.len();
-    build.copies.push(Copy { account: Arc::clone(&account), begun });
+/// Removes an image that another takes the place of.
+pub async fn retire(account: &Account, old: &types::Image, with_snapshots: bool) -> Result<(), String> {
+    account.remove(&account.images, Image::id(old)).await.map_err(|e| e.to_string())?;
+    for snapshot in snapshots(old).iter().filter(|_| with_snapshots) {
+        account.remove(&account.snapshots, snapshot).await.map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+/// Begins a copy of an image of the build's own region.
+pub async fn begin(
+    build: &Build,
+    account: &Account,
+    op: &Op,
+    from: &str,
+    name: &str,
+) -> Result<Arc<types::Image>, String> {
     let options = &build.options;
     let key =
         options.region_kms_keys.get(&account.region).or(options.kms_key.as_ref()).filter(|k| !k.is_empty());
     let encrypted = options.encrypt || options.region_kms_keys.contains_key(&account.region);
-    let name = match (options.encrypt, account.region == home) {
-        // Names are unique in a region: the plain image has it until it goes.
-        (true, true) => format!("{} (encrypted)", options.ami_name),
-        _ => options.ami_name.clone(),
+    let none = Tags::new();
+    let (tags, snapshot_tags) = match build.early_tags() {
+        true => (&options.tags, &options.snapshot_tags),
+        false => (&none, &none),
     };
     let send = || -> CallFuture<'_, types::Image> {
         let mut input = CopyImageInputBuilder::default()
             .source_image_id(from)
-            .source_region(home)
-            .name(&name)
+            .source_region(&build.account.region)
+            .name(name)
             .description(&options.ami_description)
             .client_token(op.token())
-            .tag_specifications(op.specification(types::ResourceType::Image, &options.tags))
-            .tag_specifications(op.specification(types::ResourceType::Snapshot, &options.snapshot_tags));
+            .tag_specifications(op.specification(types::ResourceType::Image, tags))
+            .tag_specifications(op.specification(types::ResourceType::Snapshot, snapshot_tags));
         if encrypted {
             input = input.encrypted(true).set_kms_key_id(key.cloned());
         }
-        let (ec2, name) = (&account.ec2, name.clone());
+        let ec2 = &account.ec2;
         Box::pin(async move {
             let made = ec2.copy_image(input).await?;
             let image = types::Image::builder().set_image_id(made.image_id).name(name);
             Ok(image.state(types::ImageState::Pending).build())
         })
     };
-    let made = account.create(&account.images, &op, &send).await.map_err(|e| e.to_string())?;
-    if let Some(copy) = build.copies.get_mut(at) {
-        copy.begun.thing = Some(made);
-    }
-    Ok(())
-}
-
-pub struct Share;
-
-impl Step<Build> for Share {
-    fn name(&self) -> &str {
-        "who may use it"
-    }
-
-    fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
-        Box::pin(async move {
-            for artifact in build.artifacts.clone() {
-                let access = Access { region: Some(artifact.region.clone()), ..build.options.access.clone() };
-                let account = match artifact.region == build.account.region {
-                    true => Arc::clone(&build.account),
-                    false => build.session.account(&access).await.map_err(|e| e.to_string())?,
-                };
-                share(build, &account, &artifact).await?;
-            }
-            Ok(())
-        })
-    }
-}
-
-async fn share(build: &Build, account: &Account, artifact: &Artifact) -> Result<(), String> {
-    let options = &build.options;
-    let mut add: Vec<types::LaunchPermission> = Vec::new();
-    add.extend(options.users.iter().map(|u| types::LaunchPermission::builder().user_id(u).build()));
-    let group = |g: &String| types::LaunchPermission::builder().group(g.as_str().into()).build();
-    add.extend(options.groups.iter().map(group));
-    let org = |o: &String| types::LaunchPermission::builder().organization_arn(o).build();
-    add.extend(options.org_arns.iter().map(org));
-    let input = || ModifyImageAttributeInputBuilder::default().image_id(&artifact.id);
-    if !add.is_empty() {
-        let change = types::LaunchPermissionModifications::builder().set_add(Some(add)).build();
-        let done = account.ec2.modify_image_attribute(input().launch_permission(change)).await;
-        done.map_err(|e| e.to_string())?;
-    }
-    if options.imds_v2 {
-        let value = types::AttributeValue::builder().value("v2.0").build();
-        let done = account.ec2.modify_image_attribute(input().imds_support(value)).await;
-        done.map_err(|e| e.to_string())?;
-    }
-    if let Some(at) = &options.deprecate_at {
-        let at = aws_sdk_ec2::primitives::DateTime::from_str(
-            at,
-            aws_sdk_ec2::primitives::DateTimeFormat::DateTime,
-        )
-        .map_err(|e| format!("deprecate_at `{at}`: {e}"))?;
-        let input = EnableImageDeprecationInputBuilder::default().image_id(&artifact.id).deprecate_at(at);
-        account.ec2.enable_image_deprecation(input).await.map_err(|e| e.to_string())?;
-    }
-    for snapshot in artifact.snapshots.iter().filter(|_| !options.snapshot_users.is_empty()) {
-        let user = |u: &String| types::CreateVolumePermission::builder().user_id(u).build();
-        let add = options.snapshot_users.iter().map(user).collect();
-        let change = types::CreateVolumePermissionModifications::builder().set_add(Some(add)).build();
-        let input = ModifySnapshotAttributeInputBuilder::default()
-            .snapshot_id(snapshot)
-            .attribute(types::SnapshotAttributeName::CreateVolumePermission)
-            .create_volume_permission(change);
-        account.ec2.modify_snapshot_attribute(input).await.map_err(|e| e.to_string())?;
-    }
-    Ok(())
+    account.create(&account.images, op, &send).await.map_err(|e| e.to_string())
 }

@@ -2,16 +2,15 @@
 
 use super::super::steps::{Step, StepFuture};
 use super::access::{KEY_FILE, generate};
-use super::options::{Disk, Options};
-use super::{Begun, Build, Provision};
+use super::launch::{input, user_data};
+use super::{Begun, Build, Provision, remote};
 use crate::base::{Map, Value};
 use crate::cloud::calls::CallFuture;
 use crate::cloud::ec2::{input::*, types};
 use crate::cloud::{Account, Kind, Table, kinds};
 use crate::record;
-use base64::Engine as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long an instance may take to start, stop or end.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -37,23 +36,67 @@ pub async fn take_back<K: Kind>(
     Ok(())
 }
 
-pub struct Launch;
+/// Which of a build's two instances.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It becomes the image.
+    Bake,
+    /// It is booted from the image.
+    Verify,
+}
+
+/// An instance as the build knows it.
+#[derive(Default)]
+pub struct Machine {
+    begun: Option<Begun<types::Instance>>,
+    /// The public half of the host's own key.
+    host_key: String,
+    address: String,
+}
+
+impl Build {
+    fn machine(&self, role: Role) -> &Machine {
+        &self.machines[usize::from(role == Role::Verify)]
+    }
+
+    fn machine_mut(&mut self, role: Role) -> &mut Machine {
+        &mut self.machines[usize::from(role == Role::Verify)]
+    }
+
+    /// The instance that becomes the image.
+    pub fn instance(&self) -> Result<&str, String> {
+        self.machine(Role::Bake).id()
+    }
+}
+
+impl Machine {
+    pub fn id(&self) -> Result<&str, String> {
+        let thing = self.begun.as_ref().and_then(|b| b.thing.as_ref());
+        thing.map(|t| kinds::Instance::id(t)).ok_or_else(|| "there is no instance".into())
+    }
+}
+
+pub struct Launch(pub Role);
 
 impl Step<Build> for Launch {
     fn name(&self) -> &str {
-        "instance"
+        match self.0 {
+            Role::Bake => "instance",
+            Role::Verify => "instance of the image",
+        }
     }
 
     fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
-            let host_key = build.folder.path().join("host_key");
-            build.host_key = generate(&host_key).await?;
+            let role = self.0;
+            let host_key = build.folder.path().join(format!("host_key_{role:?}").to_lowercase());
+            let public = generate(&host_key, "ed25519").await?;
             let private = std::fs::read_to_string(&host_key).map_err(|e| e.to_string())?;
-            let data = user_data(&build.options, &private, &build.host_key);
-            let input = input(build, &data)?;
-            let temporary = build.temporary();
-            let begun = build.instance.insert(Begun::new(&temporary));
-            let op = begun.op.clone();
+            build.machine_mut(role).host_key = public;
+            let data = user_data(&build.options, &private, &build.machine(role).host_key);
+            let input = input(build, role, &data)?;
+            let op = build.temporary().op();
+            build.machine_mut(role).begun = Some(Begun { op: op.clone(), thing: None });
             let (account, options) = (&build.account, &build.options);
             let send = || -> CallFuture<'_, types::Instance> {
                 let input = input
@@ -69,130 +112,50 @@ impl Step<Build> for Launch {
                 })
             };
             let made = account.create(&account.instances, &op, &send).await.map_err(|e| e.to_string())?;
-            begun.thing = Some(made);
+            build.machine_mut(role).begun = Some(Begun { op, thing: Some(made) });
             Ok(())
         })
     }
 
     fn undo<'a>(&'a self, build: &'a mut Build, _: bool) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
-            let Some(begun) = build.instance.take() else { return Ok(()) };
+            let Some(begun) = build.machine_mut(self.0).begun.take() else { return Ok(()) };
             take_back(&build.account, &build.account.instances, begun).await
+        })
+    }
+
+    fn holds(&self, build: &Build) -> Option<String> {
+        let machine = build.machine(self.0);
+        let id = machine.id().ok()?;
+        let key =
+            build.options.private_key_file.clone().unwrap_or_else(|| build.folder.path().join(KEY_FILE));
+        let (user, address) = (&build.options.ssh_user, &machine.address);
+        Some(match address.is_empty() {
+            true => format!("instance {id}"),
+            false => format!("instance {id} (ssh -i {} {user}@{address})", key.display()),
         })
     }
 }
 
-fn input(build: &Build, user_data: &str) -> Result<RunInstancesInputBuilder, String> {
-    let options = &build.options;
-    let image = build.source.as_ref().and_then(|s| s.image_id()).ok_or("there is no source image")?;
-    let key = build.key.as_ref().and_then(|k| k.thing.as_ref()).and_then(|k| k.key_name.clone());
-    let mut groups = options.security_group_ids.clone();
-    groups.extend(build.group.as_ref().and_then(|g| g.thing.as_ref()).and_then(|g| g.group_id.clone()));
-    let disks: Vec<_> = options.launch_disks.iter().map(mapping).collect();
-    let mut input = RunInstancesInputBuilder::default()
-        .image_id(image)
-        .min_count(1)
-        .max_count(1)
-        .instance_type(options.instance_type.as_str().into())
-        .set_key_name(key.or_else(|| options.keypair_name.clone()))
-        .user_data(base64::engine::general_purpose::STANDARD.encode(user_data))
-        .instance_initiated_shutdown_behavior(types::ShutdownBehavior::Terminate)
-        .ebs_optimized(options.ebs_optimized)
-        .metadata_options(metadata(&options.imds)?)
-        .set_block_device_mappings((!disks.is_empty()).then_some(disks));
-    if let Some(zone) = &options.availability_zone {
-        input = input.placement(types::Placement::builder().availability_zone(zone).build());
-    }
-    if let Some(profile) = &options.profile {
-        let builder = types::IamInstanceProfileSpecification::builder();
-        let profile = if profile.starts_with("arn:") { builder.arn(profile) } else { builder.name(profile) };
-        input = input.iam_instance_profile(profile.build());
-    }
-    // An address of its own is a property of the interface; with one, the groups and the subnet are too.
-    Ok(match options.public_address {
-        Some(public) => input.network_interfaces(
-            types::InstanceNetworkInterfaceSpecification::builder()
-                .device_index(0)
-                .delete_on_termination(true)
-                .associate_public_ip_address(public)
-                .set_subnet_id(options.subnet_id.clone())
-                .set_groups(Some(groups))
-                .build(),
-        ),
-        None => input.set_subnet_id(options.subnet_id.clone()).set_security_group_ids(Some(groups)),
-    })
-}
-
-fn metadata(given: &Map) -> Result<types::InstanceMetadataOptionsRequest, String> {
-    let text = |name: &str| given.get(name).map(crate::spec::to_text);
-    let hops = text("http_put_response_hop_limit");
-    let hops = hops
-        .map(|h| h.parse::<i32>().map_err(|_| format!("http_put_response_hop_limit: `{h}` is no number")));
-    Ok(types::InstanceMetadataOptionsRequest::builder()
-        .http_tokens(text("http_tokens").as_deref().unwrap_or("required").into())
-        .set_http_endpoint(text("http_endpoint").as_deref().map(Into::into))
-        .set_instance_metadata_tags(text("instance_metadata_tags").as_deref().map(Into::into))
-        .set_http_put_response_hop_limit(hops.transpose()?)
-        .build())
-}
-
-pub fn mapping(disk: &Disk) -> types::BlockDeviceMapping {
-    let ebs = types::EbsBlockDevice::builder()
-        .set_volume_size(disk.volume_size)
-        .set_volume_type(disk.volume_type.as_deref().map(Into::into))
-        .set_delete_on_termination(disk.delete_on_termination)
-        .set_encrypted(disk.encrypted)
-        .set_kms_key_id(disk.kms_key_id.clone())
-        .set_iops(disk.iops)
-        .set_throughput(disk.throughput)
-        .set_snapshot_id(disk.snapshot_id.clone())
-        .build();
-    let builder = types::BlockDeviceMapping::builder().device_name(&disk.device_name);
-    match (&disk.virtual_name, disk.no_device) {
-        (_, true) => builder.no_device("").build(),
-        (Some(name), _) => builder.virtual_name(name).build(),
-        (None, _) => builder.ebs(ebs).build(),
-    }
-}
-
-/// The instance's own key, so that the first login is verified, and a timer that ends it whoever is gone; then what
-/// the user gives. The key is of this one instance and is removed before the image is made.
-fn user_data(options: &Options, private: &str, public: &str) -> String {
-    let indented: String = private.lines().map(|l| format!("    {l}\n")).collect();
-    let minutes = options.lifetime.as_secs().div_ceil(60);
-    let own = format!(
-        "#cloud-config\nssh_deletekeys: true\nssh_keys:\n  ed25519_private: |\n{indented}  ed25519_public: {}\n\
-         bootcmd:\n  - [shutdown, -P, '+{minutes}']\n",
-        public.trim()
-    );
-    let Some(user) = &options.user_data else { return own };
-    let boundary = "==fitout==";
-    let kind = match user.lines().next().unwrap_or_default() {
-        "#cloud-config" => "text/cloud-config",
-        first if first.starts_with("#!") => "text/x-shellscript",
-        _ => "text/plain",
-    };
-    format!(
-        "Content-Type: multipart/mixed; boundary=\"{boundary}\"\nMIME-Version: 1.0\n\n--{boundary}\n\
-         Content-Type: text/cloud-config\n\n{own}\n--{boundary}\nContent-Type: {kind}\n\n{user}\n--{boundary}--\n"
-    )
-}
-
-pub struct Reach;
+pub struct Reach(pub Role);
 
 impl Step<Build> for Reach {
     fn name(&self) -> &str {
-        "login"
+        match self.0 {
+            Role::Bake => "login",
+            Role::Verify => "login to the image",
+        }
     }
 
     fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
-            let interface = build.options.ssh_interface.clone();
-            let address = move |i: &types::Instance| match interface.as_str() {
-                "private_ip" => i.private_ip_address.clone(),
-                "public_dns" => i.public_dns_name.clone(),
-                "private_dns" => i.private_dns_name.clone(),
-                "session_manager" => i.instance_id.clone(),
+            let (interface, given) = (build.options.ssh_interface.clone(), build.options.ssh_host.clone());
+            let address = move |i: &types::Instance| match (&given, interface.as_str()) {
+                (Some(host), _) => Some(host.clone()),
+                (_, "private_ip") => i.private_ip_address.clone(),
+                (_, "public_dns") => i.public_dns_name.clone(),
+                (_, "private_dns") => i.private_dns_name.clone(),
+                (_, "session_manager") => i.instance_id.clone(),
                 // A subnet without public addresses.
                 _ => i.public_ip_address.clone().or_else(|| i.private_ip_address.clone()),
             };
@@ -211,43 +174,43 @@ impl Step<Build> for Reach {
                     ))),
                 }
             };
-            let (instance, address) = wait(build, running).await??;
-            if let Some(begun) = &mut build.instance {
+            let (instance, address) = wait(build, self.0, running).await??;
+            let machine = build.machine_mut(self.0);
+            machine.address = address;
+            if let Some(begun) = &mut machine.begun {
                 begun.thing = Some(instance);
             }
-            let host = login(build, &address)?;
-            std::fs::write(build.folder.path().join("host"), &address).map_err(|e| e.to_string())?;
-            answered(&host, build.options.ssh_timeout).await
+            remote::answered(&login(build, self.0)?, build.options.ssh_timeout).await
         })
     }
 }
 
-/// Waits for something in what is seen of the build's instance.
+/// Waits for something in what is seen of one of the build's instances.
 async fn wait<T>(
     build: &Build,
+    role: Role,
     ready: impl Fn(Option<&Arc<types::Instance>>) -> Option<T>,
 ) -> Result<T, String> {
     let account = &build.account;
-    let instance = build.instance.as_ref().and_then(|b| b.thing.as_ref()).ok_or("there is no instance")?;
-    let id = kinds::Instance::id(instance);
+    let id = build.machine(role).id()?;
     account.instances.until(&*account.ec2, &account.manner, id, LIMIT, ready).await.map_err(|e| e.to_string())
 }
 
 /// The variables of the host in the inventory.
-fn login(build: &Build, address: &str) -> Result<Map, String> {
-    let folder = build.folder.path();
-    let known = folder.join("known_hosts");
+fn login(build: &Build, role: Role) -> Result<Map, String> {
+    let (folder, machine) = (build.folder.path(), build.machine(role));
+    let address = machine.address.as_str();
+    let known = folder.join(format!("known_hosts_{role:?}").to_lowercase());
     let port = build.options.ssh_port;
     let name = if port == 22 { address.to_string() } else { format!("[{address}]:{port}") };
-    let key: Vec<&str> = build.host_key.split_whitespace().take(2).collect();
+    let key: Vec<&str> = machine.host_key.split_whitespace().take(2).collect();
     std::fs::write(&known, format!("{name} {}\n", key.join(" "))).map_err(|e| e.to_string())?;
-    let key = build.options.private_key_file.clone().unwrap_or_else(|| folder.join(KEY_FILE));
     let mut arguments = format!(
-        "-o UserKnownHostsFile={} -o GlobalKnownHostsFile=/dev/null -o IdentitiesOnly=yes -o HostKeyAlgorithms=ssh-ed25519",
+        "-o UserKnownHostsFile={} -o GlobalKnownHostsFile=/dev/null -o HostKeyAlgorithms=ssh-ed25519",
         known.display()
     );
     if let Some(bastion) = &build.options.bastion {
-        arguments.push_str(&format!(" -o ProxyJump={bastion}"));
+        arguments.push_str(&format!(" -o {}", shell_words::quote(bastion)));
     }
     if build.options.ssh_interface == "session_manager" {
         let region = &build.account.region;
@@ -255,42 +218,19 @@ fn login(build: &Build, address: &str) -> Result<Map, String> {
             " -o ProxyCommand=\"aws ssm start-session --region {region} --target %h --document-name AWS-StartSSHSession --parameters portNumber=%p\""
         ));
     }
-    Ok(record! {
+    let mut host = record! {
+        "ansible_connection" => "ssh",
         "ansible_host" => address,
         "ansible_port" => i64::from(port),
         "ansible_user" => build.options.ssh_user.as_str(),
-        "ansible_ssh_private_key_file" => key.display().to_string(),
-        "ansible_ssh_common_args" => arguments,
-    })
-}
-
-/// Tries to log in until the host lets us, and then until what runs at its first boot has ended.
-async fn answered(host: &Map, limit: Duration) -> Result<(), String> {
-    let text = |name: &str| host.get(name).map(crate::spec::to_text).unwrap_or_default();
-    let began = Instant::now();
-    let mut pause = Duration::from_millis(200);
-    let arguments = shell_words::split(&text("ansible_ssh_common_args")).map_err(|e| e.to_string())?;
-    loop {
-        let mut ssh = tokio::process::Command::new("ssh");
-        ssh.args(["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=5"])
-            .args(&arguments)
-            .args(["-i", &text("ansible_ssh_private_key_file"), "-p", &text("ansible_port")])
-            .args(["-l", &text("ansible_user"), "--", &text("ansible_host")])
-            .arg("if command -v cloud-init >/dev/null; then cloud-init status --wait >/dev/null 2>&1; fi; :")
-            .stdin(std::process::Stdio::null())
-            .kill_on_drop(true);
-        let tried = ssh.output().await.map_err(|e| format!("ssh: {e}"))?;
-        if tried.status.success() {
-            return Ok(());
-        }
-        if began.elapsed() > limit {
-            let said = String::from_utf8_lossy(&tried.stderr);
-            let last = said.lines().rfind(|l| !l.trim().is_empty()).unwrap_or("no answer").trim();
-            return Err(format!("no login to {} within {} s: {last}", text("ansible_host"), limit.as_secs()));
-        }
-        tokio::time::sleep(pause).await;
-        pause = pause.mul_f64(1.5).min(Duration::from_secs(3));
+    };
+    if !build.options.agent {
+        arguments.push_str(" -o IdentitiesOnly=yes");
+        let key = build.options.private_key_file.clone().unwrap_or_else(|| folder.join(KEY_FILE));
+        host.insert("ansible_ssh_private_key_file".into(), key.display().to_string().into());
     }
+    host.insert("ansible_ssh_common_args".into(), arguments.into());
+    Ok(host)
 }
 
 pub struct Provisioning(pub Arc<dyn Provision>);
@@ -302,16 +242,67 @@ impl Step<Build> for Provisioning {
 
     fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
-            let folder = build.folder.path().join("host");
-            let address = std::fs::read_to_string(&folder).map_err(|e| e.to_string())?;
-            let host = login(build, &address)?;
-            self.0.provision(host, seen_by_the_play(build)).await
+            let host = login(build, Role::Bake)?;
+            if build.wishes.inspect {
+                build.contents.before = remote::inspect(&host).await?.files;
+            }
+            self.0.provision(host, seen_by_the_play(build, Role::Bake)).await
+        })
+    }
+}
+
+/// What belongs to one machine goes, as the last act on it; what is there then is the image.
+pub struct Seal;
+
+impl Step<Build> for Seal {
+    fn name(&self) -> &str {
+        "cleaning"
+    }
+
+    fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            let host = login(build, Role::Bake)?;
+            let seen = match &build.wishes.clean {
+                None => remote::inspect(&host).await?,
+                Some(keep) => {
+                    let public = build.folder.path().join(KEY_FILE).with_extension("pub");
+                    let public = std::fs::read_to_string(public).unwrap_or_default();
+                    let blob = public.split_whitespace().nth(1).unwrap_or("no key was made");
+                    remote::seal(&host, blob, keep).await?
+                }
+            };
+            if !seen.unclean.is_empty() {
+                return Err(format!("still there: {}", seen.unclean.join("; ")));
+            }
+            let sysctl = super::super::manifest::settings(seen.sysctl.values());
+            let contents = &mut build.contents;
+            contents.changed = super::super::manifest::changes(&contents.before, &seen.files);
+            (contents.packages, contents.sysctl) = (seen.packages, sysctl);
+            Ok(())
+        })
+    }
+}
+
+pub struct Verify(pub Arc<dyn Provision>);
+
+impl Step<Build> for Verify {
+    fn name(&self) -> &str {
+        "verify"
+    }
+
+    fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            let host = login(build, Role::Verify)?;
+            remote::running(&host).await?;
+            self.0.verify(host, seen_by_the_play(build, Role::Verify)).await?;
+            build.contents.verified = true;
+            Ok(())
         })
     }
 }
 
 /// `fitout_image`, as far as this builder knows it.
-fn seen_by_the_play(build: &Build) -> Map {
+pub fn seen_by_the_play(build: &Build, role: Role) -> Map {
     let source = build.source.as_ref();
     let tags = source.map(|s| kinds_tags(s.tags())).unwrap_or_default();
     let source = record! {
@@ -321,10 +312,11 @@ fn seen_by_the_play(build: &Build) -> Map {
         "created" => source.and_then(|s| s.creation_date()),
         "tags" => tags,
     };
-    let instance = build.instance.as_ref().and_then(|i| i.thing.as_ref()).and_then(|i| i.instance_id.clone());
+    let instance = build.machine(role).id().ok();
     record! {
         "builder" => build.options.name.as_str(),
         "type" => "amazon-ebs",
+        "phase" => if role == Role::Bake { "bake" } else { "verify" },
         "name" => build.options.ami_name.as_str(),
         "region" => build.account.region.as_str(),
         "run" => build.identity.run.as_str(),
@@ -347,9 +339,7 @@ impl Step<Build> for Halt {
     fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
             let account = Arc::clone(&build.account);
-            let instance =
-                build.instance.as_ref().and_then(|b| b.thing.as_ref()).ok_or("there is no instance")?;
-            let id = kinds::Instance::id(instance).to_string();
+            let id = build.instance()?.to_string();
             let input = StopInstancesInputBuilder::default().instance_ids(&id);
             account.ec2.stop_instances(input).await.map_err(|e| e.to_string())?;
             account.instances.refresh(&*account.ec2, &[id]).await.map_err(|e| e.to_string())?;
@@ -357,29 +347,7 @@ impl Step<Build> for Halt {
                 let state = seen.and_then(|i| i.state()).and_then(|s| s.name())?;
                 matches!(state, types::InstanceStateName::Stopped).then_some(())
             };
-            wait(build, stopped).await
+            wait(build, Role::Bake, stopped).await
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn user_data_holds_the_key_the_timer_and_the_users_own() {
-        let json = serde_json::json!({"source_ami": "a", "instance_type": "t", "ssh_username": "u", "ami_name": "x",
-            "lifetime": "90m"});
-        let mut options = Options::new(Value::from_json(&json).as_map().unwrap()).unwrap();
-        let own = user_data(&options, "BEGIN\nEND\n", "ssh-ed25519 AAAA fitout\n");
-        let parsed: serde_yaml::Value = serde_yaml::from_str(&own).unwrap();
-        assert_eq!(parsed["ssh_keys"]["ed25519_private"].as_str(), Some("BEGIN\nEND\n"));
-        assert_eq!(parsed["bootcmd"][0][2].as_str(), Some("+90"));
-        options.user_data = Some("#!/bin/sh\necho hello\n".into());
-        let both = user_data(&options, "BEGIN\nEND\n", "ssh-ed25519 AAAA fitout\n");
-        assert!(
-            both.contains("text/x-shellscript\n\n#!/bin/sh\necho hello") && both.contains(&own),
-            "{both}"
-        );
     }
 }

@@ -1,36 +1,56 @@
-//! The builder `amazon-ebs`: an instance is launched, provisioned, stopped, and becomes an image.
+//! The builder `amazon-ebs`: an instance is launched, provisioned, cleaned, stopped, becomes an image, which is booted and
+//! looked at before it gets its name, its copies and its users.
 //!
-//! - What is temporary (key pair, security group, instance) carries the run's tags from its first moment, so that
-//!   `fitout gc` finds what a kill leaves. The instance ends itself after a time limit (it is launched with
-//!   shutdown = terminate and a timer), whoever is gone.
+//! - What is temporary (key pair, security group, instances) carries the run's tags and the time it may live from its
+//!   first moment, so that `fitout gc` finds what a kill leaves. An instance ends itself after that time (it is launched
+//!   with shutdown = terminate and a timer), whoever is gone.
 //! - The group lets in only the caller's address. The host's key is made here and given to the instance, so that the
 //!   first login is verified.
-//! - The image is known from the moment its creation is asked for; an interrupted wait leaves none behind.
+//! - The image is known from the moment its creation is asked for; an interrupted wait leaves none behind. Only a
+//!   finished one has the tags [`HASH`], by which it is found again, and `fitout:keep`, by which it outlives `gc`.
 
 mod access;
 mod ami;
+mod builder;
 mod copies;
+pub mod direct;
 mod instance;
+pub mod known;
+mod launch;
+mod network;
 mod options;
+pub mod prune;
+mod publish;
+mod remote;
 mod source;
 
+pub use builder::AmazonEbs;
 pub use options::Options;
 
+use super::manifest::Listing;
 use super::steps::{self, Ending, OnError, Step};
 use crate::base::Map;
 use crate::cloud::ec2::types;
 use crate::cloud::{Account, Identity, Op, Session, expiry};
 use crate::exec::Cancel;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// On a finished image and its snapshots: the hash of all that went into it.
+pub const HASH: &str = "fitout:image";
 /// How long after its instance's last moment a build may still be at work.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(1800);
 
-/// Runs the play on the host that becomes an image.
+/// Runs the play on the host that becomes an image, and on one booted from it.
 pub trait Provision: Send + Sync {
     /// `host`: its variables in the inventory, `ansible_host` and what else a login takes. `image`: what the play
     /// sees as `fitout_image`. With an error the bake fails.
     fn provision<'a>(&'a self, host: Map, image: Map) -> steps::StepFuture<'a, Result<(), String>>;
+    /// Nothing is left to do on a machine booted from the image, and the play's own checks pass.
+    fn verify<'a>(&'a self, host: Map, image: Map) -> steps::StepFuture<'a, Result<(), String>> {
+        let _ = (host, image);
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// An image that was made.
@@ -41,24 +61,65 @@ pub struct Artifact {
     pub snapshots: Vec<String>,
 }
 
+/// The options once the source image is known: templates may name it.
+pub type Late = Arc<dyn Fn(Map) -> Result<Options, String> + Send + Sync>;
+
+/// What is done beside the bake itself.
+#[derive(Clone, Default)]
+pub struct Wishes {
+    /// Of all inputs but the source image: an image with it is used again.
+    pub hash: Option<String>,
+    /// Bake also where the image is there.
+    pub force: bool,
+    /// Boot the image and look.
+    pub verify: bool,
+    /// What belongs to one machine is taken out, but for these parts.
+    pub clean: Option<Vec<String>>,
+    /// Say what is in the image.
+    pub inspect: bool,
+}
+
+/// What is in the image.
+#[derive(Debug, Default)]
+pub struct Contents {
+    pub before: Listing,
+    pub changed: Vec<String>,
+    pub packages: BTreeMap<String, String>,
+    pub sysctl: BTreeMap<String, String>,
+    pub verified: bool,
+}
+
 /// One build's state; what was begun is in it before it is begun.
 pub struct Build {
     pub options: Options,
+    pub wishes: Wishes,
+    pub late: Option<Late>,
     pub session: Arc<Session>,
     pub account: Arc<Account>,
     /// Whose things these are: the stack is `image/NAME`.
     pub identity: Identity,
     /// For the private key and known_hosts; only its owner reads it.
     pub folder: tempfile::TempDir,
+    pub contents: Contents,
     source: Option<types::Image>,
+    /// Has the name that the new image is to have.
+    old: Option<types::Image>,
+    /// Its name was free for the new one.
+    old_gone: bool,
     key: Option<Begun<types::KeyPairInfo>>,
     group: Option<Begun<types::SecurityGroup>>,
-    instance: Option<Begun<types::Instance>>,
+    /// What is baked, and what is booted from the image.
+    machines: [instance::Machine; 2],
     image: Option<Begun<types::Image>>,
+    /// That a disk's file was written into.
+    snapshot: Option<Begun<types::Snapshot>>,
+    named: Option<Begun<types::Image>>,
     copies: Vec<copies::Copy>,
-    /// The public half of the host's own key.
-    host_key: String,
     pub artifacts: Vec<Artifact>,
+    /// The image was there; nothing was made.
+    pub found: bool,
+    /// Of all inputs, the source image too.
+    pub hash: Option<String>,
 }
 
 /// A creation: its operation, and what came of it.
@@ -82,25 +143,44 @@ impl Build {
     ) -> std::io::Result<Build> {
         Ok(Build {
             options,
+            wishes: Wishes::default(),
+            late: None,
             session,
             account,
             identity,
             folder: tempfile::Builder::new().prefix("fitout-bake-").tempdir()?,
+            contents: Contents::default(),
             source: None,
+            old: None,
+            old_gone: false,
             key: None,
             group: None,
-            instance: None,
+            machines: Default::default(),
             image: None,
+            snapshot: None,
+            named: None,
             copies: Vec::new(),
-            host_key: String::new(),
             artifacts: Vec::new(),
+            found: false,
+            hash: None,
         })
     }
 
-    /// Whose things those are that go with the build: `gc` takes them when the instance must have ended itself.
+    pub fn source_id(&self) -> &str {
+        self.source.as_ref().and_then(|s| s.image_id()).unwrap_or_default()
+    }
+
+    /// Whose things those are that go with the build, and what is not finished: `gc` takes them when the instance must
+    /// have ended itself and no wait goes on.
     fn temporary(&self) -> Identity {
         let expires = expiry::after(self.options.lifetime + GRACE, jiff::Timestamp::now()).ok();
         Identity { expires, ..self.identity.clone() }
+    }
+
+    /// Whether the image is made under another name first: the name is taken until the new one is there, or the
+    /// encrypted copy is to have it.
+    fn drafts(&self) -> bool {
+        (self.options.encrypt && self.snapshot.is_none()) || self.old.is_some()
     }
 }
 
@@ -112,19 +192,48 @@ pub async fn bake(
     on_error: OnError,
     tell: &(dyn Fn(&str) + Send + Sync),
 ) -> Ending {
+    use instance::{Halt, Launch, Provisioning, Reach, Role, Seal, Verify};
+    let (options, wishes) = (&build.options, &build.wishes);
+    let filtered = [&options.vpc_filter, &options.subnet_filter, &options.group_filter];
     let mut steps: Vec<Box<dyn Step<Build>>> = vec![Box::new(source::Choose)];
-    if build.options.private_key_file.is_none() {
+    if filtered.iter().any(|f| f.is_some()) {
+        steps.push(Box::new(network::Find));
+    }
+    if options.private_key_file.is_none() && !options.agent {
         steps.push(Box::new(access::KeyPair));
     }
-    if build.options.security_group_ids.is_empty() {
+    if options.security_group_ids.is_empty() && options.group_filter.is_none() {
         steps.push(Box::new(access::Group));
     }
-    steps.push(Box::new(instance::Launch));
-    steps.push(Box::new(instance::Reach));
-    steps.push(Box::new(instance::Provisioning(provision)));
-    steps.push(Box::new(instance::Halt));
-    steps.push(Box::new(ami::Create));
-    steps.push(Box::new(copies::CopyToRegions));
-    steps.push(Box::new(copies::Share));
-    steps::run(&steps, build, cancel, on_error, tell).await
+    steps.push(Box::new(Launch(Role::Bake)));
+    steps.push(Box::new(Reach(Role::Bake)));
+    steps.push(Box::new(Provisioning(Arc::clone(&provision))));
+    if wishes.clean.is_some() || wishes.inspect {
+        steps.push(Box::new(Seal));
+    }
+    if !options.skip_image {
+        // A spot instance cannot be stopped: EC2 restarts it for the image.
+        if !options.keeps_running && options.spot_price.is_none() {
+            steps.push(Box::new(Halt));
+        }
+        steps.push(Box::new(ami::Create));
+        if wishes.verify {
+            steps.push(Box::new(Launch(Role::Verify)));
+            steps.push(Box::new(Reach(Role::Verify)));
+            steps.push(Box::new(Verify(provision)));
+        }
+        if options.encrypt || options.force_deregister || wishes.force {
+            steps.push(Box::new(publish::Named));
+        }
+        if !options.regions.is_empty() {
+            steps.push(Box::new(copies::CopyToRegions));
+        }
+        steps.push(Box::new(publish::Share));
+    }
+    let ending = steps::run(&steps, build, cancel, on_error, tell).await;
+    if !ending.kept.is_empty() {
+        // For a look the key is needed.
+        build.folder.disable_cleanup(true);
+    }
+    ending
 }

@@ -31,6 +31,16 @@ pub struct SourceFilter {
     pub most_recent: bool,
 }
 
+/// `subnet_filter`, `vpc_filter`, `security_group_filter`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkFilter {
+    pub filters: BTreeMap<String, Vec<String>>,
+    /// Of several subnets the one with the most free addresses.
+    pub most_free: bool,
+    /// Any of several.
+    pub random: bool,
+}
+
 /// All texts are final: templates are rendered before.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -44,6 +54,18 @@ pub struct Options {
     pub vpc_id: Option<String>,
     pub availability_zone: Option<String>,
     pub security_group_ids: Vec<String>,
+    pub vpc_filter: Option<NetworkFilter>,
+    pub subnet_filter: Option<NetworkFilter>,
+    pub group_filter: Option<NetworkFilter>,
+    pub tenancy: Option<String>,
+    /// `shutdown_behavior: stop`; otherwise an instance that is shut down ends.
+    pub shutdown_stops: bool,
+    /// The most that is paid an hour; empty: the price on demand. `None`: no spot instance.
+    pub spot_price: Option<String>,
+    pub unlimited: bool,
+    /// The image is made of the running instance.
+    pub keeps_running: bool,
+    pub skip_image: bool,
     pub public_address: Option<bool>,
     pub user_data: Option<String>,
     pub run_tags: Tags,
@@ -59,9 +81,11 @@ pub struct Options {
     pub users: Vec<String>,
     pub groups: Vec<String>,
     pub org_arns: Vec<String>,
+    pub ou_arns: Vec<String>,
     pub tags: Tags,
     pub snapshot_tags: Tags,
     pub snapshot_users: Vec<String>,
+    pub snapshot_groups: Vec<String>,
     pub encrypt: bool,
     pub kms_key: Option<String>,
     pub region_kms_keys: BTreeMap<String, String>,
@@ -69,12 +93,20 @@ pub struct Options {
     pub force_delete_snapshot: bool,
     pub deprecate_at: Option<String>,
     pub ena_support: Option<bool>,
+    pub sriov_support: bool,
     pub imds_v2: bool,
     pub ssh_user: String,
     pub ssh_port: u16,
     pub ssh_interface: String,
     pub ssh_timeout: Duration,
+    pub ssh_host: Option<String>,
+    /// The user's agent has the key.
+    pub agent: bool,
+    /// ssh's option that leads through the bastion.
     pub bastion: Option<String>,
+    /// Of the temporary key pair: ed25519, ecdsa or rsa.
+    pub key_type: String,
+    pub key_name: Option<String>,
     pub keypair_name: Option<String>,
     pub private_key_file: Option<PathBuf>,
     /// How long the instance may live before it ends itself.
@@ -154,10 +186,6 @@ fn disks(map: &Map, name: &str) -> Result<Vec<Disk>, String> {
 fn filter(map: &Map) -> Result<Option<SourceFilter>, String> {
     let Some(given) = map.get("source_ami_filter").and_then(Value::as_map) else { return Ok(None) };
     let filters = given.get("filters").and_then(Value::as_map).into_iter().flatten();
-    let values = |v: &Value| match v {
-        Value::List(items) => items.iter().map(to_text).collect(),
-        one => vec![to_text(one)],
-    };
     Ok(Some(SourceFilter {
         filters: filters.map(|(k, v)| (k.to_string(), values(v))).collect(),
         owners: texts(given, "owners"),
@@ -165,8 +193,53 @@ fn filter(map: &Map) -> Result<Option<SourceFilter>, String> {
     }))
 }
 
+fn network_filter(map: &Map, name: &str) -> Result<Option<NetworkFilter>, String> {
+    let Some(given) = map.get(name).and_then(Value::as_map) else { return Ok(None) };
+    let filters = given.get("filters").and_then(Value::as_map).into_iter().flatten();
+    Ok(Some(NetworkFilter {
+        filters: filters.map(|(k, v)| (k.to_string(), values(v))).collect(),
+        most_free: truth(given, "most_free")?.unwrap_or(false),
+        random: truth(given, "random")?.unwrap_or(false),
+    }))
+}
+
+fn values(value: &Value) -> Vec<String> {
+    match value {
+        Value::List(items) => items.iter().map(to_text).collect(),
+        one => vec![to_text(one)],
+    }
+}
+
+/// A text that is one of these words.
+fn word(map: &Map, name: &str, words: &[&str]) -> Result<String, String> {
+    let given = text(map, name).unwrap_or_else(|| words.first().copied().unwrap_or_default().into());
+    match words.contains(&given.as_str()) {
+        true => Ok(given),
+        false => Err(format!("{name}: `{given}` is none of {}", words.join(", "))),
+    }
+}
+
+/// ssh's option for a login through another machine, whose host key the user's known_hosts has.
+fn bastion(map: &Map) -> Option<String> {
+    let host = text(map, "ssh_bastion_host")?;
+    let user = text(map, "ssh_bastion_username").map(|u| format!("{u}@")).unwrap_or_default();
+    let port = text(map, "ssh_bastion_port");
+    Some(match text(map, "ssh_bastion_private_key_file") {
+        None => format!("ProxyJump={user}{host}{}", port.map(|p| format!(":{p}")).unwrap_or_default()),
+        Some(key) => format!(
+            "ProxyCommand=ssh -i {} -p {} -W [%h]:%p -- {}",
+            shell_words::quote(&key),
+            shell_words::quote(&port.unwrap_or_else(|| "22".into())),
+            shell_words::quote(&format!("{user}{host}"))
+        ),
+    })
+}
+
 impl Options {
     pub fn new(map: &Map) -> Result<Options, String> {
+        super::known::check(map)?;
+        word(map, "communicator", &["ssh"])?;
+        word(map, "ami_virtualization_type", &["hvm"])?;
         let need = |name: &str| text(map, name).ok_or_else(|| format!("amazon-ebs needs `{name}`"));
         let (source_ami, source_filter) = (text(map, "source_ami"), filter(map)?);
         if source_ami.is_none() && source_filter.is_none() {
@@ -178,22 +251,11 @@ impl Options {
             }
             None => text(map, "user_data"),
         };
-        let interface = text(map, "ssh_interface").unwrap_or_else(|| "public_ip".into());
-        if !["public_ip", "private_ip", "public_dns", "private_dns", "session_manager"]
-            .contains(&interface.as_str())
-        {
-            return Err(format!(
-                "ssh_interface: `{interface}` is none of public_ip, private_ip, public_dns, private_dns, session_manager"
-            ));
-        }
+        let words = ["public_ip", "private_ip", "public_dns", "private_dns", "session_manager"];
+        let interface = word(map, "ssh_interface", &words)?;
         let mut groups = texts(map, "security_group_ids");
         groups.extend(text(map, "security_group_id"));
         let port = number(map, "ssh_port")?.unwrap_or(22);
-        let bastion = text(map, "ssh_bastion_host").map(|host| {
-            let user = text(map, "ssh_bastion_username").map(|u| format!("{u}@")).unwrap_or_default();
-            let port = text(map, "ssh_bastion_port").map(|p| format!(":{p}")).unwrap_or_default();
-            format!("{user}{host}{port}")
-        });
         let polls = map.get("aws_polling").and_then(Value::as_map);
         let polls = polls.map(|p| (number(p, "delay_seconds"), number(p, "max_attempts")));
         let image_limit = match polls {
@@ -224,6 +286,16 @@ impl Options {
             vpc_id: text(map, "vpc_id"),
             availability_zone: text(map, "availability_zone"),
             security_group_ids: groups,
+            vpc_filter: network_filter(map, "vpc_filter")?,
+            subnet_filter: network_filter(map, "subnet_filter")?,
+            group_filter: network_filter(map, "security_group_filter")?,
+            tenancy: text(map, "tenancy"),
+            shutdown_stops: word(map, "shutdown_behavior", &["terminate", "stop"])? == "stop",
+            spot_price: text(map, "spot_price").map(|p| if p == "auto" { String::new() } else { p }),
+            unlimited: truth(map, "enable_unlimited_credits")?.unwrap_or(false)
+                || truth(map, "enable_t2_unlimited")?.unwrap_or(false),
+            keeps_running: truth(map, "disable_stop_instance")?.unwrap_or(false),
+            skip_image: truth(map, "skip_create_ami")?.unwrap_or(false),
             public_address: truth(map, "associate_public_ip_address")?,
             user_data,
             volume_tags: tags(map, "run_volume_tags"),
@@ -239,9 +311,11 @@ impl Options {
             users: texts(map, "ami_users"),
             groups: texts(map, "ami_groups"),
             org_arns: texts(map, "ami_org_arns"),
+            ou_arns: texts(map, "ami_ou_arns"),
             tags: tags(map, "tags"),
             snapshot_tags: tags(map, "snapshot_tags"),
             snapshot_users: texts(map, "snapshot_users"),
+            snapshot_groups: texts(map, "snapshot_groups"),
             encrypt: truth(map, "encrypt_boot")?.unwrap_or(false),
             kms_key: text(map, "kms_key_id"),
             region_kms_keys: tags(map, "region_kms_key_ids"),
@@ -249,6 +323,7 @@ impl Options {
             force_delete_snapshot: truth(map, "force_delete_snapshot")?.unwrap_or(false),
             deprecate_at: text(map, "deprecate_at"),
             ena_support: truth(map, "ena_support")?,
+            sriov_support: truth(map, "sriov_support")?.unwrap_or(false),
             imds_v2: text(map, "imds_support").as_deref() == Some("v2.0"),
             ssh_user: need("ssh_username")?,
             ssh_port: u16::try_from(port).map_err(|_| format!("ssh_port: {port} is no port"))?,
@@ -258,7 +333,11 @@ impl Options {
                 if map.contains_key("ssh_timeout") { "ssh_timeout" } else { "ssh_wait_timeout" },
                 300,
             )?,
-            bastion,
+            ssh_host: text(map, "ssh_host"),
+            agent: truth(map, "ssh_agent_auth")?.unwrap_or(false),
+            bastion: bastion(map),
+            key_type: word(map, "temporary_key_pair_type", &["ed25519", "ecdsa", "rsa"])?,
+            key_name: text(map, "temporary_key_pair_name"),
             keypair_name: text(map, "ssh_keypair_name"),
             private_key_file: text(map, "ssh_private_key_file").map(PathBuf::from),
             lifetime: duration(map, "lifetime", 4 * 3600)?,
@@ -276,6 +355,13 @@ mod tests {
         Options::new(Value::from_json(&json).as_map().unwrap())
     }
 
+    #[test]
+    fn a_bastion_with_a_key_of_its_own_is_a_command() {
+        let more = "ssh_bastion_host: b\nssh_bastion_private_key_file: 'a key'\n";
+        let read = options(&format!("{LEAST}{more}")).unwrap();
+        assert_eq!(read.bastion.as_deref(), Some("ProxyCommand=ssh -i 'a key' -p 22 -W [%h]:%p -- b"));
+    }
+
     const LEAST: &str = "source_ami: ami-1\ninstance_type: t3.micro\nssh_username: admin\nami_name: x\n";
 
     #[test]
@@ -286,7 +372,7 @@ mod tests {
         assert_eq!(read.image_limit.as_secs(), 3000);
         assert_eq!(read.ssh_timeout.as_secs(), 600);
         assert_eq!(read.tags.get("a").map(String::as_str), Some("b"));
-        assert_eq!(read.bastion.as_deref(), Some("u@b"));
+        assert_eq!(read.bastion.as_deref(), Some("ProxyJump=u@b"));
         assert_eq!(read.launch_disks[0].volume_size, Some(8));
         assert_eq!(read.run_tags["Name"], "bake x");
     }
@@ -297,6 +383,8 @@ mod tests {
             ("instance_type: t3.micro".to_string(), "`source_ami`"),
             (LEAST.replace("ami_name: x\n", ""), "needs `ami_name`"),
             (format!("{LEAST}ssh_interface: lan\n"), "ssh_interface"),
+            (format!("{LEAST}communicator: winrm\n"), "communicator: `winrm` is none of ssh"),
+            (format!("{LEAST}fleet_tags: {{a: b}}\n"), "`fleet_tags` of amazon-ebs is not supported"),
             (format!("{LEAST}ebs_optimized: maybe\n"), "not true or false"),
             (format!("{LEAST}ssh_port: 70000\n"), "no port"),
             (format!("{LEAST}ssh_timeout: soon\n"), "ssh_timeout"),

@@ -1,9 +1,12 @@
 //! The image to begin with, and whether the name of the new one is free.
 
 use super::super::steps::{Step, StepFuture};
-use super::Build;
+use super::instance::{Role, seen_by_the_play};
 use super::options::SourceFilter;
+use super::{Artifact, Build, HASH};
+use crate::cloud::Kind;
 use crate::cloud::ec2::{input::DescribeImagesInputBuilder, types};
+use crate::cloud::kinds_images::Image;
 
 pub struct Choose;
 
@@ -37,8 +40,18 @@ impl Step<Build> for Choose {
                 }
             };
             build.source = chosen;
-            taken(build).await
+            let source = build.source.as_ref().and_then(|s| s.image_id()).unwrap_or_default();
+            let whole = |hash: &String| super::super::sha256_of(&format!("{hash} {source}"));
+            build.hash = build.wishes.hash.as_ref().map(whole);
+            if let Some(late) = build.late.clone() {
+                build.options = late(seen_by_the_play(build, Role::Bake))?;
+            }
+            there(build).await
         })
+    }
+
+    fn completes(&self, build: &Build) -> bool {
+        build.found
     }
 }
 
@@ -60,22 +73,50 @@ fn described(filter: &SourceFilter) -> String {
     parts.join(" ")
 }
 
-/// A name that is taken is found before anything is made.
-async fn taken(build: &Build) -> Result<(), String> {
+/// Looks for the image itself, and whether its name is free, before anything is made.
+pub async fn there(build: &mut Build) -> Result<(), String> {
     let options = &build.options;
-    if options.force_deregister {
+    let named = own(build, "name", &options.ami_name).await?;
+    let same = |image: &types::Image| {
+        build.hash.is_some() && Image::tags(image).get(HASH) == build.hash.as_ref() && !build.wishes.force
+    };
+    let mut found = named.iter().find(|image| same(image)).cloned();
+    // Under another name, as of a template with a timestamp.
+    if let (None, Some(hash), false) = (&found, &build.hash, build.wishes.force)
+        && named.is_empty()
+        && !options.ami_name.contains(short(build.wishes.hash.as_ref()))
+    {
+        let all = own(build, &format!("tag:{HASH}"), hash).await?;
+        found = all.into_iter().max_by(|a, b| a.creation_date().cmp(&b.creation_date()));
+    }
+    if let Some(image) = found {
+        let (region, id) = (build.account.region.clone(), Image::id(&image).to_string());
+        build.artifacts = vec![Artifact { region, id, snapshots: super::ami::snapshots(&image) }];
+        build.found = true;
         return Ok(());
     }
-    let named = types::Filter::builder().name("name").values(&options.ami_name).build();
-    let input = DescribeImagesInputBuilder::default().owners("self").filters(named);
-    let found = build.account.ec2.describe_images(input).await.map_err(|e| e.to_string())?;
-    match found.images().first() {
-        None => Ok(()),
+    match named.into_iter().next() {
+        Some(image) if options.force_deregister || build.wishes.force && build.hash.is_some() => {
+            build.options.force_deregister = true;
+            build.old = Some(image);
+            Ok(())
+        }
         Some(image) => Err(format!(
             "the name `{}` is taken by {} in {}\nhint: `force_deregister: true` replaces it, or use a name with {{{{timestamp}}}}",
             options.ami_name,
-            image.image_id().unwrap_or_default(),
+            Image::id(&image),
             build.account.region
         )),
+        None => Ok(()),
     }
+}
+
+/// The part of a hash that stands in names.
+fn short(hash: Option<&String>) -> &str {
+    hash.and_then(|h| h.get(..12)).unwrap_or("no hash")
+}
+
+async fn own(build: &Build, filter: &str, value: &str) -> Result<Vec<types::Image>, String> {
+    let filter = types::Filter::builder().name(filter).values(value).build();
+    Image::load(&*build.account.ec2, vec![filter]).await.map_err(|e| e.to_string())
 }

@@ -10,6 +10,8 @@ mod layout;
 mod publish;
 mod root;
 
+pub use root::draft_name;
+
 use super::manifest::{Listing, Manifest};
 use super::steps::{self, Step, StepFuture};
 use super::{BakeError, Baked, Builder, BuilderFuture, Order, tools};
@@ -154,5 +156,5 @@ async fn bake(order: Arc<Order>) -> Result<Baked, BakeError> {
         ending.interrupted = true;
     }
     let manifest = ending.ok().then_some(state.manifest);
-    Ok(Baked { ending, manifest })
+    Ok(Baked { ending, manifest, found: false })
 }

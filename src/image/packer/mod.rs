@@ -12,6 +12,7 @@ mod gotime;
 mod hcl;
 mod interpolate;
 mod json;
+pub mod manifest;
 mod model;
 mod options;
 mod provision;

@@ -200,6 +200,9 @@ pub fn parse(file: FileId, text: &str, diags: &mut Diags) -> Option<Node> {
 
 /// Reads a file into `sources`: UTF-8, a byte order mark dropped.
 pub fn read_text(path: &Path, sources: &Sources) -> Result<FileId, Diag> {
+    if let Some(text) = sources.standing_in(path) {
+        return Ok(sources.add(path, text));
+    }
     let bytes = std::fs::read(path).map_err(|e| {
         Diag::error("cannot-read", None, format!("cannot read {}: {}", path.display(), io_words(&e)))
     })?;

@@ -1,0 +1,250 @@
+//! What is to be baked: a compiled playbook, or a template of Packer's that has become one.
+
+use super::super::execute::Prepared;
+use super::super::fail::{Fail, code};
+use super::super::outputs::Kind;
+use super::super::program::compile;
+use super::tell::Tell;
+use super::{BakeArgs, on_error};
+use crate::base::{Diags, Map, Value};
+use crate::eval::{Engine, MapScope};
+use crate::exec::Cancel;
+use crate::exec::options::Mode;
+use crate::image::options::{BuilderOptions, ImageOptions};
+use crate::image::packer::{self, Inputs};
+use crate::image::plays::Plays;
+use crate::image::{BakeError, Baked, Order, Render};
+use crate::resolve::Compiled;
+use crate::syntax::inventory::Inventory;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The compiled playbook and what of it is the image's.
+pub struct Recipe {
+    compiled: Compiled,
+    pub options: ImageOptions,
+    title: String,
+    pub name: String,
+    hash: String,
+    render: Render,
+}
+
+pub fn read(prepared: &mut Prepared, args: &BakeArgs, template: bool) -> Result<Recipe, Fail> {
+    let mut title = None;
+    if template {
+        prepared.playbooks = vec![translated(prepared, args)?];
+        title = args.playbook.file_name().map(|name| {
+            let name = name.to_string_lossy().into_owned();
+            [".pkr.hcl", ".pkr.json", ".json"].iter().fold(name, |n, end| n.trim_end_matches(end).to_string())
+        });
+    }
+    let extra = &prepared.options.extra_vars;
+    let compiled = compile(&prepared.session, &prepared.playbooks, &prepared.args, extra, None)?;
+    let play = compiled.program.plays.iter().find(|play| play.image.is_some());
+    let Some((play, (written, _))) = play.and_then(|p| Some((p, p.image.as_ref()?))) else {
+        let fail = Fail::input(format!("no play of {} has `image:`", prepared.playbooks[0].display()));
+        return Err(fail.hint("`image: {}` beside `hosts:` takes the defaults; see docs/images.md"));
+    };
+    let mut vars = (*play.vars).clone();
+    vars.extend(extra.iter().map(|(k, v)| (k.clone(), v.clone())));
+    let engine = Engine::new(prepared.session.sources.clone());
+    let render: Render = Arc::new(move |value: &Value, image: &Map| {
+        let mut vars = vars.clone();
+        if !image.is_empty() {
+            vars.insert("fitout_image".into(), image.clone().into());
+        }
+        engine.evaluate(value, &MapScope::new(vars)).map_err(|e| e.to_string())
+    });
+    let evaluate = |value: &Value| render(value, &Map::new()).map_err(|e| Fail::input(format!("image: {e}")));
+    let value = evaluated(written, &evaluate)?;
+    let options = ImageOptions::read(&value).map_err(|error| match error {
+        BakeError::Input(why) => Fail::input(why),
+        other => Fail::failed(other.to_string()),
+    })?;
+    let hash = hash(&compiled, &value)?;
+    let title = match (&options.name, title) {
+        (Some(name), _) => name.clone(),
+        (None, Some(title)) => title,
+        (None, None) => crate::spec::to_text(&evaluate(&play.name)?),
+    };
+    let title = slug(&title);
+    let name = format!("{title}-{}", &hash[..12]);
+    Ok(Recipe { options, title, name, hash, compiled, render })
+}
+
+/// A template as a playbook beside it that is on no disk: it may hold what is secret.
+fn translated(prepared: &Prepared, args: &BakeArgs) -> Result<PathBuf, Fail> {
+    let mut vars = Vec::new();
+    for pair in &args.var {
+        let (name, value) =
+            pair.split_once('=').ok_or_else(|| Fail::input(format!("-var {pair}: it is NAME=VALUE")))?;
+        vars.push((name.to_string(), value.to_string()));
+    }
+    let inputs = Inputs { vars, var_files: args.var_file.clone() };
+    let (sources, mut diags) = (&prepared.session.sources, Diags::default());
+    let template = packer::read(&args.playbook, &inputs, sources, &mut diags);
+    let translated = template.and_then(|template| packer::translate(&template, &mut diags));
+    let failed = prepared.session.show(diags);
+    let Some(translated) = translated.filter(|_| !failed) else { return Err(Fail::told(code::INPUT)) };
+    let path = match args.playbook.is_dir() {
+        true => args.playbook.join("template.yml"),
+        false => {
+            let name = args.playbook.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            args.playbook.with_file_name(format!("{name}.yml"))
+        }
+    };
+    sources.stand_in(&path, translated.playbook);
+    Ok(path)
+}
+
+/// `image:` with its templates carried out, but for builders' own options: they may name what only the build knows.
+fn evaluated(written: &Value, evaluate: &dyn Fn(&Value) -> Result<Value, Fail>) -> Result<Value, Fail> {
+    let Some(map) = written.as_map() else { return evaluate(written) };
+    let mut out = Map::new();
+    for (key, value) in map {
+        let value = match (key.as_str(), value) {
+            (Some("builders"), Value::List(list)) => {
+                let all: Result<Vec<Value>, Fail> = list.iter().map(|one| builder(one, evaluate)).collect();
+                all?.into_iter().collect::<crate::base::List>().into()
+            }
+            (Some("builders"), one) => builder(one, evaluate)?,
+            _ => evaluate(value)?,
+        };
+        out.insert(key.clone(), value);
+    }
+    Ok(out.into())
+}
+
+fn builder(written: &Value, evaluate: &dyn Fn(&Value) -> Result<Value, Fail>) -> Result<Value, Fail> {
+    let Some(map) = written.as_map() else { return evaluate(written) };
+    let mut map = map.clone();
+    for key in ["type", "name"] {
+        if let Some(value) = map.get(key).map(evaluate) {
+            map.insert(key.into(), value?);
+        }
+    }
+    Ok(map.into())
+}
+
+/// Letters, digits and dashes.
+fn slug(title: &str) -> String {
+    let words = title.to_lowercase();
+    let words = words.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').filter(|w| !w.is_empty());
+    let text = words.collect::<Vec<_>>().join("-");
+    if text.is_empty() { "image".into() } else { text }
+}
+
+/// Of the compiled plays, `image:`, and the files that roles and playbooks bring.
+fn hash(compiled: &Compiled, image: &Value) -> Result<String, Fail> {
+    let mut hash = Sha256::new();
+    hash.update(&compiled.program.hash);
+    hash.update(image.to_json().to_string());
+    let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
+    for play in &compiled.program.plays {
+        folders.insert(play.playbook_dir.clone());
+        folders.extend(play.role_layers.iter().map(|role| role.path.clone()));
+    }
+    for folder in folders.iter().flat_map(|f| ["files", "templates"].map(|name| f.join(name))) {
+        for entry in walkdir::WalkDir::new(&folder).sort_by_file_name().into_iter().flatten() {
+            if entry.file_type().is_file() {
+                let path = entry.path();
+                hash.update(path.strip_prefix(&folder).unwrap_or(path).as_os_str().as_encoded_bytes());
+                hash.update(std::fs::read(path).map_err(|e| Fail::io(path, &e))?);
+            }
+        }
+    }
+    Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
+}
+
+impl Recipe {
+    /// What one builder is told.
+    pub fn order(
+        &self,
+        prepared: &Prepared,
+        args: &BakeArgs,
+        builder: &BuilderOptions,
+        cancel: &Cancel,
+        tell: &Arc<Tell>,
+    ) -> Order {
+        let (teller, name) = (Arc::clone(tell), builder.name.clone());
+        Order {
+            image: self.options.clone(),
+            builder: builder.clone(),
+            render: Arc::clone(&self.render),
+            title: self.title.clone(),
+            name: self.name.clone(),
+            hash: self.hash.clone(),
+            force: args.force,
+            out: args.out.clone(),
+            playbooks: vec![args.playbook.display().to_string()],
+            plays: self.plays(prepared, args, builder, cancel, tell),
+            say: Box::new(move |step| teller.say(&name, step)),
+            on_error: on_error(args),
+        }
+    }
+
+    fn plays(
+        &self,
+        prepared: &Prepared,
+        args: &BakeArgs,
+        builder: &BuilderOptions,
+        cancel: &Cancel,
+        tell: &Arc<Tell>,
+    ) -> Plays {
+        let mut inventory = Inventory::default();
+        let host = inventory.add_host(&self.options.host, None);
+        for name in &self.options.groups {
+            let group = inventory.add_group(name, None);
+            inventory.add_member(group, host);
+        }
+        inventory.reconcile();
+        let folder = |playbook: &PathBuf| playbook.parent().map(Path::to_path_buf).unwrap_or_default();
+        inventory.folders = prepared.playbooks.iter().map(folder).collect();
+        let listeners = [Kind::Apply, Kind::Plan]
+            .map(|kind| tell.sinks(&prepared.session, &args.run.output, kind, &builder.name));
+        Plays {
+            program: crate::graph::Program {
+                plays: self.compiled.program.plays.clone(),
+                hash: self.compiled.program.hash.clone(),
+            },
+            includer: Arc::clone(&self.compiled.includer),
+            inventory,
+            host: self.options.host.clone(),
+            engine: Arc::new(Engine::new(prepared.session.sources.clone())),
+            keyring: Arc::clone(&prepared.session.keyring),
+            options: prepared.options.clone(),
+            sinks: Box::new(move |mode| Arc::clone(&listeners[usize::from(mode == Mode::Plan)])),
+            cancel: cancel.clone(),
+        }
+    }
+}
+
+/// Packer's post-processor `manifest`.
+pub fn packer_manifest(
+    options: &Map,
+    results: &[(BuilderOptions, Result<Baked, BakeError>)],
+) -> Result<(), Fail> {
+    let good = |(builder, baked): &(BuilderOptions, Result<Baked, BakeError>)| {
+        let baked = baked.as_ref().ok().filter(|b| b.ending.ok())?;
+        Some(packer::manifest::Built {
+            name: builder.name.clone(),
+            kind: builder.kind.clone(),
+            manifest: baked.manifest.clone()?,
+        })
+    };
+    let built: Vec<_> = results.iter().filter_map(good).collect();
+    packer::manifest::write(options, &built).map_err(Fail::failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_fit_for_files_and_clouds() {
+        assert_eq!(slug("A node, tuned: v1.2"), "a-node-tuned-v1.2");
+        assert_eq!(slug("…"), "image");
+    }
+}

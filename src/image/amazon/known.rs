@@ -1,0 +1,170 @@
+//! Which of Packer's options for amazon-ebs are carried out, which ask for what is so anyway, and which are refused.
+
+use crate::base::Map;
+
+/// Carried out.
+pub const OPTIONS: &[&str] = &[
+    "access_key",
+    "ami_block_device_mappings",
+    "ami_description",
+    "ami_groups",
+    "ami_name",
+    "ami_org_arns",
+    "ami_ou_arns",
+    "ami_regions",
+    "ami_users",
+    "ami_virtualization_type",
+    "associate_public_ip_address",
+    "availability_zone",
+    "aws_polling",
+    "communicator",
+    "custom_endpoint_ec2",
+    "deprecate_at",
+    "disable_stop_instance",
+    "ebs_optimized",
+    "ena_support",
+    "enable_t2_unlimited",
+    "enable_unlimited_credits",
+    "encrypt_boot",
+    "force_delete_snapshot",
+    "force_deregister",
+    "iam_instance_profile",
+    "imds_support",
+    "instance_type",
+    "kms_key_id",
+    "launch_block_device_mappings",
+    "lifetime",
+    "metadata_options",
+    "name",
+    "profile",
+    "region",
+    "region_kms_key_ids",
+    "run_tag",
+    "run_tags",
+    "run_volume_tag",
+    "run_volume_tags",
+    "secret_key",
+    "security_group_filter",
+    "security_group_id",
+    "security_group_ids",
+    "shutdown_behavior",
+    "skip_create_ami",
+    "snapshot_groups",
+    "snapshot_tag",
+    "snapshot_tags",
+    "snapshot_users",
+    "source_ami",
+    "source_ami_filter",
+    "spot_price",
+    "sriov_support",
+    "ssh_agent_auth",
+    "ssh_bastion_host",
+    "ssh_bastion_port",
+    "ssh_bastion_private_key_file",
+    "ssh_bastion_username",
+    "ssh_host",
+    "ssh_interface",
+    "ssh_keypair_name",
+    "ssh_port",
+    "ssh_private_key_file",
+    "ssh_timeout",
+    "ssh_username",
+    "ssh_wait_timeout",
+    "subnet_filter",
+    "subnet_id",
+    "tag",
+    "tags",
+    "temporary_key_pair_name",
+    "temporary_key_pair_type",
+    "temporary_security_group_source_cidrs",
+    "tenancy",
+    "token",
+    "user_data",
+    "user_data_file",
+    "vpc_filter",
+    "vpc_id",
+];
+
+/// Accepted: what they ask for is so anyway, or is about a tool that is not used.
+pub const IDLE: &[&str] = &[
+    "decode_authorization_messages",
+    "max_retries",
+    "pause_before_connecting",
+    "skip_credential_validation",
+    "skip_metadata_api_check",
+    "skip_region_validation",
+    "ssh_bastion_agent_auth",
+    "ssh_clear_authorized_keys",
+    "ssh_disable_agent_forwarding",
+    "ssh_file_transfer_method",
+    "ssh_handshake_attempts",
+    "ssh_keep_alive_interval",
+    "ssh_pty",
+    "ssh_read_write_timeout",
+    "temporary_key_pair_bits",
+    "temporary_security_group_source_public_ip",
+];
+
+/// Packer has them; what to do here instead.
+pub const REFUSED: &[(&str, &str)] = &[
+    (
+        "assume_role",
+        "name a `profile` that has `role_arn`, or give the role's credentials in the environment",
+    ),
+    ("block_duration_minutes", "EC2 has no such instances any more"),
+    ("boot_mode", "an image has the boot mode of its source"),
+    ("capacity_reservation_group_arn", "set it with a launch template of your own"),
+    ("deregistration_protection", "set it with `aws ec2 enable-image-deregistration-protection`"),
+    ("fleet_tags", "one instance is started, not a fleet; `run_tags` are on it"),
+    ("insecure_skip_tls_verify", "trust the certificate instead: AWS_CA_BUNDLE"),
+    ("license_specifications", "name them in the image's launch template"),
+    ("mfa_code", "name a `profile` with `mfa_serial`, or give session credentials in the environment"),
+    ("placement", "`tenancy` and `availability_zone` say where the instance is placed"),
+    ("session_manager_port", "ssh goes through the session itself: `ssh_interface: session_manager`"),
+    ("shared_credentials_file", "set AWS_SHARED_CREDENTIALS_FILE"),
+    ("skip_save_build_region", "bake in a region that may keep the image"),
+    ("spot_instance_types", "give one `instance_type`, and `spot_price`"),
+    ("spot_tags", "`run_tags` are on the instance"),
+    ("ssh_bastion_password", "use a key: `ssh_bastion_private_key_file`"),
+    ("ssh_certificate_file", "name it in ~/.ssh/config (CertificateFile)"),
+    ("ssh_password", "use a key: `ssh_private_key_file`, or none for a temporary one"),
+    ("ssh_proxy_host", "name it in ~/.ssh/config (ProxyCommand)"),
+    ("vault_aws_engine", "get the credentials before the bake: `credential_process` of a profile"),
+];
+
+/// An error names the first option that is not carried out.
+pub fn check(options: &Map) -> Result<(), String> {
+    for key in options.keys().filter_map(|k| k.as_str()) {
+        if OPTIONS.contains(&key) || IDLE.contains(&key) {
+            continue;
+        }
+        if let Some((_, instead)) = REFUSED.iter().find(|(name, _)| *name == key) {
+            return Err(format!("the option `{key}` of amazon-ebs is not supported\nhint: {instead}"));
+        }
+        let near = crate::base::diag::nearest(key, OPTIONS.iter().copied());
+        let hint = near.map_or_else(String::new, |n| format!("\nhint: did you mean `{n}`?"));
+        return Err(format!("amazon-ebs has no option `{key}`{hint}"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Value;
+
+    #[test]
+    fn an_option_is_carried_out_or_refused_by_name() {
+        let read =
+            |key: &str| check(&[(key, Value::from("x"))].into_iter().map(|(k, v)| (k.into(), v)).collect());
+        assert_eq!(read("ami_name"), Ok(()));
+        assert!(read("ami_nam").unwrap_err().contains("did you mean `ami_name`?"));
+        assert!(read("assume_role").unwrap_err().contains("hint: name a `profile`"));
+        let all = OPTIONS.iter().chain(IDLE).chain(REFUSED.iter().map(|(name, _)| name));
+        let mut names: Vec<&str> = all.copied().collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "an option stands in two lists");
+    }
+}

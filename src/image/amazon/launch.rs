@@ -1,0 +1,153 @@
+//! What an instance is started with: its place, disks, address, and user data.
+
+use super::Build;
+use super::instance::Role;
+use super::options::{Disk, Options};
+use crate::base::Map;
+use crate::cloud::ec2::{input::*, types};
+use base64::Engine as _;
+
+pub fn input(build: &Build, role: Role, user_data: &str) -> Result<RunInstancesInputBuilder, String> {
+    let options = &build.options;
+    let image = match role {
+        Role::Bake => build.source.as_ref().and_then(|s| s.image_id()),
+        Role::Verify => build.artifacts.first().map(|a| a.id.as_str()),
+    };
+    let image = image.ok_or("there is no image to start from")?;
+    let key = build.key.as_ref().and_then(|k| k.thing.as_ref()).and_then(|k| k.key_name.clone());
+    let mut groups = options.security_group_ids.clone();
+    groups.extend(build.group.as_ref().and_then(|g| g.thing.as_ref()).and_then(|g| g.group_id.clone()));
+    let disks: Vec<_> = match role {
+        Role::Bake => options.launch_disks.iter().map(mapping).collect(),
+        // As the image has them.
+        Role::Verify => Vec::new(),
+    };
+    let shutdown = match options.shutdown_stops && role == Role::Bake {
+        true => types::ShutdownBehavior::Stop,
+        false => types::ShutdownBehavior::Terminate,
+    };
+    let mut input = RunInstancesInputBuilder::default()
+        .image_id(image)
+        .min_count(1)
+        .max_count(1)
+        .instance_type(options.instance_type.as_str().into())
+        .set_key_name(key.or_else(|| options.keypair_name.clone()))
+        .user_data(base64::engine::general_purpose::STANDARD.encode(user_data))
+        .instance_initiated_shutdown_behavior(shutdown)
+        .ebs_optimized(options.ebs_optimized)
+        .metadata_options(metadata(&options.imds)?)
+        .set_block_device_mappings((!disks.is_empty()).then_some(disks));
+    if options.availability_zone.is_some() || options.tenancy.is_some() {
+        let placement = types::Placement::builder()
+            .set_availability_zone(options.availability_zone.clone())
+            .set_tenancy(options.tenancy.as_deref().map(Into::into));
+        input = input.placement(placement.build());
+    }
+    if let Some(price) = &options.spot_price {
+        let spot = types::SpotMarketOptions::builder()
+            .set_max_price(Some(price.clone()).filter(|p| !p.is_empty()))
+            .spot_instance_type(types::SpotInstanceType::OneTime);
+        let market = types::InstanceMarketOptionsRequest::builder().market_type(types::MarketType::Spot);
+        input = input.instance_market_options(market.spot_options(spot.build()).build());
+    }
+    if options.unlimited {
+        let credits = types::CreditSpecificationRequest::builder().cpu_credits("unlimited").build();
+        input = input.credit_specification(credits);
+    }
+    if let Some(profile) = &options.profile {
+        let builder = types::IamInstanceProfileSpecification::builder();
+        let profile = if profile.starts_with("arn:") { builder.arn(profile) } else { builder.name(profile) };
+        input = input.iam_instance_profile(profile.build());
+    }
+    // An address of its own is a property of the interface; with one, the groups and the subnet are too.
+    Ok(match options.public_address {
+        Some(public) => input.network_interfaces(
+            types::InstanceNetworkInterfaceSpecification::builder()
+                .device_index(0)
+                .delete_on_termination(true)
+                .associate_public_ip_address(public)
+                .set_subnet_id(options.subnet_id.clone())
+                .set_groups(Some(groups))
+                .build(),
+        ),
+        None => input.set_subnet_id(options.subnet_id.clone()).set_security_group_ids(Some(groups)),
+    })
+}
+
+fn metadata(given: &Map) -> Result<types::InstanceMetadataOptionsRequest, String> {
+    let text = |name: &str| given.get(name).map(crate::spec::to_text);
+    let hops = text("http_put_response_hop_limit");
+    let hops = hops
+        .map(|h| h.parse::<i32>().map_err(|_| format!("http_put_response_hop_limit: `{h}` is no number")));
+    Ok(types::InstanceMetadataOptionsRequest::builder()
+        .http_tokens(text("http_tokens").as_deref().unwrap_or("required").into())
+        .set_http_endpoint(text("http_endpoint").as_deref().map(Into::into))
+        .set_instance_metadata_tags(text("instance_metadata_tags").as_deref().map(Into::into))
+        .set_http_put_response_hop_limit(hops.transpose()?)
+        .build())
+}
+
+pub fn mapping(disk: &Disk) -> types::BlockDeviceMapping {
+    let ebs = types::EbsBlockDevice::builder()
+        .set_volume_size(disk.volume_size)
+        .set_volume_type(disk.volume_type.as_deref().map(Into::into))
+        .set_delete_on_termination(disk.delete_on_termination)
+        .set_encrypted(disk.encrypted)
+        .set_kms_key_id(disk.kms_key_id.clone())
+        .set_iops(disk.iops)
+        .set_throughput(disk.throughput)
+        .set_snapshot_id(disk.snapshot_id.clone())
+        .build();
+    let builder = types::BlockDeviceMapping::builder().device_name(&disk.device_name);
+    match (&disk.virtual_name, disk.no_device) {
+        (_, true) => builder.no_device("").build(),
+        (Some(name), _) => builder.virtual_name(name).build(),
+        (None, _) => builder.ebs(ebs).build(),
+    }
+}
+
+/// The instance's own key, so that the first login is verified, and a timer that ends it whoever is gone; then what
+/// the user gives. The key is of this one instance and is removed before the image is made.
+pub fn user_data(options: &Options, private: &str, public: &str) -> String {
+    let indented: String = private.lines().map(|l| format!("    {l}\n")).collect();
+    let minutes = options.lifetime.as_secs().div_ceil(60);
+    let own = format!(
+        "#cloud-config\nssh_deletekeys: true\nssh_keys:\n  ed25519_private: |\n{indented}  ed25519_public: {}\n\
+         bootcmd:\n  - [shutdown, -P, '+{minutes}']\n",
+        public.trim()
+    );
+    let Some(user) = &options.user_data else { return own };
+    let boundary = "==fitout==";
+    let kind = match user.lines().next().unwrap_or_default() {
+        "#cloud-config" => "text/cloud-config",
+        first if first.starts_with("#!") => "text/x-shellscript",
+        _ => "text/plain",
+    };
+    format!(
+        "Content-Type: multipart/mixed; boundary=\"{boundary}\"\nMIME-Version: 1.0\n\n--{boundary}\n\
+         Content-Type: text/cloud-config\n\n{own}\n--{boundary}\nContent-Type: {kind}\n\n{user}\n--{boundary}--\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Value;
+
+    #[test]
+    fn user_data_holds_the_key_the_timer_and_the_users_own() {
+        let json = serde_json::json!({"source_ami": "a", "instance_type": "t", "ssh_username": "u", "ami_name": "x",
+            "lifetime": "90m"});
+        let mut options = Options::new(Value::from_json(&json).as_map().unwrap()).unwrap();
+        let own = user_data(&options, "BEGIN\nEND\n", "ssh-ed25519 AAAA fitout\n");
+        let parsed: serde_yaml::Value = serde_yaml::from_str(&own).unwrap();
+        assert_eq!(parsed["ssh_keys"]["ed25519_private"].as_str(), Some("BEGIN\nEND\n"));
+        assert_eq!(parsed["bootcmd"][0][2].as_str(), Some("+90"));
+        options.user_data = Some("#!/bin/sh\necho hello\n".into());
+        let both = user_data(&options, "BEGIN\nEND\n", "ssh-ed25519 AAAA fitout\n");
+        assert!(
+            both.contains("text/x-shellscript\n\n#!/bin/sh\necho hello") && both.contains(&own),
+            "{both}"
+        );
+    }
+}

@@ -1,0 +1,173 @@
+//! The image gets its name, its tags and its users, when it has been looked at.
+
+use super::super::steps::{Step, StepFuture};
+use super::ami::{available, snapshots, take_back};
+use super::copies::{begin, retire};
+use super::{Artifact, Begun, Build, HASH};
+use crate::cloud::ec2::{input::*, types};
+use crate::cloud::identity::{EXPIRES, KEEP, to_sdk};
+use crate::cloud::kinds_images::Image;
+use crate::cloud::{Access, Account, Kind, Tags};
+use std::sync::Arc;
+
+impl Build {
+    /// Whether tags are on the image from its first moment: they are not where it has to be looked at first.
+    pub fn early_tags(&self) -> bool {
+        !self.wishes.verify && !self.drafts()
+    }
+
+    /// What a finished image has beside the user's tags.
+    fn marks(&self) -> Tags {
+        let mut tags = Tags::from([(KEEP.to_string(), "true".into()), (EXPIRES.to_string(), "never".into())]);
+        tags.extend(self.hash.clone().map(|hash| (HASH.to_string(), hash)));
+        tags
+    }
+}
+
+/// An image was made under another name: since an older one has the name, or since the encrypted copy is to have it.
+/// The old one goes when the new one is there.
+pub struct Named;
+
+impl Step<Build> for Named {
+    fn name(&self) -> &str {
+        "name"
+    }
+
+    fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            if !build.drafts() {
+                return Ok(());
+            }
+            let draft = build.artifacts.first().cloned().ok_or("there is no image")?;
+            let account = Arc::clone(&build.account);
+            if let Some(old) = build.old.clone() {
+                // From here on the draft is all there is, whoever is killed.
+                tag(&account, &draft, &build.marks(), &build.marks()).await?;
+                build.old_gone = true;
+                retire(&account, &old, false).await?;
+            }
+            let op = build.temporary().op();
+            build.named = Some(Begun { op: op.clone(), thing: None });
+            let made = begin(build, &account, &op, &draft.id, &build.options.ami_name).await?;
+            let id = Image::id(&made).to_string();
+            build.named = Some(Begun { op: op.clone(), thing: Some(made) });
+            let image = available(&account, &id, build.options.image_limit).await?;
+            let region = account.region.clone();
+            build.artifacts = vec![Artifact { region, id, snapshots: snapshots(&image) }];
+            build.named = None;
+            build.old_gone = false;
+            if let Some(draft) = build.image.replace(Begun { op, thing: Some(image) }) {
+                take_back(&account, draft).await?;
+            }
+            if let Some(old) = build.old.take().filter(|_| build.options.force_delete_snapshot) {
+                for snapshot in snapshots(&old) {
+                    account.remove(&account.snapshots, &snapshot).await.map_err(|e| e.to_string())?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn undo<'a>(&'a self, build: &'a mut Build, succeeded: bool) -> StepFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            match build.named.take() {
+                Some(begun) if !succeeded => take_back(&build.account, begun).await,
+                _ => Ok(()),
+            }
+        })
+    }
+}
+
+/// Tags, and who may use it.
+pub struct Share;
+
+impl Step<Build> for Share {
+    fn name(&self) -> &str {
+        "who may use it"
+    }
+
+    fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            // The one at home last: by its tag a next bake finds that all is done.
+            for artifact in build.artifacts.clone().iter().rev() {
+                let access = Access { region: Some(artifact.region.clone()), ..build.options.access.clone() };
+                let account = match artifact.region == build.account.region {
+                    true => Arc::clone(&build.account),
+                    false => build.session.account(&access).await.map_err(|e| e.to_string())?,
+                };
+                share(build, &account, artifact).await?;
+                let (mut tags, mut snapshot_tags) = (build.marks(), build.marks());
+                if !build.early_tags() {
+                    tags.extend(build.options.tags.clone());
+                    snapshot_tags.extend(build.options.snapshot_tags.clone());
+                }
+                tag(&account, artifact, &tags, &snapshot_tags).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Tags an image and its snapshots, with one call where the tags are the same.
+async fn tag(account: &Account, artifact: &Artifact, image: &Tags, snapshots: &Tags) -> Result<(), String> {
+    let mut calls = vec![(vec![artifact.id.clone()], image)];
+    match image == snapshots {
+        true => calls[0].0.extend(artifact.snapshots.iter().cloned()),
+        false => calls.insert(0, (artifact.snapshots.clone(), snapshots)),
+    }
+    for (ids, tags) in calls.into_iter().filter(|(ids, _)| !ids.is_empty()) {
+        let input = CreateTagsInputBuilder::default().set_resources(Some(ids)).set_tags(Some(to_sdk(tags)));
+        account.ec2.create_tags(input).await.map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+async fn share(build: &Build, account: &Account, artifact: &Artifact) -> Result<(), String> {
+    let options = &build.options;
+    let mut add: Vec<types::LaunchPermission> = Vec::new();
+    add.extend(options.users.iter().map(|u| types::LaunchPermission::builder().user_id(u).build()));
+    let group = |g: &String| types::LaunchPermission::builder().group(g.as_str().into()).build();
+    add.extend(options.groups.iter().map(group));
+    let org = |o: &String| types::LaunchPermission::builder().organization_arn(o).build();
+    add.extend(options.org_arns.iter().map(org));
+    let unit = |o: &String| types::LaunchPermission::builder().organizational_unit_arn(o).build();
+    add.extend(options.ou_arns.iter().map(unit));
+    let input = || ModifyImageAttributeInputBuilder::default().image_id(&artifact.id);
+    if !add.is_empty() {
+        let change = types::LaunchPermissionModifications::builder().set_add(Some(add)).build();
+        let done = account.ec2.modify_image_attribute(input().launch_permission(change)).await;
+        done.map_err(|e| e.to_string())?;
+    }
+    if options.imds_v2 {
+        let value = types::AttributeValue::builder().value("v2.0").build();
+        let done = account.ec2.modify_image_attribute(input().imds_support(value)).await;
+        done.map_err(|e| e.to_string())?;
+    }
+    if let Some(at) = &options.deprecate_at {
+        let at = aws_sdk_ec2::primitives::DateTime::from_str(
+            at,
+            aws_sdk_ec2::primitives::DateTimeFormat::DateTime,
+        )
+        .map_err(|e| format!("deprecate_at `{at}`: {e}"))?;
+        let input = EnableImageDeprecationInputBuilder::default().image_id(&artifact.id).deprecate_at(at);
+        account.ec2.enable_image_deprecation(input).await.map_err(|e| e.to_string())?;
+    }
+    snapshot_users(build, account, artifact).await
+}
+
+async fn snapshot_users(build: &Build, account: &Account, artifact: &Artifact) -> Result<(), String> {
+    let options = &build.options;
+    let user = |u: &String| types::CreateVolumePermission::builder().user_id(u).build();
+    let group = |g: &String| types::CreateVolumePermission::builder().group(g.as_str().into()).build();
+    let add: Vec<_> =
+        options.snapshot_users.iter().map(user).chain(options.snapshot_groups.iter().map(group)).collect();
+    for snapshot in artifact.snapshots.iter().filter(|_| !add.is_empty()) {
+        let change = types::CreateVolumePermissionModifications::builder().set_add(Some(add.clone())).build();
+        let input = ModifySnapshotAttributeInputBuilder::default()
+            .snapshot_id(snapshot)
+            .attribute(types::SnapshotAttributeName::CreateVolumePermission)
+            .create_volume_permission(change);
+        account.ec2.modify_snapshot_attribute(input).await.map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
