@@ -46,23 +46,27 @@ impl Answers {
             match action {
                 "ImportKeyPair" => {
                     std::fs::create_dir_all(root.join("root/.ssh")).unwrap();
-                    for folder in ["root/.ssh", "home/admin/.ssh"] {
-                        std::fs::write(root.join(folder).join("authorized_keys"), field("PublicKeyMaterial"))
-                            .unwrap();
-                    }
                     *key.lock().unwrap() = field("PublicKeyMaterial");
                 }
+                // As other programs do it: the service makes the key.
+                "CreateKeyPair" => {
+                    std::fs::create_dir_all(root.join("root/.ssh")).unwrap();
+                    *key.lock().unwrap() = public_half(within(reply, "keyMaterial").unwrap_or_default());
+                }
                 "RunInstances" => {
-                    // Again for the one that verifies: cleaning has removed it.
                     for folder in ["root/.ssh", "home/admin/.ssh"] {
                         let path = root.join(folder).join("authorized_keys");
                         std::fs::write(path, &*key.lock().unwrap()).unwrap();
                     }
-                    let data: serde_yaml::Value = serde_yaml::from_str(&field("UserData")).unwrap();
-                    let host_key = root.join("etc/ssh/ssh_host_ed25519_key");
-                    std::fs::write(&host_key, data["ssh_keys"]["ed25519_private"].as_str().unwrap()).unwrap();
-                    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-                    std::fs::set_permissions(&host_key, private).unwrap();
+                    let data = field("UserData");
+                    if !data.is_empty() {
+                        let data: serde_yaml::Value = serde_yaml::from_str(&data).unwrap();
+                        let host_key = root.join("etc/ssh/ssh_host_ed25519_key");
+                        std::fs::write(&host_key, data["ssh_keys"]["ed25519_private"].as_str().unwrap())
+                            .unwrap();
+                        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+                        std::fs::set_permissions(&host_key, private).unwrap();
+                    }
                     let restarted = std::process::Command::new("nsenter")
                         .args(["-t", &pid.to_string(), "-a", "systemctl", "restart", "ssh"])
                         .status();
@@ -80,6 +84,16 @@ impl Drop for Answers {
     fn drop(&mut self) {
         let _ = fitout::lab::down(self.lab.name());
     }
+}
+
+/// The public half of a private key.
+fn public_half(private: &str) -> String {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), private.replace("&#xA;", "\n").replace("&#10;", "\n")).unwrap();
+    let made =
+        std::process::Command::new("ssh-keygen").arg("-y").arg("-f").arg(file.path()).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    String::from_utf8(made.stdout).unwrap()
 }
 
 /// A field of a form.
