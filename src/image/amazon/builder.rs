@@ -129,7 +129,8 @@ async fn bake(order: Arc<Order>) -> Result<Baked, BakeError> {
         hash: Some(order.hash.clone()),
         force: order.force,
         verify: order.image.verify,
-        clean: order.image.clean.then(|| order.image.keep.clone()),
+        // What holds services back is a thing of the disk builder.
+        clean: order.image.clean.then(|| [&order.image.keep[..], &["policy".to_string()]].concat()),
         inspect: true,
     };
     let late = Arc::clone(&order);

@@ -206,8 +206,10 @@ fn image(template: &Template) -> Mapping {
     map.insert("groups".into(), groups.iter().map(|g| text(g)).collect::<Vec<_>>().into());
     let builders = template.builders.iter().map(builder).collect::<Vec<_>>();
     map.insert("builders".into(), builders.into());
-    // As Packer leaves the image: what it cleans is up to the template.
+    // As Packer leaves the image: what it cleans is up to the template, but for identities.
     map.insert("verify".into(), false.into());
+    let keep = ["apt_lists", "engine", "leases", "logs", "temporary"].map(Yaml::from).to_vec();
+    map.insert("keep".into(), keep.into());
     if let Some(part) = template.post_processors.iter().find(|p| p.kind == "manifest") {
         let named = |(name, setting): (&String, &super::model::Setting)| {
             (Yaml::from(name.as_str()), yaml(&setting.value))
