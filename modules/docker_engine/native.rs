@@ -263,6 +263,7 @@ fn service(args: &Args, seen: &Seen, work: &mut Work) {
     let running = seen.active && !work.installs;
     let may = args.bool("restart");
     work.act = match (running, work.restart, work.reload) {
+        _ if seen.held => None,
         (false, _, _) if work.installs && seen.active => Some("restart"),
         (false, _, _) => Some("start"),
         (true, true, _) => Some("restart").filter(|_| may),
@@ -274,7 +275,7 @@ fn service(args: &Args, seen: &Seen, work: &mut Work) {
     }
     let enabled = args.bool("enabled");
     let enable = (work.installs || seen.enabled != enabled).then_some(if enabled { "1" } else { "0" });
-    if !running && !work.installs {
+    if !running && !work.installs && !seen.held {
         work.reasons.push("the engine does not run".into());
     }
     if enable.is_some() && !work.installs {

@@ -31,10 +31,16 @@ if [ -n "$keyring" ]; then
     emit '' fetched "$(hex "$tmp")"
   fi
 fi
-if command -v systemctl >/dev/null 2>&1; then
+if ! command -v systemctl >/dev/null 2>&1; then
+  :
+elif [ ! -d /run/systemd/system ]; then
+  emit '' service "UnitFileState=$(systemctl is-enabled docker.service 2>/dev/null)"
+else
   emit '' service "$(systemctl show -p LoadState,ActiveState,UnitFileState,LimitNOFILE docker.service 2>/dev/null)"
 fi
 for user in $users; do
   emit "$user" groups "$(id -nG -- "$user" 2>/dev/null)"
 done
 [ ! -s /var/lib/docker/swarm/docker-state.json ] || emit '' swarm 1
+# An image in the making, or a root file system: the engine starts when the machine boots.
+if [ -e /run/fitout.bake ] || [ ! -d /run/systemd/system ]; then emit '' held 1; fi

@@ -25,6 +25,8 @@ pub struct Seen<'a> {
     pub enabled: bool,
     /// The host is in a swarm.
     pub swarm: bool,
+    /// It is to start when the machine boots, not before: this is an image in the making.
+    pub held: bool,
 }
 
 impl<'a> Seen<'a> {
@@ -60,6 +62,7 @@ impl<'a> Seen<'a> {
             active: property("ActiveState") == "active" || property("ActiveState") == "reloading",
             enabled: property("UnitFileState") == "enabled",
             swarm: !get("swarm").is_empty(),
+            held: !get("held").is_empty(),
             output,
         })
     }

@@ -7,7 +7,8 @@ case $enable in
   1) systemctl -q enable docker.service >/dev/null 2>&1 || exit 1 ;;
   0) systemctl -q disable docker.service >/dev/null 2>&1 || exit 1 ;;
 esac
-systemctl daemon-reload || exit 1
+# Where systemd does not run, it reads its files when it does.
+[ ! -d /run/systemd/system ] || systemctl daemon-reload || exit 1
 [ -n "$act" ] || exit 0
 # An engine that failed too often is not started again before that is forgotten.
 systemctl reset-failed docker.service 2>/dev/null

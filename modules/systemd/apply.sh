@@ -3,7 +3,8 @@
 # reload. $arguments are words for an init script. $manager: systemd, openrc, sysv. $sleep: seconds between stop and start of init scripts.
 for act in "$@"; do
   case $manager:$act in
-    systemd:daemon-*) systemctl_ "$act" ;;
+    # Where systemd does not run (an image in the making), it reads its files when it does.
+    systemd:daemon-*) [ ! -d /run/systemd/system ] || systemctl_ "$act" ;;
     systemd:start | systemd:stop | systemd:restart | systemd:reload)
       systemctl_ ${no_block:+--no-block} "$act" -- "$name"
       ;;

@@ -3,7 +3,7 @@
 case $act in
   mkdir) mkdir -p -- "${file%/*}" ;;
   remove) rm -f -- "$file" && { rmdir -- "${file%/*}" 2>/dev/null || :; } ;;
-  reload) systemctl daemon-reload ;;
+  reload) [ ! -d /run/systemd/system ] || systemctl daemon-reload ;;
   restart)
     systemctl restart -- "$unit" || exit 1
     pid=$(systemctl show -p MainPID --value -- "$unit")
