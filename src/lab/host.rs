@@ -1,7 +1,7 @@
 //! One host: its upper layer, its start and its end.
 
 use super::state::Record;
-use super::{LabError, MEMBER, StateDir, apt, cgroup, find_tool, io, net, run, ssh, vm};
+use super::{LabError, MEMBER, StateDir, apt, cgroup, find_tool, io, net, rootfs, run, ssh, vm};
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixDatagram;
@@ -25,6 +25,7 @@ pub(super) struct HostPlan {
     machine: String,
     archives: PathBuf,
     net: u8,
+    foreign: bool,
     vm: Option<vm::Machine>,
 }
 
@@ -54,6 +55,7 @@ impl HostPlan {
             machine: format!("{}-{name}", net::bridge(record.net)),
             archives: state.archives(),
             net: record.net,
+            foreign: record.foreign,
             vm,
             name,
         }
@@ -84,11 +86,19 @@ impl HostPlan {
         let lists = pristine.join(lists);
         let aged = File::open(&lists).and_then(|dir| dir.set_modified(std::time::UNIX_EPOCH));
         aged.map_err(io("cannot age", &lists))?;
-        self.set_password(&pristine, pw_hash)?;
+        if self.foreign {
+            for (path, text) in rootfs::additions() {
+                make_dirs(&self.lower, &pristine, Path::new(path).parent().unwrap_or(Path::new("")))?;
+                write(path, text, 0o644)?;
+            }
+        } else {
+            self.set_password(&pristine, pw_hash)?;
+        }
         ssh::generate(&pristine.join("etc/ssh/ssh_host_ed25519_key"), &format!("root@{}", self.name))?;
         let public = lab_dir.join("id_ed25519.pub");
         let public = fs::read(&public).map_err(io("cannot read", &public))?;
-        for user in ["root", "deploy", "pw"] {
+        let users = ["root", "deploy", "pw"];
+        for user in &users[..if self.foreign { 1 } else { users.len() }] {
             self.authorize(&pristine, user, &public)?;
         }
         if self.is_vm() {

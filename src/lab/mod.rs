@@ -59,6 +59,10 @@ pub struct LabOptions {
     pub ephemeral: bool,
     /// The hosts are virtual machines with a kernel of their own, not containers.
     pub vm: Option<VmOptions>,
+    /// The hosts boot from this root file system (a folder, e.g. an unpacked image with systemd and sshd) and not from the
+    /// lab's own; the folder itself is not changed. `suite`, `packages` and `with_python` say nothing then, and `root` is
+    /// the only user that the lab's key opens.
+    pub root: Option<PathBuf>,
     /// How long a host may take to boot; a virtual machine gets at least five minutes.
     pub boot_limit: Duration,
 }
@@ -74,6 +78,7 @@ impl Default for LabOptions {
             password: "lab-password".into(),
             ephemeral: false,
             vm: None,
+            root: None,
             boot_limit: Duration::from_secs(90),
         }
     }

@@ -77,6 +77,9 @@ impl Recipe {
 /// The root file system for these options; built when it is not there yet. Two labs that want the same one wait for
 /// one build.
 pub(super) fn ensure(state: &StateDir, options: &LabOptions) -> Result<PathBuf, LabError> {
+    if let Some(root) = &options.root {
+        return std::path::absolute(root).map_err(io("cannot use", root));
+    }
     let recipe = Recipe::new(options);
     let dir = state.path().join("rootfs");
     fs::create_dir_all(&dir).map_err(io("cannot make", &dir))?;
@@ -95,6 +98,20 @@ pub(super) fn ensure(state: &StateDir, options: &LabOptions) -> Result<PathBuf, 
         fs::rename(&draft, &ready).map_err(io("cannot rename", &draft))?;
     }
     Ok(ready)
+}
+
+/// What the lab's own root file systems have and one from elsewhere lacks, by path: writable cgroups, and a network that
+/// is left as it is.
+pub(super) fn additions() -> [(&'static str, &'static str); 3] {
+    let unit = CUSTOMIZE.split_once("fitout-lab-cgroups.service\" <<'END'\n").map_or("", |(_, rest)| rest);
+    [
+        (
+            "etc/systemd/system/fitout-lab-cgroups.service",
+            unit.split_once("END\n").map_or("", |(unit, _)| unit),
+        ),
+        ("etc/systemd/system/sysinit.target.d/fitout-lab.conf", "[Unit]\nWants=fitout-lab-cgroups.service\n"),
+        ("etc/systemd/network/00-lab.network", "[Match]\nName=host0\n[Link]\nUnmanaged=yes\n"),
+    ]
 }
 
 fn build(recipe: &Recipe, draft: &Path) -> Result<(), LabError> {
@@ -149,4 +166,13 @@ fn boot_file(root: &Path, prefix: &str) -> Result<PathBuf, LabError> {
     let found = entries.flatten().find(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
     let missing = || io("cannot use", &boot)(std::io::Error::other(format!("it holds no {prefix}*")));
     found.map(|entry| entry.path()).ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_unit_for_cgroups_is_found_in_the_script() {
+        let [(_, unit), ..] = super::additions();
+        assert!(unit.starts_with("[Unit]\n") && unit.ends_with("WantedBy=sysinit.target\n"), "{unit}");
+    }
 }

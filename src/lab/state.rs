@@ -19,6 +19,9 @@ pub(super) struct Record {
     pub maker: Maker,
     /// The lab goes with its maker.
     pub ephemeral: bool,
+    /// The root file system is not the lab's own.
+    #[serde(default)]
+    pub foreign: bool,
     /// The hosts are virtual machines.
     #[serde(default)]
     pub vm: Option<VmOptions>,
@@ -115,6 +118,7 @@ impl StateDir {
                 rootfs: rootfs.to_owned(),
                 maker: Maker::this(),
                 ephemeral: options.ephemeral,
+                foreign: options.root.is_some(),
                 vm: options.vm.clone(),
             };
             self.write(&record)?;
