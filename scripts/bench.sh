@@ -1,11 +1,21 @@
 #!/bin/sh
 # Measures the tool beside its peers on throw-away hosts and prints tables of ratios.
-# usage: bench.sh [--runs N] [--hosts 1,10,50] [--round-trips 0,50] [--parts converged,first,fleet,compile] [--venv DIR]
+# usage: bench.sh bake [--runs N]      a bake beside the same work by hand
+#        bench.sh [--runs N] [--hosts 1,10,50] [--round-trips 0,50] [--parts converged,first,fleet,compile] [--venv DIR]
 set -eu
 cd "$(dirname "$0")/.."
 if [ "$(id -u)" != 0 ]; then
 	echo "bench: the throw-away hosts need root: sudo make bench" >&2
 	exit 1
+fi
+
+stamp() {
+	echo "measured $(date -u '+%Y-%m-%d %H:%M') UTC, $(nproc) cores, $(awk '/MemTotal/ { printf "%.0f GB", $2 / 1048576 }' /proc/meminfo), load $(cut -d' ' -f1 /proc/loadavg)"
+}
+if [ "${1:-}" = bake ]; then
+	shift
+	stamp
+	exec benches/bake/run.sh "$@"
 fi
 
 # However this ends, the peers go; hosts of a killed run go with the next lab, as all orphans do.
@@ -29,5 +39,5 @@ case " $* " in
 	;;
 esac
 
-echo "measured $(date -u '+%Y-%m-%d %H:%M') UTC, $(nproc) cores, $(awk '/MemTotal/ { printf "%.0f GB", $2 / 1048576 }' /proc/meminfo), load $(cut -d' ' -f1 /proc/loadavg)"
+stamp
 cargo bench --quiet --bench beside -- "$@"

@@ -35,6 +35,7 @@ missing=$(printf '%s' "$wanted" | while read -r command package; do
 	[ -z "$command" ] || command -v "$command" >/dev/null || printf '%s ' "$package"
 done)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+[ -e /usr/share/ovmf/OVMF.fd ] || missing="$missing ovmf"
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
 
 if [ -n "$missing" ]; then

@@ -4,10 +4,14 @@
 
 mod support;
 
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use support::output;
-use support::place::Place;
+use support::place::{Place, Running};
 
 const PLAY: &str = "- name: Tuned node
   hosts: tuned
@@ -16,6 +20,7 @@ const PLAY: &str = "- name: Tuned node
     size: 2G
     groups: [tuned]
     formats: [qcow2, tar]
+    builders: [{type: disk, firmware: [efi, bios]}]
   vars: {secret_word: not-for-the-image}
   tasks:
     - copy: {content: \"baked\\n\", dest: /etc/baked}
@@ -32,7 +37,14 @@ const PLAY: &str = "- name: Tuned node
           ExecStart=/bin/sleep infinity
           [Install]
           WantedBy=multi-user.target
+    # In a container with its own systemd: the play manages services.
     - service: {name: probe, state: started, enabled: true}
+    - command: systemctl is-active probe
+      changed_when: false
+    - command: systemctl is-active ssh
+      register: ssh
+      changed_when: false
+      failed_when: (ssh.stdout == 'active') != (fitout_image.phase == 'verify')
     - copy: {content: \"ls\\n\", dest: /root/.bash_history}
       when: fitout_image is defined and fitout_image.phase == 'bake'
   verify:
@@ -42,6 +54,21 @@ const PLAY: &str = "- name: Tuned node
       failed_when: seen.stdout != '10'
     - command: systemctl is-active probe
       changed_when: false
+";
+
+/// A user, a package with a file capability, a file.
+const SMALL: &str = "- name: Small
+  hosts: all
+  image:
+    name: small
+    size: 2G
+    formats: [tar, qcow2]
+    verify: false
+    source: {debootstrap: {packages: [iputils-ping]}}
+  tasks:
+    - user: {name: app, shell: /bin/sh}
+    - apt: {name: less}
+    - copy: {content: \"baked\\n\", dest: /etc/baked}
 ";
 
 /// What a bake may leave beside finished images: nothing.
@@ -125,4 +152,99 @@ fn what_cannot_be_baked_is_refused_before_anything_is_made() {
     play("  image: {builders: [floppy]}\n");
     place.run(&["bake", "site.yml"]).is(3, &["there is no builder `floppy`"]);
     assert!(!place.path().join("images").exists());
+}
+
+/// Content, mode, owner and time of everything below a root.
+fn tree(root: &Path) -> BTreeMap<PathBuf, String> {
+    let entry = |entry: walkdir::DirEntry| {
+        let (path, meta) = (entry.path(), entry.metadata().unwrap());
+        let content = match meta.file_type() {
+            kind if kind.is_symlink() => {
+                std::fs::read_link(path).unwrap().into_os_string().into_encoded_bytes()
+            }
+            kind if kind.is_file() => std::fs::read(path).unwrap(),
+            _ => Vec::new(),
+        };
+        let sum = Sha256::digest(&content);
+        let seen = format!("{:o} {} {} {} {sum:?}", meta.mode(), meta.uid(), meta.gid(), meta.mtime());
+        (path.strip_prefix(root).unwrap().to_path_buf(), seen)
+    };
+    walkdir::WalkDir::new(root).into_iter().flatten().map(entry).collect()
+}
+
+/// The finished image of this format, and its root file system unpacked where it is a tarball.
+fn unpacked(place: &Place, folder: &str) -> (PathBuf, BTreeMap<PathBuf, String>) {
+    let images = std::fs::read_dir(place.path().join(folder)).unwrap().flatten().map(|e| e.path());
+    let tar = images.filter(|p| p.extension().is_some_and(|e| e == "tar")).next().unwrap();
+    let root = place.path().join(folder).join("root");
+    std::fs::create_dir(&root).unwrap();
+    let done = output(Command::new("tar").arg("-C").arg(&root).args(["--numeric-owner", "-xpf"]).arg(&tar));
+    assert!(done.status.success());
+    let seen = tree(&root);
+    std::fs::remove_dir_all(root).unwrap();
+    (tar, seen)
+}
+
+#[test]
+fn one_input_makes_one_image_which_is_a_source_for_others() {
+    let place = Place::default();
+    place.write("site.yml", SMALL);
+    let start = |folder: &str| {
+        let mut bake = place.command(&["bake", "site.yml", "--out", folder]);
+        Running::start(bake.env("SOURCE_DATE_EPOCH", "1700000000"))
+    };
+    let (one, other) = (start("a"), start("b"));
+    one.end().is(0, &[]);
+    other.end().is(0, &[]);
+    let ((tar, a), (_, b)) = (unpacked(&place, "a"), unpacked(&place, "b"));
+    let differ: Vec<&PathBuf> =
+        a.keys().chain(b.keys()).filter(|path| a.get(*path) != b.get(*path)).collect();
+    assert_eq!(differ, [] as [&PathBuf; 0]);
+    let files = |folder: &str, kind: &str| {
+        let entries = std::fs::read_dir(place.path().join(folder)).unwrap().flatten();
+        let path = entries.map(|e| e.path()).find(|p| p.extension().is_some_and(|e| e == kind)).unwrap();
+        (path.clone(), format!("{:?}", Sha256::digest(std::fs::read(path).unwrap())))
+    };
+    assert_eq!(files("a", "tar").1, files("b", "tar").1);
+    assert_eq!(files("a", "qcow2").1, files("b", "qcow2").1);
+
+    let sum: String =
+        Sha256::digest(std::fs::read(&tar).unwrap()).iter().map(|b| format!("{b:02x}")).collect();
+    let wrong = "0".repeat(64);
+    let disk = files("a", "qcow2").0.display().to_string();
+    for (folder, source, code) in [
+        ("c", format!("{{url: 'file://{}', checksum: 'sha256:{sum}'}}", tar.display()), 0),
+        ("d", format!("{{path: '{disk}'}}"), 0),
+        ("e", format!("{{path: '{disk}', checksum: 'sha256:{wrong}'}}"), 1),
+    ] {
+        let play = format!(
+            "- name: Next\n  hosts: all\n  image: {{formats: [tar], verify: false, source: {source}}}\n  tasks:\n    \
+             - copy: {{content: x, dest: /etc/next}}\n"
+        );
+        place.write("next.yml", &play);
+        let baked = place.run(&["bake", "next.yml", "--out", folder]);
+        if code != 0 {
+            baked.is(code, &["its SHA-256 is"]);
+            continue;
+        }
+        baked.is(0, &[]);
+        let (tar, seen) = unpacked(&place, folder);
+        // All that was in the source, and the play's file. What a disk needs to boot stays of its own making.
+        for (path, was) in &a {
+            let own = path.starts_with("boot/grub") || path == Path::new("etc/fstab") || was.starts_with("4");
+            assert!(
+                own || seen.get(path) == Some(was),
+                "{}: {:?}, was {was}",
+                path.display(),
+                seen.get(path)
+            );
+        }
+        assert!(seen.contains_key(Path::new("etc/next")));
+        let capability = format!("grep -c SCHILY.xattr.security.capability '{}'", tar.display());
+        assert_eq!(
+            output(Command::new("sh").args(["-c", &capability])).stdout,
+            b"1\n",
+            "ping has its capability"
+        );
+    }
 }

@@ -148,8 +148,13 @@ impl Session {
         Ok(channel.hold(Hold::Process { _guard: super::watch::over(&child), _child: child }, false))
     }
 
-    /// A command in a running machine, or in a directory that is a container for the session.
+    /// A command in a running machine (by name, or as `/proc/PID/root` by its first process), or in a directory that is a
+    /// container for the session.
     async fn nspawn(&self, name: &str, command: &str) -> Result<Command, RemoteError> {
+        let first = name.strip_prefix("/proc/").and_then(|rest| rest.strip_suffix("/root")?.parse().ok());
+        if let Some(leader) = first {
+            return Ok(container::enter(leader, command));
+        }
         if name.starts_with('/') {
             let mut container = self.container.lock().await;
             let running = container.as_mut().and_then(Container::leader);

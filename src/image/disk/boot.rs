@@ -1,10 +1,12 @@
-//! The image is booted as it is, but for a key to log in with and a host key to know it by, both written into a copy.
+//! The image is booted as it is, but for three things written into a copy: a key to log in with, a host key to know it
+//! by, and a file that says that this machine is only to be looked at.
 
 use super::super::BakeError;
 use super::super::plays::host_vars;
 use super::super::tools::{command, run};
 use super::State;
 use super::layout::{ROOT_START, SECTOR};
+use super::options::Firmware;
 use crate::base::{Map, Value};
 use crate::exec::options::Mode;
 use std::fs;
@@ -13,8 +15,16 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
 
+/// EFI as distributions package it.
+const FIRMWARE: [&str; 3] =
+    ["/usr/share/ovmf/OVMF.fd", "/usr/share/edk2/ovmf/OVMF.fd", "/usr/share/qemu/OVMF.fd"];
+
 /// Software emulation on a busy machine is slow.
 const LIMIT: Duration = Duration::from_secs(600);
+
+/// What must not happen on a machine that is booted only to be looked at (joining a cluster, say) has this file as its
+/// condition.
+const VERIFIED: &str = "/etc/fitout-image-verify";
 
 /// A machine that runs the image.
 pub struct Machine {
@@ -26,7 +36,22 @@ fn failed(why: impl ToString) -> BakeError {
     BakeError::failed("booting the image", why)
 }
 
+/// Boots it with each firmware in turn; with the last it stays up.
 pub async fn boot(state: &mut State) -> Result<(), BakeError> {
+    for firmware in state.options.firmware.clone() {
+        end(state).await.map_err(failed)?;
+        start(state, firmware).await?;
+        await_running(state).await?;
+        if firmware == Firmware::Efi {
+            let asks = "test -d /sys/firmware/efi";
+            let port = state.machine.as_ref().map_or(0, |m| m.port);
+            run(ssh(state, port, asks), None, &state.order.plays.cancel).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn start(state: &mut State, firmware: Firmware) -> Result<(), BakeError> {
     let order = state.order.clone();
     let cancel = &order.plays.cancel;
     let file = |name: &str| state.draft.join(name);
@@ -35,10 +60,16 @@ pub async fn boot(state: &mut State) -> Result<(), BakeError> {
     run(command("cp", &["--sparse=always", &disk, &copy]), None, cancel).await?;
     for name in ["user_key", "host_key"] {
         let path = text(file(name));
+        for old in [path.clone(), format!("{path}.pub")] {
+            let _ = fs::remove_file(old);
+        }
         let args = ["-q", "-t", "ed25519", "-N", "", "-C", "fitout bake", "-f", &path];
         run(command("ssh-keygen", &args), None, cancel).await?;
     }
+    let mark = file("mark");
+    fs::write(&mark, "").map_err(failed)?;
     let writes = [
+        (mark, VERIFIED, "0100644"),
         (file("user_key.pub"), "/root/.ssh/authorized_keys", "0100600"),
         (file("host_key"), "/etc/ssh/ssh_host_ed25519_key", "0100600"),
         (file("host_key.pub"), "/etc/ssh/ssh_host_ed25519_key.pub", "0100644"),
@@ -54,9 +85,14 @@ pub async fn boot(state: &mut State) -> Result<(), BakeError> {
     let words: Vec<&str> = key.split_whitespace().take(2).collect();
     fs::write(file("known_hosts"), format!("[127.0.0.1]:{port} {}\n", words.join(" "))).map_err(failed)?;
     let mut qemu = machine(&copy, order.image.memory, port, &text(file("console.log")));
+    if firmware == Firmware::Efi {
+        let found = FIRMWARE.iter().find(|path| Path::new(path).exists());
+        qemu.arg("-bios")
+            .arg(found.ok_or_else(|| failed("there is no EFI firmware\nhint: apt-get install ovmf"))?);
+    }
     qemu.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     state.machine = Some(Machine { child: qemu.spawn().map_err(failed)?, port });
-    await_running(state).await
+    Ok(())
 }
 
 fn free_port() -> std::io::Result<u16> {
@@ -64,7 +100,7 @@ fn free_port() -> std::io::Result<u16> {
 }
 
 fn machine(disk: &str, memory: u32, port: u16, console: &str) -> Command {
-    let drive = format!("file={disk},format=raw,if=virtio,cache=unsafe");
+    let drive = format!("file={disk},format=raw,if=none,id=disk,cache=unsafe");
     let net = format!("user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22");
     let (memory, console) = (memory.to_string(), format!("file:{console}"));
     let args = [
@@ -82,6 +118,8 @@ fn machine(disk: &str, memory: u32, port: u16, console: &str) -> Command {
         "none",
         "-drive",
         &drive,
+        "-device",
+        "virtio-blk-pci,drive=disk,bootindex=0",
         "-netdev",
         &net,
         "-device",

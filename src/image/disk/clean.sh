@@ -17,6 +17,7 @@ logs var/log/journal/ var/log/*.gz var/log/*.[0-9] =var/log/*.log =var/log/*/*.l
 history root/.*_history home/*/.*_history root/.viminfo root/.lesshst root/.wget-hsts root/.ssh/known_hosts
 leases var/lib/dhcp/*.leases var/lib/systemd/network/ var/lib/NetworkManager/*.lease
 engine etc/docker/key.json var/lib/docker/engine-id var/lib/docker/swarm/ var/lib/containerd/io.containerd.grpc.v1.introspection/
+caches var/cache/ldconfig/ var/cache/debconf/*-old var/lib/dpkg/*-old
 temporary tmp/ var/tmp/ root/.ansible/ root/.fitout/ root/.cache/
 END
 }

@@ -5,6 +5,14 @@
 set -eu
 root=$1 uuid=$2
 
+for part in boot/vmlinuz-* usr/lib/grub/i386-pc usr/lib/grub/x86_64-efi usr/bin/grub-mkimage; do
+	# shellcheck disable=SC2086 # a pattern
+	set -- "$root"/$part
+	[ -e "$1" ] || {
+		echo "the root file system has no /$part; a Debian that boots has linux-image-cloud-amd64, grub-pc-bin, grub-efi-amd64-bin and grub-common" >&2
+		exit 1
+	}
+done
 grub=$root/boot/grub
 rm -rf "$grub"
 mkdir -p "$grub"

@@ -28,16 +28,11 @@ mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 mount -t tmpfs -o mode=0755 tmpfs "$root/run"
 # Says to who asks that this is an image in the making, also where the first process does not let itself be compared.
 : >"$root/run/fitout.bake"
-mkdir -p "$root/run/lock" "$root/run/systemd/resolve"
+mkdir -p "$root/run/lock"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 
-# Names are resolved as this machine does; what the image has for it is not touched.
 stub=/run/systemd/resolve/resolv.conf
 if [ ! -e "$stub" ] || ! grep -Eq '^nameserver *(127\.|::1)' /etc/resolv.conf; then stub=/etc/resolv.conf; fi
-cp -L "$stub" "$root/run/systemd/resolve/stub-resolv.conf"
-if [ ! -L "$root/etc/resolv.conf" ]; then
-	[ -e "$root/etc/resolv.conf" ] || : >"$root/etc/resolv.conf"
-	mount --bind "$root/run/systemd/resolve/stub-resolv.conf" "$root/etc/resolv.conf"
-fi
+names "$root" "$stub"
 echo ready
 exec cat >/dev/null

@@ -47,7 +47,8 @@ pub fn table(ids: &Ids, sectors: u64) -> String {
 }
 
 /// Writes the disk of a root file system that `grub.sh` has prepared.
-pub async fn write(order: &Order, root: &Path, disk: &Path) -> Result<(), BakeError> {
+/// `epoch`: the time of all that is made here.
+pub async fn write(order: &Order, root: &Path, disk: &Path, epoch: Option<i64>) -> Result<(), BakeError> {
     let (cancel, ids) = (&order.plays.cancel, Ids::new(&order.hash));
     let failed = |e: std::io::Error| BakeError::failed(format!("writing {}", disk.display()), e);
     let sectors = order.image.size / (1 << 20) * ((1 << 20) / SECTOR);
@@ -69,7 +70,12 @@ pub async fn write(order: &Order, root: &Path, disk: &Path) -> Result<(), BakeEr
         "-q", "-F", "-t", "ext4", "-b", "4096", "-L", "root", "-U", &uuid, "-E", &offset, "-d", &from, &path,
         &blocks,
     ];
-    run(command("mke2fs", &args), None, cancel).await?;
+    let mut make = command("mke2fs", &args);
+    if let Some(epoch) = epoch {
+        // Before 1.47.1 it knows only the second.
+        make.env("SOURCE_DATE_EPOCH", epoch.to_string()).env("E2FSPROGS_FAKE_TIME", epoch.to_string());
+    }
+    run(make, None, cancel).await?;
     boot_sectors(&root.join("boot/grub/i386-pc"), disk).map_err(failed)
 }
 

@@ -1,14 +1,21 @@
-//! The `disk` builder: a root file system made by mmdebstrap, provisioned in a chroot, written into a bootable disk, booted
-//! under qemu.
+//! The `disk` builder: a root file system made by mmdebstrap or taken from elsewhere, provisioned in a chroot or a booted
+//! container, written into a bootable disk, booted under qemu.
 //!
-//! Root is needed, loop devices are not. In the chroot services are held back (policy-rc.d, and there is no systemd to
-//! start them), kernel parameters are written and not set: what a play says of both is seen to be so when the image has
-//! been booted and the play has nothing left to do. BIOS and EFI both boot: GRUB's own programs make its images.
+//! Root is needed, loop devices are not. Services that packages bring are held back (policy-rc.d), kernel parameters are
+//! written and not set: what a play says of both is seen to be so when the image has been booted and the play has
+//! nothing left to do. A play that starts or stops services runs in a container with its own systemd, others in a
+//! chroot. BIOS and EFI both boot: GRUB's own programs make its images.
+//!
+//! With SOURCE_DATE_EPOCH in the environment nothing in the image is younger, and the same input makes the same image;
+//! docs/images.md lists what differs.
 
 mod boot;
+mod booted;
 mod layout;
+mod options;
 mod publish;
 mod root;
+mod source;
 
 pub use root::draft_name;
 
@@ -27,12 +34,14 @@ type Times = Arc<Mutex<Vec<(String, Instant)>>>;
 /// What the steps know.
 struct State {
     order: Arc<Order>,
+    options: options::Options,
     /// All that is temporary.
     draft: PathBuf,
     /// The root file system before it was provisioned.
     before: Listing,
     manifest: Manifest,
     holder: Option<root::Holder>,
+    container: Option<booted::Container>,
     machine: Option<boot::Machine>,
     times: Times,
 }
@@ -130,14 +139,20 @@ async fn bake(order: Arc<Order>) -> Result<Baked, BakeError> {
         return Err(BakeError::Input("the disk builder needs root\nhint: sudo fitout bake …".into()));
     }
     tools::need(&TOOLS)?;
+    let options = options::Options::new(&order)?;
+    if options.place == options::Place::Booted {
+        tools::need(&[("systemd-nspawn", "systemd-container"), ("nsenter", "util-linux")])?;
+    }
     root::sweep(&order.out)?;
     let times = Times::default();
     let mut state = State {
         draft: root::draft_name(&order.out),
         order: Arc::clone(&order),
+        options,
         before: Listing::new(),
         manifest: Manifest::default(),
         holder: None,
+        container: None,
         machine: None,
         times: Arc::clone(&times),
     };

@@ -1,11 +1,12 @@
 //! The root file system: made, held ready, provisioned, cleaned.
 
+use super::super::BakeError;
 use super::super::manifest::listing;
 use super::super::options::Source;
 use super::super::plays::host_vars;
 use super::super::tools::{command, enclosed, run};
-use super::super::{BakeError, manifest};
-use super::State;
+use super::options::Place;
+use super::{State, booted};
 use crate::exec::options::Mode;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +17,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::Child;
 
 const BASE: &str = include_str!("base.sh");
-const HOLDER: &str = include_str!("holder.sh");
+const HOLDER: &str = concat!(include_str!("names.sh"), include_str!("holder.sh"));
 const CLEAN: &str = include_str!("clean.sh");
 /// Where Debian keeps certificates its administrator added.
 const CERTIFICATES: &str = "/usr/local/share/ca-certificates";
@@ -67,19 +68,24 @@ pub fn draft_name(out: &Path) -> PathBuf {
     out.join(format!("{DRAFT}{pid}-{}-{random:08x}", start_time(pid).unwrap_or_default()))
 }
 
-/// Removes the folders of bakes whose process is gone.
+/// Removes the folders of bakes whose process is gone, and their cgroups.
 pub fn sweep(out: &Path) -> Result<(), BakeError> {
     for entry in fs::read_dir(out).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(rest) = name.strip_prefix(DRAFT) else { continue };
-        let mut parts = rest.split('-');
-        let pid = parts.next().and_then(|text| text.parse().ok());
-        let start = parts.next().and_then(|text| text.parse::<u64>().ok());
-        if start.is_none() || pid.and_then(start_time) != start {
+        if gone(&entry.file_name().to_string_lossy()) {
             remove_draft(&entry.path()).map_err(|why| BakeError::failed("removing an old bake", why))?;
         }
     }
+    booted::sweep(gone);
     Ok(())
+}
+
+/// Whether the name is that of a draft whose process is gone.
+fn gone(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix(DRAFT) else { return false };
+    let mut parts = rest.split('-');
+    let pid = parts.next().and_then(|text| text.parse().ok());
+    let start = parts.next().and_then(|text| text.parse::<u64>().ok());
+    start.is_none() || pid.and_then(start_time) != start
 }
 
 pub fn make_draft(state: &mut State) -> Result<(), BakeError> {
@@ -134,19 +140,9 @@ pub async fn make(state: &mut State) -> Result<(), BakeError> {
             args.extend(mirror.as_deref());
             run(enclosed("mmdebstrap", &args), None, cancel).await?;
         }
-        Source::Tarball { from, sha256 } => {
-            fs::create_dir_all(&root).map_err(io(&root))?;
-            let file = fetch(state, from).await?;
-            let seen = manifest::sha256(&file).map_err(io(&file))?;
-            if let Some(wanted) = sha256.as_ref().filter(|wanted| **wanted != seen) {
-                return Err(BakeError::failed(from.clone(), format!("its SHA-256 is {seen}, not {wanted}")));
-            }
-            let file = file.display().to_string();
-            let args = ["-C", &path, "--numeric-owner", "--xattrs", "-xpf", &file];
-            run(command("tar", &args), None, cancel).await?;
-        }
+        Source::Tarball { from, sha256 } => super::source::unpack(state, from, sha256.as_deref()).await?,
         Source::Other(_) => {
-            let why = "it takes `debootstrap`, `path` or `url` (a tarball of a root file system)";
+            let why = "it takes `debootstrap`, `path` or `url` (a tarball of a root file system, or a disk: raw or qcow2)";
             return Err(BakeError::Input(format!(
                 "image: source: the builder `disk` cannot use this: {why}"
             )));
@@ -158,20 +154,11 @@ pub async fn make(state: &mut State) -> Result<(), BakeError> {
     fs::set_permissions(&policy, fs::Permissions::from_mode(0o755)).map_err(io(&policy))
 }
 
-/// A tarball of this machine as it is, one behind a URL downloaded by curl.
-async fn fetch(state: &State, from: &str) -> Result<PathBuf, BakeError> {
-    if !from.contains("://") {
-        return Ok(PathBuf::from(from));
-    }
-    let file = state.draft.join("source.tar");
-    let to = file.display().to_string();
-    let args = ["--fail", "--silent", "--show-error", "--location", "--output", &to, "--", from];
-    run(command("curl", &args), None, &state.order.plays.cancel).await?;
-    Ok(file)
-}
-
 /// Mounts what programs expect, in a namespace that goes with its process.
 pub async fn hold(state: &mut State) -> Result<(), BakeError> {
+    if state.options.place == Place::Booted {
+        return booted::start(state).await;
+    }
     let failed = |why: String| BakeError::failed("preparing the root file system", why);
     let root = state.root().display().to_string();
     let mut command =
@@ -199,18 +186,23 @@ pub async fn hold(state: &mut State) -> Result<(), BakeError> {
 
 /// Lets the mounts go.
 pub async fn release(state: &mut State) -> Result<(), String> {
+    booted::stop(state).await?;
     let Some(mut holder) = state.holder.take() else { return Ok(()) };
     drop(holder.child.stdin.take());
     holder.child.wait().await.map(drop).map_err(|e| format!("process {}: {e}", holder.pid))
 }
 
-/// Carries the plays out in the chroot.
+/// Carries the plays out in the chroot or container.
 pub async fn provision(state: &mut State) -> Result<(), BakeError> {
-    let pid = state.holder.as_ref().map_or(0, |holder| holder.pid);
-    let place = format!("/proc/{pid}/root{}", state.root().display());
-    let vars =
-        host_vars("disk", "bake", &[("ansible_connection", "chroot".into()), ("ansible_host", place.into())]);
-    state.order.plays.run(Mode::Apply, vars).await.map(drop)
+    let (connection, place) = match (&state.container, &state.holder) {
+        (Some(container), _) => ("nspawn", format!("/proc/{}/root", container.leader)),
+        (None, holder) => {
+            let pid = holder.as_ref().map_or(0, |holder| holder.pid);
+            ("chroot", format!("/proc/{pid}/root{}", state.root().display()))
+        }
+    };
+    let vars = [("ansible_connection", connection.into()), ("ansible_host", place.into())];
+    state.order.plays.run(Mode::Apply, host_vars("disk", "bake", &vars)).await.map(drop)
 }
 
 /// Takes out what belongs to one machine, and looks that it is out.
