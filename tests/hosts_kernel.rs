@@ -344,3 +344,35 @@ fn a_change_that_cuts_the_connection_is_taken_back() {
     place.apply(&[]).is(1, &["`confirm_restore` has to undo it"]);
     on(&node, "! test -e /run/begun");
 }
+
+/// A canary of two hosts: only it is rebooted. What a late writer overwrites at boot cannot be computed from sysctl.d,
+/// and is found by rebooting.
+#[test]
+fn only_the_canary_is_rebooted_and_a_late_writer_is_found() {
+    let guard = lab(2);
+    let hosts = guard.hosts();
+    let (other, canary) = (&hosts[0], &hosts[1]);
+    let boot = |host: &Host| on(host, "cut -d' ' -f22 /proc/1/stat");
+    let place = place(&guard, "- sysctl: {name: net.ipv4.tcp_keepalive_time, value: 777}");
+    let verify = || place.run(&["verify", "--reboot", "--limit", "node2", "-i", "hosts", "site.yml"]);
+    settles(&place);
+    let before = (boot(other), boot(canary));
+    verify().is(0, &["1 host rebooted, and all is as the playbook says"]);
+    let after = (boot(other), boot(canary));
+    assert_eq!(before.0, after.0, "the other one was not to be rebooted");
+    assert_ne!(before.1, after.1);
+    assert_eq!(on(canary, "cat /proc/sys/net/ipv4/tcp_keepalive_time").trim(), "777");
+
+    let unit = "[Unit]\nBefore=ssh.service\n[Service]\nType=oneshot\nExecStart=/bin/sh -c \"echo 55 \
+                >/proc/sys/net/ipv4/tcp_keepalive_time\"\n[Install]\nWantedBy=multi-user.target\n";
+    on(
+        canary,
+        &format!(
+            "printf %s {} >/etc/systemd/system/late.service && systemctl -q enable late.service",
+            shell_words::quote(unit)
+        ),
+    );
+    let lost = "net.ipv4.tcp_keepalive_time runs with 55";
+    verify().is(2, &[lost, "1 host rebooted, and what is listed above did not survive it"]);
+    assert_ne!(after.1, boot(canary));
+}

@@ -1,5 +1,5 @@
-//! A real swarm on lab hosts: begun, joined, healed, rotated, taken apart; one story on one lab, because engines are slow
-//! to install.
+//! A real swarm on lab hosts: begun, joined, healed, rotated, rolled, taken apart; two stories on two labs, because engines
+//! are slow to install.
 
 #![allow(clippy::unwrap_used)]
 
@@ -74,28 +74,40 @@ impl<'a> Cluster<'a> {
     }
 }
 
+const MANAGERS: [&str; 3] =
+    ["node1 swarm_member_zone=a", "node2 swarm_member_zone=b", "node3 swarm_member_zone=c"];
+
+/// The managers as they are listed when all is well.
+const READY: [&str; 3] =
+    ["node1 Ready Active Reachable", "node2 Ready Active Reachable", "node3 Ready Active Reachable"];
+
 #[test]
 fn a_swarm_from_bare_hosts_and_back() {
     let lab = lab(4);
-    let cluster = Cluster::new(
-        &lab,
-        &["node1 swarm_member_zone=a", "node2 swarm_member_zone=b", "node3 swarm_member_zone=c"],
-        &[],
-    );
-    let managers =
-        ["node1 Ready Active Reachable", "node2 Ready Active Reachable", "node3 Ready Active Reachable"];
-    bare_hosts_become_a_swarm(&cluster, &managers);
-    two_runs_at_once_add_a_worker(&cluster, &managers);
+    let cluster = Cluster::new(&lab, &MANAGERS, &[]);
+    bare_hosts_become_a_swarm(&cluster);
+    two_runs_at_once_add_a_worker(&cluster);
+    modules_tell_and_change_it(&cluster);
     tokens_are_rotated(&cluster);
-    a_partition_heals(&cluster);
-    a_replaced_manager_takes_its_place(&cluster, &managers);
-    a_worker_leaves(&cluster, &managers);
+    a_service_runs_on_two_nodes(&cluster);
+    a_change_rolls_over_the_nodes(&cluster);
+    a_worker_leaves(&cluster);
 }
 
-fn bare_hosts_become_a_swarm(cluster: &Cluster<'_>, managers: &[&str]) {
+#[test]
+fn a_swarm_outlives_its_managers_machines() {
+    let lab = lab(3);
+    let cluster = Cluster::new(&lab, &MANAGERS, &[]);
+    cluster.run("apply", 0, &["node1 begins the swarm"]);
+    await_nodes(&cluster, 3);
+    a_partition_heals(&cluster);
+    a_replaced_manager_takes_its_place(&cluster);
+}
+
+fn bare_hosts_become_a_swarm(cluster: &Cluster<'_>) {
     cluster.run("plan", 2, &["node1 begins the swarm", "node2 joins as a manager"]);
     let said = cluster.run("apply", 0, &["node1 begins the swarm", "node3 joins as a manager"]);
-    assert_eq!(cluster.nodes("node2"), managers);
+    assert_eq!(cluster.nodes("node2"), READY);
     let again = cluster.run("apply", 0, &["0 changed"]);
     cluster.run("verify", 0, &[]);
     // The token is in nothing that anyone could read.
@@ -106,19 +118,65 @@ fn bare_hosts_become_a_swarm(cluster: &Cluster<'_>, managers: &[&str]) {
 }
 
 /// The same play from two places: neither breaks what the other does, there is one swarm, and the fourth host is in it once.
-fn two_runs_at_once_add_a_worker(cluster: &Cluster<'_>, managers: &[&str]) {
-    let hosts = ["node1 swarm_member_zone=a", "node2 swarm_member_zone=b", "node3 swarm_member_zone=c"];
-    let other = Cluster::new(cluster.lab, &hosts, &["node4"]);
-    cluster.inventory(&hosts, &["node4"]);
+fn two_runs_at_once_add_a_worker(cluster: &Cluster<'_>) {
+    let other = Cluster::new(cluster.lab, &MANAGERS, &["node4"]);
+    cluster.inventory(&MANAGERS, &["node4"]);
     let (one, two) = (cluster.start(), other.start());
     for seen in [one.end(), two.end()] {
         // A file that the other one has just written is not overwritten: that run says so, and ends.
         assert!(matches!(seen.code, Some(0 | 1)), "{}", seen.all());
     }
     cluster.run("apply", 0, &[]);
-    assert_eq!(cluster.nodes("node1"), [managers, &["node4 Ready Active"]].concat());
-    cluster.run("verify", 0, &[]);
+    assert_eq!(cluster.nodes("node1"), [&READY[..], &["node4 Ready Active"]].concat());
 }
+
+/// What the modules for single swarms and nodes say and do, on a manager and on a worker.
+fn modules_tell_and_change_it(cluster: &Cluster<'_>) {
+    let playbook = cluster.place.write("modules.yml", MODULES);
+    let run = |act: &[&str]| cluster.place.run(&[act, &["-i", "hosts", playbook.to_str().unwrap()]].concat());
+    let seen = run(&["apply", "--yes"]);
+    seen.is(0, &["label disk is not set, not ssd"]);
+    assert!(!seen.all().contains("SWMTKN"), "{}", seen.all());
+    run(&["apply", "--yes"]).is(0, &["0 changed"]);
+    // Who is asked for too much says so, and with which numbers.
+    cluster.inventory(&["node1 swarm_member_zone=a", "node2 swarm_member_zone=a"], &["node3", "node4"]);
+    cluster.run(
+        "plan",
+        2,
+        &["2 managers survive the loss of 0, no more than 1 would", "the loss of zone a ends the quorum"],
+    );
+    cluster.inventory(&MANAGERS, &["node4"]);
+}
+
+const MODULES: &str = r#"
+- hosts: node1
+  gather_facts: false
+  tasks:
+    - docker_host_info: {images: true, networks: true}
+      register: engine
+    - assert: {that: engine.can_talk_to_docker and engine.host_info.Swarm.LocalNodeState == 'active' and engine.networks}
+    - docker_swarm_info: {nodes: true, nodes_filters: {role: manager}}
+      register: swarm
+    - assert: {that: swarm.docker_swarm_active and swarm.docker_swarm_manager and swarm.nodes | length == 3}
+    - docker_node_info: {self: true}
+      register: own
+    - assert: {that: "own.nodes[0].Description.Hostname == 'node1' and own.nodes[0].Spec.Role == 'manager'"}
+    - docker_node: {hostname: node4, labels: {disk: ssd}}
+      register: labelled
+    - assert: {that: labelled.node.Spec.Labels.disk == 'ssd'}
+    - swarm_health: {wait: 60, managers: 3, spare: 1, nodes: [node4]}
+      register: health
+    - assert: {that: health.healthy and health.managers.quorum == 2}
+- hosts: node4
+  gather_facts: false
+  tasks:
+    - docker_swarm_info:
+      register: refused
+      failed_when: "'not a swarm manager' not in refused.msg"
+    - docker_node: {hostname: node4, availability: drain}
+      register: refused
+      failed_when: "'run it on a manager' not in refused.msg"
+"#;
 
 fn tokens_are_rotated(cluster: &Cluster<'_>) {
     let before = cluster.token("node1");
@@ -139,24 +197,24 @@ fn tokens_are_rotated(cluster: &Cluster<'_>) {
 /// A manager is cut off while a run is under way: the others are done, the run tells it, and the next one mends it.
 fn a_partition_heals(cluster: &Cluster<'_>) {
     let hosts = ["node1 swarm_member_zone=x", "node2 swarm_member_zone=b", "node3 swarm_member_zone=c"];
-    cluster.inventory(&hosts, &["node4"]);
+    cluster.inventory(&hosts, &[]);
     let cut = cluster.host("node2");
     let run = cluster.start();
     cut.link(false).unwrap();
     let seen = run.end();
     assert!([Some(0), Some(1), Some(4)].contains(&seen.code), "{}", seen.all());
-    assert_eq!(cluster.nodes("node1").len(), 4, "two of three managers are a quorum");
+    assert_eq!(cluster.nodes("node1").len(), 3, "two of three managers are a quorum");
     cut.link(true).unwrap();
     on(&cut, "true");
     cluster.run("apply", 0, &[]);
-    await_nodes(cluster, 4);
+    await_nodes(cluster, 3);
     cluster.run("verify", 0, &[]);
     let zone = on(&cluster.host("node3"), "docker node inspect -f '{{.Spec.Labels.zone}}' node1");
     assert_eq!(zone.trim(), "x");
 }
 
 /// Its host is lost and a new machine of its name is there: it joins, the old node goes, there is a quorum at every moment.
-fn a_replaced_manager_takes_its_place(cluster: &Cluster<'_>, managers: &[&str]) {
+fn a_replaced_manager_takes_its_place(cluster: &Cluster<'_>) {
     let old = on(&cluster.host("node1"), "docker node inspect -f '{{.ID}}' node3");
     let fresh = cluster.lab.replace("node3").unwrap();
     let ended = AtomicBool::new(false);
@@ -173,8 +231,8 @@ fn a_replaced_manager_takes_its_place(cluster: &Cluster<'_>, managers: &[&str]) 
         watch.join().unwrap()
     });
     assert_eq!(lost, [""; 0], "the swarm could not be asked");
-    await_nodes(cluster, 4);
-    assert_eq!(cluster.nodes("node2"), [managers, &["node4 Ready Active"]].concat());
+    await_nodes(cluster, 3);
+    assert_eq!(cluster.nodes("node2"), READY);
     let new = on(&fresh, "docker info -f '{{.Swarm.NodeID}}'");
     assert_ne!(old.trim(), new.trim());
     cluster.run("verify", 0, &[]);
@@ -213,8 +271,8 @@ fn await_nodes(cluster: &Cluster<'_>, count: usize) {
     }
 }
 
-/// A service runs on it; it is drained, which moves the service, leaves and is removed.
-fn a_worker_leaves(cluster: &Cluster<'_>, managers: &[&str]) {
+/// One task on node1, one on node4; each may take both.
+fn a_service_runs_on_two_nodes(cluster: &Cluster<'_>) {
     for name in ["node1", "node4"] {
         on(&cluster.host(name), IMAGE);
     }
@@ -222,10 +280,51 @@ fn a_worker_leaves(cluster: &Cluster<'_>, managers: &[&str]) {
                   node.hostname!=node3 --replicas 2 --replicas-max-per-node 2 --stop-grace-period 1s pause:1 /bin/sleep 100000";
     let done = output(Command::new("timeout").args(["60"]).args(command(&cluster.host("node1"), create)));
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let hosts = ["node1 swarm_member_zone=x", "node2 swarm_member_zone=b", "node3 swarm_member_zone=c"];
-    cluster.inventory(&hosts, &["node4 swarm_member_state=absent"]);
+}
+
+/// Workers first, then managers, the leader last; each drained before it is changed; nothing where the swarm is not well.
+fn a_change_rolls_over_the_nodes(cluster: &Cluster<'_>) {
+    let playbook = concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/cluster_rolling.yml");
+    let change = r#"{"rolling_role": "node_tuning", "node_tuning_sysctl": {"net.ipv4.tcp_fin_timeout": 31}}"#;
+    let roll = |wait: &str| {
+        let wait = format!("rolling_wait={wait}");
+        cluster.place.run(&["apply", "--yes", "-i", "hosts", "-e", change, "-e", &wait, playbook])
+    };
+    let changed = |name: &str| {
+        on(
+            &cluster.host(name),
+            "stat -c %.9Y /etc/sysctl.d/60-node-tuning.conf; cat /proc/sys/net/ipv4/tcp_fin_timeout",
+        )
+    };
+    let names = ["node1", "node2", "node3", "node4"];
+    let before = names.map(changed);
+
+    // A service that wants what it cannot have: the gate stays shut.
+    let hopeless = "docker service create -q -d --name no --no-resolve-image --constraint node.hostname==none pause:1 /bin/true";
+    on(&cluster.host("node1"), hopeless);
+    roll("1").is(1, &["service no"]);
+    assert_eq!(names.map(changed), before, "nothing was to be changed");
+    on(&cluster.host("node1"), "docker service rm no");
+
+    let leads = "docker node ls --format '{{.Hostname}} {{.ManagerStatus}}' | sed -n 's/ Leader$//p'";
+    let leader = on(&cluster.host("node1"), leads).trim().to_string();
+    roll("120").is(0, &[]);
+    let mut order = names.map(|name| (changed(name), name));
+    assert!(order.iter().all(|(seen, _)| seen.ends_with("\n31\n")), "{order:?}");
+    order.sort();
+    let order = order.map(|(_, name)| name);
+    assert_eq!((order[0], order[3]), ("node4", leader.as_str()), "{order:?}");
+    assert_eq!(cluster.nodes("node1"), [&READY[..], &["node4 Ready Active"]].concat());
+    // Its task had moved away before node4 was changed.
+    let moved = on(&cluster.host("node1"), "docker service ps web --format '{{.Node}} {{.DesiredState}}'");
+    assert!(moved.contains("node4 Shutdown") && moved.matches("Running").count() == 2, "{moved}");
+}
+
+/// A service runs on it; it is drained, which moves the service, leaves and is removed.
+fn a_worker_leaves(cluster: &Cluster<'_>) {
+    cluster.inventory(&MANAGERS, &["node4 swarm_member_state=absent"]);
     cluster.run("apply", 0, &["node4 is drained", "node4 leaves the swarm", "node4 is removed"]);
-    assert_eq!(cluster.nodes("node1"), managers);
+    assert_eq!(cluster.nodes("node1"), READY);
     assert_eq!(on(&cluster.host("node4"), "docker ps -q").trim(), "", "no task is left behind");
     let health = cluster.place.write(
         "health.yml",

@@ -6,103 +6,213 @@
 mod support;
 
 use fitout::lab::{Guard, Host, LabOptions, VmOptions};
-use support::place::Place;
+use std::fmt::Write;
+use support::place::{Place, Seen};
 use support::{lab_with, on, traces};
 
-/// An emulated machine of this release, and a folder with a playbook for it.
-fn machine(suite: &str) -> (Guard, Place) {
-    let options = LabOptions { suite: suite.into(), vm: Some(VmOptions::default()), ..LabOptions::default() };
-    let guard = lab_with(options);
-    let place = Place::default();
-    (guard, place)
+const PLAYBOOKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks");
+
+/// An emulated machine, and a playbook with the roles for it.
+struct Machine {
+    guard: Guard,
+    place: Place,
 }
 
-/// Runs the program on the playbook of this name.
-fn fitout(guard: &Guard, place: &Place, words: &[&str], playbook: &str) -> support::place::Seen {
-    let inventory = guard.inventory_path().display().to_string();
-    place.run(&[words, &["-i", &inventory, playbook]].concat())
+impl Machine {
+    fn new(suite: &str) -> Machine {
+        let options =
+            LabOptions { suite: suite.into(), vm: Some(VmOptions::default()), ..LabOptions::default() };
+        let machine = Machine { guard: lab_with(options), place: Place::default() };
+        std::os::unix::fs::symlink(format!("{PLAYBOOKS}/roles"), machine.place.path().join("roles")).unwrap();
+        let roles =
+            "- hosts: all\n  gather_facts: false\n  become: true\n  roles: [node_tuning, node_hardening]\n";
+        machine.place.write("roles.yml", roles);
+        machine
+    }
+
+    fn host(&self) -> Host {
+        self.guard.hosts().remove(0)
+    }
+
+    /// Runs the program on the playbook of this name.
+    fn run(&self, words: &[&str], playbook: &str) -> Seen {
+        let inventory = self.guard.inventory_path().display().to_string();
+        self.place.run(&[words, &["-T", "120", "-i", &inventory, playbook]].concat())
+    }
+
+    /// Both roles, which must succeed on the running kernel.
+    fn roles(&self, words: &[&str]) -> Seen {
+        let live = ["-e", "node_tuning_live=required", "-e", "node_hardening_live=required"];
+        let vars = r#"{"node_tuning_swap": "absent", "node_tuning_huge_pages": "never",
+            "node_tuning_services": [{"name": "ssh", "limits": {"nofile": 5000}}]}"#;
+        self.run(&[words, &live[..], &["-e", vars]].concat(), "roles.yml")
+    }
+
+    /// A playbook of these tasks, applied.
+    fn tasks(&self, tasks: &str) -> Seen {
+        self.place.tasks(tasks);
+        self.run(&["apply", "--yes"], "site.yml")
+    }
+
+    fn boot_id(&self) -> String {
+        on(&self.host(), "cat /proc/sys/kernel/random/boot_id")
+    }
+
+    fn read(&self, file: &str) -> String {
+        on(&self.host(), &format!("cat {file}")).trim().to_string()
+    }
 }
 
-fn boot_id(host: &Host) -> String {
-    on(host, "cat /proc/sys/kernel/random/boot_id")
+/// Kernel parameters that the roles ask for by their defaults: keys, also with `*`, and values.
+fn wanted() -> Vec<(String, String)> {
+    let mut all = vec![
+        ("net.netfilter.nf_conntrack_max".to_string(), "262144".to_string()),
+        ("net.netfilter.nf_conntrack_tcp_timeout_established".into(), "86400".into()),
+        ("net.netfilter.nf_conntrack_tcp_timeout_time_wait".into(), "30".into()),
+        ("fs.suid_dumpable".into(), "0".into()),
+        ("kernel.core_pattern".into(), "|/bin/false".into()),
+    ];
+    for (role, names) in [
+        ("node_tuning", &["files", "sockets", "connections", "memory"][..]),
+        ("node_hardening", &["network", "kernel"]),
+    ] {
+        let file = format!("{PLAYBOOKS}/roles/{role}/defaults/main.yml");
+        let defaults: serde_yaml::Value =
+            serde_yaml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        for name in names {
+            let area = defaults[format!("{role}_{name}").as_str()].as_mapping().unwrap();
+            for (key, value) in area {
+                all.push((key.as_str().unwrap().to_string(), plain(value)));
+            }
+        }
+    }
+    all
 }
 
-/// The values as the kernel has them, blanks made one.
-fn read_back(host: &Host, keys: &[&str]) -> Vec<String> {
-    let said = on(host, &format!("sysctl -n {}", keys.join(" ")));
-    said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+/// A number, or several with blanks between them, as the kernel shows them.
+fn plain(value: &serde_yaml::Value) -> String {
+    match value.as_sequence() {
+        Some(list) => list.iter().map(plain).collect::<Vec<_>>().join(" "),
+        None => serde_yaml::to_string(value).unwrap().trim().to_string(),
+    }
 }
 
-const TUNED: [(&str, &str); 6] = [
-    ("fs.file-max", "1048576"),
-    ("net.core.somaxconn", "4096"),
-    ("net.ipv4.tcp_rmem", "4096 131072 16777216"),
-    ("net.ipv4.ip_local_port_range", "15000 61000"),
-    ("net.netfilter.nf_conntrack_max", "131072"),
-    ("vm.swappiness", "10"),
-];
+/// Reads every parameter of the roles back: all of them are there, and equal.
+#[track_caller]
+fn read_back(host: &Host) {
+    let wanted = wanted();
+    assert!(wanted.len() > 40, "{wanted:?}");
+    let mut script = String::new();
+    for (index, (key, _)) in wanted.iter().enumerate() {
+        let path = key.replace('.', "/");
+        writeln!(script, "for f in /proc/sys/{path}; do echo \"{index} $f\" $(cat $f); done").unwrap();
+    }
+    let said = on(host, &script);
+    let mut seen = vec![0; wanted.len()];
+    let mut wrong = Vec::new();
+    for line in said.lines() {
+        let mut words = line.splitn(3, ' ');
+        let index: usize = words.next().unwrap().parse().unwrap();
+        let (file, value) = (words.next().unwrap(), words.next().unwrap_or_default());
+        seen[index] += 1;
+        if value != wanted[index].1 {
+            wrong.push(format!("{file} is {value}, not {}", wanted[index].1));
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+    for ((key, _), count) in wanted.iter().zip(seen) {
+        assert!(count >= if key.contains('*') { 4 } else { 1 }, "{key}: {count} files\n{said}");
+    }
+}
 
-/// A playbook that asks for [`TUNED`], with tasks before them.
-fn tuning(before: &str, file: &str) -> String {
-    let items: String = TUNED.iter().map(|(k, v)| format!("        - [{k}, '{v}']\n")).collect();
-    format!(
-        "- hosts: all\n  gather_facts: false\n  tasks:\n{before}    - name: Tune\n      ansible.posix.sysctl:\n        \
-         name: '{{{{ item.0 }}}}'\n        value: '{{{{ item.1 }}}}'\n{file}      loop:\n{items}"
-    )
+/// What the two roles do besides kernel parameters.
+#[track_caller]
+fn the_rest_holds(machine: &Machine) {
+    assert_eq!(machine.read("/sys/module/nf_conntrack/parameters/hashsize"), "65536");
+    assert!(machine.read("/sys/kernel/mm/transparent_hugepage/enabled").contains("[never]"));
+    assert_eq!(on(&machine.host(), "tail -n +2 /proc/swaps"), "");
+    assert_eq!(on(&machine.host(), "ulimit -Sn; ulimit -Hn; ulimit -Hc"), "65536\n1048576\n0\n");
+    let refused = "! modprobe dccp 2>/dev/null && ! test -d /sys/module/dccp";
+    on(&machine.host(), refused);
+}
+
+/// Takes the module of the table out and in again, as if it came long after boot.
+const LATE: &str = "modprobe -r nf_conntrack && ! test -e /proc/sys/net/netfilter/nf_conntrack_max && modprobe nf_conntrack && \
+    udevadm settle && cat /proc/sys/net/netfilter/nf_conntrack_max /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established";
+
+fn the_table_comes_late(machine: &Machine) {
+    assert_eq!(on(&machine.host(), LATE), "262144\n86400\n");
+    // It is the rule that does it.
+    let rule = "/etc/udev/rules.d/60-nf_conntrack.rules";
+    let without = format!("mv {rule} /root/rule && udevadm control --reload && {LATE}");
+    assert_ne!(on(&machine.host(), &without), "262144\n86400\n");
+    on(&machine.host(), &format!("mv /root/rule {rule} && udevadm control --reload"));
+    assert_eq!(on(&machine.host(), LATE), "262144\n86400\n");
+}
+
+/// Rebooted by the program, which finds every value again.
+fn a_reboot_keeps_it(machine: &Machine) {
+    let before = machine.boot_id();
+    machine.roles(&["verify", "--reboot"]).is(0, &["1 host rebooted"]);
+    assert_ne!(machine.boot_id(), before);
+    read_back(&machine.host());
+    the_rest_holds(machine);
+    let limits =
+        "sed -n 's/  */ /g;s/^Max open files //p' /proc/$(systemctl show -p MainPID --value ssh)/limits";
+    assert_eq!(on(&machine.host(), limits).trim(), "5000 5000 files");
 }
 
 #[test]
 fn tuning_survives_a_reboot_and_what_would_not_is_told() {
-    let (guard, place) = machine("bookworm");
-    let host = &guard.hosts()[0];
+    let machine = Machine::new("bookworm");
+    let host = &machine.host();
     assert_eq!(on(host, "systemctl is-system-running --wait || systemctl --failed").trim(), "running");
-    let load = "    - name: The table\n      modprobe: {name: nf_conntrack, params: hashsize=32768, persistent: present}\n";
-    let file = "        sysctl_file: /etc/sysctl.d/60-tuning.conf\n";
-    place.write("tuning.yml", &tuning(load, file));
+    on(
+        host,
+        "fallocate -l 16M /swap && chmod 600 /swap && mkswap /swap >/dev/null && swapon /swap && \
+         echo '/swap none swap sw 0 0' >>/etc/fstab && ! test -d /sys/module/nf_conntrack",
+    );
 
     // Before it is applied there is something to do, and so nothing is rebooted.
-    let first = boot_id(host);
-    fitout(&guard, &place, &["verify", "--reboot"], "tuning.yml").is(2, &["nothing was rebooted"]);
-    fitout(&guard, &place, &["apply", "--yes"], "tuning.yml").is(0, &[]);
-    let keys = TUNED.map(|(key, _)| key);
-    let asked = TUNED.map(|(_, value)| value);
-    assert_eq!(read_back(host, &keys), asked);
-    assert_eq!(on(host, "cat /sys/module/nf_conntrack/parameters/hashsize").trim(), "32768");
+    let first = machine.boot_id();
+    machine.roles(&["verify", "--reboot"]).is(2, &["nothing was rebooted"]);
+    // The table's size: first of a module that is not loaded, then of the running one.
+    machine.roles(&["apply", "--yes", "-e", "node_tuning_conntrack_max=131072"]).is(0, &[]);
+    assert_eq!(machine.read("/sys/module/nf_conntrack/parameters/hashsize"), "32768");
+    machine.roles(&["apply", "--yes"]).is(0, &["the table has 32768 chains, not 65536"]);
+    read_back(host);
+    the_rest_holds(&machine);
+    the_table_comes_late(&machine);
 
     // A vendor's file that comes later at boot: whoever insists has the value now, and is told that it goes.
     on(host, "echo 'vm.dirty_ratio = 33' >/usr/lib/sysctl.d/90-vendor.conf");
-    let task = "    - sysctl: {name: vm.dirty_ratio, value: 11, sysctl_file: /etc/sysctl.d/10-ours.conf";
     let lost = |more: &str| {
-        place.write("lost.yml", &format!("- hosts: all\n  gather_facts: false\n  tasks:\n{task}{more}}}\n"));
-        fitout(&guard, &place, &["apply", "--yes"], "lost.yml")
+        machine.tasks(&format!(
+            "- sysctl: {{name: vm.dirty_ratio, value: 11, sysctl_file: /etc/sysctl.d/10-ours.conf{more}}}"
+        ))
     };
     lost("").is(1, &["/usr/lib/sysctl.d/90-vendor.conf"]);
     lost(", lost_at_boot: warn").is(0, &["/usr/lib/sysctl.d/90-vendor.conf"]);
-    assert_eq!(read_back(host, &["vm.dirty_ratio"]), ["11"]);
+    assert_eq!(machine.read("/proc/sys/vm/dirty_ratio"), "11");
 
-    assert_eq!(boot_id(host), first);
-    fitout(&guard, &place, &["verify", "--reboot"], "tuning.yml").is(0, &["1 host rebooted"]);
-    assert_ne!(boot_id(host), first);
-    assert_eq!(read_back(host, &keys), asked);
-    assert_eq!(on(host, "cat /sys/module/nf_conntrack/parameters/hashsize").trim(), "32768");
-    assert_eq!(read_back(host, &["vm.dirty_ratio"]), ["33"], "what was told to be lost is lost");
+    assert_eq!(machine.boot_id(), first, "nothing has rebooted it yet");
+    a_reboot_keeps_it(&machine);
+    assert_eq!(machine.read("/proc/sys/vm/dirty_ratio"), "33", "what was told to be lost is lost");
 
-    let name = guard.name().to_owned();
-    drop(guard);
+    let name = machine.guard.name().to_owned();
+    drop(machine);
     assert_eq!(traces(&name), [""; 0]);
 }
 
 #[test]
-fn debian_13_boots_and_keeps_what_is_tuned_by_default() {
-    let (guard, place) = machine("trixie");
-    let host = &guard.hosts()[0];
-    assert_eq!(on(host, ". /etc/os-release; echo $VERSION_ID").trim(), "13");
+fn debian_13_keeps_what_is_tuned() {
+    let machine = Machine::new("trixie");
+    assert_eq!(on(&machine.host(), ". /etc/os-release; echo $VERSION_ID").trim(), "13");
+    machine.roles(&["apply", "--yes"]).is(0, &[]);
+    read_back(&machine.host());
+    the_table_comes_late(&machine);
     // The module's own file: /etc/sysctl.conf is not read at boot there.
-    let load = "    - name: The table\n      modprobe: {name: nf_conntrack, persistent: present}\n";
-    place.write("tuning.yml", &tuning(load, ""));
-    fitout(&guard, &place, &["apply", "--yes"], "tuning.yml").is(0, &[]);
-    let first = boot_id(host);
-    fitout(&guard, &place, &["verify", "--reboot"], "tuning.yml").is(0, &["1 host rebooted"]);
-    assert_ne!(boot_id(host), first);
-    assert_eq!(read_back(host, &TUNED.map(|(key, _)| key)), TUNED.map(|(_, value)| value));
+    machine.tasks("- sysctl: {name: vm.dirty_ratio, value: 12}").is(0, &[]);
+    a_reboot_keeps_it(&machine);
+    assert_eq!(machine.read("/proc/sys/vm/dirty_ratio"), "12");
 }

@@ -96,13 +96,13 @@ impl Staged for NfConntrack {
         let load = !there && wish.live.touches(place) && place == Place::Host;
         if load {
             found.reasons.push("nf_conntrack is not loaded".into());
-            found.effects.push(job("load"));
             wish.running = false;
         }
         let mut rest = settings::look(&wish, kernel)?;
         if load {
+            // After all files: udev's rule reads them when the module comes, and would set former values after these.
             let pairs = wish.settings.iter().flat_map(|s| [&s.path, &s.value]);
-            rest.effects.insert(0, settings::set(pairs));
+            rest.effects.extend([job("load"), settings::set(pairs)]);
         }
         if there && wish.live.touches(place) {
             table(args, own, place, &mut found)?;
