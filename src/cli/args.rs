@@ -1,7 +1,9 @@
 //! Groups of flags that several commands share; names are Ansible's where Ansible has them.
 
+use super::fail::Fail;
 use crate::cloud::Access;
 use crate::exec::cloud::gc::Where;
+use crate::exec::cloud::lock::LockPlace;
 use clap::{ArgAction, Args};
 use std::path::PathBuf;
 
@@ -178,6 +180,23 @@ impl CloudArgs {
             everywhere: self.all_regions,
             stack: self.stack.clone(),
         }
+    }
+}
+
+/// Where a stack's lock is.
+#[derive(Clone, Debug, Default, Args)]
+pub struct LockArgs {
+    /// Where stacks are locked: s3://BUCKET/PREFIX[?region=REGION], or local; else FITOUT_LOCK says it
+    #[arg(long, value_name = "PLACE")]
+    pub lock: Option<String>,
+}
+
+impl LockArgs {
+    pub fn place(&self) -> Result<LockPlace, Fail> {
+        let set = self.lock.clone().map(|text| ("--lock", text));
+        let set = set.or_else(|| std::env::var("FITOUT_LOCK").ok().map(|text| ("FITOUT_LOCK", text)));
+        let Some((what, text)) = set else { return Ok(LockPlace::Local) };
+        text.parse().map_err(|why| Fail::input(format!("{what}: {why}")))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `gc`: removes what nobody wants any more, found by tags.
 
-use super::args::{CloudArgs, HostArgs, OutputArgs, RunArgs, VarArgs};
+use super::args::{CloudArgs, HostArgs, LockArgs, OutputArgs, RunArgs, VarArgs};
 use super::execute::{Prepared, runtime};
 use super::fail::{Done, Fail, code};
 use super::outputs::{Kind, sinks};
@@ -34,6 +34,8 @@ pub struct GcArgs {
     /// Show only
     #[arg(long, conflicts_with = "yes")]
     plan: bool,
+    #[command(flatten)]
+    lock: LockArgs,
     #[command(flatten)]
     cloud: CloudArgs,
     #[command(flatten)]
@@ -70,7 +72,13 @@ pub fn run(args: GcArgs) -> Done {
 fn anywhere(args: &GcArgs, orphans: Orphans, confirm: Confirm) -> Result<(usize, bool), Fail> {
     let session = Session::begin(&args.output, &args.vars.vault)?;
     let sink = sinks(&session, &args.output, Kind::Collect);
-    let gc = Gc { place: args.cloud.place(), orphans, confirm, run_dir: PathBuf::from(".fitout") };
+    let gc = Gc {
+        place: args.cloud.place(),
+        orphans,
+        confirm,
+        run_dir: PathBuf::from(".fitout"),
+        lock: args.lock.place()?,
+    };
     runtime()?.block_on(async {
         let cancel = Cancel::default();
         let signals = signals::watch(&cancel).map_err(|e| Fail::failed(format!("signals: {e}")))?;
@@ -82,11 +90,13 @@ fn anywhere(args: &GcArgs, orphans: Orphans, confirm: Confirm) -> Result<(usize,
 
 /// The walk of `destroy`, of which only orphans go.
 fn of_playbooks(args: GcArgs, orphans: Orphans, confirm: Confirm) -> Result<(usize, bool), Fail> {
+    let lock = args.lock.place()?;
     let run = RunArgs { hosts: args.hosts, vars: args.vars, output: args.output, ..RunArgs::default() };
     let mut prepared = Prepared::new(args.playbooks, run, Mode::Destroy)?;
     // What the configuration leaves out of a run is no less a part of the playbook.
     prepared.options.tags.clear();
     prepared.options.skip_tags.clear();
+    prepared.options.lock = lock;
     prepared.options.confirm = Some(confirm);
     prepared.options.orphans = Some(orphans);
     let (compiled, inventory) = prepared.compiled()?;

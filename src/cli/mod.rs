@@ -24,6 +24,7 @@ pub mod schema;
 mod session;
 mod signals;
 mod state;
+mod unlock;
 mod vars;
 mod vault;
 mod verify;
@@ -57,6 +58,7 @@ enum Command {
     Destroy(destroy::DestroyArgs),
     State(state::StateArgs),
     Gc(gc::GcArgs),
+    Unlock(unlock::UnlockArgs),
     /// Make machine images of a play that has `image:`, or of a template of Packer's
     Bake(bake::BakeArgs),
     /// List, compare and prune the images of a folder
@@ -145,6 +147,7 @@ fn dispatch(cli: Cli) -> Done {
         Command::Destroy(args) => destroy::run(args),
         Command::State(args) => state::run(&args),
         Command::Gc(args) => gc::run(args),
+        Command::Unlock(args) => unlock::run(&args),
         Command::Bake(args) => bake::run(args),
         Command::Images(args) => images::run(&args),
         Command::Graph(args) => graph::run(&args),

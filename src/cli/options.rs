@@ -1,6 +1,6 @@
 //! Flags, environment and configuration as the executor's options.
 
-use super::args::{LegacyArgs, LoginArgs, RunArgs};
+use super::args::{LegacyArgs, LockArgs, LoginArgs, RunArgs};
 use super::fail::Fail;
 use super::program::tags;
 use super::session::{Session, ask_secret};
@@ -32,6 +32,7 @@ pub fn options(session: &Session, args: &RunArgs, mode: Mode, extra_vars: Map) -
         connection: connection(session, &args.login)?,
         force_handlers: args.tasks.force_handlers || session.config.force_handlers,
         verbosity: args.output.verbose,
+        lock: LockArgs::default().place()?,
         ..defaults
     })
 }

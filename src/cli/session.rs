@@ -4,9 +4,13 @@ use super::args::{HostArgs, OutputArgs, VarArgs, VaultArgs};
 use super::config::{self, Config};
 use super::fail::{Fail, code};
 use super::vars;
-use crate::base::{Diags, Map, Severity, Sources};
-use crate::syntax::inventory::{self, Inventory};
+use crate::base::{Diag, Diags, Map, Severity, Sources};
+use crate::cloud::Witness;
+use crate::eval::Engine;
+use crate::resolve::cloud_hosts;
+use crate::syntax::inventory::{self, Inventory, Plugin};
 use crate::syntax::vault::Keyring;
+use crate::syntax::yaml::Node;
 use crate::ui::Style;
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -51,7 +55,8 @@ impl Session {
     pub fn inventory(&self, args: &HostArgs) -> Result<Inventory, Fail> {
         let given = if args.inventory.is_empty() { &self.config.inventory } else { &args.inventory };
         let mut diags = Diags::default();
-        let inventory = inventory::load(given, &self.sources, &self.keyring, &mut diags);
+        let inventory =
+            inventory::load_with(given, &self.sources, &self.keyring, &mut diags, &CloudHosts(self));
         if self.show(diags) {
             return Err(Fail::told(code::INPUT));
         }
@@ -82,6 +87,35 @@ impl Session {
             eprintln!("{count} {} found; no host was touched", if count == 1 { "error" } else { "errors" });
         }
         errors
+    }
+}
+
+/// Inventories that are a cloud's.
+struct CloudHosts<'a>(&'a Session);
+
+struct NoJournal;
+
+impl Witness for NoJournal {
+    fn note(&self, _: &serde_json::Value) {}
+}
+
+impl Plugin for CloudHosts<'_> {
+    fn read(&self, name: &str, root: &Node, inventory: &mut Inventory, diags: &mut Diags) -> bool {
+        if !cloud_hosts::PLUGINS.contains(&name) {
+            return false;
+        }
+        let runtime = match super::execute::runtime() {
+            Ok(runtime) => runtime,
+            Err(fail) => {
+                diags.push(Diag::error("inventory-plugin", root.span, fail.message));
+                return true;
+            }
+        };
+        let engine = Engine::new(self.0.sources.clone());
+        let (_going_on, stop) = tokio::sync::watch::channel(false);
+        let session = crate::cloud::Session::new(Arc::new(NoJournal), stop);
+        runtime.block_on(cloud_hosts::fill(inventory, root, &self.0.keyring, &engine, &session, diags));
+        true
     }
 }
 

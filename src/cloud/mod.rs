@@ -9,6 +9,7 @@
 //! - [`census`]: what there is by tag, from any machine; [`expiry`]: how old it is, and when it may go.
 //! - [`create`]: a creation is made once, whatever becomes of its answer. [`remove`]: a removal waits for what uses
 //!   the thing, and until it is gone; [`named`] is the same for what has a name and no id.
+//! - [`lock`]: an object in S3 that lets one run at a time change a stack.
 //! - [`autoscaling`], [`iam`], [`ssm`], [`sts`]: the calls of further services.
 //!
 //! Invariants: nothing here decides or prints; every creation and removal is noted (in the journal) before it is sent;
@@ -27,6 +28,7 @@ pub mod iam;
 pub mod identity;
 pub mod kinds;
 pub mod kinds_images;
+pub mod lock;
 pub mod named;
 pub mod remove;
 pub mod retry;

@@ -115,6 +115,7 @@ pub async fn run(
         left = cloud::finish(&run) => left,
         () = run.cancel.wait(cancel::Stop::Now) => 0,
     };
+    run.cloud.release().await;
     background::settle(&run).await;
     let report = RunReport { left, ..report(&run, program.hash) };
     let round_trips = locked(&run.connections).values().map(|c| c.round_trips()).sum();

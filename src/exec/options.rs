@@ -102,6 +102,8 @@ pub struct RunOptions {
     pub orphans: Option<super::cloud::orphans::Orphans>,
     /// The name that what a playbook makes in a cloud is tagged with; `fitout_stack` in the play overrides it.
     pub stack: String,
+    /// Where stacks are locked; `fitout_lock` in the play overrides it.
+    pub lock: super::cloud::lock::LockPlace,
     /// On a plan that will be saved: goes into the fingerprints of its decisions.
     pub salt: Option<String>,
     /// The plan that is executed; what it does not have is not done.
@@ -131,6 +133,7 @@ impl Default for RunOptions {
             confirm: None,
             orphans: None,
             stack: "default".into(),
+            lock: super::cloud::lock::LockPlace::Local,
             salt: None,
             saved: None,
             resume: None,

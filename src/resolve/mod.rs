@@ -4,6 +4,7 @@
 //! collected. What only a run can name (templated includes) is compiled by the same code through [`Includer`].
 
 mod action;
+pub mod cloud_hosts;
 mod constant;
 mod defaults;
 mod defined;

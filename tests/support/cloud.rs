@@ -205,6 +205,13 @@ impl World {
         within(&text, element).unwrap_or_default().to_owned()
     }
 
+    /// One request to S3 past the proxy: `PUT /bucket/key`.
+    pub fn s3(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let scope = format!("Credential=AKIATESTING/20260101/{}/s3/aws4_request", self.region);
+        let signed = format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0");
+        request(self.moto.address, method, path, "application/octet-stream", &signed, body)
+    }
+
     /// Everything there is in this region, or in none, but what the account had from the start.
     pub fn inventory(&self) -> Vec<Thing> {
         let list = self.say("inventory", &serde_json::json!({ "region": self.region }));
@@ -311,10 +318,21 @@ fn encoded(text: &str) -> String {
 }
 
 fn post(address: SocketAddr, path: &str, kind: &str, authorization: &str, body: &str) -> (u16, String) {
+    request(address, "POST", path, kind, authorization, body)
+}
+
+fn request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    kind: &str,
+    authorization: &str,
+    body: &str,
+) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
     let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: {kind}\r\nAuthorization: {authorization}\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: {kind}\r\nAuthorization: {authorization}\r\n\
          Content-Length: {length}\r\nConnection: close\r\n\r\n"
     );
     stream.write_all(format!("{head}{body}").as_bytes()).unwrap();

@@ -2,6 +2,7 @@
 
 use super::super::scope::TaskScope;
 use super::super::state::Run;
+use super::lock::LockPlace;
 use crate::base::{Map, Value};
 use crate::cloud::Access;
 use crate::graph::TaskKeywords;
@@ -75,4 +76,12 @@ pub fn expires(run: &Run, scope: &TaskScope) -> Result<Option<String>, Failure> 
     let set = super::unit::variable(run, scope, "fitout_expires")?;
     let moment = |text: String| crate::cloud::expiry::moment(&text, jiff::Timestamp::now());
     set.map(moment).transpose().map_err(|why| Failure::new(format!("fitout_expires: {why}")))
+}
+
+/// Where the task's stack is locked: `fitout_lock`, else what the command line and the environment say.
+pub fn lock(run: &Run, scope: &TaskScope) -> Result<LockPlace, Failure> {
+    match super::unit::variable(run, scope, "fitout_lock")? {
+        Some(text) => text.parse().map_err(|why| Failure::new(format!("fitout_lock: {why}"))),
+        None => Ok(run.options.lock.clone()),
+    }
 }

@@ -62,9 +62,12 @@ async fn destroy(run: &Arc<Run>) -> usize {
     if targets.is_empty() || !sure || run.cancel.requested() {
         return failed + targets.len();
     }
-    let stacks: BTreeSet<&str> = targets.iter().map(Target::stack).collect();
-    for stack in stacks {
-        if let Err(held) = run.cloud.locks.take(&run.options.run_dir, &run.cloud.id, stack) {
+    let mut done = BTreeSet::new();
+    for target in targets.iter().filter(|t| done.insert(t.stack())) {
+        let stack = target.stack();
+        let place = locked(&run.cloud.lock_places).get(stack).cloned();
+        let place = place.unwrap_or_else(|| run.options.lock.clone());
+        if let Err(held) = super::lock::take(run, &place, stack, &target.account).await {
             warn(run, held.message);
             return failed + targets.len();
         }

@@ -6,12 +6,13 @@ use super::super::journal::{self, Journal};
 use super::super::options::Confirm;
 use super::super::redact::Redactor;
 use super::CloudRun;
+use super::lock::{Heard, LockPlace, RunHears};
 use super::orphans::Orphans;
 use super::removal::{Target, Teller, remove, shown};
 use crate::cloud::ec2::input::DescribeRegionsInputBuilder;
 use crate::cloud::{Access, Account, CallError};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -87,6 +88,7 @@ pub struct Gc {
     pub orphans: Orphans,
     pub confirm: Confirm,
     pub run_dir: PathBuf,
+    pub lock: LockPlace,
 }
 
 struct Talk {
@@ -127,7 +129,8 @@ pub async fn collect(gc: &Gc, sink: Arc<dyn Sink>, cancel: &Cancel) -> Result<us
     let targets = shown(&talk, found.targets.into_iter().filter_map(orphan).collect());
     let mut left = targets.len();
     if !targets.is_empty() && (gc.confirm.0)(targets.len()) && !cancel.requested() {
-        left = carry_out(gc, &cloud, &talk, targets).await;
+        left = carry_out(gc, &cloud, &talk, cancel, targets).await;
+        cloud.release().await;
     }
     cloud.note_line(&json!({"done": id, "interrupted": cancel.requested(), "at": journal::now()}));
     talk.tell(Event::RunDone { recap: Vec::new(), elapsed: began.elapsed(), round_trips: 0 });
@@ -135,11 +138,21 @@ pub async fn collect(gc: &Gc, sink: Arc<dyn Sink>, cancel: &Cancel) -> Result<us
 }
 
 /// Stacks that someone else is changing are left alone.
-async fn carry_out(gc: &Gc, cloud: &CloudRun, talk: &Talk, mut targets: Vec<Target>) -> usize {
-    let stacks: BTreeSet<String> = targets.iter().map(|t| t.stack().to_string()).collect();
+async fn carry_out(
+    gc: &Gc,
+    cloud: &CloudRun,
+    talk: &Talk,
+    cancel: &Cancel,
+    mut targets: Vec<Target>,
+) -> usize {
+    let of = |t: &Target| (t.stack().to_string(), Arc::clone(&t.account));
+    let stacks: BTreeMap<String, Arc<Account>> = targets.iter().map(of).collect();
+    let heard = RunHears { sink: Arc::clone(&talk.sink), cancel: cancel.clone() };
+    let heard: Arc<dyn Heard> = Arc::new(heard);
     let mut busy = 0;
-    for stack in stacks {
-        if let Err(held) = cloud.locks.take(&gc.run_dir, &cloud.id, &stack) {
+    for (stack, account) in stacks {
+        let taken = cloud.locks.take(&gc.lock, &gc.run_dir, &cloud.id, &stack, &account, &heard).await;
+        if let Err(held) = taken {
             talk.tell(Event::Warning { message: held.message, place: None });
             let before = targets.len();
             targets.retain(|t| t.stack() != stack);

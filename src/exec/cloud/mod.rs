@@ -10,7 +10,7 @@ mod access;
 mod destroy;
 pub mod gc;
 mod keys;
-mod lock;
+pub mod lock;
 mod nodes;
 mod order;
 pub mod orphans;
@@ -33,7 +33,7 @@ use crate::cloud::{Account, Session, Tags, Thing, Witness};
 use crate::graph::{Act, Step, TaskNode};
 use crate::modules::{Behaviour, Module};
 use order::Item;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use tokio::task::JoinSet;
 use unit::CloudTask;
@@ -45,6 +45,8 @@ pub struct CloudRun {
     pub session: Session,
     /// The stacks and ways of access that tasks used, and in check mode what there is of their own.
     used: Mutex<Vec<Used>>,
+    /// For `destroy`: where each stack is locked.
+    lock_places: Mutex<HashMap<String, lock::LockPlace>>,
     /// For `gc`: what the playbook's tasks are.
     nodes: Mutex<orphans::Nodes>,
     /// In a plan: groups that get hosts when something is done, and what that is.
@@ -91,10 +93,16 @@ impl CloudRun {
             journal,
             used: Mutex::default(),
             nodes: Mutex::default(),
+            lock_places: Mutex::default(),
             to_come: Mutex::default(),
             locks: lock::Locks::default(),
             _stop: tasks,
         }
+    }
+
+    /// Lets others have the stacks that this run held.
+    pub async fn release(&self) {
+        self.locks.release().await;
     }
 
     /// Into the journal, as it is.

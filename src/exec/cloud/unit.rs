@@ -5,7 +5,7 @@ use super::super::host::TaskContext;
 use super::super::outcome::{Status, TaskOutcome, UnitOutcome, diff_value};
 use super::super::patience::Patience;
 use super::super::scope::{TaskController, TaskScope};
-use super::super::state::Run;
+use super::super::state::{Run, locked};
 use super::super::unit::{Blocked, Stage, arguments, conditions, evaluated_flag};
 use crate::base::{Map, Value};
 use crate::cloud::{Identity, together};
@@ -166,12 +166,17 @@ impl CloudTask {
         let identity = Identity { stack: stack.clone(), node, run: run.cloud.id.clone(), keep, expires };
         let account = run.cloud.session.account(&access).await?;
         run.cloud.note(&stack, &account, Vec::new());
+        if run.options.mode == super::super::options::Mode::Destroy {
+            let place = super::access::lock(run, &unit.scope)?;
+            locked(&run.cloud.lock_places).insert(stack.clone(), place);
+        }
         let title = &self.cx.title;
         let begins = |change: &Change| self.begins(run, unit, change);
         let cx = Cx { args, account, identity, check, title, controller: &controller, begins: &begins };
         // What only reads excludes nobody.
         if !check && !self.module.claims(args).writes.is_empty() {
-            run.cloud.locks.take(&run.options.run_dir, &run.cloud.id, &stack)?;
+            let place = super::access::lock(run, &unit.scope)?;
+            super::lock::take(run, &place, &stack, &cx.account).await?;
         }
         let done = module.run(&cx).await?;
         if !done.things.is_empty() {

@@ -4,7 +4,7 @@ use super::{Inventory, LOCAL_NAMES, Target, UNGROUPED, ini, range, tree};
 use crate::base::{Diag, Diags, FileId, Sources, Span};
 use crate::syntax::vars_file::parse_yaml_or_json;
 use crate::syntax::vault::{Keyring, is_vault};
-use crate::syntax::yaml;
+use crate::syntax::yaml::{self, Node};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,9 +17,32 @@ const IGNORED: [&str; 13] =
 /// Reads the sources in order into one inventory: files, folders, programs, and `host,list,` texts. What cannot be
 /// read is told in `diags` and left out. Without any source there is only this machine, implied.
 pub fn load(given: &[String], sources: &Sources, keyring: &Keyring, diags: &mut Diags) -> Inventory {
+    load_with(given, sources, keyring, diags, &())
+}
+
+/// Reads sources that name an inventory plugin (`plugin:`).
+pub trait Plugin {
+    /// Adds what the file at `root` asks for; `false`: there is no plugin of that name.
+    fn read(&self, name: &str, root: &Node, inventory: &mut Inventory, diags: &mut Diags) -> bool;
+}
+
+impl Plugin for () {
+    fn read(&self, _: &str, _: &Node, _: &mut Inventory, _: &mut Diags) -> bool {
+        false
+    }
+}
+
+/// [`load`] with plugins.
+pub fn load_with(
+    given: &[String],
+    sources: &Sources,
+    keyring: &Keyring,
+    diags: &mut Diags,
+    plugin: &dyn Plugin,
+) -> Inventory {
     let mut inventory = Inventory::default();
     for source in given {
-        let mut target = Target { inventory: &mut inventory, sources, keyring, diags };
+        let mut target = Target { inventory: &mut inventory, sources, keyring, diags, plugin };
         one(&mut target, source);
         inventory.sources.push(source.clone());
     }

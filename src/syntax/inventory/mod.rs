@@ -14,7 +14,7 @@ mod tree;
 use crate::base::{Diags, Key, Map, Sources, Span, Value};
 use indexmap::IndexMap;
 pub use layers::{Layer, LayerKind, VarFolders};
-pub use load::load;
+pub use load::{Plugin, load, load_with};
 pub use pattern::{Order, PatternError, Selection, UnknownName, order_hosts};
 use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
@@ -296,6 +296,7 @@ struct Target<'a> {
     sources: &'a Sources,
     keyring: &'a super::vault::Keyring,
     diags: &'a mut Diags,
+    plugin: &'a dyn Plugin,
 }
 
 #[cfg(test)]

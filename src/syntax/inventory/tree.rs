@@ -18,6 +18,9 @@ pub(super) fn read_yaml(to: &mut Target, root: &Node) {
     };
     if let Some(plugin) = root.get("plugin") {
         let name = plugin.as_str().map_or("?", |n| n);
+        if to.plugin.read(name, root, to.inventory, to.diags) {
+            return;
+        }
         let message = format!("the inventory plugin `{name}` cannot be run");
         to.diags.push(
             Diag::error("inventory-plugin", plugin.span, message)

@@ -1,0 +1,207 @@
+//! Random stacks, made, changed and destroyed in random weather: in the end each is right, and then nothing is left.
+//!
+//! A stack and its weather come from a seed, which a failure names; `FITOUT_SEEDS=7,8` tries others.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use support::cloud::{DEBIAN, World};
+use support::cloud_proxy::Fault;
+
+/// Numbers that look random, and are the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % sides
+    }
+
+    fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.roll(of.len())]
+    }
+
+    fn often(&mut self) -> bool {
+        self.roll(4) != 0
+    }
+}
+
+/// What a stack may have: each part with its node, what it needs, and its task (`<n>` is a number that changes).
+struct Part {
+    node: &'static str,
+    needs: &'static [&'static str],
+    task: &'static str,
+}
+
+const PARTS: [Part; 11] = [
+    Part {
+        node: "ec2_vpc_net/net",
+        needs: &[],
+        task: "- ec2_vpc_net: {name: net, cidr_block: 10.10.0.0/16, tags: {n: '<n>'}}\n      register: net",
+    },
+    Part {
+        node: "ec2_vpc_subnet/10.10.1.0/24",
+        needs: &["ec2_vpc_net/net"],
+        task: "- ec2_vpc_subnet: {vpc_id: '{{ net.vpc.id }}', cidr: 10.10.1.0/24, az: us-east-1a, tags: {n: '<n>'}}\n      register: one",
+    },
+    Part {
+        node: "ec2_vpc_subnet/10.10.2.0/24",
+        needs: &["ec2_vpc_net/net"],
+        task: "- ec2_vpc_subnet: {vpc_id: '{{ net.vpc.id }}', cidr: 10.10.2.0/24, az: us-east-1b}",
+    },
+    Part {
+        node: "ec2_vpc_igw",
+        needs: &["ec2_vpc_net/net"],
+        task: "- ec2_vpc_igw: {vpc_id: '{{ net.vpc.id }}', tags: {n: '<n>'}}\n      register: gateway",
+    },
+    Part {
+        node: "ec2_vpc_route_table",
+        needs: &["ec2_vpc_igw", "ec2_vpc_subnet/10.10.1.0/24"],
+        task: "- ec2_vpc_route_table: {vpc_id: '{{ net.vpc.id }}', subnets: ['{{ one.subnet.id }}'], routes: [{dest: '10.<n>.0.0/16', gateway_id: '{{ gateway.gateway_id }}'}], tags: {Name: routes}}",
+    },
+    Part {
+        node: "ec2_security_group/group",
+        needs: &["ec2_vpc_net/net"],
+        task: "- ec2_security_group: {name: group, description: group, vpc_id: '{{ net.vpc.id }}', rules: [{proto: tcp, ports: [22, '<n>'], cidr_ip: 10.<n>.0.0/16}]}\n      register: group",
+    },
+    Part {
+        node: "ec2_instance/node",
+        needs: &["ec2_vpc_subnet/10.10.1.0/24", "ec2_security_group/group"],
+        task: "- ec2_instance: {name: node, image_id: <image>, instance_type: t3.micro, vpc_subnet_id: '{{ one.subnet.id }}', security_groups: ['{{ group.group_id }}'], tags: {n: '<n>'}}",
+    },
+    Part { node: "ec2_eip", needs: &[], task: "- ec2_eip: {tags: {Name: address, n: '<n>'}}" },
+    Part {
+        node: "ec2_launch_template/template",
+        needs: &[],
+        task: "- ec2_launch_template: {name: template, image_id: <image>, instance_type: t3.micro, key_name: 'k<n>'}",
+    },
+    Part {
+        node: "ssm_parameter//one",
+        needs: &[],
+        task: "- ssm_parameter: {name: /one, value: 'value <n>'}",
+    },
+    Part {
+        node: "iam_role/role",
+        needs: &[],
+        task: "- iam_role: {name: role, description: 'role <n>', assume_role_policy_document: '{\"Version\": \"2012-10-17\", \"Statement\": []}'}",
+    },
+];
+
+/// Some parts, with all that they need.
+fn choose(dice: &mut Dice) -> Vec<&'static Part> {
+    let mut chosen: Vec<&Part> = Vec::new();
+    for part in &PARTS {
+        let there = |need: &&str| chosen.iter().any(|c| c.node == *need);
+        if part.needs.iter().all(|n| there(n)) && dice.often() {
+            chosen.push(part);
+        }
+    }
+    chosen
+}
+
+fn playbook(parts: &[&Part], dice: &mut Dice) -> String {
+    let mut text = String::from(
+        "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n    - debug: {msg: begun}\n",
+    );
+    for part in parts {
+        let number = (20 + dice.roll(200)).to_string();
+        text += &format!("    {}\n", part.task.replace("<n>", &number).replace("<image>", DEBIAN));
+    }
+    text
+}
+
+/// Faults on the calls that come, some on each.
+fn weather(world: &World, dice: &mut Dice) {
+    const CALLS: [&str; 20] = [
+        "CreateVpc",
+        "CreateSubnet",
+        "CreateInternetGateway",
+        "AttachInternetGateway",
+        "CreateRouteTable",
+        "CreateRoute",
+        "AssociateRouteTable",
+        "CreateSecurityGroup",
+        "AuthorizeSecurityGroupIngress",
+        "RunInstances",
+        "AllocateAddress",
+        "CreateLaunchTemplate",
+        "PutParameter",
+        "CreateRole",
+        "DescribeVpcs",
+        "TerminateInstances",
+        "DeleteSubnet",
+        "DeleteVpc",
+        "CreateTags",
+        "DeleteSecurityGroup",
+    ];
+    world.proxy.clear();
+    for _ in 0..6 {
+        let fault = dice.one(&[Fault::ReplyLost, Fault::Reset, Fault::Throttled, Fault::Broken]).clone();
+        let times = if fault == Fault::Throttled { 1 + dice.roll(4) } else { 1 + dice.roll(2) };
+        world.proxy.fault_after(dice.one(&CALLS), dice.roll(2), fault, times);
+    }
+}
+
+/// Every part is there once.
+#[track_caller]
+fn is_right(world: &World, parts: &[&Part], seed: u64) {
+    let mut nodes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    // What hangs on an instance or a role carries its node, too.
+    let own = |kind: &str| !["volume", "network-interface", "instance-profile"].contains(&kind);
+    for thing in world.ours().into_iter().filter(|t| own(&t.kind)) {
+        nodes.entry(thing.tags["fitout:node"].clone()).or_default().push(thing.id);
+    }
+    for part in parts {
+        let found = nodes
+            .iter()
+            .filter(|(node, _)| node.starts_with(part.node))
+            .map(|(_, ids)| ids.len())
+            .sum::<usize>();
+        assert_eq!(found, 1, "seed {seed}: {} in {nodes:#?}", part.node);
+    }
+}
+
+fn story(seed: u64) {
+    let mut dice = Dice(seed);
+    for _ in 0..4 {
+        dice.roll(2);
+    }
+    let world = World::default();
+    let first = choose(&mut dice);
+    world.playbook(&playbook(&first, &mut dice));
+    weather(&world, &mut dice);
+    world.apply();
+    // Other numbers, and some parts more or less.
+    let second = choose(&mut dice);
+    world.playbook(&playbook(&second, &mut dice));
+    weather(&world, &mut dice);
+    world.apply();
+    world.proxy.clear();
+    let seen = world.apply();
+    assert_eq!(seen.code, Some(0), "seed {seed}: {}", seen.all());
+    is_right(&world, &second, seed);
+    world.proxy.forget();
+    let again = world.apply();
+    assert_eq!((again.code, world.writes()), (Some(0), vec![]), "seed {seed}: {}", again.all());
+    weather(&world, &mut dice);
+    let destroyed = world.destroy();
+    world.proxy.clear();
+    if destroyed.code != Some(0) {
+        let seen = world.destroy();
+        assert_eq!(seen.code, Some(0), "seed {seed}: {}", seen.all());
+    }
+    let left = world.ours();
+    assert!(left.is_empty(), "seed {seed}: {left:#?}");
+}
+
+fn seeds() -> Vec<u64> {
+    let given = std::env::var("FITOUT_SEEDS").ok();
+    given.map_or_else(|| vec![1, 2, 3], |text| text.split(',').map(|s| s.trim().parse().unwrap()).collect())
+}
+
+#[test]
+fn random_stacks_in_random_weather_come_right_and_go() {
+    seeds().into_iter().for_each(story);
+}
