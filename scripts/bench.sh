@@ -1,10 +1,17 @@
 #!/bin/sh
 # Measures the tool beside its peers on throw-away hosts and prints tables of ratios.
-# usage: bench.sh bake [--runs N]      a bake beside the same work by hand
-#        bench.sh [--runs N] [--hosts 1,10,50] [--round-trips 0,50] [--parts converged,first,fleet,compile] [--venv DIR]
+# usage: bench.sh [--runs N] [--hosts 1,10,50] [--round-trips 0,50] [--parts converged,first,fleet,compile] [--venv DIR]
+#        bench.sh bake [--runs N]      a bake beside the same work by hand
+#        bench.sh cloud [--runs N] [--venv DIR]    EC2 beside Ansible's amazon.aws, on the tests' cloud; needs no root
 set -eu
 cd "$(dirname "$0")/.."
-if [ "$(id -u)" != 0 ]; then
+bench=beside
+peers='ansible-core==2.19.14 mitogen==0.3.54 pyinfra==3.10.0'
+if [ "${1:-}" = cloud ]; then
+	shift
+	bench=cloud
+	peers='ansible==12.3.0 boto3==1.44.5'
+elif [ "$(id -u)" != 0 ]; then
 	echo "bench: the throw-away hosts need root: sudo make bench" >&2
 	exit 1
 fi
@@ -32,12 +39,12 @@ case " $* " in
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends python3-venv >/dev/null
 		python3 -m venv --clear "$folder/venv"
 	}
-	echo "bench: installing ansible-core, mitogen and pyinfra below $folder" >&2
-	"$folder/venv/bin/pip" install --quiet --no-cache-dir --disable-pip-version-check \
-		ansible-core==2.19.14 mitogen==0.3.54 pyinfra==3.10.0
+	echo "bench: installing $peers below $folder" >&2
+	# shellcheck disable=SC2086 # several words
+	"$folder/venv/bin/pip" install --quiet --no-cache-dir --disable-pip-version-check $peers
 	set -- --venv "$folder/venv" "$@"
 	;;
 esac
 
 stamp
-cargo bench --quiet --bench beside -- "$@"
+cargo bench --quiet --bench "$bench" -- "$@"

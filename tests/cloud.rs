@@ -7,7 +7,7 @@ mod support;
 
 use rustix::process::Signal;
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::cloud::{DEBIAN, World};
 use support::cloud_proxy::Fault;
 use support::place::Seen;
@@ -96,28 +96,30 @@ fn is_right_and_goes(world: &World, expected: &[(&str, usize)]) {
     assert!(left.is_empty(), "{left:#?}");
 }
 
-/// Runs again and again, each time stopped when the next creation was carried out and not answered.
-fn stopped_at_every_creation(signal: Signal) -> World {
-    let world = World::new(&cluster());
+/// Runs again and again, each time stopped when the next creations were carried out and not answered. They are never
+/// answered: the program has to end without.
+fn stopped_at_every_creation(world: &World, creates: &[&str], signal: Signal, least: usize) {
     let mut stopped = 0;
     loop {
         // Whichever comes first; what is made beside it is held as well.
-        for action in CREATES {
-            world.proxy.fault(action, Fault::Held, 1);
+        for action in creates {
+            world.proxy.fault(action, Fault::Held, 2);
         }
         let mut run = world.start(&["apply", "--yes", "site.yml"]);
         while !world.proxy.holds() && !run.ended() {
             std::thread::sleep(Duration::from_millis(5));
         }
         let holds = world.proxy.holds();
+        let began = Instant::now();
         if holds {
             stopped += 1;
             run.signal(signal);
         }
-        if signal != Signal::KILL {
-            world.proxy.release();
-        }
         let seen = run.end();
+        if holds && signal == Signal::INT {
+            assert!(began.elapsed() < INTERRUPT, "it ended {:?} after the interrupt", began.elapsed());
+            seen.is(130, &[]);
+        }
         assert_ne!(seen.code, Some(1), "{}", seen.all());
         world.proxy.clear();
         if !holds {
@@ -125,15 +127,45 @@ fn stopped_at_every_creation(signal: Signal) -> World {
         }
         assert!(stopped < 20, "it gets no further");
     }
-    assert!(stopped >= 4, "only {stopped} runs were stopped at a creation");
+    assert!(stopped >= least, "only {stopped} runs were stopped at a creation");
     good(&world.apply());
-    world
 }
 
 #[test]
 fn killed_at_every_creation_it_comes_right() {
-    is_right_and_goes(&stopped_at_every_creation(Signal::KILL), &EXPECTED);
+    let world = World::new(&cluster());
+    stopped_at_every_creation(&world, &CREATES, Signal::KILL, 4);
+    is_right_and_goes(&world, &EXPECTED);
 }
+
+/// An interrupted run looks up what it made and gives it its parts, so the next one gets further than after a kill.
+#[test]
+fn interrupted_at_every_creation_it_comes_right() {
+    let world = World::new(&cluster());
+    stopped_at_every_creation(&world, &CREATES, Signal::INT, 3);
+    is_right_and_goes(&world, &EXPECTED);
+}
+
+/// Where not even the look for what was made is answered, the message says how it is found.
+#[test]
+fn an_interrupt_tells_what_may_have_been_made() {
+    let world = World::new(&cluster());
+    world.proxy.fault("CreateVpc", Fault::Held, 1);
+    world.proxy.fault_after("DescribeVpcs", 1, Fault::Silent, 1);
+    let run = world.start(&["apply", "--yes", "site.yml"]);
+    world.proxy.wait_held();
+    run.signal(Signal::INT);
+    run.end().is(
+        130,
+        &["ec2:CreateVpc", "if the VPC was made, it carries the tag fitout:op=", "the next run finds it"],
+    );
+    world.proxy.clear();
+    good(&world.apply());
+    is_right_and_goes(&world, &EXPECTED);
+}
+
+/// Between an interrupt and the end: the last answers are waited for so long, and then what they made is looked up.
+const INTERRUPT: Duration = Duration::from_secs(10);
 
 /// Further things, each with a creation of its own kind. `ID` is an instance.
 const MORE: &str = "\
@@ -159,45 +191,49 @@ const MORE: &str = "\
         name: m
         assume_role_policy_document: '{\"Version\": \"2012-10-17\", \"Statement\": []}'
     - ssm_parameter: {name: /m/one, value: text}
+    - iam_instance_profile: {name: other}
     - ec2_ami: {name: m, instance_id: ID, wait: true}
+      register: image
+    - ec2_ami_copy: {name: copied, source_region: us-east-1, source_image_id: '{{ image.image_id }}', wait: true}
     - ec2_snapshot: {instance_id: ID, device_name: /dev/sda1}
 ";
 
-const MORE_CREATES: [&str; 8] = [
+const MORE_CREATES: [&str; 10] = [
     "CreateNatGateway",
     "AllocateAddress",
     "CreateLaunchTemplate",
     "CreateAutoScalingGroup",
     "CreateRole",
     "PutParameter",
+    "CreateInstanceProfile",
     "CreateImage",
+    "CopyImage",
     "CreateSnapshot",
 ];
 
-/// All creations of MORE meet the same fault.
-fn weather(fault: &Fault, times: usize) {
+/// A cloud with a machine that is nobody's, and MORE about it.
+fn more() -> World {
     let world = World::default();
+    // Images are made of instances that run.
+    world.settings(&json!({"delays": {"instance.pending": 0}}));
     let machine = [("ImageId", DEBIAN), ("InstanceType", "t3.micro"), ("MinCount", "1"), ("MaxCount", "1")];
     let id = world.make("ec2", "RunInstances", &machine, "instanceId");
     world.playbook(&MORE.replace("DEBIAN", DEBIAN).replace("ID", &id));
-    for action in MORE_CREATES {
-        world.proxy.fault(action, fault.clone(), times);
-    }
-    let first = world.apply();
-    world.proxy.clear();
-    // Where patience ended first, the next run goes on.
-    if first.code != Some(0) {
-        good(&world.apply());
-    }
+    world
+}
+
+#[track_caller]
+fn more_is_right_and_goes(world: &World) {
     let expected = [
         ("natgateway", 1),
         ("elastic-ip", 2),
         ("launch-template", 1),
         ("autoscaling-group", 1),
         ("role", 1),
+        ("instance-profile", 2),
         ("parameter", 1),
-        ("image", 1),
-        ("snapshot", 2),
+        ("image", 2),
+        ("snapshot", 3),
     ];
     for (kind, count) in expected {
         assert_eq!(world.count(kind), count, "{kind}: {:#?}", world.inventory());
@@ -207,6 +243,61 @@ fn weather(fault: &Fault, times: usize) {
     assert_eq!(world.writes(), [""; 0]);
     good(&world.destroy());
     world.assert_nothing_left();
+}
+
+/// All creations of MORE meet the same fault.
+fn weather(fault: &Fault, times: usize) {
+    let world = more();
+    for action in MORE_CREATES {
+        world.proxy.fault(action, fault.clone(), times);
+    }
+    let first = world.apply();
+    world.proxy.clear();
+    // Where patience ended first, the next run goes on.
+    if first.code != Some(0) {
+        good(&world.apply());
+    }
+    more_is_right_and_goes(&world);
+}
+
+#[test]
+fn further_things_killed_at_every_creation_come_right() {
+    let world = more();
+    stopped_at_every_creation(&world, &MORE_CREATES, Signal::KILL, 2);
+    more_is_right_and_goes(&world);
+}
+
+#[test]
+fn further_things_interrupted_at_every_creation_come_right() {
+    let world = more();
+    stopped_at_every_creation(&world, &MORE_CREATES, Signal::INT, 2);
+    more_is_right_and_goes(&world);
+}
+
+#[test]
+fn further_things_that_are_not_found_yet_are_waited_for() {
+    let world = more();
+    world.settings(&json!({"notfound": 4}));
+    good(&world.apply());
+    world.settings(&json!({"notfound": 0}));
+    more_is_right_and_goes(&world);
+}
+
+/// Each creation of both playbooks is once not answered at all.
+#[test]
+fn a_silent_server_holds_no_creation_for_ever() {
+    let world = World::new(&cluster());
+    for action in CREATES {
+        world.proxy.fault(action, Fault::Silent, 1);
+    }
+    good(&world.apply());
+    world.proxy.clear();
+    is_right_and_goes(&world, &EXPECTED);
+}
+
+#[test]
+fn a_silent_server_holds_no_creation_of_further_things() {
+    weather(&Fault::Silent, 1);
 }
 
 #[test]

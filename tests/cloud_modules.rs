@@ -77,6 +77,8 @@ fn a_launch_template_gets_a_version_only_where_something_differs() {
 fn a_group_launches_refreshes_and_goes_with_its_instances() {
     let world = World::default();
     let group = |size: u32, kind: &str| {
+        // Another hook for each size.
+        let heartbeat = 60 + size;
         play(&format!(
             "\
 - ec2_launch_template: {{name: nodes, image_id: {DEBIAN}, instance_type: {kind}}}
@@ -90,6 +92,7 @@ fn a_group_launches_refreshes_and_goes_with_its_instances() {
     vpc_zone_identifier: ['{{{{ subnet.subnet.id }}}}']
     replace_all_instances: true
     tags: [{{role: node, propagate_at_launch: true}}, {{note: mine, propagate_at_launch: false}}]
+    lifecycle_hooks: [{{name: drain, transition: terminating, heartbeat_timeout: {heartbeat}, default_result: CONTINUE}}]
   register: group
 - debug: {{msg: '{{{{ group.viable_instances }}}} of {{{{ group.desired_capacity }}}} serve'}}
 "
@@ -103,7 +106,8 @@ fn a_group_launches_refreshes_and_goes_with_its_instances() {
     let tags = &world.inventory().into_iter().find(|t| t.kind == "instance").unwrap().tags;
     assert_eq!(tags.get("role").map(String::as_str), Some("node"));
     assert!(tags.contains_key("fitout:stack") && !tags.contains_key("note"), "{tags:?}");
-    converges(&world, &group(3, "t3.micro")).is(0, &["3 of 3 serve"]);
+    let grown = converges(&world, &group(3, "t3.micro"));
+    grown.is(0, &["3 of 3 serve", "lifecycle_hooks.drain.heartbeat_timeout is 62, not 63"]);
     assert!(before.iter().all(|id| instances(&world).contains(id)));
     converges(&world, &group(3, "t3.small")).is(0, &["3 of 3 serve", "outdated_instances is 3, not 0"]);
     assert!(before.iter().all(|id| !instances(&world).contains(id)));
@@ -220,6 +224,9 @@ fn roles_and_parameters_are_as_they_should_be() {
     assume_role_policy_document: '{trust}'
   register: role
 - debug: {{msg: 'role {{{{ role.iam_role.arn }}}}'}}
+- iam_instance_profile: {{name: blue, role: '{{{{ role.iam_role.role_name }}}}', tags: {{for: {description}}}}}
+  register: blue
+- debug: {{msg: 'blue holds {{{{ blue.iam_instance_profile.roles[0].role_name }}}}'}}
 - ssm_parameter: {{name: /nodes/secret, value: \"{value}\", string_type: SecureString}}
   register: parameter
 - debug: {{msg: 'version {{{{ parameter.parameter_metadata.version }}}}'}}
@@ -230,18 +237,208 @@ fn roles_and_parameters_are_as_they_should_be() {
         ))
     };
     let first = converges(&world, &role("the nodes", "one"));
-    first.is(0, &["role arn:aws:iam::123456789012:role/nodes", "version 1", "account 123456789012"]);
+    first.is(
+        0,
+        &[
+            "role arn:aws:iam::123456789012:role/nodes",
+            "blue holds nodes",
+            "version 1",
+            "account 123456789012",
+        ],
+    );
     let second = converges(&world, &role("other nodes", "two"));
-    second.is(0, &["version 2", "description is the nodes, not other nodes"]);
+    second.is(0, &["version 2", "description is the nodes, not other nodes", "tags.for is the nodes"]);
     for seen in [&first, &second] {
         assert!(!seen.all().contains("s3cret"), "{}", seen.all());
     }
     assert!(!world.place.kept().contains("s3cret"));
     world.playbook(&bare(
-        "- iam_role: {name: nodes, state: absent}\n- ssm_parameter: {name: /nodes/secret, state: absent}\n",
+        "- iam_instance_profile: {name: blue, state: absent}\n- iam_role: {name: nodes, state: absent}\n- ssm_parameter: {name: /nodes/secret, state: absent}\n",
     ));
     good(&world.apply());
     let kinds = ["role", "instance-profile", "parameter"];
     let left: Vec<_> = world.inventory().into_iter().filter(|t| kinds.contains(&t.kind.as_str())).collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+/// Each `_info` module by one of its names, its arguments, and what is told of what there is.
+const INFOS: &[(&str, &str, &str)] = &[
+    ("ec2_vpc_net_info", "{filters: {'tag:Name': t}}", "vpcs | map(attribute='cidr_block') | join"),
+    ("ec2_vpc_net_facts", "{vpc_ids: ['{{ net.vpc.id }}']}", "vpcs | map(attribute='cidr_block') | join"),
+    (
+        "ec2_vpc_subnet_info",
+        "{filters: {vpc-id: '{{ net.vpc.id }}'}}",
+        "subnets | map(attribute='cidr_block') | join",
+    ),
+    (
+        "ec2_vpc_subnet_facts",
+        "{}",
+        "subnets | selectattr('cidr_block', 'eq', '10.20.1.0/24') | list | length",
+    ),
+    ("ec2_vpc_igw_info", "{}", "internet_gateways | map(attribute='tags.Name') | join"),
+    ("ec2_vpc_igw_facts", "{}", "internet_gateways | map(attribute='tags.Name') | join"),
+    ("ec2_vpc_route_table_info", "{filters: {'tag:Name': public}}", "route_tables | length"),
+    ("ec2_vpc_route_table_facts", "{filters: {'tag:Name': none}}", "route_tables | length"),
+    ("ec2_vpc_nat_gateway_info", "{}", "result | map(attribute='state') | join"),
+    (
+        "ec2_security_group_info",
+        "{filters: {group-name: t}}",
+        "security_groups | map(attribute='description') | join",
+    ),
+    ("ec2_group_info", "{filters: {group-name: t}}", "security_groups | map(attribute='description') | join"),
+    ("ec2_key_info", "{}", "keypairs | map(attribute='key_name') | join"),
+    ("ec2_instance_info", "{filters: {'tag:Name': t}}", "instances | map(attribute='instance_type') | join"),
+    ("ec2_remote_facts", "{}", "instances | map(attribute='instance_type') | join"),
+    ("ec2_eip_info", "{}", "addresses | map(attribute='domain') | unique | join"),
+    (
+        "ec2_ami_info",
+        "{owners: ['136693071363'], filters: {name: 'debian-12-amd64-*'}}",
+        "images | map(attribute='image_id') | last",
+    ),
+    ("ec2_snapshot_info", "{}", "snapshots | map(attribute='state') | unique | join"),
+    ("ec2_launch_template_info", "{}", "launch_templates | map(attribute='launch_template_name') | join"),
+    ("autoscaling_group_info", "{name: t, tags: {role: node}}", "results | map(attribute='max_size') | join"),
+    ("iam_role_info", "{name: t}", "iam_roles | map(attribute='role_name') | join"),
+    (
+        "iam_instance_profile_info",
+        "{name: t}",
+        "iam_instance_profiles | map(attribute='instance_profile_name') | join",
+    ),
+    ("ssm_parameter_info", "{path: /t}", "parameters | map(attribute='name') | join"),
+];
+
+/// What they say, in their order.
+const TOLD: &[&str] = &[
+    "10.20.0.0/16",
+    "10.20.0.0/16",
+    "10.20.1.0/24",
+    "1",
+    "way",
+    "way",
+    "1",
+    "0",
+    "available",
+    "nodes",
+    "nodes",
+    "t",
+    "t3.micro",
+    "t3.micro",
+    "vpc",
+    DEBIAN,
+    "completed",
+    "t",
+    "2",
+    "t",
+    "t",
+    "/t/one",
+];
+
+#[test]
+fn every_info_module_tells_what_there_is_and_writes_nothing() {
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJhZGtleWJhZGtleWJhZGtleWJhZGtleWJhZGtleWJh me@here";
+    let there = format!(
+        "\
+- ec2_vpc_igw: {{vpc_id: '{{{{ net.vpc.id }}}}', tags: {{Name: way}}}}
+- ec2_vpc_route_table: {{vpc_id: '{{{{ net.vpc.id }}}}', tags: {{Name: public}}}}
+- ec2_vpc_nat_gateway: {{subnet_id: '{{{{ subnet.subnet.id }}}}', wait: true}}
+- ec2_group: {{name: t, description: nodes, vpc_id: '{{{{ net.vpc.id }}}}'}}
+- ec2_key: {{name: t, key_material: '{key}'}}
+- ec2: {{name: t, image_id: {DEBIAN}, vpc_subnet_id: '{{{{ subnet.subnet.id }}}}'}}
+  register: machine
+- ec2_snapshot: {{instance_id: '{{{{ machine.instance_ids[0] }}}}', device_name: /dev/sda1}}
+- ec2_launch_template: {{name: t, image_id: {DEBIAN}, instance_type: t3.micro}}
+- autoscaling_group: {{name: t, launch_template: {{launch_template_name: t}}, min_size: 0, max_size: 2, desired_capacity: 0, availability_zones: [us-east-1a], tags: [{{role: node}}]}}
+- iam_role: {{name: t, assume_role_policy_document: '{{\"Version\": \"2012-10-17\", \"Statement\": []}}'}}
+- ssm_parameter: {{name: /t/one, value: text}}
+"
+    );
+    let world = World::new(&play(&there));
+    good(&world.apply());
+    let asks: String = INFOS
+        .iter()
+        .map(|(module, args, shown)| format!("- {module}: {args}\n  register: found\n- debug: {{msg: \"{module}={{{{ found.{shown} }}}}.\"}}\n"))
+        .collect();
+    world.proxy.forget();
+    world.place.write(
+        "ask.yml",
+        &play(&asks).replace("- hosts: localhost\n", "- hosts: localhost\n  vars: {fitout_stack: site}\n"),
+    );
+    let said = world.run(&["apply", "--yes", "ask.yml"]);
+    good(&said);
+    assert_eq!(TOLD.len(), INFOS.len());
+    for ((module, ..), told) in INFOS.iter().zip(TOLD) {
+        let line = format!("{module}={told}.");
+        assert!(said.all().contains(&line), "`{line}` is not said in\n{}", said.all());
+    }
+    assert_eq!(world.writes(), [""; 0]);
+    let modules: std::collections::BTreeSet<String> =
+        INFOS.iter().map(|(name, ..)| name.to_string()).collect();
+    for entry in std::fs::read_dir("modules").unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let cloud = ["ec2_", "autoscaling", "ssm_", "iam_"].iter().any(|prefix| name.starts_with(prefix));
+        assert!(!(cloud && name.ends_with("_info")) || modules.contains(&name), "{name} is not in the table");
+    }
+    good(&world.destroy());
+}
+
+#[test]
+fn an_image_is_chosen_and_none_or_several_are_errors() {
+    let world = World::default();
+    let owner = "owners: ['136693071363']";
+    let newest = format!("image_id is to be {DEBIAN}");
+    let cases = [
+        (format!("{{{owner}, name: 'debian-12-amd64-*', most_recent: true}}"), newest.as_str()),
+        (format!("{{{owner}, name: 'debian-12-amd64-2026*'}}"), newest.as_str()),
+        (
+            format!(
+                "{{{owner}, filters: {{name: 'debian-12-*'}}, architecture: x86_64, root_device_type: ebs, virtualization_type: hvm, most_recent: true}}"
+            ),
+            newest.as_str(),
+        ),
+        ("{ssm: /aws/service/debian/release/12/latest/amd64}".into(), newest.as_str()),
+        (format!("{{id: {DEBIAN}}}"), newest.as_str()),
+        (DEBIAN.into(), newest.as_str()),
+        (
+            format!("{{{owner}, name: 'debian-12-amd64-*'}}"),
+            "2 images fit name=debian-12-amd64-* state=available owners=136693071363",
+        ),
+        (
+            format!("{{{owner}, name: 'debian-12-amd64-*', architecture: arm64}}"),
+            "no image in us-east-1 fits",
+        ),
+        ("{ssm: /aws/service/none}".into(), "the parameter /aws/service/none in us-east-1 does not exist"),
+        (format!("{{{owner}}}"), "give an `id`, an `ssm` parameter, or a `name`"),
+    ];
+    for (image, said) in cases {
+        world.playbook(&bare(&format!("- ec2_instance: {{name: t, image: {image}}}\n")));
+        let seen = world.run(&["plan", "--diff", "site.yml"]);
+        assert!(seen.all().contains(said), "{image}: `{said}` is not said in\n{}", seen.all());
+    }
+    assert_eq!(world.writes(), [""; 0]);
+}
+
+#[test]
+fn an_instance_has_its_profile_and_the_options_of_its_interface() {
+    let world = World::default();
+    let instance = |profile: &str| {
+        play(&format!(
+            "\
+- iam_role: {{name: one, assume_role_policy_document: '{{\"Version\": \"2012-10-17\", \"Statement\": []}}'}}
+- iam_role: {{name: two, assume_role_policy_document: '{{\"Version\": \"2012-10-17\", \"Statement\": []}}'}}
+- ec2_instance:
+    name: t
+    image_id: {DEBIAN}
+    vpc_subnet_id: '{{{{ subnet.subnet.id }}}}'
+    iam_instance_profile: {profile}
+    network: {{assign_public_ip: false, private_ip_address: 10.20.1.9, description: its own, delete_on_termination: true, source_dest_check: false}}
+  register: made
+- debug: {{msg: 'it is {{{{ made.instances[0].private_ip_address }}}} {{{{ made.instances[0].source_dest_check }}}}'}}
+"
+        ))
+    };
+    converges(&world, &instance("one")).is(0, &["it is 10.20.1.9"]);
+    let launch = world.calls();
+    assert!(!launch.iter().any(|call| call.writes()));
+    converges(&world, &instance("two")).is(0, &["iam_instance_profile is"]);
+    good(&world.destroy());
 }

@@ -247,3 +247,36 @@ fn missing_credentials_and_regions_say_what_was_looked_for() {
     support::place::Seen::of(&output)
         .is(1, &["no credentials; looked for", "AWS_SECRET_ACCESS_KEY", "the profile `default`"]);
 }
+
+#[test]
+fn a_role_behind_a_second_factor_is_assumed_with_the_code() {
+    let world = World::new(&stack(""));
+    let home = world.place.path().join("home/.aws");
+    std::fs::create_dir_all(&home).unwrap();
+    std::fs::write(
+        home.join("config"),
+        "[profile ops]\nrole_arn = arn:aws:iam::123456789012:role/ops\nsource_profile = base\nexternal_id = ours-1\n\
+         mfa_serial = arn:aws:iam::123456789012:mfa/me\nregion = us-east-1\n",
+    )
+    .unwrap();
+    let keys = "[base]\naws_access_key_id = AKIATESTING\naws_secret_access_key = testing\n";
+    std::fs::write(home.join("credentials"), keys).unwrap();
+    let plan = |code: Option<&str>| {
+        let mut command = world.command(&["plan", "site.yml"]);
+        command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").env("AWS_PROFILE", "ops");
+        code.map(|code| command.env("FITOUT_MFA_CODE", code));
+        support::place::Seen::of(&support::output(&mut command))
+    };
+    plan(None).is(
+        1,
+        &["the profile `ops` needs a code of arn:aws:iam::123456789012:mfa/me", "set FITOUT_MFA_CODE"],
+    );
+    plan(Some("123456")).is(2, &["there is no VPC web"]);
+    let asked: Vec<_> = world.calls().into_iter().filter(|call| call.action == "AssumeRole").collect();
+    assert_eq!(asked.len(), 1);
+    for part in
+        ["TokenCode=123456", "ExternalId=ours-1", "SerialNumber=arn%3Aaws%3Aiam%3A%3A123456789012%3Amfa%2Fme"]
+    {
+        assert!(asked[0].body.contains(part), "{part} is not in {}", asked[0].body);
+    }
+}

@@ -1,5 +1,6 @@
 //! autoscaling_group: a group of instances that keeps its size, and their replacement.
 
+mod hooks;
 mod shown;
 mod steps;
 mod wanted;
@@ -20,6 +21,8 @@ struct Group;
 pub struct Seen {
     group: Option<types::AutoScalingGroup>,
     wanted: Wanted,
+    /// Of the group, where the task speaks of them.
+    hooks: Vec<types::LifecycleHook>,
 }
 
 #[derive(Default)]
@@ -42,6 +45,7 @@ pub struct Changes {
     suspend: Vec<String>,
     resume: Vec<String>,
     metrics: Option<bool>,
+    hooks: hooks::HookChanges,
     refresh: bool,
 }
 
@@ -65,7 +69,11 @@ impl Resource for Group {
             };
             let group = async { Ok(get(&scaling, cx.args.str("name")).await?) };
             let (group, wanted) = tokio::try_join!(group, wanted)?;
-            Ok(Seen { group, wanted })
+            let hooks = match group.is_some() && wanted.hooks.is_some() {
+                true => hooks::there(&scaling, cx.args.str("name")).await?,
+                false => Vec::new(),
+            };
+            Ok(Seen { group, wanted, hooks })
         })
     }
 
@@ -88,7 +96,10 @@ impl Resource for Group {
             (None, _) => Ok(seen.wanted.creation(cx, &what)),
             (Some(group), _) => {
                 let mut attributes = Attributes::default();
-                let changes = seen.wanted.compare(cx, group, &mut attributes);
+                let mut changes = seen.wanted.compare(cx, group, &mut attributes);
+                if let Some(wanted) = &seen.wanted.hooks {
+                    changes.hooks = hooks::compare(wanted, &seen.hooks, &mut attributes);
+                }
                 match attributes.change(&what) {
                     None => Ok(Verdict::unchanged(shown::shown(group))),
                     Some(change) => {
@@ -141,7 +152,13 @@ pub async fn get(
     Ok(scaling.describe_auto_scaling_groups(input).await?.auto_scaling_groups.and_then(|all| all.into_iter().next()))
 }
 
-fn tags(group: &types::AutoScalingGroup) -> Tags {
+/// A group as return values.
+pub fn described(group: &types::AutoScalingGroup) -> Map {
+    shown::shown(group)
+}
+
+/// The tags of a group.
+pub fn tags(group: &types::AutoScalingGroup) -> Tags {
     let text = |t: Option<&str>| t.unwrap_or_default().to_string();
     group.tags().iter().map(|t| (text(t.key()), text(t.value()))).collect()
 }

@@ -73,6 +73,8 @@ pub async fn create(cx: &Cx<'_>, scaling: &AutoscalingClient, wanted: &Wanted) -
         .set_max_instance_lifetime(int(cx, "max_instance_lifetime"))
         .set_new_instances_protected_from_scale_in(cx.args.opt_bool("protect_from_scale_in"))
         .set_capacity_rebalance(cx.args.opt_bool("capacity_rebalance"))
+        // From the beginning, so that they hold the first instances, too.
+        .set_lifecycle_hook_specification_list(wanted.hooks.clone().filter(|hooks| !hooks.is_empty()))
         .set_tags(Some(sdk_tags(name, &op.tags(&wanted.tags), wanted)));
     let send = || -> CallFuture<'_, ()> {
         let input = input.clone();
@@ -120,6 +122,7 @@ pub async fn alter(
         let input = input.set_target_group_arns(Some(changes.detach.clone()));
         scaling.detach_load_balancer_target_groups(input).await?;
     }
+    super::hooks::alter(scaling, name, &changes.hooks).await?;
     processes(scaling, name, &changes.suspend, &changes.resume).await?;
     if let Some(on) = changes.metrics {
         metrics(cx, scaling, on).await?;

@@ -20,12 +20,14 @@ pub struct Wanted {
     pub tags: Tags,
     /// Whether a tag is handed to instances.
     pub propagate: BTreeMap<String, bool>,
+    pub hooks: Option<Vec<LifecycleHookSpecification>>,
 }
 
 pub async fn wanted(cx: &Cx<'_>) -> Result<Wanted, Failure> {
     let template = template(cx).await?;
     let (tags, propagate) = wanted_tags(cx);
-    Ok(Wanted { policy: policy(cx, template.as_ref()), template, tags, propagate })
+    let hooks = super::hooks::wanted(cx);
+    Ok(Wanted { policy: policy(cx, template.as_ref()), template, tags, propagate, hooks })
 }
 
 /// Templates are named by id or name, and a version that is left open is the latest one's number.
@@ -122,6 +124,9 @@ impl Wanted {
         }
         for (key, value) in &self.tags {
             attributes.element(&format!("tags.{key}"), None, Some(value));
+        }
+        for hook in self.hooks.iter().flatten() {
+            attributes.element("lifecycle_hooks", None, hook.lifecycle_hook_name());
         }
         let mut predicted = Map::new();
         for name in ["min_size", "max_size", "desired_capacity"] {

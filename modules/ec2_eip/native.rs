@@ -202,3 +202,17 @@ fn result(address: &types::Address) -> Map {
         "association_id" => address.association_id(),
     }
 }
+
+/// As ec2_eip_info tells it.
+pub fn shown(address: &types::Address) -> Map {
+    record! {
+        "allocation_id" => address.allocation_id(),
+        "public_ip" => address.public_ip(),
+        "association_id" => address.association_id(),
+        "domain" => address.domain().map(|d| d.as_str().to_string()),
+        "instance_id" => address.instance_id(),
+        "network_interface_id" => address.network_interface_id(),
+        "private_ip_address" => address.private_ip_address(),
+        "tags" => cloud::values::tags(address.tags()),
+    }
+}

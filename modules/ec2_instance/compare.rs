@@ -31,8 +31,17 @@ pub fn state_only(cx: &Cx<'_>, attributes: &mut Attributes, instance: &types::In
         attributes.compare("source_dest_check", instance.source_dest_check(), wanted);
         changes.source_dest_check = Some(wanted);
     }
+    host_keys(cx, attributes, instance, &changes);
     changes.tags = cx.compare_tags(attributes, &from_sdk(instance.tags()));
     changes
+}
+
+/// Keys that are asked for and in no tag yet.
+fn host_keys(cx: &Cx<'_>, attributes: &mut Attributes, instance: &types::Instance, changes: &Changes) {
+    let unknown = super::console::known(instance).is_empty() && changes.turn != Some(Turn::Stop);
+    if super::console::wanted(cx) && unknown {
+        attributes.element("host_keys", None, Some("of the console"));
+    }
 }
 
 fn state(cx: &Cx<'_>, attributes: &mut Attributes, instance: &types::Instance, changes: &mut Changes) {
@@ -92,9 +101,7 @@ pub fn compare(
     }
     metadata(cx, attributes, instance, &mut changes);
     state(cx, attributes, instance, &mut changes);
-    if super::console::wanted(cx) && super::console::known(instance).is_empty() && changes.turn != Some(Turn::Stop) {
-        attributes.element("host_keys", None, Some("of the console"));
-    }
+    host_keys(cx, attributes, instance, &changes);
     changes.tags = cx.compare_named_tags(attributes, &tags);
     Ok(changes)
 }

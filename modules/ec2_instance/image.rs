@@ -2,6 +2,7 @@
 
 use crate::base::Value;
 use crate::cloud::ec2::{input::DescribeImagesInputBuilder, types};
+use crate::cloud::ssm::{Ssm, input::GetParameterInputBuilder};
 use crate::modules::cloud::{self, Cx};
 use crate::modules::{ArgsExt, Failure};
 use crate::spec::to_text;
@@ -18,6 +19,11 @@ pub async fn choose(cx: &Cx<'_>) -> Result<Option<String>, Failure> {
         Some(id) if !id.is_null() => return Ok(Some(to_text(id))),
         _ => {}
     }
+    match map.get("ssm") {
+        Some(Value::Unknown(_)) => return Ok(None),
+        Some(name) if !name.is_null() => return parameter(cx, &to_text(name)).await.map(Some),
+        _ => {}
+    }
     let mut filters = cloud::filters(map.get("filters").and_then(Value::as_map));
     for name in ["name", "architecture", "virtualization_type", "root_device_type"] {
         if let Some(value) = map.get(name).filter(|v| !v.is_null()) {
@@ -26,7 +32,7 @@ pub async fn choose(cx: &Cx<'_>) -> Result<Option<String>, Failure> {
         }
     }
     if filters.is_empty() {
-        return Err(Failure::new("image: give an `id`, or a `name` or `filters` to choose by"));
+        return Err(Failure::new("image: give an `id`, an `ssm` parameter, or a `name` or `filters` to choose by"));
     }
     filters.push(types::Filter::builder().name("state").values("available").build());
     let owners = match map.get("owners") {
@@ -53,6 +59,23 @@ pub async fn choose(cx: &Cx<'_>) -> Result<Option<String>, Failure> {
             two.image_id().unwrap_or_default(),
             two.name().unwrap_or_default(),
         ))),
+    }
+}
+
+/// The id that a parameter names, as vendors publish their newest images.
+async fn parameter(cx: &Cx<'_>, name: &str) -> Result<String, Failure> {
+    let wrong = |why: &str| {
+        Failure::new(format!("image: the parameter {name} in {} {why}", cx.account.region))
+    };
+    let found = cx.account.ssm().get_parameter(GetParameterInputBuilder::default().name(name)).await;
+    let found = match found {
+        Err(error) if error.not_found() || error.is(&["ParameterNotFound"]) => return Err(wrong("does not exist")),
+        other => other?,
+    };
+    let value = found.parameter.and_then(|p| p.value).unwrap_or_default();
+    match value.starts_with("ami-") {
+        true => Ok(value),
+        false => Err(wrong("names no image")),
     }
 }
 

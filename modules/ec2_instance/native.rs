@@ -101,14 +101,8 @@ async fn existing(cx: &Cx<'_>) -> Result<Vec<Arc<types::Instance>>, Failure> {
     }
     let all = account.instances.all(&*account.ec2).await?;
     let all: Vec<_> = all.into_iter().filter(|i| !leaving(i)).collect();
-    let ids = cx.args.list("instance_ids");
     if cx.args.has("instance_ids") {
-        let found: Vec<_> = all.into_iter().filter(|i| ids.contains(&Instance::id(i))).collect();
-        let missing = ids.iter().find(|id| !found.iter().any(|i| Instance::id(i) == **id));
-        if let Some(missing) = missing.filter(|_| wants_them(cx)) {
-            return Err(Failure::new(format!("there is no instance {missing} in {}", account.region)));
-        }
-        return Ok(found);
+        return by_ids(cx, all).await;
     }
     let many = cx.args.has("exact_count");
     let tagged: Vec<_> = all.iter().filter(|i| cx.identity.is(&from_sdk(i.tags()))).map(Arc::clone).collect();
@@ -145,6 +139,25 @@ fn natural(cx: &Cx<'_>, instance: &types::Instance) -> bool {
     named && subnet.is_none_or(|s| instance.subnet_id() == Some(s))
 }
 
+/// Those of these ids. What is not known may have been made since by someone else: a group.
+async fn by_ids(cx: &Cx<'_>, all: Vec<Arc<types::Instance>>) -> Result<Vec<Arc<types::Instance>>, Failure> {
+    let (account, ids) = (&cx.account, cx.args.list("instance_ids"));
+    let mut found: Vec<_> = all.into_iter().filter(|i| ids.contains(&Instance::id(i))).collect();
+    let is_there = |found: &[Arc<types::Instance>], id: &str| found.iter().any(|i| Instance::id(i) == id);
+    let missing: Vec<String> = ids.iter().filter(|id| !is_there(&found, id)).map(ToString::to_string).collect();
+    if missing.is_empty() || !wants_them(cx) {
+        return Ok(found);
+    }
+    account.instances.refresh(&*account.ec2, &missing).await?;
+    for id in missing {
+        match account.instances.get(&*account.ec2, &id).await?.filter(|i| !leaving(i)) {
+            Some(instance) => found.push(instance),
+            None => return Err(Failure::new(format!("there is no instance {id} in {}", account.region))),
+        }
+    }
+    Ok(found)
+}
+
 async fn by_filters(cx: &Cx<'_>) -> Result<Vec<Arc<types::Instance>>, Failure> {
     let filters = cloud::filters(cx.args.map("filters"));
     let found = Instance::load(&*cx.account.ec2, filters).await?;
@@ -167,6 +180,11 @@ fn absent(cx: &Cx<'_>, seen: &Seen, what: &str) -> Result<Verdict<Steps>, Failur
 }
 
 fn present(cx: &Cx<'_>, seen: &Seen, what: &str) -> Result<Verdict<Steps>, Failure> {
+    if cx.is_unknown("instance_ids") {
+        // Those that an earlier task would make.
+        let names = ["instances", "instance_ids", "tagged_instances"];
+        return Ok(Verdict::unchanged(names.iter().map(|name| ((*name).into(), cx.unknown())).collect()));
+    }
     let wanted = usize::try_from(cx.args.opt_int("exact_count").or(cx.args.opt_int("count")).unwrap_or(1))
         .map_err(|_| Failure::new("a number of instances cannot be negative"))?;
     let given = cx.args.has("instance_ids") || cx.args.has("filters");

@@ -333,7 +333,7 @@ async fn alter(cx: &Cx<'_>, template: &types::LaunchTemplate, changes: &Changes)
     Ok(result(&account.launch_templates.put(now), &versions))
 }
 
-fn shown(template: &types::LaunchTemplate) -> Map {
+pub fn shown(template: &types::LaunchTemplate) -> Map {
     record! {
         "launch_template_id" => template.launch_template_id(),
         "launch_template_name" => template.launch_template_name(),

@@ -189,7 +189,7 @@ async fn finish(cx: &Cx<'_>, snapshot: &types::Snapshot) -> Result<Map, Failure>
     }
 }
 
-fn shown(snapshot: &types::Snapshot) -> Map {
+pub fn shown(snapshot: &types::Snapshot) -> Map {
     record! {
         "snapshot_id" => snapshot.snapshot_id(),
         "volume_id" => snapshot.volume_id(),

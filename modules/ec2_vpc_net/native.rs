@@ -69,7 +69,14 @@ impl Resource for Net {
             let (mut dns_support, mut dns_hostnames) = (true, false);
             match (&vpc, cx.text("vpc_id")) {
                 (Some(vpc), _) if present => {
-                    (dns_support, dns_hostnames) = tokio::try_join!(support(cx, vpc), hostnames(cx, vpc))?;
+                    // It is on from a VPC's beginning; only who speaks of it pays a call for it.
+                    let support = async {
+                        match cx.args.has("dns_support") {
+                            true => support(cx, vpc).await,
+                            false => Ok(true),
+                        }
+                    };
+                    (dns_support, dns_hostnames) = tokio::try_join!(support, hostnames(cx, vpc))?;
                 }
                 (None, Some(id)) if present => {
                     return Err(Failure::new(format!("there is no VPC {id} in {}", account.region)));
@@ -184,7 +191,7 @@ fn missing(
     for range in &changes.associate {
         attributes.element("cidr_block", None, Some(range));
     }
-    let wanted = cx.args.bool("dns_support");
+    let wanted = cx.args.opt_bool("dns_support").unwrap_or(true);
     if attributes.compare("dns_support", support, wanted) {
         changes.dns_support = Some(wanted);
     }

@@ -116,7 +116,8 @@ impl Resource for RoleModule {
     }
 }
 
-async fn get(iam: &IamClient, name: &str) -> Result<Option<types::Role>, CallError> {
+/// The role of this name.
+pub async fn get(iam: &IamClient, name: &str) -> Result<Option<types::Role>, CallError> {
     match iam.get_role(GetRoleInputBuilder::default().role_name(name)).await {
         Ok(reply) => Ok(reply.role),
         Err(error) if error.not_found() => Ok(None),
@@ -124,7 +125,8 @@ async fn get(iam: &IamClient, name: &str) -> Result<Option<types::Role>, CallErr
     }
 }
 
-async fn attached(iam: &IamClient, name: &str) -> Result<Vec<types::AttachedPolicy>, CallError> {
+/// The policies attached to it.
+pub async fn attached(iam: &IamClient, name: &str) -> Result<Vec<types::AttachedPolicy>, CallError> {
     let mut input = ListAttachedRolePoliciesInputBuilder::default().role_name(name);
     let mut all = Vec::new();
     loop {
@@ -219,11 +221,15 @@ fn change(cx: &Cx<'_>, role: &types::Role, seen: &Seen, what: &str) -> Result<Ve
 }
 
 fn result(role: &types::Role, attached: &[types::AttachedPolicy]) -> Map {
+    record! { "iam_role" => shown(role, attached) }
+}
+
+pub fn shown(role: &types::Role, attached: &[types::AttachedPolicy]) -> Map {
     let policies = attached.iter().map(|p| {
         Value::from(record! { "policy_arn" => p.policy_arn(), "policy_name" => p.policy_name() })
     });
     let trust = Value::from_json(&document(role.assume_role_policy_document().unwrap_or_default()));
-    let shown = record! {
+    record! {
         "arn" => role.arn(),
         "role_name" => role.role_name(),
         "role_id" => role.role_id(),
@@ -234,6 +240,5 @@ fn result(role: &types::Role, attached: &[types::AttachedPolicy]) -> Map {
         "max_session_duration" => role.max_session_duration(),
         "create_date" => role.create_date().to_string(),
         "tags" => cloud::tags_value(&tags(role)),
-    };
-    record! { "iam_role" => shown }
+    }
 }

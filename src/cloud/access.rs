@@ -58,12 +58,25 @@ impl Access {
                 let token = self.session_token.clone();
                 loader = loader.credentials_provider(Credentials::new(key, secret, token, None, "task"));
             }
-            (None, None) => {}
+            (None, None) => {
+                if let Some(role) = self.behind_second_factor().await? {
+                    loader = loader.credentials_provider(role);
+                }
+            }
             _ => return Err(CallError::own("AWS", "`access_key` and `secret_key` need each other")),
         }
         let config = loader.load().await;
         self.check(&config).await?;
         Ok(config)
+    }
+
+    /// The role of a profile with `mfa_serial`; keys in the environment come before a profile that the task does not name.
+    async fn behind_second_factor(&self) -> Result<Option<Credentials>, CallError> {
+        if self.profile.is_none() && std::env::var_os("AWS_ACCESS_KEY_ID").is_some() {
+            return Ok(None);
+        }
+        let region = self.region.clone().map(Region::new);
+        super::second_factor::credentials(&self.profile_name(), region, self.http()?).await
     }
 
     async fn check(&self, config: &SdkConfig) -> Result<(), CallError> {
@@ -105,7 +118,7 @@ impl Access {
     }
 }
 
-fn timeouts() -> TimeoutConfig {
+pub(super) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT)
         .read_timeout(ATTEMPT)

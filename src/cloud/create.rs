@@ -6,7 +6,7 @@
 
 use super::calls::CallFuture;
 use super::error::{CallError, Outcome};
-use super::identity::Op;
+use super::identity::{OP, Op};
 use super::session::Account;
 use super::table::{Kind, Table};
 use serde_json::json;
@@ -17,6 +17,17 @@ use std::time::Duration;
 const ATTEMPTS: u32 = 5;
 /// When a repeated creation's double may still appear.
 const SECOND_LOOKS: [Duration; 2] = [Duration::ZERO, Duration::from_secs(2)];
+
+/// The run ends before it could be told whether the thing was made.
+fn may_be_there<K: Kind>(error: CallError, op: &Op) -> CallError {
+    let message = format!(
+        "{}; if the {} was made, it carries the tag {OP}={}, and the next run finds it by its tags",
+        error.message,
+        K::NAME,
+        op.id
+    );
+    CallError { message, ..error }
+}
 
 impl Account {
     /// Makes one thing.
@@ -54,7 +65,10 @@ impl Account {
                     return Ok(self.made(table, op, items));
                 }
                 Err(error) if error.outcome == Outcome::Doubtful => {
-                    let found = table.made_by(&*self.ec2, &self.manner, &op.id).await?;
+                    let found = match table.made_by(&*self.ec2, &self.manner, &op.id).await {
+                        Err(_) if self.manner.stopping() => return Err(may_be_there::<K>(error, op)),
+                        found => found?,
+                    };
                     if found.len() >= count {
                         let found = self.discard::<K>(found, count).await?;
                         return Ok(self.made(table, op, found));
@@ -93,7 +107,9 @@ impl Account {
         items: Vec<K::Item>,
     ) -> Result<Vec<K::Item>, CallError> {
         for pause in SECOND_LOOKS {
-            self.manner.pause(K::NAME, pause).await?;
+            if !pause.is_zero() {
+                self.manner.pause(K::NAME, pause).await?;
+            }
             let mut found = table.made_by(&*self.ec2, &self.manner, &op.id).await?;
             if found.len() > count {
                 // Those that were answered for are kept.

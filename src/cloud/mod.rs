@@ -1,6 +1,7 @@
 //! The cloud: EC2 and what goes with it, as tasks need it.
 //!
-//! - [`access`]: whose credentials, which region, which address; what is missing is said in a user's words.
+//! - [`access`]: whose credentials, which region, which address; what is missing is said in a user's words. A role
+//!   behind a second factor is assumed here.
 //! - [`calls`], [`ec2`]: the calls used, behind one trait a service. [`retry`] has the patience of every call: attempts
 //!   with jitter, time limits, "not found" after one's own creation means "not yet".
 //! - [`table`], [`kinds`]: what there is of each kind, read once a run and shared by all tasks (a converged stack costs
@@ -32,6 +33,7 @@ pub mod lock;
 pub mod named;
 pub mod remove;
 pub mod retry;
+mod second_factor;
 pub mod session;
 pub mod ssm;
 pub mod sts;

@@ -3,7 +3,7 @@
 use super::calls::{CallFuture, Repeat};
 use super::error::{CallError, Outcome};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
@@ -13,19 +13,29 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// How long a thing that was made may stay unknown to the service's other calls.
 const NOT_YET: Duration = Duration::from_secs(60);
+/// How long an answer is still waited for when the run is being stopped: of what only reads, and of what writes.
+const LAST_READ: Duration = Duration::from_secs(2);
+const LAST_WRITE: Duration = Duration::from_secs(5);
+/// And of a write that is begun only then, as a thing that was made gets what belongs to it.
+const LATE_WRITE: Duration = Duration::from_secs(1);
 
 /// What all calls of an account share: what was made lately, and whether the run is being stopped.
 pub struct Manner {
     made: Mutex<HashMap<String, Instant>>,
     stop: watch::Receiver<bool>,
+    /// When a call first saw that the run is being stopped.
+    stopped: OnceLock<Instant>,
     /// The first pause; each later one is up to twice as long.
     first_pause: Duration,
+    last_read: Duration,
+    last_write: Duration,
 }
 
 impl Manner {
-    /// `stop` turns true when nothing new is to begin; calls under way are still brought to their end.
+    /// `stop` turns true when nothing new is to begin; answers to calls under way are waited for, but not for long.
     pub fn new(stop: watch::Receiver<bool>) -> Manner {
-        Manner { made: Mutex::default(), stop, first_pause: FIRST_PAUSE }
+        let (first_pause, last_read, last_write) = (FIRST_PAUSE, LAST_READ, LAST_WRITE);
+        Manner { made: Mutex::default(), stop, stopped: OnceLock::new(), first_pause, last_read, last_write }
     }
 
     fn made(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
@@ -57,6 +67,36 @@ impl Manner {
         tokio::select! {
             () = tokio::time::sleep(time) => Ok(()),
             Ok(_) = stop.wait_for(|stop| *stop) => Err(CallError::given_up(call, "interrupted")),
+        }
+    }
+
+    /// One attempt. When the run is being stopped and no answer comes soon, a write is doubtful: its effect may still
+    /// come.
+    async fn answer<'a, T>(
+        &self,
+        call: &str,
+        repeat: Repeat,
+        attempt: CallFuture<'a, T>,
+    ) -> Result<T, CallError> {
+        let (mut stop, began) = (self.stop.clone(), Instant::now());
+        let stopped = async {
+            if stop.wait_for(|stop| *stop).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            let at = *self.stopped.get_or_init(Instant::now);
+            let until = match repeat {
+                Repeat::Read => began.max(at) + self.last_read,
+                Repeat::Same | Repeat::Another => (at + self.last_write).max(began + LATE_WRITE),
+            };
+            tokio::time::sleep_until(until.into()).await;
+        };
+        tokio::select! {
+            biased;
+            done = attempt => done,
+            () = stopped => {
+                let outcome = if repeat == Repeat::Read { Outcome::GivenUp } else { Outcome::Doubtful };
+                Err(CallError { outcome, ..CallError::own(call, "interrupted, and no answer came after that") })
+            }
         }
     }
 
@@ -98,7 +138,7 @@ pub async fn patiently<'a, T>(
     let began = Instant::now();
     let (mut count, mut doubt) = (0, false);
     loop {
-        let mut error = match attempt().await {
+        let mut error = match manner.answer(call, repeat, attempt()).await {
             Ok(done) => return Ok(done),
             Err(error) => error,
         };
@@ -176,5 +216,23 @@ mod tests {
         stop.send_replace(true);
         let busy = error(Outcome::Throttled, "Throttling", "");
         assert_eq!(attempts(&manner, Repeat::Read, 6, busy).await, (1, false));
+    }
+
+    #[tokio::test]
+    async fn stopping_bounds_the_wait_for_an_answer() {
+        for (repeat, outcome) in [
+            (Repeat::Read, Outcome::GivenUp),
+            (Repeat::Same, Outcome::Doubtful),
+            (Repeat::Another, Outcome::Doubtful),
+        ] {
+            let (manner, stop) = manner();
+            let soon = Duration::from_millis(1);
+            let manner = Manner { last_read: soon, last_write: soon, ..manner };
+            let silent = || -> CallFuture<'_, ()> { Box::pin(std::future::pending()) };
+            let unanswered = patiently(&manner, "ec2:X", repeat, &silent);
+            let stops = async { stop.send_replace(true) };
+            let (done, _) = tokio::join!(unanswered, stops);
+            assert_eq!(done.unwrap_err().outcome, outcome, "{repeat:?}");
+        }
     }
 }

@@ -33,7 +33,11 @@ pub async fn make<'a>(
                 return Ok(());
             }
             Err(error) if error.outcome == Outcome::Doubtful || doubt.is_some() => {
-                if made(cx, kind, op, look).await? {
+                let there = match made(cx, kind, op, look).await {
+                    Err(_) if account.manner.stopping() => return Err(may_be_there(error, kind, name)),
+                    there => there?,
+                };
+                if there {
                     account.note(&json!({"created": kind, "id": name, "op": op.id}));
                     return Ok(());
                 }
@@ -48,6 +52,15 @@ pub async fn make<'a>(
     Err(doubt.unwrap_or_else(|| CallError::own(kind, "could not be made")))
 }
 
+/// The run ends before it could be told whether the thing was made.
+fn may_be_there(error: CallError, kind: &str, name: &str) -> CallError {
+    let message = format!(
+        "{}; if the {kind} {name} was made, the next run finds it by its name and tags",
+        error.message
+    );
+    CallError { message, ..error }
+}
+
 async fn made<'a>(
     cx: &Cx<'_>,
     kind: &str,
@@ -55,7 +68,10 @@ async fn made<'a>(
     look: &(dyn Fn() -> CallFuture<'a, Option<Tags>> + Send + Sync),
 ) -> Result<bool, CallError> {
     for pause in LOOKS {
-        cx.account.manner.pause(kind, pause).await?;
+        // The first look is made also when the run is being stopped.
+        if !pause.is_zero() {
+            cx.account.manner.pause(kind, pause).await?;
+        }
         if let Some(tags) = look().await? {
             return Ok(tags.get(OP) == Some(&op.id));
         }

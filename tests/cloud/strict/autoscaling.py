@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 from moto.autoscaling.models import InstanceState
 
 from . import transitions
-from .rules import Refusal, before, instead
+from .rules import Refusal, after, before, instead
 from .wire import query_reply
 
 SERVICE = "autoscaling"
@@ -33,6 +33,24 @@ def bounds(call):
     if not least <= wanted <= most:
         message = f"Desired capacity:{wanted} must be between the specified min size:{least} and max size:{most}"
         raise Refusal("ValidationError", message)
+
+
+@after("CreateAutoScalingGroup", service=SERVICE)
+def hooks_from_the_start(call, text):
+    """moto leaves them out."""
+    prefix, hooks = "LifecycleHookSpecificationList.member.", {}
+    for name, value in call.params.items():
+        if name.startswith(prefix):
+            number, field = name.removeprefix(prefix).split(".", 1)
+            hooks.setdefault(number, {})[field] = value
+    for hook in hooks.values():
+        call.autoscaling.create_lifecycle_hook(
+            hook["LifecycleHookName"],
+            call.get("AutoScalingGroupName"),
+            hook["LifecycleTransition"],
+            int(hook.get("HeartbeatTimeout", 3600)),
+            hook.get("DefaultResult", "ABANDON"),
+        )
 
 
 @instead("DeleteAutoScalingGroup", service=SERVICE)
@@ -122,6 +140,8 @@ def clock(call):
         if group.name in LEAVING and all(i.state == "terminated" for i in group.strict_instances):
             LEAVING.discard(group.name)
             call.autoscaling.autoscaling_groups.pop(group.name)
+            for hook in call.autoscaling.describe_lifecycle_hooks(group.name):
+                call.autoscaling.delete_lifecycle_hook(group.name, hook.name)
             continue
         for refresh in REFRESHES.get(group.name, [])[-1:]:
             if refresh["Status"] in ("Pending", "InProgress"):

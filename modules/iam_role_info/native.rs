@@ -1,0 +1,52 @@
+//! iam_role_info: tell what roles there are.
+
+use super::m_iam_role::{attached, get, shown};
+use crate::base::{List, Map, Value};
+use crate::cloud::CallError;
+use crate::cloud::iam::{Iam, IamClient, input::*, types};
+use crate::modules::Behaviour;
+use crate::modules::cloud::{self, CloudFuture, Cx, Query};
+use crate::record;
+
+pub fn behaviour() -> Behaviour {
+    Behaviour::Cloud(cloud::query(Roles))
+}
+
+struct Roles;
+
+impl Query for Roles {
+    fn run<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Map> {
+        Box::pin(async move {
+            if cx.is_unknown("name") || cx.is_unknown("path_prefix") {
+                return Ok(record! { "iam_roles" => cx.unknown() });
+            }
+            let iam = cx.account.iam();
+            let mut roles = List::new();
+            match cx.text("name") {
+                Some(name) => {
+                    if let Some(role) = get(&iam, name).await? {
+                        roles.push(Value::from(shown(&role, &attached(&iam, name).await?)));
+                    }
+                }
+                None => {
+                    let all = all(&iam, cx.text("path_prefix")).await?;
+                    roles.extend(all.iter().map(|r| Value::from(shown(r, &[]))));
+                }
+            }
+            Ok(record! { "iam_roles" => roles })
+        })
+    }
+}
+
+async fn all(iam: &IamClient, prefix: Option<&str>) -> Result<Vec<types::Role>, CallError> {
+    let mut input = ListRolesInputBuilder::default().set_path_prefix(prefix.map(str::to_string));
+    let mut all = Vec::new();
+    loop {
+        let page = iam.list_roles(input.clone()).await?;
+        all.extend(page.roles);
+        match page.marker.filter(|_| page.is_truncated) {
+            Some(marker) => input = input.marker(marker),
+            None => return Ok(all),
+        }
+    }
+}
