@@ -212,7 +212,7 @@ fn a_command_that_hangs_is_ended_with_its_children() {
     let running = place.start(&[]);
     // Ends when the last of them is gone.
     assert_eq!(hear(&started), "on\n");
-    running.end().is(1, &["Hangs", "timed out after 1 s"]);
+    running.end().is(1, &["Hangs", "Timed out after 1 second(s)"]);
 }
 
 #[test]

@@ -171,6 +171,62 @@ fn a_sudo_password_is_asked_once_and_seen_nowhere() {
     }
 }
 
+#[test]
+fn a_doas_password_is_given_at_a_terminal_of_the_host() {
+    let lab = lab(1);
+    let hosts = lab.hosts();
+    let host = &hosts[0];
+    on(host, "apt-get -qq update && apt-get -qq install -y opendoas >/dev/null");
+    on(host, "echo 'permit pw' >/etc/doas.conf; chmod 600 /etc/doas.conf; mkfifo /root/gate");
+    let place = place(
+        &lab,
+        "ansible_user=pw\nansible_become_method=doas",
+        "- name: As root
+  become: true
+  command: timeout 100 cat /root/gate /root/seen-on-a-command-line
+  failed_when: false
+- name: large
+  become: true
+  copy: {src: big, dest: /root/big, mode: '0600'}
+- name: bytes come through as they are
+  become: true
+  shell: |
+    printf 'a\\r\\n\\004\\177b' && id -un >&2
+  register: odd
+  failed_when: odd.stdout | b64encode != 'YQ0KBH9i' or odd.stderr != 'root'
+",
+    );
+    std::fs::write(place.path().join("big"), vec![7_u8; 1 << 20]).unwrap();
+    let args = ["apply", "--yes", "-vvv", "--diff", "-K", "-i", "hosts", "site.yml"];
+    let watch = Watch::start(&[PASSWORD, MARK]);
+    let right = std::thread::scope(|scope| {
+        let run = scope.spawn(|| typed(&place, PASSWORD, &args));
+        until("the mark is seen", || watch.sees(MARK) || run.is_finished());
+        on(host, "timeout 20 sh -c ': >/root/gate'");
+        run.join().unwrap()
+    });
+    let words = watch.words();
+    right.is(0, &[]);
+    assert_eq!(right.all().to_lowercase().matches("password").count(), 1, "{}", right.all());
+    assert_eq!(on(host, "stat -c '%s %U' /root/big").trim(), "1048576 root");
+    let leaked: Vec<_> = words.iter().filter(|(word, _)| word == PASSWORD).collect();
+    assert!(leaked.is_empty(), "{leaked:?}");
+
+    let wrong = typed(&place, "not-the-password", &args);
+    wrong.is(1, &["node1: wrong doas password"]);
+    let plain = place.apply(&[]);
+    plain.is(1, &["doas asks for a password to become root", "--ask-become-pass"]);
+    on(host, "mv /usr/bin/script /usr/bin/script.away");
+    let bare = typed(&place, PASSWORD, &args);
+    bare.is(1, &["at a terminal only", "hint: install `script`"]);
+
+    let everywhere = on(host, "journalctl -q -o cat; grep -rs . /tmp /run/user /home /root /var/log || :");
+    let kept = [right.all(), wrong.all(), plain.all(), bare.all(), place.kept(), everywhere].concat();
+    for secret in [PASSWORD, "not-the-password"] {
+        assert!(!kept.contains(secret), "{secret} is seen in\n{kept}");
+    }
+}
+
 /// A login that sees nothing of the host but busybox: no python, no bash, no sudo, no apt, none of coreutils.
 const BARE: &str = r#"
 apt-get -qq update && apt-get -qq install busybox-static >/dev/null

@@ -76,8 +76,17 @@ impl Diag {
             .map(|(span, words, kind)| (sources.get(span.file), span, words, kind))
             .map(|(file, span, words, kind)| (file.path.display().to_string(), file, span, words, kind))
             .collect();
+        // Findings are shown around: secrets in the lines beside them are not.
+        let texts: Vec<String> = places
+            .iter()
+            .map(|(_, file, span, ..)| {
+                let here = places.iter().filter(|(_, _, other, ..)| other.file == span.file);
+                let shown: Vec<_> = here.map(|(_, _, s, ..)| s.start as usize..s.end as usize).collect();
+                if self.private { String::new() } else { super::mask::masked(&file.text, &shown) }
+            })
+            .collect();
         let mut body: Vec<Element> = Vec::new();
-        for (path, file, span, words, kind) in &places {
+        for ((path, file, span, words, kind), text) in places.iter().zip(&texts) {
             if self.private {
                 let (line, column) = file.line_column(span.start);
                 body.push(Origin::path(path.as_str()).line(line).char_column(column).into());
@@ -88,7 +97,7 @@ impl Diag {
             let range = start..(span.end as usize).clamp(start, length);
             let mark = kind.span(range);
             let mark = if words.is_empty() { mark } else { mark.label(*words) };
-            body.push(Snippet::source(&*file.text).path(path.as_str()).annotation(mark).into());
+            body.push(Snippet::source(text.as_str()).path(path.as_str()).annotation(mark).into());
         }
         let group = Group::with_title(title).elements(body);
         let hints = self.hints.iter().map(|h| Level::HELP.with_name("hint").message(h.as_str()));

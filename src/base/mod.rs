@@ -1,6 +1,7 @@
 //! What every layer may use: source positions, diagnostics, and the runtime value.
 
 pub mod diag;
+pub mod mask;
 pub mod pyregex;
 pub mod source;
 pub mod value;

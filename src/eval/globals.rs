@@ -122,6 +122,12 @@ fn lookup(run: &mut Run<'_>, how: &str, mut args: Args) -> Res<V> {
     }
     let name = args.pos.remove(0);
     let name = run.text(&name)?;
+    if run.distrusted {
+        let message = format!(
+            "the lookup `{name}` stands in text that was computed, and such text calls none; write the condition without `{{{{ }}}}`"
+        );
+        return Err(EvalError::new(ErrorKind::Lookup, message));
+    }
     let mut take = |wanted: &str| {
         let at = args.named.iter().position(|(n, _)| &**n == wanted)?;
         Some(args.named.remove(at).1)

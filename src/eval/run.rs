@@ -83,6 +83,8 @@ pub(crate) struct Run<'a> {
     pub touched_secret: bool,
     pub files: Files,
     pub macro_depth: usize,
+    /// The expression is what another one came to, and may hold what a host said: it calls no lookup.
+    pub distrusted: bool,
 }
 
 /// Where the template files of this evaluation are found.
@@ -106,6 +108,7 @@ impl<'a> Run<'a> {
             touched_secret: false,
             files: Files::default(),
             macro_depth: 0,
+            distrusted: false,
         }
     }
 
@@ -176,6 +179,8 @@ impl<'a> Run<'a> {
         let program = self.engine.native(template).map_err(|e| self.place(e, template))?;
         let frames = std::mem::take(&mut self.frames);
         let secret = std::mem::replace(&mut self.touched_secret, false);
+        // A variable's template is the playbook's own again.
+        let distrusted = std::mem::replace(&mut self.distrusted, false);
         let blocks = std::mem::take(&mut self.blocks);
         let named = !name.is_empty();
         if named {
@@ -189,6 +194,7 @@ impl<'a> Run<'a> {
         }
         self.frames = frames;
         self.blocks = blocks;
+        self.distrusted = distrusted;
         let touched = std::mem::replace(&mut self.touched_secret, secret);
         match result {
             Ok(V::Data(value)) if touched => Ok(V::Data(hide(value))),

@@ -8,6 +8,7 @@ use super::unit::{Blocked, Stage, arguments, conditions};
 use crate::base::{List, Map, Value};
 use crate::eval::Truth;
 use crate::modules::{Args, ArgsExt, Failure, Module};
+use crate::syntax::ast::VARIABLE_ARGS;
 use std::sync::Arc;
 
 type Done = Result<UnitOutcome, Failure>;
@@ -106,6 +107,11 @@ impl Host {
                 return UnitOutcome::failed(Failure::new(format!("The conditional check failed: {message}")));
             }
         }
+        let spread = match self.spread(raw, scope) {
+            Ok(spread) => spread,
+            Err(failure) => return UnitOutcome::failed(failure),
+        };
+        let raw = spread.as_ref().unwrap_or(raw);
         let name = module.spec.name.as_str();
         let done = match name {
             "assert" => self.assert(raw, scope),
@@ -123,6 +129,23 @@ impl Host {
             },
         };
         done.unwrap_or_else(UnitOutcome::failed).judge(&self.run, &cx.keywords, scope)
+    }
+
+    /// The arguments with those of a template that stands for a whole list of them, if there is one.
+    fn spread(&self, raw: &Map, scope: &Arc<TaskScope>) -> Result<Option<Map>, Failure> {
+        let Some(all) = raw.get(VARIABLE_ARGS) else { return Ok(None) };
+        let mut merged = match self.evaluated(all, scope)? {
+            Value::Map(members) => Arc::unwrap_or_clone(members),
+            Value::Omit | Value::Null => Map::new(),
+            other => {
+                let message = format!("the arguments must be a mapping, not `{}`", other.to_json());
+                return Err(Failure::new(message));
+            }
+        };
+        merged.retain(|_, value| *value != Value::Omit);
+        merged.extend(raw.iter().map(|(k, v)| (k.clone(), v.clone())));
+        merged.shift_remove(VARIABLE_ARGS);
+        Ok(Some(merged))
     }
 
     async fn plain_control(&mut self, name: &str, args: &Args, scope: &Arc<TaskScope>) -> Done {
@@ -267,8 +290,8 @@ impl Host {
             Ok(Some(other)) if self.delegates_facts(cx, scope) => self.run.remember(&other.into(), set),
             _ => self.remember(set),
         }
-        // `ansible_facts` in the result is for display; the names are variables, not facts.
-        let result = [("ansible_facts_set".into(), Value::from(shown))].into_iter().collect();
+        // Registered as Ansible does it; the names are variables, not facts (`learn` knows).
+        let result = [("ansible_facts".into(), Value::from(shown))].into_iter().collect();
         Ok(UnitOutcome::done(None, result))
     }
 
@@ -280,12 +303,14 @@ impl Host {
         let loaded = super::vars_files::include(&self.run, args, scope)?;
         let files: List = loaded.files.iter().map(|f| f.display().to_string().into()).collect();
         let vars = loaded.vars;
+        let shown = Value::from(vars.clone());
         self.remember(|memory| {
             for (key, value) in vars {
                 HostMemory::insert(&mut memory.included, key, value);
             }
         });
-        let result = [("ansible_included_var_files".into(), Value::from(files))].into_iter().collect();
+        let result = [("ansible_facts", shown), ("ansible_included_var_files", Value::from(files))];
+        let result = result.into_iter().map(|(k, v)| (k.into(), v)).collect();
         Ok(UnitOutcome::done(None, result))
     }
 

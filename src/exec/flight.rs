@@ -8,7 +8,7 @@ use super::host::{Host, TaskContext};
 use super::outcome::{Status, UnitOutcome, diff_value};
 use super::saved::Made;
 use super::unit::{Applying, Observed, Prepared, Stage, Unit, await_all};
-use crate::base::Value;
+use crate::base::{Map, Value};
 use crate::modules::{Behaviour, Call, Failure, Procedure, Staged};
 use crate::plan::{Action, Change, Claims, Decision};
 use crate::remote::{Become, Job, Output, RemoteError, Status as JobStatus};
@@ -143,9 +143,13 @@ impl Host {
         let made = Made { cx, unit, change: &change, effects: &decision.effects, foreseen };
         if ready.check {
             self.note_decision(&ready, &made);
-            if !ready.delegated {
+            // Where only this task is a check, those after it see the host as it is.
+            if !ready.delegated && self.run.check() {
                 self.planned.push((cx.title.clone(), ready.claims.clone()));
-                self.forecast.learn(&decision.effects, module.leaves(&ready.args, &decision));
+                // Ansible's check mode foresees nothing, and playbooks know that.
+                if self.run.options.mode != super::options::Mode::Playbook {
+                    self.forecast.learn(&decision.effects, module.leaves(&ready.args, &decision));
+                }
             }
             let mut outcome = predicted(&ready, decision, change);
             if self.run.options.mode == super::options::Mode::Plan {
@@ -265,7 +269,12 @@ impl Host {
         outcome.warnings.splice(0..0, warnings);
         if let (true, Some(limit)) = (late, ready.limit) {
             let seconds = limit.as_secs_f64();
-            outcome.message = format!("timed out after {seconds} s; it and what it started were ended");
+            outcome.message =
+                format!("Timed out after {seconds} second(s); it and what it started were ended");
+            let period = Value::from(
+                [("period".into(), Value::Int(limit.as_secs().cast_signed()))].into_iter().collect::<Map>(),
+            );
+            outcome.result.insert("timedout".into(), period);
             outcome.result.insert("msg".into(), outcome.message.as_str().into());
         }
         if cut {

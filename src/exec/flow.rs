@@ -26,9 +26,11 @@ pub enum Flow {
 /// For `ansible_failed_task` and `ansible_failed_result`.
 #[derive(Debug)]
 pub struct FailedTask {
-    pub node: Arc<TaskNode>,
     pub name: String,
+    pub action: String,
     pub result: Map,
+    /// It failed on another host, and that counts for all (`any_errors_fatal`).
+    pub elsewhere: bool,
 }
 
 /// A list of steps with its owner, so that it outlives the walk.

@@ -56,6 +56,8 @@ pub struct Host {
     pub started: bool,
     /// Tasks that a failure kept from being reached.
     pub undone: usize,
+    /// How many of the errors that count for all hosts this one has taken in.
+    pub fatal_known: usize,
 }
 
 impl Host {
@@ -87,6 +89,7 @@ impl Host {
             chain: None,
             started,
             undone: 0,
+            fatal_known: 0,
         }
     }
 
@@ -158,8 +161,13 @@ impl Host {
             if let Some(cursor) = self.cursors.last_mut() {
                 cursor.next = index;
             }
-            if self.run.cancel.requested() || self.batch.is_fatal() {
+            if self.run.cancel.requested() || self.batch.is_over() {
                 flow = Flow::Stop;
+                break;
+            }
+            if let Some(failed) = self.failed_elsewhere() {
+                flow = failed;
+                self.undone += tasks_in(&steps.steps()[index..]);
                 break;
             }
             // A host has come as far as its outcomes have: what is in flight may define what another one waits for.
@@ -215,10 +223,12 @@ impl Host {
             self.ahead.clear();
             self.undone = 0;
             self.note_failure(failed);
-            self.run.count(&self.name, |r| {
-                r.rescued += 1;
-                r.failed = r.failed.saturating_sub(1);
-            });
+            if !failed.elsewhere {
+                self.run.count(&self.name, |r| {
+                    r.rescued += 1;
+                    r.failed = r.failed.saturating_sub(1);
+                });
+            }
             flow = self.part(Steps::Rescue(Arc::clone(block)), frame).await;
             if matches!(flow, Flow::Next) {
                 flow = self.drain().await;
@@ -247,7 +257,7 @@ impl Host {
     fn note_failure(&mut self, failed: &FailedTask) {
         let mut task = Map::new();
         task.insert("name".into(), failed.name.as_str().into());
-        task.insert("action".into(), failed.node.action_name().into());
+        task.insert("action".into(), failed.action.as_str().into());
         self.remember(|memory| {
             super::state::HostMemory::insert(&mut memory.set, "ansible_failed_task", Value::from(task));
             let result = Value::from(failed.result.clone());
@@ -426,5 +436,12 @@ impl TaskContext {
         let title = host.title(node, &scope);
         let step = host.step(&host.position);
         TaskContext { node: Arc::clone(node), keywords, frame: Arc::clone(frame), scope, title, step }
+    }
+
+    /// The title without the role before it.
+    pub fn bare_title(&self) -> String {
+        let role = self.scope.role.as_ref().map(|role| format!("{} : ", role.name));
+        let bare = role.and_then(|role| self.title.strip_prefix(&role));
+        bare.unwrap_or(&self.title).to_string()
     }
 }

@@ -85,21 +85,22 @@ impl Host {
             Status::Failed => {
                 self.ahead.clear();
                 if self.any_error_is_fatal(cx) {
-                    self.batch.set_fatal();
+                    self.fatal_here();
                 }
                 let result = match outcome.registered() {
                     Value::Map(map) => Arc::unwrap_or_clone(map),
                     _ => Map::new(),
                 };
                 Flow::Failed(Arc::new(FailedTask {
-                    node: Arc::clone(&cx.node),
-                    name: cx.title.clone(),
+                    name: cx.bare_title(),
+                    action: cx.node.action_name().into(),
                     result,
+                    elsewhere: false,
                 }))
             }
             Status::Unreachable => {
                 if self.any_error_is_fatal(cx) {
-                    self.batch.set_fatal();
+                    self.fatal_here();
                 }
                 Flow::Unreachable
             }
@@ -115,11 +116,15 @@ impl Host {
         }
         let ignore = evaluated_flag(&self.run, &cx.keywords.ignore_errors, &cx.scope, false).unwrap_or(false);
         match outcome.status() {
-            Status::Failed | Status::Unreachable if !ignore => Flow::Failed(Arc::new(FailedTask {
-                node: Arc::clone(&cx.node),
-                name: cx.title.clone(),
-                result: Map::new(),
-            })),
+            Status::Failed | Status::Unreachable if !ignore => {
+                let (name, result) = (cx.bare_title(), Map::new());
+                Flow::Failed(Arc::new(FailedTask {
+                    name,
+                    action: cx.node.action_name().into(),
+                    result,
+                    elsewhere: false,
+                }))
+            }
             _ => Flow::Next,
         }
     }

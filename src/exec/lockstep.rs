@@ -21,7 +21,10 @@ struct State<R> {
     order: Vec<Arc<str>>,
     results: HashMap<Position, R>,
     failed: usize,
-    fatal: bool,
+    /// Where an error happened that counts for all hosts.
+    fatal: Vec<Position>,
+    /// No host begins another step.
+    over: bool,
 }
 
 /// `R` is what a `run_once` step leaves for the other hosts.
@@ -41,7 +44,14 @@ pub enum Once<R> {
 impl<R: Clone> Lockstep<R> {
     pub fn new(hosts: &[Arc<str>]) -> Self {
         let places = hosts.iter().map(|h| (Arc::clone(h), Place::At(Vec::new()))).collect();
-        let state = State { places, order: hosts.to_vec(), results: HashMap::new(), failed: 0, fatal: false };
+        let state = State {
+            places,
+            order: hosts.to_vec(),
+            results: HashMap::new(),
+            failed: 0,
+            fatal: Vec::new(),
+            over: false,
+        };
         Lockstep { state: Mutex::new(state), moved: Notify::new() }
     }
 
@@ -64,13 +74,32 @@ impl<R: Clone> Lockstep<R> {
         });
     }
 
-    /// No host of the play begins another step.
-    pub fn set_fatal(&self) {
-        self.with(|s| s.fatal = true);
+    /// An error at this place counts for every host: each fails there, and may rescue itself.
+    pub fn set_fatal(&self, at: &[usize]) {
+        self.with(|s| {
+            if !s.fatal.iter().any(|p| p == at) {
+                s.fatal.push(at.to_vec());
+            }
+        });
     }
 
-    pub fn is_fatal(&self) -> bool {
-        self.with(|s| s.fatal)
+    /// A place before `here` where another host's error was fatal to all; not one of the first `known`.
+    pub fn fatal_before(&self, here: &[usize], known: usize) -> bool {
+        self.with(|s| s.fatal.iter().skip(known).any(|p| p.as_slice() < here))
+    }
+
+    /// How many places there are where an error was fatal to all.
+    pub fn fatal_count(&self) -> usize {
+        self.with(|s| s.fatal.len())
+    }
+
+    /// No host of the play begins another step: too many have failed.
+    pub fn set_over(&self) {
+        self.with(|s| s.over = true);
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.with(|s| s.over)
     }
 
     pub fn failed_percentage(&self) -> f64 {

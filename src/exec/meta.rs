@@ -33,6 +33,9 @@ impl Host {
                 Flow::Next
             }
             "clear_host_errors" => {
+                // Those that will fail before this place have failed.
+                let position = self.position.clone();
+                self.batch.reach(&self.name, &position).await;
                 super::state::locked(&self.run.lost).clear();
                 Flow::Next
             }

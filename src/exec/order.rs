@@ -1,6 +1,7 @@
 //! What may be under way at once on a host: when a task waits for those in flight, and hosts for each other.
 
 use super::flight::Flying;
+use super::flow::{FailedTask, Flow};
 use super::host::{Host, TaskContext};
 use super::outcome::{Status, UnitOutcome};
 use super::task::TaskRun;
@@ -8,6 +9,7 @@ use super::unit::{Stage, Unit, evaluated_flag};
 use crate::graph::Act;
 use crate::modules::Behaviour;
 use crate::remote::Become;
+use std::sync::Arc;
 
 impl Host {
     pub fn any_error_is_fatal(&self, cx: &TaskContext) -> bool {
@@ -17,6 +19,23 @@ impl Host {
     /// Whether this host's failure may stop the others, so that they go task by task.
     pub fn fatal_to_all(&self, cx: &TaskContext) -> bool {
         self.play.plan.max_fail_percentage.is_some() || self.any_error_is_fatal(cx)
+    }
+
+    /// This host's error counts for all.
+    pub fn fatal_here(&mut self) {
+        self.batch.set_fatal(&self.position);
+        self.fatal_known = self.batch.fatal_count();
+    }
+
+    /// Fails this host where an error of another one counts for all and this one has come past its place.
+    pub fn failed_elsewhere(&mut self) -> Option<Flow> {
+        if !self.batch.fatal_before(&self.position, self.fatal_known) {
+            return None;
+        }
+        self.fatal_known = self.batch.fatal_count();
+        let (name, action) = ("any_errors_fatal".into(), "meta".into());
+        let result = [("msg".into(), "a task failed on another host".into())].into_iter().collect();
+        Some(Flow::Failed(Arc::new(FailedTask { name, action, result, elsewhere: true })))
     }
 
     pub fn too_many_failed(&self) -> bool {

@@ -127,7 +127,7 @@ impl UnitOutcome {
                 Ok(Truth::Unknown(why)) => {
                     return UnitOutcome { label: self.label, item: self.item, ..Self::unknown(&*why) };
                 }
-                Err(message) => return self.broken(format!("failed_when: {message}")),
+                Err(message) => return self.broken("failed_when", &message),
             }
         }
         if !keywords.changed_when.is_empty() && self.status != Status::Failed {
@@ -140,19 +140,19 @@ impl UnitOutcome {
                 Ok(Truth::Unknown(why)) => {
                     return UnitOutcome { label: self.label, item: self.item, ..Self::unknown(&*why) };
                 }
-                Err(message) => return self.broken(format!("changed_when: {message}")),
+                Err(message) => return self.broken("changed_when", &message),
             }
         }
         self
     }
 
-    fn broken(self, message: String) -> Self {
-        UnitOutcome {
-            label: self.label,
-            item: self.item,
-            result: self.result,
-            ..Self::failed(Failure::new(message))
-        }
+    /// The condition itself cannot be read.
+    fn broken(self, keyword: &str, message: &str) -> Self {
+        let mut result = self.result;
+        result.insert(format!("{keyword}_result").into(), message.into());
+        let message = format!("{keyword}: {message}");
+        result.insert("msg".into(), message.as_str().into());
+        UnitOutcome { label: self.label, item: self.item, ..Self::failed(Failure { message, result }) }
     }
 }
 

@@ -28,12 +28,12 @@ pub async fn run_play(run: &Arc<Run>, plan: &Arc<PlayPlan>, number: usize) -> Re
         return Ok(true);
     }
     let prompts = Arc::new(super::prompt::play_prompts(run, plan)?);
+    let all = hosts.clone();
     {
         let lost = locked(&run.lost);
         hosts.retain(|h| !lost.contains_key(h));
     }
     run.emit(Event::PlayStarted { name: name.clone(), hosts: hosts.clone() });
-    let all = hosts.clone();
     let mut go_on = true;
     for batch in batches(run, plan, hosts)? {
         match run_batch(run, (plan, number), &prompts, &all, batch).await? {
@@ -79,12 +79,19 @@ async fn run_batch(
     for name in &batch {
         let host = Host::new(Arc::clone(run), Arc::clone(&scope), Arc::clone(&lockstep), Arc::clone(name));
         let (forks, lockstep, name) = (Arc::clone(&forks), Arc::clone(&lockstep), Arc::clone(name));
+        let known = Arc::clone(run);
         // Hosts that wait for each other at barriers must all be walking, so barriers lift the limit.
         let unlimited = plan.has_barriers();
+        // Asked for here, so that hosts begin in the play's order.
+        let permit = if unlimited { None } else { forks.acquire_owned().await.ok() };
         walks.spawn(async move {
-            let permit = if unlimited { None } else { forks.acquire_owned().await.ok() };
             let (flow, undone) = host.walk().await;
-            lockstep.leave(&name, matches!(flow, Flow::Failed(_) | Flow::Unreachable | Flow::Broken));
+            let lost = lost(&flow);
+            // Before the others go on: they may look at it (`clear_host_errors`).
+            if let Some(lost) = lost {
+                locked(&known.lost).insert(Arc::clone(&name), lost);
+            }
+            lockstep.leave(&name, lost.is_some());
             drop(permit);
             (name, flow, undone)
         });
@@ -99,16 +106,18 @@ async fn run_batch(
     Ok(verdict(run, plan, &lockstep, failed, batch.len(), play_ends))
 }
 
-/// Books how a host left the play; `true` when it failed.
-fn host_done(run: &Run, name: &Arc<str>, flow: &Flow, undone: usize) -> bool {
-    let lost = match flow {
+/// How a host is out of the play, if it is.
+fn lost(flow: &Flow) -> Option<Lost> {
+    match flow {
         Flow::Failed(_) | Flow::Broken => Some(Lost::Failed),
         Flow::Unreachable => Some(Lost::Unreachable),
         _ => None,
-    };
-    if let Some(lost) = lost {
-        locked(&run.lost).insert(Arc::clone(name), lost);
     }
+}
+
+/// Tells how a host left the play; `true` when it failed.
+fn host_done(run: &Run, name: &Arc<str>, flow: &Flow, undone: usize) -> bool {
+    let lost = lost(flow);
     run.emit(Event::HostDone { host: Arc::clone(name), failed: lost.is_some(), undone });
     lost.is_some()
 }
@@ -123,7 +132,7 @@ fn verdict(
 ) -> BatchEnd {
     let over = |limit: f64| 100.0 * failed as f64 / count.max(1) as f64 > limit;
     let limit = plan.max_fail_percentage.as_ref().and_then(|v| crate::spec::to_text(v).parse().ok());
-    if lockstep.is_fatal() && limit.is_none_or(over) {
+    if lockstep.is_over() && limit.is_none_or(over) {
         return BatchEnd::RunEnds;
     }
     if limit.is_some_and(over) || failed == count || run.cancel.requested() {
@@ -137,6 +146,7 @@ fn batches(run: &Arc<Run>, plan: &Arc<PlayPlan>, hosts: Vec<Arc<str>>) -> Result
     let Some(serial) = &plan.serial else { return Ok(vec![hosts]) };
     let serial = super::world::play_value(run, plan, serial)?;
     let sizes: Vec<Value> = match serial {
+        Value::Null | Value::Omit => return Ok(vec![hosts]),
         Value::List(list) => Arc::unwrap_or_clone(list),
         one => vec![one],
     };

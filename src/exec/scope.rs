@@ -84,7 +84,11 @@ impl TaskScope {
             "groups" => super::world::groups_value(&self.run),
             "group_names" => super::world::group_names(&self.run, &self.host),
             "ansible_play_hosts" => strings(&(self.active)()),
-            "ansible_play_batch" | "play_hosts" => strings(&self.play.batch),
+            "ansible_play_batch" | "play_hosts" => {
+                let active = (self.active)();
+                let here = |h: &&Arc<str>| active.contains(h);
+                strings(&self.play.batch.iter().filter(here).cloned().collect::<Vec<_>>())
+            }
             "ansible_play_hosts_all" => strings(&self.play.all_hosts),
             "ansible_play_name" => self.play.plan.name.clone(),
             "playbook_dir" => path(&absolute(&self.play.plan.playbook_dir)),
@@ -150,8 +154,13 @@ impl Scope for TaskScope {
         if let Some(value) = self.layers.get(name) {
             return Some(value.clone());
         }
-        // Before facts are gathered `ansible_facts` is an empty mapping, not an undefined name.
-        (name == "ansible_facts").then(|| Map::new().into())
+        match name {
+            // Before facts are gathered it is an empty mapping, not an undefined name.
+            "ansible_facts" => Some(Map::new().into()),
+            // How the host is reached, where nothing says so.
+            "ansible_host" => Some(self.host.as_ref().into()),
+            _ => None,
+        }
     }
 
     fn names(&self) -> Vec<String> {
@@ -211,6 +220,9 @@ pub fn task_layers(
     let mut layers = base.clone();
     if let Some(role) = role {
         layers.push(Level::RoleDefaults, Arc::clone(&role.defaults));
+        for vars in &role.around {
+            layers.push(Level::RoleVars, Arc::clone(vars));
+        }
         layers.push(Level::RoleVars, Arc::clone(&role.vars));
         layers.push(Level::RoleParams, Arc::clone(&role.params));
     }

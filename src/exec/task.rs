@@ -65,10 +65,13 @@ impl Host {
             let position = self.position.clone();
             self.batch.reach(&self.name, &position).await;
             if self.too_many_failed() {
-                self.batch.set_fatal();
+                self.batch.set_over();
             }
-            if self.batch.is_fatal() {
+            if self.batch.is_over() {
                 return Flow::Stop;
+            }
+            if let Some(flow) = self.failed_elsewhere() {
+                return flow;
             }
             // What the others have registered meanwhile.
             cx = Arc::new(TaskContext::new(self, node, frame));

@@ -58,8 +58,11 @@ impl Host {
         let registered = outcome.registered();
         self.run.redactor.learn_value(&registered);
         let delegated = super::unit::evaluated_flag(&self.run, &cx.keywords.delegate_facts, &cx.scope, false);
-        let facts: Vec<Value> =
-            outcome.units.iter().filter_map(|u| u.result.get("ansible_facts").cloned()).collect();
+        // These two have put their names among the variables already.
+        let facts: Vec<Value> = match cx.node.action_name() {
+            "set_fact" | "include_vars" => Vec::new(),
+            _ => outcome.units.iter().filter_map(|u| u.result.get("ansible_facts").cloned()).collect(),
+        };
         let to_delegate = delegated.unwrap_or(false);
         if to_delegate
             && let Ok(Some(host)) =

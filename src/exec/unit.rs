@@ -8,6 +8,7 @@ use crate::graph::TaskKeywords;
 use crate::modules::{Args, Failure, Module};
 use crate::plan::{Claims, Decision};
 use crate::remote::{Become, Job, JobFuture, Output, Remote, RemoteError, Script};
+use crate::syntax::ast::VARIABLE_ARGS;
 use crate::{modules::Behaviour, spec};
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -190,9 +191,10 @@ pub fn arguments(
         let value = run.engine.evaluate(value, &**scope).map_err(|e| fail(e.to_string()))?;
         match value {
             Value::Omit => continue,
-            // `args: "{{ mapping }}"` and `module: "{{ mapping }}"` stand for their members.
-            Value::Map(members) if key.as_str() == Some("_variable_params") => {
-                merged.extend(members.iter().map(|(k, v)| (k.clone(), v.clone())));
+            // `args: "{{ mapping }}"` and `module: "{{ mapping }}"` stand for their members, under what the task says.
+            Value::Map(members) if key.as_str() == Some(VARIABLE_ARGS) => {
+                let added = members.iter().filter(|(k, v)| !raw.contains_key(*k) && **v != Value::Omit);
+                merged.extend(added.map(|(k, v)| (k.clone(), v.clone())));
             }
             value => {
                 merged.insert(key.clone(), value);

@@ -177,7 +177,7 @@ pub struct Handler {
     pub aliases: Vec<Arc<str>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RoleScope {
     /// As used: `geerlingguy.docker`, `ns.coll.role`.
     pub name: Arc<str>,
@@ -187,6 +187,8 @@ pub struct RoleScope {
     pub vars: Arc<Map>,
     /// Role parameters and `vars:` of the use.
     pub params: Arc<Map>,
+    /// Variables of the roles that this one is a dependency of (outermost first), and of its own dependencies.
+    pub around: Vec<Arc<Map>>,
     pub parents: Vec<Arc<str>>,
     /// Distinguishes two uses of one role in a play.
     pub instance: usize,

@@ -56,11 +56,31 @@ pub fn login(target: &Target, who: &Become, nonce: &str, inner: Option<&str>) ->
                 ask: Some(Ask { password, prompt: "assword: ".into() }),
             }
         }
-        (BecomeMethod::Doas, _) => {
+        (BecomeMethod::Doas, None) => {
             Login { command: format!("exec doas -n {flags} -u {user} {shell}"), ask: None }
         }
+        (BecomeMethod::Doas, Some(password)) => Login {
+            command: at_a_terminal(&bare, &format!("doas {flags} -u {user} {bare} -c {greeting}")),
+            ask: Some(Ask { password: Some(password), prompt: "assword: ".into() }),
+        },
     })
 }
+
+/// `doas` asks at `/dev/tty` and nowhere else. `script` gives it one, on the host, over which nothing goes but the
+/// prompt and the password; the shell that it starts has this channel's own stdin, stdout and stderr.
+fn at_a_terminal(shell: &str, asks: &str) -> String {
+    let inside = quote(&format!("exec {asks} <&3 >&4 2>&5"));
+    let outside = format!(
+        "command -v script >/dev/null || {{ echo 'doas: {NO_TERMINAL}' >&2; exit 1; }}\n\
+         exec 3<&0 4>&1 5>&2\n\
+         {{ IFS= read -r fo_word <&3; printf '%s\\n' \"$fo_word\"; }} \
+         | SHELL={shell} script -q -c {inside} /dev/null >&2"
+    );
+    format!("exec {shell} -c {}", quote(&outside))
+}
+
+/// Said where there is no `script`.
+const NO_TERMINAL: &str = "it asks at a terminal only, and there is no `script` to give it one";
 
 /// Waits until the shell greets; gives the password when its prompt appears, once. The error is what was said.
 pub async fn answer(channel: &mut Channel, ask: &Ask, nonce: &str) -> Result<(), String> {
@@ -117,7 +137,7 @@ fn flag_words(flags: &str) -> Result<String, RemoteError> {
 
 /// Whether what was said is that the password given is not the right one.
 pub fn wrong_password(said: &str) -> bool {
-    ["incorrect password", "Sorry, try again", "Authentication failure"]
+    ["incorrect password", "Sorry, try again", "Authentication failure", "doas: Authentication failed"]
         .iter()
         .any(|text| said.contains(text))
 }
@@ -133,21 +153,22 @@ pub fn refusal(who: &Become, said: &str, host: &str) -> Option<RemoteError> {
     let talk = |l: &&str| !l.is_empty() && !l.starts_with("Warning: ") && !l.contains("audit plugin");
     let lines: Vec<&str> = said.lines().map(str::trim).filter(talk).collect();
     let has = |needle: &str| said.contains(needle);
-    let text = if has("not found") || has("No such file") && has(tool) {
+    let text = if has(NO_TERMINAL) {
+        format!(
+            "{host}: doas asks for its password at a terminal only, and there is no `script` there to give it one\nhint: install `script` (bsdutils or util-linux), allow `nopass` in doas.conf, or use another become_method"
+        )
+    } else if has("not found") || has("No such file") && has(tool) {
         format!(
             "{host}: {tool} is not installed there, so `become_user: {user}` cannot be had\nhint: install it, log in as {user}, or choose another become_method"
         )
     } else if has("a password is required")
         || has("no password was provided")
         || has("Authorization required")
+        || has("doas: Authentication required")
     {
-        let hint = match method {
-            BecomeMethod::Doas => {
-                "doas takes a password only at a terminal: allow `nopass` or use another become_method"
-            }
-            _ => "give it with --ask-become-pass (-K) or `ansible_become_password`",
-        };
-        format!("{host}: {tool} asks for a password to become {user}\nhint: {hint}")
+        format!(
+            "{host}: {tool} asks for a password to become {user}\nhint: give it with --ask-become-pass (-K) or `ansible_become_password`"
+        )
     } else if wrong_password(said) {
         format!("{host}: wrong {tool} password")
     } else if lines.iter().any(|l| l.starts_with(tool)) || has("sudoers") || has("not allowed") {

@@ -10,8 +10,7 @@ use crate::syntax::ast::{Action, ActionArgs, Entries, Spanned};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The argument under which a whole argument list given as one template is kept (`module: "{{ args }}"`).
-pub(crate) const VARIABLE_ARGS: &str = "_variable_params";
+pub(crate) use crate::syntax::ast::VARIABLE_ARGS;
 
 impl Unit<'_> {
     /// The module an action names, else an error that says what it is instead.

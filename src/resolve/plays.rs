@@ -106,6 +106,7 @@ fn first_frame(keywords: TaskKeywords, dir: &Path) -> Frame {
         handlers: false,
         conditional: false,
         lenient: false,
+        rescued: false,
     }
 }
 

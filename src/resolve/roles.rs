@@ -76,7 +76,12 @@ impl Unit<'_> {
             Some(r) => r.parents.iter().cloned().chain([Arc::clone(&r.name)]).collect(),
             None => Vec::new(),
         };
-        let scope = Arc::new(RoleScope {
+        let around = frame.role.iter().flat_map(|r| {
+            let own = [Arc::clone(&r.vars), Arc::clone(&r.params)];
+            r.around.iter().cloned().chain(own)
+        });
+        let mut scope = Arc::new(RoleScope {
+            around: around.filter(|vars| !vars.is_empty()).collect(),
             name: call.name.as_str().into(),
             collection,
             path: path.clone(),
@@ -87,10 +92,19 @@ impl Unit<'_> {
             instance: self.c.next_instance(),
             once: call.key.as_deref().filter(|_| !meta.allow_duplicates).map(Arc::from),
         });
-        let inside = Frame { role: Some(Arc::clone(&scope)), dir: path.join("tasks"), ..inside };
+        let mut inside = Frame { role: Some(Arc::clone(&scope)), dir: path.join("tasks"), ..inside };
         let mut steps = Vec::new();
+        let known = self.layers.len();
         for dependency in &meta.dependencies {
             steps.extend(self.role_use(dependency, &inside));
+        }
+        let below = self.layers[known..].iter().map(|r| Arc::clone(&r.vars)).filter(|vars| !vars.is_empty());
+        let below: Vec<_> = below.collect();
+        if !below.is_empty() {
+            let mut around = scope.around.clone();
+            around.extend(below);
+            scope = Arc::new(RoleScope { around, ..(*scope).clone() });
+            inside.role = Some(Arc::clone(&scope));
         }
         self.layers.push(Arc::clone(&scope));
         self.role_handlers(&path, call, &inside);

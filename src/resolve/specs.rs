@@ -4,7 +4,8 @@ use super::action::VARIABLE_ARGS;
 use super::load::Meta;
 use super::roles::RoleRef;
 use super::unit::{Frame, Noted, Unit, Written};
-use crate::base::{Map, Span, Value};
+use crate::base::diag::Severity;
+use crate::base::{Diag, Map, Span, Value};
 use crate::graph::{Act, Step, TaskNode};
 use crate::modules::Module;
 use crate::modules::registry::registry;
@@ -23,10 +24,13 @@ impl Unit<'_> {
             entries.iter().map(|(k, v)| (&*k.value, k.span, &v.value)).collect();
         let defaults =
             !frame.keywords.module_defaults.is_empty() || task.keywords.get("module_defaults").is_some();
+        // A task that is expected to fail may be written to fail: it warns now and fails when it runs.
+        let soft = frame.may_fail(&task.keywords);
         for diag in check_args(&module.spec, at, &given).iter() {
             let of_absence = matches!(diag.code, "missing-argument" | "argument-group");
             if !(defaults && of_absence) {
-                self.diags.push(diag.clone());
+                let severity = if soft { Severity::Warning } else { diag.severity };
+                self.diags.push(Diag { severity, ..diag.clone() });
             }
         }
     }

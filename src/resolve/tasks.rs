@@ -36,7 +36,9 @@ impl Unit<'_> {
         self.check_keywords(&block.keywords, frame, frame.may_be_skipped());
         let inner = frame.with(self.inherit(frame, &block.keywords));
         let id = self.c.next_id();
-        let guarded = Frame { lenient: inner.lenient || !block.rescue.is_empty(), ..inner.clone() };
+        let rescued = !block.rescue.is_empty();
+        let guarded =
+            Frame { lenient: inner.lenient || rescued, rescued: inner.rescued || rescued, ..inner.clone() };
         let aside = Frame { lenient: true, ..inner.clone() };
         let mut part = |items: &[Item], frame: &Frame| Sequence { steps: self.items(items, frame) };
         let (body, rescue, always) =
@@ -74,7 +76,8 @@ impl Unit<'_> {
         let keywords = self.task_keywords(task, frame);
         let before = self.diags.iter().count();
         let Some(module) = self.module(&task.action, frame) else {
-            let conditional = frame.conditional || !keywords.when.is_empty();
+            let conditional =
+                frame.conditional || !keywords.when.is_empty() || frame.may_fail(&task.keywords);
             let Some((module, args)) = self.stand_in(&task.action, conditional, before) else {
                 return Vec::new();
             };

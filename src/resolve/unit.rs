@@ -4,6 +4,7 @@ use super::load::Loader;
 use crate::base::{Diags, FileId, Map, Span, Value};
 use crate::graph::{Handler, IncludedRole, NodeId, RoleCall, RoleScope, Sequence, TaskKeywords, TaskNode};
 use crate::modules::registry::Registry;
+use crate::syntax::ast::Keywords;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -67,6 +68,8 @@ pub(crate) struct Frame {
     pub conditional: bool,
     /// Whether it may fail or never be reached without harm: a block with `rescue`, an include in a loop.
     pub lenient: bool,
+    /// Whether a failure here is caught: a block with `rescue`.
+    pub rescued: bool,
 }
 
 impl Frame {
@@ -87,6 +90,14 @@ impl Frame {
             || !k.when.is_empty()
             || k.ignore_errors.is_some()
             || super::names::only_on_demand(&k.tags)
+    }
+
+    /// Whether a task's failure is expected: caught by a `rescue`, or ignored in so many words.
+    pub fn may_fail(&self, keywords: &Keywords) -> bool {
+        let ignored = |v: &Value| crate::spec::to_bool(v) == Some(true);
+        self.rescued
+            || keywords.get("ignore_errors").is_some_and(|v| ignored(&v.value))
+            || self.keywords.ignore_errors.as_ref().is_some_and(ignored)
     }
 
     pub fn is_inside(&self, path: &Path) -> bool {

@@ -82,6 +82,9 @@ pub struct Task {
     pub keywords: Keywords,
 }
 
+/// The argument under which a whole argument list given as one template is kept (`module: "{{ args }}"`, `args:`).
+pub const VARIABLE_ARGS: &str = "_variable_params";
+
 /// The module call.
 #[derive(Clone, Debug)]
 pub struct Action {

@@ -203,7 +203,7 @@ fn args(ctx: &Ctx, node: &Node) -> ActionArgs {
     }
 }
 
-/// `args:`; a template that stands for all of them is kept under the key `*`.
+/// `args:`; a template that stands for all of them is kept under a key of its own.
 fn extra(ctx: &mut Ctx, node: &Node) -> Entries {
     if let Some(pairs) = node.as_map() {
         return ctx.entries(pairs);
@@ -211,7 +211,9 @@ fn extra(ctx: &mut Ctx, node: &Node) -> Entries {
     let value = ctx.value(node);
     match value.value {
         Value::Null => Entries::new(),
-        Value::Template(_) => vec![(Spanned { value: "*".into(), span: node.span }, value)],
+        Value::Template(_) => {
+            vec![(Spanned { value: crate::syntax::ast::VARIABLE_ARGS.into(), span: node.span }, value)]
+        }
         _ => {
             let message = format!("`args` wants a mapping, not {}", node.type_name());
             ctx.diags.push(Diag::error("wrong-type", node.span, message));
