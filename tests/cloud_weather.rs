@@ -94,7 +94,7 @@ fn choose(dice: &mut Dice) -> Vec<&'static Part> {
     let mut chosen: Vec<&Part> = Vec::new();
     for part in &PARTS {
         let there = |need: &&str| chosen.iter().any(|c| c.node == *need);
-        if part.needs.iter().all(|n| there(n)) && dice.often() {
+        if part.needs.iter().all(there) && dice.often() {
             chosen.push(part);
         }
     }
@@ -140,7 +140,7 @@ fn weather(world: &World, dice: &mut Dice) {
     for _ in 0..6 {
         let fault = dice.one(&[Fault::ReplyLost, Fault::Reset, Fault::Throttled, Fault::Broken]).clone();
         let times = if fault == Fault::Throttled { 1 + dice.roll(4) } else { 1 + dice.roll(2) };
-        world.proxy.fault_after(dice.one(&CALLS), dice.roll(2), fault, times);
+        world.proxy.fault_after(dice.one::<&str>(&CALLS), dice.roll(2), fault, times);
     }
 }
 

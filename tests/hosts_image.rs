@@ -174,8 +174,8 @@ fn tree(root: &Path) -> BTreeMap<PathBuf, String> {
 
 /// The finished image of this format, and its root file system unpacked where it is a tarball.
 fn unpacked(place: &Place, folder: &str) -> (PathBuf, BTreeMap<PathBuf, String>) {
-    let images = std::fs::read_dir(place.path().join(folder)).unwrap().flatten().map(|e| e.path());
-    let tar = images.filter(|p| p.extension().is_some_and(|e| e == "tar")).next().unwrap();
+    let mut images = std::fs::read_dir(place.path().join(folder)).unwrap().flatten().map(|e| e.path());
+    let tar = images.find(|p| p.extension().is_some_and(|e| e == "tar")).unwrap();
     let root = place.path().join(folder).join("root");
     std::fs::create_dir(&root).unwrap();
     let done = output(Command::new("tar").arg("-C").arg(&root).args(["--numeric-owner", "-xpf"]).arg(&tar));

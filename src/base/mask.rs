@@ -44,7 +44,7 @@ pub fn masked(text: &str, shown: &[Range<usize>]) -> String {
             continue;
         }
         let hidden = match in_no_log(text, &lines, index) || in_secret_block(text, &lines, index) {
-            true => whole_value(&text[line.clone()], line.start),
+            true => whole_value(&text[line.clone()], line.start).into_iter().collect(),
             false => values(&text[line.clone()], line.start),
         };
         for range in hidden {
@@ -92,16 +92,16 @@ fn key(line: &str) -> Option<(&str, usize)> {
 }
 
 /// What stands behind the key, or the whole line where it has none.
-fn whole_value(line: &str, start: usize) -> Vec<Range<usize>> {
+fn whole_value(line: &str, start: usize) -> Option<Range<usize>> {
     let from = match key(line) {
         // The structure itself is no secret.
-        Some(("name" | "no_log" | "when" | "register" | "tags" | "become" | "loop", _)) => return Vec::new(),
+        Some(("name" | "no_log" | "when" | "register" | "tags" | "become" | "loop", _)) => return None,
         Some((_, at)) => at,
         None => indent(line),
     };
     let value = line[from..].trim();
     let at = from + indent(&line[from..]);
-    if value.is_empty() { Vec::new() } else { vec![start + at..start + at + value.len()] }
+    (!value.is_empty()).then(|| start + at..start + at + value.len())
 }
 
 /// Values of keys that look secret: `key: value` and `key=value`, in flow mappings and free forms too.
@@ -204,7 +204,7 @@ mod tests {
 
     fn shown(text: &str, word: &str) -> String {
         let at = text.find(word).unwrap();
-        masked(text, &[at..at + word.len()])
+        masked(text, std::slice::from_ref(&(at..at + word.len())))
     }
 
     #[test]
@@ -221,7 +221,7 @@ mod tests {
             ("keys: abc", "keys: abc"),
             ("password: ä", "password: **"),
         ] {
-            assert_eq!(masked(line, &[0..line.len()]), wanted);
+            assert_eq!(masked(line, std::slice::from_ref(&(0..line.len()))), wanted);
         }
     }
 

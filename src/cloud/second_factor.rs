@@ -2,8 +2,9 @@
 //! run, or taken from `FITOUT_MFA_CODE`.
 
 use super::error::CallError;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileSet, profile_file::ProfileFiles};
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileSet};
 use aws_config::{BehaviorVersion, Region};
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_sdk_ec2::config::{Credentials, SharedHttpClient};
 use aws_types::os_shim_internal::{Env, Fs};
 use std::collections::HashMap;
@@ -47,7 +48,7 @@ pub async fn credentials(
     region: Option<Region>,
     http: SharedHttpClient,
 ) -> Result<Option<Credentials>, CallError> {
-    let files = ProfileFiles::default();
+    let files = EnvConfigFiles::default();
     // What is wrong with the files is for the SDK to say.
     let Ok(profiles) = aws_config::profile::load(&Fs::real(), &Env::real(), &files, None).await else {
         return Ok(None);
