@@ -37,10 +37,12 @@ pub fn is_secret_name(name: &str) -> bool {
 pub fn masked(text: &str, shown: &[Range<usize>]) -> String {
     let lines = lines(text);
     let mut out = text.as_bytes().to_vec();
+    let is_shown = |index: usize| {
+        lines.get(index).is_some_and(|line| shown.iter().any(|r| line.start <= r.end && r.start <= line.end))
+    };
     for (index, line) in lines.iter().enumerate() {
-        // A line more than asked for: the renderer may show what lies between two marks.
-        let near = |r: &Range<usize>| line.start <= r.end && r.start <= line.end;
-        if !shown.iter().any(near) {
+        // A line more than asked for: the renderer shows what lies between two marks.
+        if !(index.saturating_sub(1)..=index + 1).any(is_shown) {
             continue;
         }
         let hidden = match in_no_log(text, &lines, index) || in_secret_block(text, &lines, index) {
@@ -215,7 +217,7 @@ mod tests {
             ("mysql: user=a password=hunter2 x=y", "mysql: user=a password=******* x=y"),
             ("\"api_key\": \"a b\" # why", "\"api_key\": ***** # why"),
             ("token: \"{{ lookup('env', 'T') }}\"", "token: \"{{ lookup('env', 'T') }}\""),
-            ("token: \"{{ x | default('y') }}\"", "token: *************************"),
+            ("token: \"{{ x | default('y') }}\"", "token: ************************"),
             ("update_password: on_create", "update_password: on_create"),
             ("no_log: true", "no_log: true"),
             ("keys: abc", "keys: abc"),

@@ -61,7 +61,7 @@ fn every_form_of_a_task_is_read() {
         ("- local_action:\n    module: copy\n    src: a", r#"copy | src="a" |  | true | "#),
         ("- action: '{{ pkg }} name=a'", r#"{{ pkg }} | "name=a" |  | false | "#),
         ("- command: ls\n  args: {chdir: /}", r#"command | "ls" | chdir="/" | false | "#),
-        ("- command: ls\n  args: '{{ x }}'", r#"command | "ls" | *="{{ x }}" | false | "#),
+        ("- command: ls\n  args: '{{ x }}'", r#"command | "ls" | _variable_params="{{ x }}" | false | "#),
         (
             "- debug: {}\n  with_items: [1]\n  register: r\n  loop_control: {label: x}\n  retries: '3'",
             r#"debug |  |  | false | with_items=[1] register="r" loop_control={"label":"x"} retries="3""#,
