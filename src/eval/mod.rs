@@ -38,6 +38,7 @@ mod case_tests;
 pub use analyse::{NameUse, known_filters, known_lookups, known_tests, names_used};
 pub use compile::TemplateOptions;
 pub use error::{ErrorKind, EvalError};
+pub(crate) use filters::expanduser;
 pub use pyrepr::PyRepr;
 pub use scope::{HostMatcher, LookupContext, MapScope, Scope, VaultOpener};
 pub use vars::{Layers, Level};

@@ -207,7 +207,9 @@ fn ssh(place: &Place<'_>, address: String) -> Result<SshOptions, String> {
             .or_else(|| options.remote_user.clone()),
     };
     let key = place.var("ansible_ssh_private_key_file")?.or(place.var("ansible_private_key_file")?);
-    ssh.private_key_file = key.map(PathBuf::from).or_else(|| options.private_key.clone());
+    // ssh itself takes `~` for the folder that the password database says, not for $HOME.
+    let key = key.map(|k| PathBuf::from(crate::eval::expanduser(&k)));
+    ssh.private_key_file = key.or_else(|| options.private_key.clone());
     let common = place.var("ansible_ssh_common_args")?;
     let extra = place.var("ansible_ssh_extra_args")?;
     for text in [options.ssh_args.clone(), common, extra].into_iter().flatten() {
