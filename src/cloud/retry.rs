@@ -13,6 +13,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// How long a thing that was made may stay unknown to the service's other calls.
 const NOT_YET: Duration = Duration::from_secs(60);
+/// And what a creation needs and this run did not make: another may have made it a moment ago.
+const NOT_YET_OTHERS: Duration = Duration::from_secs(5);
 /// How long an answer is still waited for when the run is being stopped: of what only reads, and of what writes.
 const LAST_READ: Duration = Duration::from_secs(2);
 const LAST_WRITE: Duration = Duration::from_secs(5);
@@ -29,13 +31,21 @@ pub struct Manner {
     first_pause: Duration,
     last_read: Duration,
     last_write: Duration,
+    others: Duration,
 }
 
 impl Manner {
     /// `stop` turns true when nothing new is to begin; answers to calls under way are waited for, but not for long.
     pub fn new(stop: watch::Receiver<bool>) -> Manner {
-        let (first_pause, last_read, last_write) = (FIRST_PAUSE, LAST_READ, LAST_WRITE);
-        Manner { made: Mutex::default(), stop, stopped: OnceLock::new(), first_pause, last_read, last_write }
+        Manner {
+            made: Mutex::default(),
+            stop,
+            stopped: OnceLock::new(),
+            first_pause: FIRST_PAUSE,
+            last_read: LAST_READ,
+            last_write: LAST_WRITE,
+            others: NOT_YET_OTHERS,
+        }
     }
 
     fn made(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
@@ -113,13 +123,17 @@ impl Manner {
         }
         let made = self.made();
         let young = |id: &str| made.get(id).is_some_and(|at| at.elapsed() < NOT_YET);
-        let words = error.message.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
-        let ids: Vec<&str> = words.filter(|w| looks_like_id(w)).collect();
+        let ids = ids(&error.message);
         match ids.is_empty() {
             true => made.values().any(|at| at.elapsed() < NOT_YET),
             false => ids.into_iter().any(young),
         }
     }
+}
+
+fn ids(message: &str) -> Vec<&str> {
+    let words = message.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
+    words.filter(|w| looks_like_id(w)).collect()
 }
 
 /// `vpc-0a1b2c3d…`
@@ -148,6 +162,11 @@ pub async fn patiently<'a, T>(
             Outcome::Throttled => count < ATTEMPTS,
             Outcome::Doubtful => repeat != Repeat::Another && count < ATTEMPTS,
             Outcome::Refused if !doubt && manner.not_yet(&error) => began.elapsed() < NOT_YET,
+            Outcome::Refused
+                if repeat == Repeat::Another && error.not_found() && !ids(&error.message).is_empty() =>
+            {
+                began.elapsed() < manner.others
+            }
             Outcome::Refused | Outcome::GivenUp => false,
         };
         if !again {
@@ -208,6 +227,10 @@ mod tests {
         manner.note_made("vpc-0123456789abcdef0");
         assert_eq!(attempts(&manner, Repeat::Same, 2, missing("vpc-0123456789abcdef0")).await, (3, true));
         assert_eq!(attempts(&manner, Repeat::Same, 2, missing("vpc-00000000000000001")).await, (1, false));
+        // What another has made a moment ago, a creation waits for.
+        assert_eq!(attempts(&manner, Repeat::Another, 2, missing("vpc-00000000000000001")).await, (3, true));
+        let manner = Manner { others: Duration::ZERO, ..manner };
+        assert_eq!(attempts(&manner, Repeat::Another, 2, missing("vpc-00000000000000001")).await, (1, false));
     }
 
     #[tokio::test]

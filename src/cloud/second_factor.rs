@@ -3,6 +3,7 @@
 
 use super::error::CallError;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileSet};
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_sdk_ec2::config::{Credentials, SharedHttpClient};
@@ -58,7 +59,10 @@ pub async fn credentials(
     if let Some(credentials) = known.get(profile) {
         return Ok(Some(credentials.clone()));
     }
-    let source = ProfileFileCredentialsProvider::builder().profile_name(role.source.clone()).build();
+    let provider =
+        ProviderConfig::without_region().with_http_client(http.clone()).with_region(region.clone());
+    let source = ProfileFileCredentialsProvider::builder().profile_name(role.source.clone());
+    let source = source.configure(&provider).build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .profile_name(profile)
         .http_client(http)

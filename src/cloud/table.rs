@@ -93,6 +93,25 @@ impl<K: Kind> Table<K> {
         Ok(self.all(ec2).await?.into_iter().find(|i| K::id(i) == id))
     }
 
+    /// As `get`, with patience: another may have made it a moment ago.
+    pub async fn get_soon(
+        &self,
+        ec2: &dyn Ec2,
+        manner: &Manner,
+        id: &str,
+    ) -> Result<Option<Arc<K::Item>>, CallError> {
+        let (began, mut pause) = (Instant::now(), Duration::from_millis(200));
+        loop {
+            let found = self.get(ec2, id).await?;
+            if found.is_some() || began.elapsed() > PATIENCE {
+                return Ok(found);
+            }
+            manner.pause(K::NAME, pause).await?;
+            pause = (pause * 2).min(Duration::from_secs(1));
+            self.refresh(ec2, &[id.to_string()]).await?;
+        }
+    }
+
     /// What is inside a parent. In one that this run made is only what this run put there, so no call is needed.
     pub async fn within(
         &self,
