@@ -36,6 +36,12 @@ pub fn state_only(cx: &Cx<'_>, attributes: &mut Attributes, instance: &types::In
     changes
 }
 
+/// As the task says it, or the options of its interface do.
+pub fn source_dest_check(cx: &Cx<'_>) -> Option<bool> {
+    let network = cx.args.map("network").and_then(|n| n.get("source_dest_check")).and_then(Value::truth);
+    cx.args.opt_bool("source_dest_check").or(network)
+}
+
 /// Keys that are asked for and in no tag yet.
 fn host_keys(cx: &Cx<'_>, attributes: &mut Attributes, instance: &types::Instance, changes: &Changes) {
     let unknown = super::console::known(instance).is_empty() && changes.turn != Some(Turn::Stop);
@@ -158,8 +164,7 @@ fn in_place(
             changes.groups = Some(wanted.iter().map(crate::spec::to_text).collect());
         }
     }
-    let network = cx.args.map("network").and_then(|n| n.get("source_dest_check")).and_then(Value::truth);
-    if let Some(wanted) = cx.args.opt_bool("source_dest_check").or(network)
+    if let Some(wanted) = source_dest_check(cx)
         && attributes.compare("source_dest_check", instance.source_dest_check().unwrap_or(true), wanted)
     {
         changes.source_dest_check = Some(wanted);

@@ -133,7 +133,8 @@ async fn launch(cx: &Cx<'_>, seen: &Seen, count: usize) -> Result<Vec<Arc<types:
         Box::pin(async move { Ok(account.ec2.run_instances(input).await?.instances.unwrap_or_default()) })
     };
     let made = account.create_all(&account.instances, &op, count, &send).await?;
-    if let Some(check) = cx.args.opt_bool("source_dest_check").filter(|on| !on) {
+    // The launch itself cannot say it.
+    if let Some(check) = super::compare::source_dest_check(cx).filter(|on| !on) {
         for instance in &made {
             source_dest_check(cx, Instance::id(instance), check).await?;
         }

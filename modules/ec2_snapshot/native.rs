@@ -158,7 +158,7 @@ async fn volume(cx: &Cx<'_>) -> Result<String, Failure> {
     }
     let (id, device) = (cx.args.str("instance_id"), cx.args.str("device_name"));
     let account = &cx.account;
-    let instance = account.instances.get(&*account.ec2, id).await?;
+    let instance = account.instances.get_soon(&*account.ec2, &account.manner, id).await?;
     let instance = instance.ok_or_else(|| Failure::new(format!("there is no instance {id} in {}", account.region)))?;
     let mappings = instance.block_device_mappings();
     let found = mappings.iter().find(|m| m.device_name() == Some(device)).and_then(|m| m.ebs());

@@ -96,8 +96,8 @@ impl Resource for RoleModule {
             let (iam, name) = (cx.account.iam(), cx.args.str("name"));
             match steps {
                 Steps::None => {}
-                Steps::Create => steps::create(cx, &iam).await?,
-                Steps::Change(changes) => steps::alter(cx, &iam, changes).await?,
+                Steps::Create => steps::create(cx, &iam, seen.profile).await?,
+                Steps::Change(changes) => steps::alter(cx, &iam, changes, seen.profile).await?,
                 Steps::Remove => {
                     let with_profile = cx.args.bool("delete_instance_profile");
                     crate::cloud::named::remove_role(&cx.account, name, with_profile).await?;

@@ -19,22 +19,39 @@ pub async fn holds(iam: &IamClient, name: &str) -> Result<Option<bool>, CallErro
     }
 }
 
-/// Has the profile, with the role in it. Of one that is there already only the role is a matter.
-pub async fn ensure(iam: &IamClient, name: &str, op: &Op) -> Result<(), CallError> {
+/// Has the profile, with the role in it; `there` is what [`holds`] said. Of one that is there already only the role is
+/// a matter.
+pub async fn ensure(iam: &IamClient, name: &str, op: &Op, there: Option<bool>) -> Result<(), CallError> {
+    let there = match there {
+        None => make(iam, name, op).await?,
+        there => there,
+    };
+    if there == Some(true) {
+        return Ok(());
+    }
+    let input = AddRoleToInstanceProfileInputBuilder::default().instance_profile_name(name).role_name(name);
+    or_already(
+        iam.add_role_to_instance_profile(input).await.map(drop),
+        &["LimitExceeded", "LimitExceededException"],
+    )
+}
+
+/// Makes the profile, and says what [`holds`] says then.
+async fn make(iam: &IamClient, name: &str, op: &Op) -> Result<Option<bool>, CallError> {
     let mut input = CreateInstanceProfileInputBuilder::default().instance_profile_name(name);
     for (key, value) in op.tags(&Tags::new()) {
         input = input.tags(super::steps::tag(&key, &value)?);
     }
-    match iam.create_instance_profile(input).await {
-        Err(error) if error.outcome == Outcome::Doubtful && holds(iam, name).await?.is_some() => {}
-        Err(error) if error.is(&["EntityAlreadyExists", "EntityAlreadyExistsException"]) => {}
-        other => {
-            other?;
-        }
+    let error = match iam.create_instance_profile(input).await {
+        Ok(_) => return Ok(Some(false)),
+        Err(error) => error,
+    };
+    let there = error.is(&["EntityAlreadyExists", "EntityAlreadyExistsException"]);
+    if !there && error.outcome != Outcome::Doubtful {
+        return Err(error);
     }
-    if holds(iam, name).await? == Some(true) {
-        return Ok(());
+    match holds(iam, name).await? {
+        None if !there => Err(error),
+        holds => Ok(holds),
     }
-    let input = AddRoleToInstanceProfileInputBuilder::default().instance_profile_name(name).role_name(name);
-    or_already(iam.add_role_to_instance_profile(input).await.map(drop), &["LimitExceeded", "LimitExceededException"])
 }

@@ -8,7 +8,8 @@ use crate::cloud::{CallError, Tags};
 use crate::modules::ArgsExt;
 use crate::modules::cloud::{Cx, named, owned};
 
-pub async fn create(cx: &Cx<'_>, iam: &IamClient) -> Result<(), CallError> {
+/// `there`: what there is of its instance profile.
+pub async fn create(cx: &Cx<'_>, iam: &IamClient, there: Option<bool>) -> Result<(), CallError> {
     let name = cx.args.str("name");
     let op = cx.identity.op();
     let mut input = CreateRoleInputBuilder::default()
@@ -33,7 +34,7 @@ pub async fn create(cx: &Cx<'_>, iam: &IamClient) -> Result<(), CallError> {
         attach(iam, name, &arn(policy)).await?;
     }
     if cx.args.bool("create_instance_profile") {
-        profile::ensure(iam, name, &op).await?;
+        profile::ensure(iam, name, &op, there).await?;
     }
     Ok(())
 }
@@ -48,7 +49,12 @@ async fn detach(iam: &IamClient, role: &str, policy: &str) -> Result<(), CallErr
     or_already(iam.detach_role_policy(input).await.map(drop), &[])
 }
 
-pub async fn alter(cx: &Cx<'_>, iam: &IamClient, changes: &Changes) -> Result<(), CallError> {
+pub async fn alter(
+    cx: &Cx<'_>,
+    iam: &IamClient,
+    changes: &Changes,
+    there: Option<bool>,
+) -> Result<(), CallError> {
     let name = cx.args.str("name");
     if changes.trust {
         let document = cx.args.str("assume_role_policy_document");
@@ -82,7 +88,7 @@ pub async fn alter(cx: &Cx<'_>, iam: &IamClient, changes: &Changes) -> Result<()
         detach(iam, name, policy).await?;
     }
     if changes.profile {
-        profile::ensure(iam, name, &cx.identity.op()).await?;
+        profile::ensure(iam, name, &cx.identity.op(), there).await?;
     }
     if !changes.tags.set.is_empty() {
         let tags = changes.tags.set.iter().map(|(k, v)| tag(k, v)).collect::<Result<Vec<_>, _>>()?;

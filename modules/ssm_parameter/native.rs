@@ -70,7 +70,7 @@ impl Resource for Parameter {
             (None, _) => {
                 let mut attributes = Attributes::default();
                 attributes.wanted("string_type", cx.args.str("string_type"));
-                attributes.wanted("value", hidden(cx, cx.args.str("value")));
+                attributes.wanted("value", Value::Secret(Secret::new(cx.args.str("value"))));
                 let predicted = record! { "parameter_metadata" => cx.unknown() };
                 Ok(Verdict::new(attributes.create(&what), Steps::Create, predicted))
             }
@@ -109,14 +109,7 @@ impl Resource for Parameter {
     }
 }
 
-/// A SecureString is shown nowhere.
-fn hidden(cx: &Cx<'_>, value: &str) -> Value {
-    match cx.args.str("string_type") {
-        "SecureString" => Value::Secret(Secret::new(value)),
-        _ => value.into(),
-    }
-}
-
+/// No value is shown, of whichever type: what is read may be a secret that was stored under a plain type.
 fn change(
     cx: &Cx<'_>,
     parameter: &types::Parameter,
@@ -132,7 +125,7 @@ fn change(
         let always = cx.args.str("overwrite_value") == "always";
         if always || !readable || is != wanted || kind != cx.args.str("string_type") {
             attributes.compare("string_type", kind, cx.args.str("string_type"));
-            attributes.element("value", Some("other"), Some("as given"));
+            attributes.element("value", Some("(another)"), Some("(as given)"));
             differs = true;
         }
     }
