@@ -26,9 +26,16 @@ fn what_had_another_name_is_found_by_its_tags() {
     world.apply().is(0, &[]);
     assert_eq!((world.count("role"), world.count("parameter")), (2, 2));
     world.playbook(&named("never", ""));
-    world
-        .destroy()
-        .is(0, &["removed role before", "removed role after", "/before/one", "/after/one", ", 0 left"]);
+    world.destroy().is(
+        0,
+        &[
+            "removed role iam_role/before (",
+            "removed role iam_role/after (",
+            "/before/one",
+            "/after/one",
+            ", 0 left",
+        ],
+    );
     assert_eq!(world.inventory().len(), 0, "{:#?}", world.inventory());
     let done: Vec<String> = world.calls().into_iter().filter(|c| c.status == 200).map(|c| c.action).collect();
     let first = |name: &str| done.iter().position(|a| a == name).unwrap();
@@ -39,7 +46,9 @@ fn what_had_another_name_is_found_by_its_tags() {
 fn prevent_destroy_keeps_what_has_a_name() {
     let world = World::new(&named("web", ", prevent_destroy: true"));
     world.apply().is(0, &[]);
-    world.destroy().is(0, &["kept (prevent_destroy) role web", "kept (prevent_destroy) parameter"]);
+    world
+        .destroy()
+        .is(0, &["kept (prevent_destroy) role iam_role/web (web,", "kept (prevent_destroy) parameter"]);
     assert_eq!((world.count("role"), world.count("parameter")), (1, 1));
     // gc honours it too.
     world.run(&["gc", "--yes", "--older-than", "0s"]).is(0, &[]);
@@ -146,12 +155,22 @@ fn what_was_changed_by_hand_shows_attribute_by_attribute() {
     world.call_json(
         "ssm",
         "AmazonSSM.PutParameter",
-        &json!({"Name": "/web/one", "Value": "other", "Type": "String", "Overwrite": true}),
+        &json!({"Name": "/web/one", "Value": "by-hand", "Type": "String", "Overwrite": true}),
     );
     world.proxy.forget();
     let plan = world.run(&["plan", "--diff", "site.yml"]);
-    plan.is(2, &["tcp 22 0.0.0.0/0", "tcp 22 10.0.0.0/8", "map_public", "tags.Team", "4 to change"]);
-    assert!(!plan.all().contains("other"), "a parameter's value is a secret: {}", plan.all());
+    plan.is(
+        2,
+        &[
+            "tcp 22 0.0.0.0/0",
+            "tcp 22 10.0.0.0/8",
+            "map_public",
+            "tags.Team",
+            "-value: (another)",
+            "4 to change",
+        ],
+    );
+    assert!(!plan.all().contains("by-hand"), "a parameter's value is a secret: {}", plan.all());
     assert_eq!(world.writes(), [""; 0]);
     world.apply().is(0, &["4 changed"]);
     world.plan().is(0, &["no changes"]);
@@ -178,7 +197,7 @@ fn what_others_made_is_taken_over_only_when_asked() {
             "{HEAD}    - ec2_vpc_net: {{name: web, cidr_block: 10.10.0.0/16{more}}}
       register: network
       ignore_errors: true
-    - ec2_security_group: {{name: web, description: web, vpc_id: {vpc}{more}}}
+    - ec2_security_group: {{name: web, description: web, vpc_id: {vpc}, rules: [{{proto: tcp, ports: [22], cidr_ip: 10.0.0.0/8}}]{more}}}
       ignore_errors: true
     - iam_role: {{name: web, assume_role_policy_document: '{policy}', create_instance_profile: false, description: mine{more}}}
       ignore_errors: true
@@ -193,10 +212,12 @@ fn what_others_made_is_taken_over_only_when_asked() {
     for thing in [vpc.as_str(), &group, "role web", "/web/one"] {
         assert!(refused.all().contains(thing), "{thing}: {}", refused.all());
     }
-    assert_eq!(refused.all().matches("adopt: true").count(), 4, "{}", refused.all());
+    assert_eq!(refused.all().matches("was not made by fitout").count(), 4, "{}", refused.all());
     // Nor is it destroyed.
     world.destroy().is(0, &["nothing to remove"]);
     assert_eq!(world.writes(), [""; 0]);
+    world.playbook(&play("").replace("      ignore_errors: true\n", ""));
+    world.apply().is(1, &["hint: `adopt: true` takes it over into the stack `site`"]);
     world.playbook(&play(", adopt: true"));
     world.apply().is(0, &["4 changed"]);
     let made: Vec<String> =

@@ -208,7 +208,8 @@ fn the_play_may_say_where_it_is_locked_and_gc_waits_for_it_too() {
     world.apply().is(0, &["2 changed"]);
     assert_eq!(world.times(PUT), 1);
     foreign(&world, 1);
-    world.apply().is(0, &["0 changed"]);
+    world.apply().is(1, &["ada@other"]);
+    world.plan().is(0, &["no changes"]);
     world.destroy().is(1, &["ada@other"]);
     world.run(&["gc", "--yes", "--lock", PLACE]).is(1, &["is being changed by run 20261121T110000-9"]);
     assert_eq!(world.ours().len(), 2);

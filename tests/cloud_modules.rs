@@ -385,7 +385,7 @@ fn every_info_module_tells_what_there_is_and_writes_nothing() {
 fn an_image_is_chosen_and_none_or_several_are_errors() {
     let world = World::default();
     let owner = "owners: ['136693071363']";
-    let newest = format!("image_id is to be {DEBIAN}");
+    let newest = format!("+image_id: {DEBIAN}");
     let cases = [
         (format!("{{{owner}, name: 'debian-12-amd64-*', most_recent: true}}"), newest.as_str()),
         (format!("{{{owner}, name: 'debian-12-amd64-2026*'}}"), newest.as_str()),

@@ -59,3 +59,11 @@ def groups_of_the_interface(call, text):
     for instance in _instances(call, text):
         if instance.nics and not instance.security_groups:
             instance.security_groups = list(instance.nics[0].group_set)
+
+
+@after("DescribeTags")
+def types_as_named(call, text):
+    """moto has names of its own for two types of things."""
+    for wrong, right in (("vpc-elastic-ip", "elastic-ip"), ("nat-gateway", "natgateway")):
+        text = text.replace(f"<resourceType>{wrong}</resourceType>", f"<resourceType>{right}</resourceType>")
+    return text

@@ -56,8 +56,9 @@ def _autoscaling(region):
 def _parameters(region):
     ssm = backend("ssm", region)
     names = [name for name, versions in ssm._parameters.items() if versions and not name.startswith("/aws/")]
-    tags = {name: ssm._resource_tags.get("Parameter", {}).get(name, {}) for name in names}
-    return [_one("parameter", name, dict(tags[name])) for name in names]
+    tags = ssm._resource_tags.get("Parameter", {})
+    # moto keeps `/one` as `one`, and its tags under the name as it was given.
+    return [_one("parameter", name, dict(tags.get(name) or tags.get(f"/{name}", {}))) for name in names]
 
 
 def _iam():

@@ -18,6 +18,9 @@ SIZED = {
 }
 SIZED_JSON = {("ssm", "GetParametersByPath"), ("ssm", "DescribeParameters")}
 
+# What the service gives as a whole.
+WHOLE = {"DescribeAddresses", "DescribeAvailabilityZones", "DescribeKeyPairs", "DescribePlacementGroups", "DescribeRegions"}
+
 # A call cannot both name what it wants and ask for pages.
 NAMES = {"DescribeInstances": "InstanceId", "DescribeVolumes": "VolumeId", "DescribeSecurityGroups": "GroupId"}
 
@@ -50,8 +53,9 @@ def ask_small(call):
 
 def cut(call, text):
     """The first page of a list, and the rest kept for later."""
-    size = call.memo.get("size") or SETTINGS["size"]
-    if call.service != "ec2" or not call.action.startswith("Describe") or not size:
+    # The service may give less than was asked for.
+    size = min(filter(None, (call.memo.get("size"), SETTINGS["size"])), default=0)
+    if call.service != "ec2" or not call.action.startswith("Describe") or call.action in WHOLE or not size:
         return text
     tree = Tree(text)
     items = tree.the_set()

@@ -75,7 +75,7 @@ def things(ec2):
 
 def settle(call):
     """Shows as finished what is due; before each call."""
-    if call.region not in REGIONS and call.service in ("ec2", "autoscaling"):
+    if call.region not in REGIONS and call.service in ("ec2", "autoscaling", "ssm"):
         REGIONS.add(call.region)
         # What a region has from the start was always so.
         SEEN.update({thing.id: thing.state for thing in things(call.ec2)})
