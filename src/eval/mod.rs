@@ -28,6 +28,7 @@ mod regex;
 mod run;
 mod scope;
 mod tests;
+mod template_names;
 pub mod vars;
 mod yaml;
 mod yaml_read;
@@ -41,6 +42,7 @@ pub use error::{ErrorKind, EvalError};
 pub(crate) use filters::expanduser;
 pub use pyrepr::PyRepr;
 pub use scope::{HostMatcher, LookupContext, MapScope, Scope, VaultOpener};
+pub use template_names::template_names;
 pub use vars::{Layers, Level};
 
 use crate::base::{List, Map, Secret, Sources, Template, Value};

@@ -39,7 +39,7 @@ impl Host {
         let (looped, loop_var, no_log) = (plan.looped, plan.loop_var, plan.no_log);
         let start = |unit: super::unit::Unit| {
             let outcome = match unit.stage {
-                Stage::Skip(why) => UnitOutcome::skipped(why),
+                Stage::Skip(condition) => UnitOutcome::unmet(condition),
                 Stage::Fail(failure) => UnitOutcome::failed(failure),
                 Stage::Unknown(why) => UnitOutcome::unknown(&*why),
                 Stage::Ready(ready) => self.leave(cx, ready, &unit.scope),

@@ -4,7 +4,7 @@ use super::host::{Host, TaskContext};
 use super::outcome::{TaskOutcome, UnitOutcome};
 use super::scope::TaskScope;
 use super::state::HostMemory;
-use super::unit::{Blocked, Stage, arguments, conditions};
+use super::unit::{Blocked, Stage, arguments, conditions, false_condition};
 use crate::base::{List, Map, Value};
 use crate::eval::Truth;
 use crate::modules::{Args, ArgsExt, Failure, Module};
@@ -28,7 +28,7 @@ impl Host {
             Ok(Some(items)) => items,
             Err(stage) => {
                 let unit = match stage {
-                    Stage::Skip(why) => UnitOutcome::skipped(why),
+                    Stage::Skip(condition) => UnitOutcome::unmet(condition),
                     Stage::Unknown(why) => {
                         if module.spec.name == "add_host" {
                             self.run.cloud.hosts_to_come(self.group_names(raw, &cx.scope), &why);
@@ -101,7 +101,7 @@ impl Host {
     ) -> UnitOutcome {
         match conditions(&self.run, &cx.keywords.when, scope) {
             Ok(Truth::True) => {}
-            Ok(Truth::False) => return UnitOutcome::skipped("Conditional result was False"),
+            Ok(Truth::False) => return UnitOutcome::unmet(false_condition(&self.run, &cx.keywords.when, scope)),
             Ok(Truth::Unknown(why)) => return UnitOutcome::unknown(&*why),
             Err(message) => {
                 return UnitOutcome::failed(Failure::new(format!("The conditional check failed: {message}")));

@@ -33,7 +33,7 @@ impl Host {
     /// Decides one unit and sends its effects. Probes it first where that was not done or is stale.
     pub async fn launch(&mut self, mut unit: Unit, cx: &TaskContext, chain: Option<u64>) -> (Unit, Flying) {
         let landed = match &unit.stage {
-            Stage::Skip(why) => Some(UnitOutcome::skipped(why.as_str())),
+            Stage::Skip(condition) => Some(UnitOutcome::unmet(condition.clone())),
             Stage::Fail(failure) => Some(UnitOutcome::failed(failure.clone())),
             Stage::Unknown(why) => Some(UnitOutcome::unknown(&**why)),
             Stage::Ready(_) => None,
@@ -49,7 +49,7 @@ impl Host {
             observed = unit.observed().await;
         }
         // `send_probe` may have failed the unit.
-        let stage = std::mem::replace(&mut unit.stage, Stage::Skip(String::new()));
+        let stage = std::mem::replace(&mut unit.stage, Stage::Skip(Value::Null));
         let ready = match stage {
             Stage::Ready(ready) => ready,
             Stage::Fail(failure) => return (unit, Flying::Landed(UnitOutcome::failed(failure))),

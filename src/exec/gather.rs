@@ -27,6 +27,10 @@ pub fn send(host: &mut Host) -> Result<JobFuture, Flow> {
         Ok(target) => target,
         Err(message) => return Err(host.play_failed(&message)),
     };
+    let remote = match super::manner::for_gathering(&host.run, &gathering, &scope, remote) {
+        Ok(remote) => remote,
+        Err(message) => return Err(host.play_failed(&message)),
+    };
     let needs = match &host.play.plan.facts_used {
         Some(names) => FactNeeds::Names(names.iter().map(|n| n.to_string()).collect()),
         None => FactNeeds::All,

@@ -4,7 +4,7 @@ use super::flow::{Flow, Frame, Steps};
 use super::host::{Host, TaskContext};
 use super::outcome::{Status, TaskOutcome, UnitOutcome};
 use super::scope::TaskScope;
-use super::unit::{Stage, conditions, evaluated_text};
+use super::unit::{Stage, conditions, evaluated_text, false_condition};
 use crate::base::{Map, Value};
 use crate::eval::Truth;
 use crate::eval::vars::Level;
@@ -45,7 +45,7 @@ impl Host {
                         Err(message) => UnitOutcome::failed(Failure::new(message)),
                     }
                 }
-                Ok(Truth::False) => UnitOutcome::skipped("Conditional result was False"),
+                Ok(Truth::False) => UnitOutcome::unmet(false_condition(&self.run, &cx.keywords.when, &scope)),
                 Ok(Truth::Unknown(why)) => UnitOutcome::unknown(&*why),
                 Err(message) => {
                     UnitOutcome::failed(Failure::new(format!("The conditional check failed: {message}")))
@@ -136,7 +136,7 @@ fn loop_names(cx: &TaskContext, scope: &TaskScope) -> Arc<Map> {
 
 fn stage_outcome(stage: &Stage) -> UnitOutcome {
     match stage {
-        Stage::Skip(why) => UnitOutcome::skipped(why.as_str()),
+        Stage::Skip(condition) => UnitOutcome::unmet(condition.clone()),
         Stage::Unknown(why) => UnitOutcome::unknown(&**why),
         Stage::Fail(failure) => UnitOutcome::failed(failure.clone()),
         Stage::Ready(_) => UnitOutcome::failed(Failure::new("an include has nothing to probe")),

@@ -3,7 +3,7 @@
 use super::host::TaskContext;
 use super::scope::TaskScope;
 use super::state::Run;
-use super::unit::{Stage, conditions, evaluated_flag, evaluated_text, unknown_inside};
+use super::unit::{Stage, conditions, evaluated_flag, evaluated_text, false_condition, unknown_inside};
 use crate::base::{HIDDEN, List, Map, Value};
 use crate::eval::Truth;
 use crate::graph::Loop;
@@ -27,7 +27,7 @@ pub fn items(run: &Arc<Run>, cx: &TaskContext) -> Result<Option<List>, Stage> {
         // A condition that is false without the item spares the loop, as in Ansible.
         Err(message) => {
             return Err(match conditions(run, &cx.keywords.when, &cx.scope) {
-                Ok(Truth::False) => Stage::Skip("Conditional result was False".into()),
+                Ok(Truth::False) => Stage::Skip(false_condition(run, &cx.keywords.when, &cx.scope)),
                 _ => Stage::Fail(Failure::new(format!("the loop cannot be read: {message}"))),
             });
         }

@@ -24,12 +24,23 @@ pub fn with(
     scope: &Arc<TaskScope>,
     inner: Arc<dyn Remote>,
 ) -> Result<Arc<dyn Remote>, String> {
-    let env = environment(run, keywords, scope)?;
+    let env = environment(run, keywords, scope, false)?;
     let limit = limit(run, keywords, scope)?;
     if env.is_empty() && limit.is_none() {
         return Ok(inner);
     }
     Ok(Arc::new(Manner { inner, env, limit }))
+}
+
+/// The connection as facts are gathered with it: what the environment takes from facts is not there yet, and left out.
+pub fn for_gathering(
+    run: &Run,
+    keywords: &TaskKeywords,
+    scope: &Arc<TaskScope>,
+    inner: Arc<dyn Remote>,
+) -> Result<Arc<dyn Remote>, String> {
+    let env = environment(run, keywords, scope, true)?;
+    Ok(if env.is_empty() { inner } else { Arc::new(Manner { inner, env, limit: None }) })
 }
 
 /// The task's time limit, of `timeout` or of `async`.
@@ -51,15 +62,21 @@ pub fn limit(run: &Run, keywords: &TaskKeywords, scope: &Arc<TaskScope>) -> Resu
     Ok(least.map(Duration::from_secs_f64))
 }
 
-/// The variables of all levels, inner ones over outer ones.
+/// The variables of all levels, inner ones over outer ones; `early`: without those that cannot be read yet.
 fn environment(
     run: &Run,
     keywords: &TaskKeywords,
     scope: &Arc<TaskScope>,
+    early: bool,
 ) -> Result<Vec<(Arc<str>, Vec<u8>)>, String> {
     let mut merged = indexmap::IndexMap::new();
+    let read = |value: &Value| run.engine.evaluate(value, &**scope).map_err(|e| format!("environment: {e}"));
     for level in &keywords.environment {
-        let level = run.engine.evaluate(level, &**scope).map_err(|e| format!("environment: {e}"))?;
+        let level = match level.as_map().filter(|_| early) {
+            Some(map) => map.iter().filter_map(|(k, v)| Some((k.clone(), read(v).ok()?))).collect(),
+            None if early => read(level).unwrap_or_default(),
+            None => read(level)?,
+        };
         let levels = match level {
             Value::List(list) => Arc::unwrap_or_clone(list),
             one => vec![one],

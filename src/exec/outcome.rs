@@ -71,6 +71,13 @@ impl UnitOutcome {
         UnitOutcome { message: why, ..Self::new(Status::Skipped, result) }
     }
 
+    /// Skipped, since this condition (as it is written) does not hold.
+    pub fn unmet(condition: Value) -> Self {
+        let mut outcome = Self::skipped("Conditional result was False");
+        outcome.result.insert("false_condition".into(), condition);
+        outcome
+    }
+
     pub fn unreachable(why: String) -> Self {
         let result = [("msg", Value::from(why.as_str())), ("unreachable", true.into())];
         let result = result.into_iter().map(|(k, v)| (k.into(), v)).collect();

@@ -4,6 +4,7 @@
 use super::host::Host;
 use super::state::{Run, locked};
 use crate::base::Value;
+use crate::graph::CONNECTION_VARS;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -12,6 +13,10 @@ impl Host {
     pub fn comes_to(&self, uses: &[Arc<str>], wanted: &dyn Fn(&str) -> bool) -> bool {
         let mut seen: HashSet<Arc<str>> = HashSet::new();
         let mut queue: Vec<Arc<str>> = uses.to_vec();
+        // How the host is reached is read for every task, named or not.
+        for value in CONNECTION_VARS.iter().filter_map(|name| self.base.get(name)) {
+            names_in(&self.run, value, &mut queue);
+        }
         while let Some(name) = queue.pop() {
             if wanted(&name) {
                 return true;

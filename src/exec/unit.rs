@@ -31,7 +31,7 @@ pub struct Prepared {
 /// Where a unit stands.
 pub enum Stage {
     /// `when` is false: the condition as written.
-    Skip(String),
+    Skip(Value),
     Fail(Failure),
     /// Depends on what only an effect could tell.
     Unknown(Arc<str>),
@@ -146,7 +146,7 @@ pub fn prepare(
 ) -> Stage {
     match conditions(run, &keywords.when, scope) {
         Ok(Truth::True) => {}
-        Ok(Truth::False) => return Stage::Skip("Conditional result was False".into()),
+        Ok(Truth::False) => return Stage::Skip(false_condition(run, &keywords.when, scope)),
         Ok(Truth::Unknown(why)) => return Stage::Unknown(why),
         Err(message) => {
             return Stage::Fail(Failure::new(format!("The conditional check failed: {message}")));
@@ -175,6 +175,16 @@ pub fn conditions(run: &Run, all: &[Value], scope: &Arc<TaskScope>) -> Result<Tr
         }
     }
     Ok(unknown.map_or(Truth::True, Truth::Unknown))
+}
+
+/// The first condition that does not hold, as it is written.
+pub fn false_condition(run: &Run, all: &[Value], scope: &Arc<TaskScope>) -> Value {
+    let fails = |c: &&Value| matches!(run.engine.condition(c, &**scope), Ok(Truth::False));
+    match all.iter().find(fails) {
+        Some(Value::Template(t)) => Value::from(&*t.text),
+        Some(other) => other.clone(),
+        None => Value::Null,
+    }
 }
 
 /// Module defaults under the task's own arguments, evaluated and coerced.

@@ -101,7 +101,7 @@ fn candidates(run: &Run, entry: &Value, scope: &dyn Scope) -> Result<Candidates,
 
 /// The variables of the first file that is there.
 fn first(run: &Run, plan: &PlayPlan, names: &Candidates) -> Result<Map, String> {
-    let places = |name: &String| [plan.playbook_dir.join(name), plan.playbook_dir.join("vars").join(name)];
+    let places = |name: &String| crate::resolve::vars_file_places(&plan.playbook_dir, name);
     let Some(path) = names.known.iter().flat_map(places).find(|path| path.is_file()) else {
         return Err(format!(
             "vars_files: {} is not there; names are read from {}",

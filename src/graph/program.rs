@@ -196,6 +196,30 @@ pub struct RoleScope {
     pub once: Option<Arc<str>>,
 }
 
+/// Variables that say how a host is reached and as whom: every task reads them without naming them.
+pub const CONNECTION_VARS: &[&str] = &[
+    "ansible_become",
+    "ansible_become_user",
+    "ansible_become_method",
+    "ansible_become_flags",
+    "ansible_become_password",
+    "ansible_become_pass",
+    "ansible_sudo_pass",
+    "ansible_su_pass",
+    "ansible_connection",
+    "ansible_host",
+    "ansible_ssh_host",
+    "ansible_port",
+    "ansible_ssh_port",
+    "ansible_user",
+    "ansible_ssh_user",
+    "ansible_ssh_private_key_file",
+    "ansible_private_key_file",
+    "ansible_ssh_common_args",
+    "ansible_ssh_extra_args",
+    "ansible_shell_executable",
+];
+
 /// Keywords after inheritance. `None`: not set anywhere. Values are raw.
 #[derive(Clone, Debug, Default)]
 pub struct TaskKeywords {

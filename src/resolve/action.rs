@@ -15,7 +15,11 @@ pub(crate) use crate::syntax::ast::VARIABLE_ARGS;
 impl Unit<'_> {
     /// The module an action names, else an error that says what it is instead.
     pub fn module(&mut self, action: &Action, frame: &Frame) -> Option<Arc<Module>> {
-        let name = &*action.name.value;
+        let known = match action.name.value.contains("{{") {
+            true => self.templated_name(&action.name, frame)?,
+            false => action.name.value.to_string(),
+        };
+        let name = known.as_str();
         let role = frame.role.as_ref().map(|r| r.path.clone());
         let libraries: Vec<Arc<Registry>> = role
             .into_iter()
@@ -38,6 +42,25 @@ impl Unit<'_> {
         let diag = self.no_module(&action.name, frame);
         self.diags.push(diag);
         None
+    }
+
+    /// The module that a templated action names: known from constants, or the host's own package manager, for which
+    /// `package` stands.
+    fn templated_name(&mut self, name: &Spanned<Arc<str>>, frame: &Frame) -> Option<String> {
+        let bare: String = name.value.chars().filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\'')).collect();
+        if matches!(&*bare, "{{ansible_pkg_mgr}}" | "{{ansible_facts.pkg_mgr}}" | "{{ansible_facts[pkg_mgr]}}") {
+            return Some("package".into());
+        }
+        let template = Template { text: Arc::clone(&name.value), span: Some(name.span) };
+        match self.known_text(&Value::Template(Arc::new(template)), frame) {
+            Ok(known) => Some(known),
+            Err(why) => {
+                let message = format!("the module of a task must be known before the run: {why}");
+                let diag = Diag::error("templated-action", name.span, message);
+                self.diags.push(diag.hint("write one task for each module, with `when`"));
+                None
+            }
+        }
     }
 
     /// A task under a condition whose module fitout lacks may never be reached (another distribution's branch): then

@@ -28,6 +28,8 @@ mod uses;
 #[cfg(test)]
 mod tests;
 
+pub use places::vars_file_places;
+
 use crate::base::{Diags, Map, Severity, Sources};
 use crate::graph::{Definitions, Includer, Program};
 use crate::syntax::inventory::Inventory;

@@ -7,7 +7,7 @@ use crate::base::diag::nearest;
 use crate::base::{Diag, Diags, Severity, Span, Value};
 use crate::graph::{Act, TaskKeywords};
 use crate::syntax::inventory::Inventory;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Modules whose `src` is a file of this machine, and the folder where Ansible looks first.
 const READERS: &[(&str, &str)] = &[
@@ -141,13 +141,22 @@ pub(crate) fn hosts(inventory: Option<&Inventory>, made: &[Made]) -> Diags {
     diags
 }
 
+/// Where a name in `vars_files` is looked for: in the folder `vars` first, as Ansible does.
+pub fn vars_file_places(playbook_dir: &Path, name: &str) -> Vec<PathBuf> {
+    let beside = playbook_dir.join(name);
+    match name.starts_with("vars/") {
+        true => vec![beside],
+        false => vec![playbook_dir.join("vars").join(name), beside],
+    }
+}
+
 /// Files of `vars_files` with constant names, which are read now so that their errors are found too.
 pub(crate) fn vars_files(made: &mut Made) {
     let Some(span) = made.keywords.get("vars_files").map(|v| v.span) else { return };
     let book = made.plan.playbook_dir.clone();
     for entry in made.plan.vars_files.clone() {
         let Value::Str(name) = &entry else { continue };
-        let looked = [book.join(&**name), book.join("vars").join(&**name)];
+        let looked = vars_file_places(&book, name);
         match looked.iter().find(|p| p.is_file()) {
             Some(path) => {
                 made.unit.c.loader.vars(path, &mut made.unit.diags);

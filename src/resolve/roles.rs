@@ -94,12 +94,18 @@ impl Unit<'_> {
         });
         let mut inside = Frame { role: Some(Arc::clone(&scope)), dir: path.join("tasks"), ..inside };
         let mut steps = Vec::new();
-        let known = self.layers.len();
+        let mut below: Vec<Arc<Map>> = Vec::new();
         for dependency in &meta.dependencies {
+            let known = self.layers.len();
             steps.extend(self.role_use(dependency, &inside));
+            let mut brought: Vec<_> = self.layers[known..].iter().collect();
+            if brought.is_empty() {
+                // It ran before, for another role; what it says holds for this one too.
+                let name = self.known_text(&dependency.name.value, &inside).unwrap_or_default();
+                brought.extend(self.layers.iter().rfind(|layer| *layer.name == *name));
+            }
+            below.extend(brought.into_iter().map(|r| Arc::clone(&r.vars)).filter(|vars| !vars.is_empty()));
         }
-        let below = self.layers[known..].iter().map(|r| Arc::clone(&r.vars)).filter(|vars| !vars.is_empty());
-        let below: Vec<_> = below.collect();
         if !below.is_empty() {
             let mut around = scope.around.clone();
             around.extend(below);

@@ -5,7 +5,7 @@ use super::names::Mention;
 use super::unit::{Frame, Unit};
 use crate::base::{Diag, Map, Span, Value};
 use crate::eval::{self, NameUse};
-use crate::graph::{Act, Loop, RoleScope, TaskKeywords};
+use crate::graph::{Act, CONNECTION_VARS, Loop, RoleScope, TaskKeywords};
 use crate::syntax::ast::{Entries, Keywords, Task};
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -32,6 +32,12 @@ impl Unit<'_> {
             walk.value(self, value, true);
         }
         for value in self::values(k) {
+            walk.value(self, value, false);
+        }
+        // How the host is reached is read without being named.
+        let role = frame.role.iter().flat_map(|r| [&r.params, &r.vars, &r.defaults]);
+        let maps: Vec<Arc<Map>> = k.vars.iter().chain(role).cloned().collect();
+        for value in maps.iter().flat_map(|map| CONNECTION_VARS.iter().filter_map(|name| map.get(*name))) {
             walk.value(self, value, false);
         }
         match act {

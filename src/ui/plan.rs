@@ -45,10 +45,20 @@ impl PlanView {
                 (Outcome::Ok, _) => state.unchanged += 1,
                 _ => {}
             }
-            if let Some(text) = self.item(done, item) {
-                state.hosts.entry(Name::clone(&done.task.host)).or_default().push(text);
+            let told = self.item(done, item).into_iter().chain(self.warnings(done, item));
+            let told: Vec<String> = told.collect();
+            if !told.is_empty() {
+                state.hosts.entry(Name::clone(&done.task.host)).or_default().extend(told);
             }
         }
+    }
+
+    /// What is worth knowing before it is applied, of unchanged tasks too.
+    fn warnings(&self, done: &TaskDone, item: &ItemDone) -> Vec<String> {
+        let sign = self.view.style.paint(Paint::Change, "!");
+        let name = title(&done.task.name);
+        let line = |w: &String| format!("  {sign} warning {name}\n            {}", one_line(w, 400));
+        item.warnings.iter().map(line).collect()
     }
 
     fn item(&self, done: &TaskDone, item: &ItemDone) -> Option<String> {
@@ -154,7 +164,7 @@ mod tests {
             change,
             message: message.clone(),
             result: Value::Null,
-            warnings: vec![],
+            warnings: if outcome == Outcome::Ok { vec!["old form".into()] } else { vec![] },
             attempts: 1,
         };
         let (action, place) = ("x".to_string(), "site.yml:1:1".to_string());
@@ -192,8 +202,8 @@ mod tests {
         sink.event(&Event::RunDone { recap, elapsed: std::time::Duration::ZERO, round_trips: 1 });
         let text = String::from_utf8(bytes.lock().unwrap().clone()).unwrap();
         let expected = "a, b\n  + create  Motd\n            /etc/motd is absent\n  > run     Reload\n            \
-                        commands always run\n  ? unknown Start\n            known after `Install` has run\n\nPlan: 2 to \
-                        change, 2 to run, 2 unknown, 2 unchanged on 2 hosts\n";
+                        commands always run\n  ? unknown Start\n            known after `Install` has run\n  ! warning Hosts\n            old form\n\nPlan: \
+                        2 to change, 2 to run, 2 unknown, 2 unchanged on 2 hosts\n";
         assert_eq!(text, expected);
     }
 }

@@ -79,8 +79,11 @@ pub(super) fn template(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
     for name in call.texts(run)? {
         let path = find(run, &name, "templates")?;
         let text = read(run, &path)?;
-        let scope =
-            Overlay { inner: run.scope, vars: call.option("template_vars").cloned().unwrap_or_default() };
+        let mut names = crate::eval::template_names(&path, Value::default());
+        if let Some(given) = call.option("template_vars").and_then(Value::as_map) {
+            names.extend(given.iter().map(|(k, v)| (k.clone(), v.clone())));
+        }
+        let scope = Overlay { inner: run.scope, vars: names.into() };
         let mut inner = Run::new(run.engine, &scope);
         inner.depth = run.depth + 1;
         if inner.depth > 40 {

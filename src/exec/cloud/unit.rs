@@ -6,7 +6,7 @@ use super::super::outcome::{Status, TaskOutcome, UnitOutcome, diff_value};
 use super::super::patience::Patience;
 use super::super::scope::{TaskController, TaskScope};
 use super::super::state::{Run, locked};
-use super::super::unit::{Blocked, Stage, arguments, conditions, evaluated_flag};
+use super::super::unit::{Blocked, Stage, arguments, conditions, evaluated_flag, false_condition};
 use crate::base::{Map, Value};
 use crate::cloud::{Identity, together};
 use crate::eval::{Scope, Truth};
@@ -57,7 +57,7 @@ impl CloudTask {
             }
             Err(stage) => {
                 let unit = match stage {
-                    Stage::Skip(why) => UnitOutcome::skipped(why),
+                    Stage::Skip(condition) => UnitOutcome::unmet(condition),
                     Stage::Unknown(why) => UnitOutcome::unknown(&*why),
                     Stage::Fail(failure) => UnitOutcome::failed(failure),
                     Stage::Ready(_) => UnitOutcome::done(None, Map::new()),
@@ -128,7 +128,7 @@ impl CloudTask {
         self.note_node(run, unit);
         match conditions(run, &self.cx.keywords.when, &unit.scope) {
             Ok(Truth::True) => {}
-            Ok(Truth::False) => return UnitOutcome::skipped("Conditional result was False"),
+            Ok(Truth::False) => return UnitOutcome::unmet(false_condition(run, &self.cx.keywords.when, &unit.scope)),
             Ok(Truth::Unknown(why)) => return UnitOutcome::unknown(&*why),
             Err(message) => {
                 return UnitOutcome::failed(Failure::new(format!("The conditional check failed: {message}")));
