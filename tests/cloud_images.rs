@@ -138,6 +138,50 @@ fn a_disk_is_written_registered_and_shared_or_nothing_stays() {
 }
 
 #[test]
+fn a_role_is_assumed_before_anything_is_asked() {
+    let world = World::default();
+    let options = json!({"source_ami": "a", "instance_type": "t", "ssh_username": "u", "ami_name": "n",
+        "access_key": "AKIATESTING", "secret_key": "testing", "region": world.region,
+        "custom_endpoint_ec2": world.endpoint(),
+        "assume_role": {"role_arn": "arn:aws:iam::123456789012:role/bake", "session_name": "ci"}});
+    let options = Options::new(Value::from_json(&options).as_map().unwrap()).unwrap();
+    run(async {
+        let (_stop, never) = tokio::sync::watch::channel(false);
+        let session = Session::new(Arc::new(Silent), never);
+        let account = session.account(&options.access).await.unwrap();
+        account.ec2.describe_vpcs(Default::default()).await.unwrap();
+    });
+    let calls = world.proxy.calls();
+    let (last, first) = calls.split_last().unwrap();
+    assert_eq!(last.action, "DescribeVpcs");
+    assert!(!first.is_empty());
+    for call in first {
+        assert_eq!(call.action, "AssumeRole");
+        assert!(
+            call.body.contains("role%2Fbake") && call.body.contains("RoleSessionName=ci"),
+            "{}",
+            call.body
+        );
+    }
+}
+
+/// What two images have of packages, kernel parameters and files is compared by what was written beside them.
+#[test]
+fn two_images_are_compared_by_their_manifests() {
+    let place = support::place::Place::default();
+    for (name, version, file) in [("node-1a2b", "1", "+ /etc/a"), ("node-3c4d", "2", "+ /etc/b")] {
+        let manifest = json!({"name": name, "hash": name, "builder": "disk", "made": "2026-01-01T00:00:00Z",
+            "fitout": "0", "inputs": [], "source": "", "packages": {"openssl": version}, "changed": [file],
+            "sysctl": {}, "timings": [], "artifacts": [], "verified": true});
+        place.write(&format!("images/{name}.json"), &manifest.to_string());
+    }
+    let lines = ["~ package openssl: 1 → 2", "- file + /etc/a", "+ file + /etc/b"];
+    place.run(&["images", "diff", "node-1a", "node-3c"]).is(2, &lines);
+    place.run(&["images", "diff", "node-1a", "node-1a2b"]).is(0, &[]);
+    place.run(&["images", "diff", "node-", "node-1a2b"]).is(3, &["begins the names of several images"]);
+}
+
+#[test]
 fn an_image_in_use_is_never_pruned() {
     let mut world = World::default();
     world.unchecked = true;

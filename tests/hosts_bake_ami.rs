@@ -69,6 +69,12 @@ async fn baked(world: &World, more: serde_json::Value, at: &str) -> (Build, Endi
     (build, ending, told.into_inner().unwrap())
 }
 
+/// Nothing takes its time.
+fn at_once() -> serde_json::Value {
+    json!({"instance.pending": 0, "instance.stopping": 0, "instance.shutting-down": 0, "image.pending": 0,
+        "snapshot.pending": 0})
+}
+
 /// What is there of these kinds, in short.
 fn left(world: &World) -> Vec<String> {
     world.ours().iter().map(|t| format!("{} {}", t.kind, t.id)).collect()
@@ -87,9 +93,7 @@ fn an_instance_becomes_an_image_and_nothing_else_stays() {
         world.unchecked = true;
         answers.stand_for_instances(&world);
         // What is counted are the calls that a bake needs, not the looks while it waits.
-        let at_once = json!({"instance.stopping": 0, "instance.shutting-down": 0, "image.pending": 0,
-            "snapshot.pending": 0});
-        world.settings(&json!({"delays": at_once}));
+        world.settings(&json!({"delays": at_once()}));
         let (build, ending, told) = baked(&world, json!({"ami_users": ["123456789012"]}), "").await;
         assert!(ending.ok(), "{ending:?} after {told:?}");
         assert!(world.proxy.calls().len() <= 18, "{:?}", names(&world));
@@ -133,6 +137,7 @@ fn every_way_out_leaves_nothing() {
             let mut world = World::default();
             world.unchecked = true;
             answers.stand_for_instances(&world);
+            world.settings(&json!({"delays": at_once()}));
             if let Some(fault) = fault {
                 world.proxy.fault(action, fault, 1);
             }
@@ -154,7 +159,9 @@ fn every_way_out_leaves_nothing() {
             let mut world = World::default();
             world.unchecked = true;
             answers.stand_for_instances(&world);
-            world.settings(&json!({"delays": {"image.pending": 30}}));
+            let mut delays = at_once();
+            delays["image.pending"] = json!(30);
+            world.settings(&json!({"delays": delays}));
             let (_, ending, told) = baked(&world, json!({}), at).await;
             assert!(ending.interrupted && ending.left.is_empty(), "{at}: {ending:?} after {told:?}");
             let there: Vec<_> = left(&world).into_iter().filter(|t| !t.starts_with("instance")).collect();

@@ -174,8 +174,10 @@ fn the_first_begins_and_two_join(nodes: &Nodes<'_>) {
     let search =
         "journalctl -o cat; cat /etc/fitout/* /run/fitout/* /tmp/* /proc/[0-9]*/cmdline 2>/dev/null; true";
     assert!(!on(&nodes.host("node2"), search).contains("SWMTKN"), "a token is on the node");
-    // What is there is not written again.
+    // The address of the new manager is told too; what is there is not written again.
+    nodes.publish(&to).is(0, &[]);
     nodes.publish(&to[..2]).is(0, &["0 changed"]);
+    assert_eq!(nodes.parameter("worker").matches(":2377").count(), 2);
 }
 
 fn a_reboot_changes_nothing(nodes: &Nodes<'_>) {

@@ -2,9 +2,10 @@
 
 use super::error::CallError;
 use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_ec2::config::{Credentials, ProvideCredentials, SharedHttpClient};
+use aws_sdk_ec2::config::{Credentials, ProvideCredentials, SharedCredentialsProvider, SharedHttpClient};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
@@ -23,6 +24,17 @@ pub struct Access {
     pub endpoint: Option<String>,
     /// Certificates to trust instead of the system's.
     pub ca_bundle: Option<PathBuf>,
+    /// To be assumed with the credentials that all else leads to; its own are renewed as long as it takes.
+    pub role: Option<Role>,
+}
+
+/// A role to assume.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Hash)]
+pub struct Role {
+    pub arn: String,
+    pub session: Option<String>,
+    pub external_id: Option<String>,
+    pub duration: Option<Duration>,
 }
 
 impl std::fmt::Debug for Access {
@@ -65,7 +77,12 @@ impl Access {
             }
             _ => return Err(CallError::own("AWS", "`access_key` and `secret_key` need each other")),
         }
-        let config = loader.load().await;
+        let mut config = loader.load().await;
+        if let Some(role) = &self.role {
+            let assumed = role.provider(&config).await;
+            config =
+                config.into_builder().credentials_provider(SharedCredentialsProvider::new(assumed)).build();
+        }
         self.check(&config).await?;
         Ok(config)
     }
@@ -115,6 +132,21 @@ impl Access {
         let trust = TrustStore::empty().with_pem_certificate(pem);
         let context = TlsContext::builder().with_trust_store(trust).build().map_err(|e| wrong(&e))?;
         Ok(Builder::new().tls_provider(provider).tls_context(context).build_https())
+    }
+}
+
+impl Role {
+    async fn provider(&self, config: &SdkConfig) -> AssumeRoleProvider {
+        let mut provider = AssumeRoleProvider::builder(&self.arn)
+            .configure(config)
+            .session_name(self.session.as_deref().unwrap_or("fitout"));
+        if let Some(id) = &self.external_id {
+            provider = provider.external_id(id);
+        }
+        if let Some(duration) = self.duration {
+            provider = provider.session_length(duration);
+        }
+        provider.build().await
     }
 }
 

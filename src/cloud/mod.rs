@@ -40,7 +40,7 @@ pub mod sts;
 pub mod table;
 mod together;
 
-pub use access::Access;
+pub use access::{Access, Role};
 pub use census::Census;
 pub use ec2::Ec2;
 pub use error::{CallError, Outcome};

@@ -37,6 +37,16 @@ pub const ORDER: &[&[&str]] = &[
 impl Account {
     /// Removes one thing and waits until it is gone; one that is not there is no error.
     pub async fn remove<K: Kind>(&self, table: &Table<K>, id: &str) -> Result<(), CallError> {
+        self.remove_within(table, id, LIMIT).await
+    }
+
+    /// The same, where what still uses the thing is waited for only so long; zero: what uses it is known to stay.
+    pub async fn remove_within<K: Kind>(
+        &self,
+        table: &Table<K>,
+        id: &str,
+        limit: Duration,
+    ) -> Result<(), CallError> {
         self.note(&json!({"remove": K::NAME, "id": id, "region": self.region}));
         self.manner.note_removed(id);
         let item = table.get(&*self.ec2, id).await?;
@@ -54,7 +64,7 @@ impl Account {
             match done {
                 Ok(()) => break,
                 Err(error) if error.not_found() => break,
-                Err(error) if error.in_use() && began.elapsed() < LIMIT => {
+                Err(error) if error.in_use() && began.elapsed() < limit => {
                     self.manner.pause(&error.call, pause).await?;
                     pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
                 }

@@ -131,9 +131,13 @@ impl UnitOutcome {
                         self.status = if self.change.is_some() { Status::Changed } else { Status::Ok };
                     }
                 }
-                Ok(Truth::Unknown(why)) => {
-                    return UnitOutcome { label: self.label, item: self.item, ..Self::unknown(&*why) };
-                }
+                // Whether it will fail is not known; that it changes nothing may be.
+                Ok(Truth::Unknown(why)) => match conditions(run, &keywords.changed_when, &scope) {
+                    Ok(Truth::False) if self.status != Status::Failed => {
+                        self.result.insert("failed_when_result".into(), Value::Unknown(why));
+                    }
+                    _ => return UnitOutcome { label: self.label, item: self.item, ..Self::unknown(&*why) },
+                },
                 Err(message) => return self.broken("failed_when", &message),
             }
         }

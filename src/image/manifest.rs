@@ -1,6 +1,7 @@
 //! What an image is made of: a JSON file beside it, and its packages as an SPDX document.
 
 use super::BakeError;
+use super::steps::STILL;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -60,6 +61,7 @@ fn is_zero(number: &u64) -> bool {
 
 /// Seconds of each step, of the times at which they began.
 pub fn seconds(times: &[(String, Instant)]) -> Vec<(String, f64)> {
+    let times: Vec<_> = times.iter().filter(|(name, _)| !name.starts_with(STILL)).collect();
     let ends = times.iter().skip(1).map(|(_, at)| *at).chain([Instant::now()]);
     let spans = times.iter().zip(ends).map(|((name, from), to)| (name.clone(), (to - *from).as_secs_f64()));
     spans.map(|(name, s)| (name, (s * 10.0).round() / 10.0)).collect()

@@ -8,6 +8,12 @@ use crate::exec::Cancel;
 use crate::exec::cancel::Stop;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
+
+/// How what is told of a step begins that is long under way.
+pub const STILL: &str = "still at ";
+/// How often that is told.
+const TELL_AGAIN: Duration = Duration::from_secs(20);
 
 pub type StepFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -72,7 +78,8 @@ impl Ending {
     }
 }
 
-/// Runs the steps and then the undos. `tell` hears each step's name as it begins, and of undos `undo NAME`.
+/// Runs the steps and then the undos. `tell` hears each step's name as it begins, of undos `undo NAME`, and of what takes
+/// long that it is under way ([`STILL`]).
 pub async fn run<S: Send>(
     steps: &[Box<dyn Step<S>>],
     state: &mut S,
@@ -90,7 +97,8 @@ pub async fn run<S: Send>(
         tell(step.name());
         begun += 1;
         loop {
-            let why = match one(&**step, state, cancel).await {
+            let work = one(&**step, state, cancel);
+            let why = match telling(work, step.name(), TELL_AGAIN, tell).await {
                 Some(Ok(())) if step.completes(state) => break 'steps,
                 Some(Ok(())) => continue 'steps,
                 Some(Err(why)) => why,
@@ -118,14 +126,35 @@ pub async fn run<S: Send>(
         return ending;
     }
     for step in steps[..begun].iter().rev() {
+        let name = format!("undo {}", step.name());
         if !succeeded {
-            tell(&format!("undo {}", step.name()));
+            tell(&name);
         }
-        if let Err(left) = step.undo(state, succeeded).await {
+        if let Err(left) = telling(step.undo(state, succeeded), &name, TELL_AGAIN, tell).await {
             ending.left.push(left);
         }
     }
     ending
+}
+
+/// Nothing takes long in silence.
+async fn telling<T>(
+    work: impl Future<Output = T>,
+    name: &str,
+    again: Duration,
+    tell: &(dyn Fn(&str) + Send + Sync),
+) -> T {
+    tokio::pin!(work);
+    let began = tokio::time::Instant::now();
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = tokio::time::sleep(again) => {
+                tell(&format!("{STILL}{name} after {} s", began.elapsed().as_secs()));
+            }
+        }
+    }
 }
 
 /// `None`: interrupted.
@@ -223,6 +252,16 @@ mod tests {
             walk([Says("a", ""), Says("b", "hangs"), Says("c", "")], OnError::Cleanup, "b").await;
         assert!(ending.interrupted && !ending.ok());
         assert_eq!(did, "do a, do b, undo b, undo a");
+    }
+
+    #[tokio::test]
+    async fn what_takes_long_is_told_of() {
+        let (told, seen) = tokio::sync::watch::channel(Vec::new());
+        let tell = |line: &str| told.send_modify(|all| all.push(line.to_string()));
+        let mut seen_in_work = seen.clone();
+        let work = async move { seen_in_work.wait_for(|all| all.len() == 2).await.map(drop).unwrap() };
+        telling(work, "undo b", Duration::from_millis(1), &tell).await;
+        assert_eq!(*seen.borrow(), ["still at undo b after 0 s", "still at undo b after 0 s"]);
     }
 
     #[tokio::test]

@@ -68,7 +68,14 @@ impl Answers {
                         std::fs::set_permissions(&host_key, private).unwrap();
                     }
                     let restarted = std::process::Command::new("nsenter")
-                        .args(["-t", &pid.to_string(), "-a", "systemctl", "restart", "ssh"])
+                        .args([
+                            "-t",
+                            &pid.to_string(),
+                            "-a",
+                            "sh",
+                            "-c",
+                            "systemctl reset-failed ssh; systemctl restart ssh",
+                        ])
                         .status();
                     assert!(restarted.unwrap().success());
                     let id = within(reply, "instanceId").unwrap().to_string();

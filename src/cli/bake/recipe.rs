@@ -10,7 +10,8 @@ use crate::base::{Diags, Map, Value};
 use crate::eval::{Engine, MapScope};
 use crate::exec::Cancel;
 use crate::exec::options::Mode;
-use crate::image::options::{BuilderOptions, ImageOptions};
+use crate::image::manifest;
+use crate::image::options::{BuilderOptions, ImageOptions, Source};
 use crate::image::packer::{self, Inputs};
 use crate::image::plays::Plays;
 use crate::image::{BakeError, Baked, Order, Render};
@@ -63,7 +64,7 @@ pub fn read(prepared: &mut Prepared, args: &BakeArgs, template: bool) -> Result<
         BakeError::Input(why) => Fail::input(why),
         other => Fail::failed(other.to_string()),
     })?;
-    let hash = hash(&compiled, &value)?;
+    let hash = hash(&compiled, &value, &options.source)?;
     let title = match (&options.name, title) {
         (Some(name), _) => name.clone(),
         (None, Some(title)) => title,
@@ -136,11 +137,15 @@ fn slug(title: &str) -> String {
     if text.is_empty() { "image".into() } else { text }
 }
 
-/// Of the compiled plays, `image:`, and the files that roles and playbooks bring.
-fn hash(compiled: &Compiled, image: &Value) -> Result<String, Fail> {
+/// Of the compiled plays, `image:`, the source where it is a file, and the files that roles and playbooks bring.
+fn hash(compiled: &Compiled, image: &Value, source: &Source) -> Result<String, Fail> {
     let mut hash = Sha256::new();
     hash.update(&compiled.program.hash);
     hash.update(image.to_json().to_string());
+    if let Source::Tarball { from, sha256: None } = source {
+        let path = Path::new(from);
+        hash.update(manifest::sha256(path).map_err(|e| Fail::io(path, &e))?);
+    }
     let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
     for play in &compiled.program.plays {
         folders.insert(play.playbook_dir.clone());

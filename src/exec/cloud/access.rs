@@ -31,6 +31,7 @@ pub fn of_task(
         session_token: from("session_token", &["AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"]),
         endpoint: from("endpoint_url", &["AWS_ENDPOINT_URL", "AWS_URL", "EC2_URL"]),
         ca_bundle: from("aws_ca_bundle", &["AWS_CA_BUNDLE"]).map(PathBuf::from),
+        role: None,
     };
     let plain = access.endpoint.as_deref().is_some_and(|e| e.starts_with("http://"));
     if args.opt_bool("validate_certs") == Some(false) && !plain {

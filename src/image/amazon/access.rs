@@ -4,8 +4,9 @@ use super::super::steps::{Step, StepFuture};
 use super::{Begun, Build};
 use crate::cloud::ec2::input::*;
 use crate::cloud::ec2::types;
-use crate::cloud::{Kind, Tags, kinds};
+use crate::cloud::{Kind, Tags, kinds, remove};
 use std::path::Path;
+use std::time::Duration;
 
 pub struct KeyPair;
 
@@ -133,7 +134,9 @@ impl Step<Build> for Group {
         Box::pin(async move {
             let account = &build.account;
             let Some(begun) = build.group.take() else { return Ok(()) };
-            super::instance::take_back(account, &account.security_groups, begun).await
+            // An instance that could not be removed keeps its group: there is nothing to wait for.
+            let limit = if build.instance_stays { Duration::ZERO } else { remove::LIMIT };
+            super::instance::take_back_within(account, &account.security_groups, begun, limit).await
         })
     }
 

@@ -7,7 +7,7 @@ use super::{Begun, Build, Provision, remote};
 use crate::base::{Map, Value};
 use crate::cloud::calls::CallFuture;
 use crate::cloud::ec2::{input::*, types};
-use crate::cloud::{Account, Kind, Table, kinds};
+use crate::cloud::{Account, CallError, Kind, Op, Table, kinds, remove};
 use crate::record;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,16 @@ pub async fn take_back<K: Kind>(
     table: &Table<K>,
     begun: Begun<K::Item>,
 ) -> Result<(), String> {
+    take_back_within(account, table, begun, remove::LIMIT).await
+}
+
+/// `limit`: how long what uses it is waited for.
+pub async fn take_back_within<K: Kind>(
+    account: &Account,
+    table: &Table<K>,
+    begun: Begun<K::Item>,
+    limit: Duration,
+) -> Result<(), String> {
     let made = match begun.thing {
         Some(thing) => vec![K::id(&thing).to_string()],
         None => {
@@ -31,9 +41,34 @@ pub async fn take_back<K: Kind>(
         }
     };
     for id in made {
-        account.remove(table, &id).await.map_err(|e| format!("{} {id} is left: {e}", K::NAME))?;
+        let gone = account.remove_within(table, &id, limit).await;
+        gone.map_err(|e| format!("{} {id} is left: {e}", K::NAME))?;
     }
     Ok(())
+}
+
+/// Another type may still be had.
+const NO_CAPACITY: &[&str] =
+    &["InsufficientInstanceCapacity", "SpotMaxPriceTooLow", "MaxSpotInstanceCountExceeded", "Unsupported"];
+
+async fn launched(
+    build: &Build,
+    op: &Op,
+    input: RunInstancesInputBuilder,
+) -> Result<Arc<types::Instance>, CallError> {
+    let (account, options) = (&build.account, &build.options);
+    let send = || -> CallFuture<'_, types::Instance> {
+        let input = input
+            .clone()
+            .client_token(op.token())
+            .tag_specifications(op.specification(types::ResourceType::Instance, &options.run_tags))
+            .tag_specifications(op.specification(types::ResourceType::Volume, &options.volume_tags));
+        Box::pin(async move {
+            let made = account.ec2.run_instances(input).await?.instances.unwrap_or_default();
+            made.into_iter().next().ok_or_else(|| CallError::own("RunInstances", "no instance came of it"))
+        })
+    };
+    account.create(&account.instances, op, &send).await
 }
 
 /// Which of a build's two instances.
@@ -95,24 +130,20 @@ impl Step<Build> for Launch {
             build.machine_mut(role).host_key = public;
             let data = user_data(&build.options, &private, &build.machine(role).host_key);
             let input = input(build, role, &data)?;
-            let op = build.temporary().op();
-            build.machine_mut(role).begun = Some(Begun { op: op.clone(), thing: None });
-            let (account, options) = (&build.account, &build.options);
-            let send = || -> CallFuture<'_, types::Instance> {
-                let input = input
-                    .clone()
-                    .client_token(op.token())
-                    .tag_specifications(op.specification(types::ResourceType::Instance, &options.run_tags))
-                    .tag_specifications(op.specification(types::ResourceType::Volume, &options.volume_tags));
-                Box::pin(async move {
-                    let made = account.ec2.run_instances(input).await?.instances.unwrap_or_default();
-                    let first = made.into_iter().next();
-                    first
-                        .ok_or_else(|| crate::cloud::CallError::own("RunInstances", "no instance came of it"))
-                })
-            };
-            let made = account.create(&account.instances, &op, &send).await.map_err(|e| e.to_string())?;
-            build.machine_mut(role).begun = Some(Begun { op, thing: Some(made) });
+            let kinds = build.options.instance_types.clone();
+            for (at, kind) in kinds.iter().enumerate() {
+                let op = build.temporary().op();
+                build.machine_mut(role).begun = Some(Begun { op: op.clone(), thing: None });
+                let input = input.clone().instance_type(kind.as_str().into());
+                match launched(build, &op, input).await {
+                    Err(error) if at + 1 < kinds.len() && error.is(NO_CAPACITY) => {}
+                    Err(error) => return Err(error.to_string()),
+                    Ok(made) => {
+                        build.machine_mut(role).begun = Some(Begun { op, thing: Some(made) });
+                        break;
+                    }
+                }
+            }
             Ok(())
         })
     }
@@ -120,7 +151,9 @@ impl Step<Build> for Launch {
     fn undo<'a>(&'a self, build: &'a mut Build, _: bool) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
             let Some(begun) = build.machine_mut(self.0).begun.take() else { return Ok(()) };
-            take_back(&build.account, &build.account.instances, begun).await
+            let gone = take_back(&build.account, &build.account.instances, begun).await;
+            build.instance_stays |= gone.is_err();
+            gone
         })
     }
 

@@ -15,6 +15,7 @@ pub const OPTIONS: &[&str] = &[
     "ami_users",
     "ami_virtualization_type",
     "associate_public_ip_address",
+    "assume_role",
     "availability_zone",
     "aws_polling",
     "communicator",
@@ -55,6 +56,7 @@ pub const OPTIONS: &[&str] = &[
     "snapshot_users",
     "source_ami",
     "source_ami_filter",
+    "spot_instance_types",
     "spot_price",
     "sriov_support",
     "ssh_agent_auth",
@@ -107,10 +109,6 @@ pub const IDLE: &[&str] = &[
 
 /// Packer has them; what to do here instead.
 pub const REFUSED: &[(&str, &str)] = &[
-    (
-        "assume_role",
-        "name a `profile` that has `role_arn`, or give the role's credentials in the environment",
-    ),
     ("block_duration_minutes", "EC2 has no such instances any more"),
     ("boot_mode", "an image has the boot mode of its source"),
     ("capacity_reservation_group_arn", "set it with a launch template of your own"),
@@ -123,7 +121,6 @@ pub const REFUSED: &[(&str, &str)] = &[
     ("session_manager_port", "ssh goes through the session itself: `ssh_interface: session_manager`"),
     ("shared_credentials_file", "set AWS_SHARED_CREDENTIALS_FILE"),
     ("skip_save_build_region", "bake in a region that may keep the image"),
-    ("spot_instance_types", "give one `instance_type`, and `spot_price`"),
     ("spot_tags", "`run_tags` are on the instance"),
     ("ssh_bastion_password", "use a key: `ssh_bastion_private_key_file`"),
     ("ssh_certificate_file", "name it in ~/.ssh/config (CertificateFile)"),
@@ -159,7 +156,7 @@ mod tests {
             |key: &str| check(&[(key, Value::from("x"))].into_iter().map(|(k, v)| (k.into(), v)).collect());
         assert_eq!(read("ami_name"), Ok(()));
         assert!(read("ami_nam").unwrap_err().contains("did you mean `ami_name`?"));
-        assert!(read("assume_role").unwrap_err().contains("hint: name a `profile`"));
+        assert!(read("mfa_code").unwrap_err().contains("hint: name a `profile`"));
         let all = OPTIONS.iter().chain(IDLE).chain(REFUSED.iter().map(|(name, _)| name));
         let mut names: Vec<&str> = all.copied().collect();
         let count = names.len();

@@ -7,6 +7,7 @@ use crate::base::Map;
 use crate::cloud::ec2::{input::*, types};
 use base64::Engine as _;
 
+/// But for the type, which may be one of several.
 pub fn input(build: &Build, role: Role, user_data: &str) -> Result<RunInstancesInputBuilder, String> {
     let options = &build.options;
     let image = match role {
@@ -30,7 +31,6 @@ pub fn input(build: &Build, role: Role, user_data: &str) -> Result<RunInstancesI
         .image_id(image)
         .min_count(1)
         .max_count(1)
-        .instance_type(options.instance_type.as_str().into())
         .set_key_name(key.or_else(|| options.keypair_name.clone()))
         .user_data(base64::engine::general_purpose::STANDARD.encode(user_data))
         .instance_initiated_shutdown_behavior(shutdown)

@@ -110,6 +110,8 @@ pub struct Build {
     group: Option<Begun<types::SecurityGroup>>,
     /// What is baked, and what is booted from the image.
     machines: [instance::Machine; 2],
+    /// One of them could not be removed.
+    instance_stays: bool,
     image: Option<Begun<types::Image>>,
     /// That a disk's file was written into.
     snapshot: Option<Begun<types::Snapshot>>,
@@ -156,6 +158,7 @@ impl Build {
             key: None,
             group: None,
             machines: Default::default(),
+            instance_stays: false,
             image: None,
             snapshot: None,
             named: None,

@@ -1,7 +1,7 @@
 //! The builder's options, with Packer's names.
 
 use crate::base::{Map, Value};
-use crate::cloud::{Access, Tags};
+use crate::cloud::{Access, Role, Tags};
 use crate::spec::{to_bool, to_text};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -48,7 +48,8 @@ pub struct Options {
     pub name: String,
     pub source_ami: Option<String>,
     pub source_filter: Option<SourceFilter>,
-    pub instance_type: String,
+    /// The first that there is capacity of; more than one only of spot instances.
+    pub instance_types: Vec<String>,
     pub profile: Option<String>,
     pub subnet_id: Option<String>,
     pub vpc_id: Option<String>,
@@ -219,6 +220,36 @@ fn word(map: &Map, name: &str, words: &[&str]) -> Result<String, String> {
     }
 }
 
+/// `assume_role`
+fn role(map: &Map) -> Result<Option<Role>, String> {
+    let Some(given) = map.get("assume_role").filter(|v| !v.is_null()) else { return Ok(None) };
+    let given = given.as_map().ok_or("assume_role: it is a mapping with `role_arn`")?;
+    const KNOWN: [&str; 4] = ["role_arn", "session_name", "external_id", "duration_seconds"];
+    if let Some(key) = given.keys().filter_map(|k| k.as_str()).find(|k| !KNOWN.contains(k)) {
+        return Err(format!("`{key}` of assume_role is not supported; there are {}", KNOWN.join(", ")));
+    }
+    let seconds = number(given, "duration_seconds")?;
+    Ok(Some(Role {
+        arn: text(given, "role_arn").ok_or("assume_role: `role_arn` is missing")?,
+        session: text(given, "session_name"),
+        external_id: text(given, "external_id"),
+        duration: seconds.map(|s| Duration::from_secs(s.unsigned_abs().into())),
+    }))
+}
+
+/// The types to try in turn, and the most that is paid for spot capacity.
+fn instance(map: &Map) -> Result<(Vec<String>, Option<String>), String> {
+    let price = text(map, "spot_price").map(|p| if p == "auto" { String::new() } else { p });
+    let types = texts(map, "spot_instance_types");
+    match (types.is_empty(), text(map, "instance_type")) {
+        (false, Some(_)) => {
+            Err("`instance_type` and `spot_instance_types` are two ways to say the same".into())
+        }
+        (false, None) => Ok((types, price.or(Some(String::new())))),
+        (true, one) => Ok((vec![one.ok_or("amazon-ebs needs `instance_type`")?], price)),
+    }
+}
+
 /// ssh's option for a login through another machine, whose host key the user's known_hosts has.
 fn bastion(map: &Map) -> Option<String> {
     let host = text(map, "ssh_bastion_host")?;
@@ -253,6 +284,7 @@ impl Options {
         };
         let words = ["public_ip", "private_ip", "public_dns", "private_dns", "session_manager"];
         let interface = word(map, "ssh_interface", &words)?;
+        let (instance_types, spot_price) = instance(map)?;
         let mut groups = texts(map, "security_group_ids");
         groups.extend(text(map, "security_group_id"));
         let port = number(map, "ssh_port")?.unwrap_or(22);
@@ -276,11 +308,12 @@ impl Options {
                 session_token: text(map, "token"),
                 endpoint: text(map, "custom_endpoint_ec2"),
                 ca_bundle: None,
+                role: role(map)?,
             },
             name: text(map, "name").unwrap_or_else(|| "amazon-ebs".into()),
             source_ami,
             source_filter,
-            instance_type: need("instance_type")?,
+            instance_types,
             profile: text(map, "iam_instance_profile"),
             subnet_id: text(map, "subnet_id"),
             vpc_id: text(map, "vpc_id"),
@@ -291,7 +324,7 @@ impl Options {
             group_filter: network_filter(map, "security_group_filter")?,
             tenancy: text(map, "tenancy"),
             shutdown_stops: word(map, "shutdown_behavior", &["terminate", "stop"])? == "stop",
-            spot_price: text(map, "spot_price").map(|p| if p == "auto" { String::new() } else { p }),
+            spot_price,
             unlimited: truth(map, "enable_unlimited_credits")?.unwrap_or(false)
                 || truth(map, "enable_t2_unlimited")?.unwrap_or(false),
             keeps_running: truth(map, "disable_stop_instance")?.unwrap_or(false),
@@ -378,6 +411,19 @@ mod tests {
     }
 
     #[test]
+    fn a_role_and_types_of_spot_instances() {
+        let spot = LEAST.replace("instance_type: t3.micro", "spot_instance_types: [t3.small, t3a.small]");
+        let role = "assume_role: {role_arn: 'arn:aws:iam::1:role/bake', duration_seconds: 900}\n";
+        let read = options(&format!("{spot}{role}")).unwrap();
+        assert_eq!((read.instance_types.len(), read.spot_price.as_deref()), (2, Some("")));
+        let role = read.access.role.unwrap();
+        assert_eq!(
+            (role.arn.as_str(), role.duration),
+            ("arn:aws:iam::1:role/bake", Some(Duration::from_secs(900)))
+        );
+    }
+
+    #[test]
     fn what_is_missing_or_wrong_is_said() {
         for (yaml, said) in [
             ("instance_type: t3.micro".to_string(), "`source_ami`"),
@@ -387,6 +433,8 @@ mod tests {
             (format!("{LEAST}fleet_tags: {{a: b}}\n"), "`fleet_tags` of amazon-ebs is not supported"),
             (format!("{LEAST}ebs_optimized: maybe\n"), "not true or false"),
             (format!("{LEAST}ssh_port: 70000\n"), "no port"),
+            (format!("{LEAST}spot_instance_types: [t3.small]\n"), "two ways to say the same"),
+            (format!("{LEAST}assume_role: {{policy: x}}\n"), "`policy` of assume_role is not supported"),
             (format!("{LEAST}ssh_timeout: soon\n"), "ssh_timeout"),
             (format!("{LEAST}ami_block_device_mappings: [{{volume_size: 8}}]\n"), "`device_name` is missing"),
         ] {

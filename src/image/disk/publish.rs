@@ -1,6 +1,6 @@
 //! From a clean root file system to files with names.
 
-use super::super::manifest::{Artifact, Manifest, changes, listing, packages, spdx, sysctl};
+use super::super::manifest::{Artifact, Manifest, changes, listing, packages, seconds, spdx, sysctl};
 use super::super::options::{Format, Source};
 use super::super::tools::{command, enclosed, run};
 use super::super::{BakeError, store};
@@ -103,9 +103,7 @@ pub async fn publish(state: &mut State) -> Result<(), BakeError> {
         finished.push((draft, name));
     }
     let times = state.times.lock().unwrap_or_else(|e| e.into_inner()).clone();
-    let ends = times.iter().skip(1).map(|(_, at)| *at).chain([std::time::Instant::now()]);
-    let spans = times.iter().zip(ends).map(|((name, from), to)| (name.clone(), (to - *from).as_secs_f64()));
-    state.manifest.timings = spans.map(|(name, s)| (name, (s * 10.0).round() / 10.0)).collect();
+    state.manifest.timings = seconds(&times);
     let json = |value: &serde_json::Value| serde_json::to_vec_pretty(value).unwrap_or_default();
     let manifest = serde_json::to_value(&state.manifest).map_err(|e| BakeError::failed("the manifest", e))?;
     for (name, bytes) in [

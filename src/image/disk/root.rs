@@ -135,8 +135,10 @@ pub async fn make(state: &mut State) -> Result<(), BakeError> {
             let include = format!("--include={}", names.join(","));
             let variant = format!("--variant={variant}");
             let hook = format!("--customize-hook=sh '{}' \"$1\" '{CERTIFICATES}'", script.display());
-            let mut args =
-                vec!["--mode=root", "--format=directory", &variant, &include, &hook, suite.as_str(), &path];
+            // The lists stay for the plays, and go with the cleaning.
+            let kept = "--skip=cleanup/apt/lists";
+            let mut args = vec!["--mode=root", "--format=directory", kept];
+            args.extend([&variant, &include, &hook, suite.as_str(), &path]);
             args.extend(mirror.as_deref());
             run(enclosed("mmdebstrap", &args), None, cancel).await?;
         }
@@ -149,6 +151,7 @@ pub async fn make(state: &mut State) -> Result<(), BakeError> {
         }
     }
     state.before = listing(&root);
+    state.before.retain(|path, _| !path.starts_with("var/lib/apt/lists"));
     let policy = root.join("usr/sbin/policy-rc.d");
     fs::write(&policy, "#!/bin/sh\nexit 101\n").map_err(io(&policy))?;
     fs::set_permissions(&policy, fs::Permissions::from_mode(0o755)).map_err(io(&policy))

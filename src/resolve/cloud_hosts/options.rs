@@ -196,6 +196,7 @@ impl Reader<'_> {
             ]),
             endpoint: self.text(&["endpoint_url", "aws_endpoint_url", "endpoint", "ec2_url"]),
             ca_bundle: self.text(&["aws_ca_bundle"]).map(Into::into),
+            role: None,
         }
     }
 
