@@ -42,7 +42,13 @@ impl Machine {
 
     /// Both roles, which must succeed on the running kernel.
     fn roles(&self, words: &[&str]) -> Seen {
-        let live = ["-e", "node_tuning_live=required", "-e", "node_hardening_live=required"];
+        // A login takes its time in an emulated machine.
+        let live = [
+            "-e",
+            "node_tuning_live=required",
+            "-e",
+            "node_hardening_live=required node_hardening_confirm=300",
+        ];
         let vars = r#"{"node_tuning_swap": "absent", "node_tuning_huge_pages": "never",
             "node_tuning_services": [{"name": "ssh", "limits": {"nofile": 5000}}]}"#;
         self.run(&[words, &live[..], &["-e", vars]].concat(), "roles.yml")

@@ -6,7 +6,8 @@ use std::path::Path;
 /// `ansible_managed` and the `template_*` names, for a template at this path that becomes `dest` (empty in a lookup).
 pub fn template_names(path: &Path, dest: Value) -> Map {
     let shown = path.to_string_lossy().into_owned();
-    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).to_string_lossy().into_owned();
+    let full =
+        std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).to_string_lossy().into_owned();
     let written = |time: jiff::Timestamp| {
         Value::from(time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string())
     };

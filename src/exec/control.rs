@@ -101,7 +101,9 @@ impl Host {
     ) -> UnitOutcome {
         match conditions(&self.run, &cx.keywords.when, scope) {
             Ok(Truth::True) => {}
-            Ok(Truth::False) => return UnitOutcome::unmet(false_condition(&self.run, &cx.keywords.when, scope)),
+            Ok(Truth::False) => {
+                return UnitOutcome::unmet(false_condition(&self.run, &cx.keywords.when, scope));
+            }
             Ok(Truth::Unknown(why)) => return UnitOutcome::unknown(&*why),
             Err(message) => {
                 return UnitOutcome::failed(Failure::new(format!("The conditional check failed: {message}")));

@@ -47,8 +47,12 @@ impl Unit<'_> {
     /// The module that a templated action names: known from constants, or the host's own package manager, for which
     /// `package` stands.
     fn templated_name(&mut self, name: &Spanned<Arc<str>>, frame: &Frame) -> Option<String> {
-        let bare: String = name.value.chars().filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\'')).collect();
-        if matches!(&*bare, "{{ansible_pkg_mgr}}" | "{{ansible_facts.pkg_mgr}}" | "{{ansible_facts[pkg_mgr]}}") {
+        let bare: String =
+            name.value.chars().filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\'')).collect();
+        if matches!(
+            &*bare,
+            "{{ansible_pkg_mgr}}" | "{{ansible_facts.pkg_mgr}}" | "{{ansible_facts[pkg_mgr]}}"
+        ) {
             return Some("package".into());
         }
         let template = Template { text: Arc::clone(&name.value), span: Some(name.span) };

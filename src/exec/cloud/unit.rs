@@ -128,7 +128,9 @@ impl CloudTask {
         self.note_node(run, unit);
         match conditions(run, &self.cx.keywords.when, &unit.scope) {
             Ok(Truth::True) => {}
-            Ok(Truth::False) => return UnitOutcome::unmet(false_condition(run, &self.cx.keywords.when, &unit.scope)),
+            Ok(Truth::False) => {
+                return UnitOutcome::unmet(false_condition(run, &self.cx.keywords.when, &unit.scope));
+            }
             Ok(Truth::Unknown(why)) => return UnitOutcome::unknown(&*why),
             Err(message) => {
                 return UnitOutcome::failed(Failure::new(format!("The conditional check failed: {message}")));
