@@ -1,7 +1,7 @@
 //! Playbooks run for real on this machine's own shell; each file in tests/run says itself what must come of it.
 //!
 //! After the playbook stand the expectations as comments: `# == HOST | TASK | OUTCOME [| part of the message]`, one
-//! for each finished task in order by host, and optional lines `# round_trips: N` and `# mode: plan`.
+//! for each finished task in order by host, and optional lines `# round_trips: N`, `# mode: plan` and `# tags: a,b`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -69,7 +69,10 @@ fn run(path: &Path, dir: &Path) -> Result<(Vec<String>, u64), String> {
         redactor: Arc::default(),
     };
     let mode = if text.contains("# mode: plan") { Mode::Plan } else { Mode::Apply };
-    let options = RunOptions { mode, run_dir: dir.join("state"), ..RunOptions::default() };
+    let tags =
+        text.lines().find_map(|l| l.strip_prefix("# tags: ")).map(|t| t.split(',').map(str::to_string));
+    let tags = tags.map(Iterator::collect).unwrap_or_default();
+    let options = RunOptions { mode, tags, run_dir: dir.join("state"), ..RunOptions::default() };
     let seen = Arc::new(Seen::default());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let sink = Arc::<Seen>::clone(&seen);

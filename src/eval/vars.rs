@@ -38,6 +38,11 @@ pub enum Level {
 }
 
 impl Level {
+    /// Whether the inventory or the files of its groups and hosts give it.
+    fn is_of_inventory(self) -> bool {
+        (Level::InventoryGroupVars..=Level::PlaybookHostVars).contains(&self)
+    }
+
     /// As messages name it.
     pub fn describe(self) -> &'static str {
         match self {
@@ -101,6 +106,12 @@ impl Layers {
     /// Removes all layers of a level.
     pub fn drop_level(&mut self, level: Level) {
         self.0.retain(|(l, _)| *l != level);
+    }
+
+    /// Puts other layers in the place of all that come of the inventory.
+    pub fn replace_inventory(&mut self, by: &Layers) {
+        self.0.retain(|(level, _)| !level.is_of_inventory());
+        by.0.iter().for_each(|(level, vars)| self.push(*level, Arc::clone(vars)));
     }
 
     /// The strongest value of a name.

@@ -150,6 +150,12 @@ impl Host {
         Ok(Some(merged))
     }
 
+    /// Variables of the groups that the host has come into.
+    fn follow_groups(&mut self) {
+        let fresh = super::world::inventory_layers(&self.run, &self.play, &self.name);
+        self.base.replace_inventory(&fresh);
+    }
+
     async fn plain_control(&mut self, name: &str, args: &Args, scope: &Arc<TaskScope>) -> Done {
         match name {
             "fail" => Err(Failure::new(args.str("msg"))),
@@ -158,9 +164,14 @@ impl Host {
                 // Ansible calls it a change; for a plan it is none, since nothing outside the run changes.
                 let tells = self.run.options.mode == super::options::Mode::Playbook;
                 let done = super::world::add_host(&self.run, args);
+                self.follow_groups();
                 done.map(|(changed, result)| changed_if((changed && tells, result)))
             }
-            "group_by" => super::world::group_by(&self.run, &self.name, args).map(changed_if),
+            "group_by" => {
+                let done = super::world::group_by(&self.run, &self.name, args);
+                self.follow_groups();
+                done.map(changed_if)
+            }
             "pause" => self.pause(args).await,
             "async_status" => super::background::status(&self.run, args),
             "set_stats" => Ok(UnitOutcome::done(None, Map::new())),

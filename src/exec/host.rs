@@ -49,6 +49,8 @@ pub struct Host {
     /// Handlers of the play and of roles included since.
     pub handlers: Vec<Arc<Handler>>,
     pub notified: HashSet<usize>,
+    /// A handler is being run.
+    handling: bool,
     /// Which use of a role has run, of roles that run once.
     pub ran_roles: HashMap<Arc<str>, usize>,
     /// The chain that effects in flight share.
@@ -85,6 +87,7 @@ impl Host {
             forecast: Forecast::default(),
             handlers,
             notified: HashSet::new(),
+            handling: false,
             ran_roles: HashMap::new(),
             chain: None,
             started,
@@ -273,8 +276,10 @@ impl Host {
                 let handler = Arc::clone(&self.handlers[index]);
                 let depth = self.position.len();
                 self.position.push(index);
+                self.handling = true;
                 let flow = Box::pin(self.task(&handler.task, frame)).await;
                 let flow = if matches!(flow, Flow::Next) { self.drain().await } else { flow };
+                self.handling = false;
                 self.position.truncate(depth);
                 if !matches!(flow, Flow::Next) {
                     return flow;
@@ -387,7 +392,7 @@ impl Host {
         self.recent.clear();
     }
 
-    /// Whether the task is chosen by tags and `--start-at-task`.
+    /// Whether the task is chosen by tags and `--start-at-task`; tags of handlers mean nothing, as in Ansible.
     pub fn chosen(&mut self, node: &TaskNode, keywords: &TaskKeywords, scope: &Arc<TaskScope>) -> bool {
         if !self.started {
             let wanted = self.run.options.start_at_task.clone().unwrap_or_default();
@@ -398,7 +403,8 @@ impl Host {
                 return false;
             }
         }
-        super::tags::chosen(&self.run, &keywords.tags, scope)
+        // Who was notified runs, whatever its tags.
+        self.handling || super::tags::chosen(&self.run, &keywords.tags, scope)
     }
 }
 

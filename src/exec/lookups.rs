@@ -45,8 +45,7 @@ pub fn find_file(context: &LookupContext, kind: &str, name: &str) -> Result<Path
             false => Err(Failure::new(format!("{name} does not exist on the controller"))),
         };
     }
-    let below =
-        |dir: &PathBuf| [dir.join(kind).join(&wanted), dir.join("tasks").join(&wanted), dir.join(&wanted)];
+    let below = |dir: &PathBuf| crate::eval::lookups::below(dir, kind, &wanted);
     let tried: Vec<PathBuf> = context.search.iter().flat_map(below).collect();
     match tried.iter().find(|path| path.exists()) {
         Some(found) => Ok(found.clone()),

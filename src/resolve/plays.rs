@@ -172,7 +172,7 @@ fn constant_files(c: &Compiler, written: Option<&Value>, dir: &Path, diags: &mut
     let mut vars = Map::new();
     for name in written.iter().flat_map(|v| many(v)) {
         let Value::Str(name) = name else { continue };
-        let found = [dir.join(&*name), dir.join("vars").join(&*name)].into_iter().find(|p| p.is_file());
+        let found = super::vars_file_places(dir, &name).into_iter().find(|p| p.is_file());
         if let Some(file) = found.and_then(|p| c.loader.vars(&p, diags)) {
             vars.extend(file.map.iter().map(|(k, v)| (k.clone(), v.clone())));
         }

@@ -9,6 +9,11 @@ use crate::eval::{Rendered, filters};
 use std::path::{Path, PathBuf};
 
 /// Where a file is looked for: below each search directory in `kind`, then in the directory itself.
+/// The places below a role or beside a playbook where Ansible looks for a file of this kind (`files`), in its order.
+pub fn below(dir: &Path, kind: &str, name: &Path) -> [PathBuf; 3] {
+    [dir.join(kind).join(name), dir.join(name), dir.join("tasks").join(name)]
+}
+
 fn candidates(run: &Run<'_>, name: &str, kind: &str) -> Vec<PathBuf> {
     let name = filters::expanduser(name);
     let path = Path::new(&name);
@@ -17,7 +22,7 @@ fn candidates(run: &Run<'_>, name: &str, kind: &str) -> Vec<PathBuf> {
     }
     let context = run.scope.context();
     let roots = context.search.iter().chain(Some(&context.playbook_dir));
-    roots.flat_map(|d| [d.join(kind).join(path), d.join(path)]).collect()
+    roots.flat_map(|d| below(d, kind, path)).collect()
 }
 
 fn find(run: &Run<'_>, name: &str, kind: &str) -> Res<PathBuf> {
@@ -163,7 +168,9 @@ pub(super) fn fileglob(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
         for place in candidates(run, &pattern, "files") {
             let found = glob(&place)?;
             if !found.is_empty() {
-                out.extend(found.into_iter().map(|p| Value::from(p.display().to_string())));
+                // The path is given to other lookups, which would look below their own folders.
+                let whole = |p: PathBuf| std::path::absolute(&p).unwrap_or(p).display().to_string();
+                out.extend(found.into_iter().map(|p| Value::from(whole(p))));
                 break;
             }
         }

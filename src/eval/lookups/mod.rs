@@ -11,6 +11,7 @@ use super::run::Run;
 use super::{Engine, Scope, filters, globals};
 use crate::base::{List, Map, Value};
 
+pub use files::below;
 pub(crate) use files::glob;
 
 /// The names of all lookups, sorted.
