@@ -15,9 +15,10 @@ build: ## Build the program
 demo: deps ## See the tool at work on three throw-away hosts (root)
 	@scripts/demo.sh
 
-lint: deps ## Check format, lints and scripts
+lint: deps ## Check format, lints, documentation and scripts
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --lib --document-private-items --quiet
 	scripts/shellcheck.sh
 
 test: lint ## Check everything, on real hosts too (root)

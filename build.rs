@@ -42,7 +42,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(common, "({name:?}, include_str!({path:?})),")?;
     }
     let text = format!(
-        "{mods}\npub static ENTRIES: &[Entry] = &[\n{entries}];\n\
+        "{mods}\n/// Every folder of /modules, by name.\npub static ENTRIES: &[Entry] = &[\n{entries}];\n\
+         /// Shared arguments (`modules/common`): their name and YAML.\n\
          pub static COMMON: &[(&str, &str)] = &[\n{common}];\n"
     );
     fs::write(PathBuf::from(env::var("OUT_DIR")?).join("registry.rs"), text)?;

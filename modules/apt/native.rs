@@ -16,6 +16,8 @@ use crate::spec::ModuleSpec;
 use seen::{Item, Seen};
 use std::sync::Arc;
 
+/// The truth is dpkg's database and apt's lists on the host; every name is judged before anything is
+/// installed.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Apt))
 }
@@ -29,6 +31,7 @@ pub const WRITES: &[&str] = &[
     "file:/lib/*", "file:/bin/*", "file:/sbin/*", "file:/srv/*", "service:*", "user:*", "group:*", "module:*",
     "sysctl:*",
 ];
+/// What decides whether there is something to do: dpkg's database, apt's lists and sources.
 pub const READS: &[&str] = &["package:*", "file:/etc/apt/*", "file:/var/lib/apt/*", "file:/var/lib/dpkg/*"];
 
 impl Staged for Apt {

@@ -9,6 +9,8 @@ use crate::script;
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
+/// The key is a file in /etc/apt/trusted.gpg.d (or `keyring`), compared by content; gpg's own keyrings are
+/// not asked.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(AptKey))
 }

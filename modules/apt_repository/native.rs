@@ -11,6 +11,7 @@ use crate::spec::ModuleSpec;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// The truth is the one-line files in /etc/apt (sources.list and sources.list.d); deb822 files do not count.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(AptRepository))
 }

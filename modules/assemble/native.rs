@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 struct Assemble;
 
+/// Compares by SHA-1 with what is at `dest`; the fragments come from the controller, or with `remote_src`
+/// from the host.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Assemble))
 }

@@ -2,6 +2,7 @@
 
 use crate::modules::Behaviour;
 
+/// In `exec::background`: knows the jobs that this run began, none of an earlier one.
 pub fn behaviour() -> Behaviour {
     Behaviour::Control
 }

@@ -10,6 +10,8 @@ use crate::script;
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
+/// The truth is the file's lines, compared by key type and material; options and comments are changed in
+/// place.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(AuthorizedKey))
 }

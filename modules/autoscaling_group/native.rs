@@ -12,12 +12,15 @@ use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChan
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use wanted::Wanted;
 
+/// The truth is DescribeAutoScalingGroups by name, with hooks and tags; sizes are instances, health's grace
+/// period is seconds.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(Group))
 }
 
 struct Group;
 
+/// The group as DescribeAutoScalingGroups tells it, beside what is wanted, which lookups have made ids of.
 pub struct Seen {
     group: Option<types::AutoScalingGroup>,
     wanted: Wanted,
@@ -25,6 +28,7 @@ pub struct Seen {
     hooks: Vec<types::LifecycleHook>,
 }
 
+/// What `apply` has to do; at most one of these a task.
 #[derive(Default)]
 pub enum Steps {
     #[default]

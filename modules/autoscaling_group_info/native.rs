@@ -8,6 +8,7 @@ use crate::modules::cloud::{self, CloudFuture, Cx, Query};
 use crate::modules::{ArgsExt, Behaviour, Failure};
 use crate::record;
 
+/// Pages of DescribeAutoScalingGroups, asked for anew by each task.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::query(Groups))
 }

@@ -7,6 +7,7 @@ use crate::modules::cloud::{self, CloudFuture, Cx, Query};
 use crate::record;
 use std::sync::Arc;
 
+/// One GetCallerIdentity of STS, which needs no permission; an error means that the credentials are no good.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::query(Caller))
 }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 struct Copy;
 
+/// Compares by SHA-1, mode and owner with what is at `dest`, so that content which is there is never sent.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Copy))
 }

@@ -11,6 +11,8 @@ use crate::script;
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
+/// The truth is `crontab -l` of the user, or a file of /etc/cron.d; a job is known by the `#Ansible: NAME`
+/// line above it.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Cron))
 }

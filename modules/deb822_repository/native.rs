@@ -10,6 +10,7 @@ use crate::script;
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
+/// The truth is the text of /etc/apt/sources.list.d/NAME.sources, and whether the key's file is there.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Deb822))
 }

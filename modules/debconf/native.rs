@@ -9,6 +9,7 @@ use crate::script;
 use crate::spec::{ModuleSpec, to_text};
 use std::sync::Arc;
 
+/// The truth is debconf-show; of a password debconf-communicate, as the former does not show it.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Debconf))
 }

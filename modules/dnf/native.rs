@@ -2,6 +2,7 @@
 
 use crate::modules::Behaviour;
 
+/// As `package`; a host without dnf is a failure.
 pub fn behaviour() -> Behaviour {
     super::m_package::only_with("dnf")
 }

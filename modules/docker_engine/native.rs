@@ -18,6 +18,7 @@ use seen::Seen;
 use std::sync::Arc;
 use wanted::{DROP_IN, Wanted};
 
+/// The truth is dpkg's database, the repository's and the engine's files, and the service's state.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(DockerEngine))
 }

@@ -8,6 +8,7 @@ use crate::plan::Decision;
 use crate::remote::{Job, Output};
 use std::sync::Arc;
 
+/// `GET /info` and lists of the engine's API; an engine that does not run is a failure, unlike an empty list.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(HostInfo))
 }

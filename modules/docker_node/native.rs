@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// `GET /nodes` of a manager; on a worker it is a failure.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(DockerNode))
 }

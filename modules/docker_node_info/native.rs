@@ -11,6 +11,7 @@ use crate::remote::{Job, Output};
 use serde_json::Value as Json;
 use std::sync::Arc;
 
+/// `GET /nodes` of a manager; on a worker it is a failure.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(NodeInfo))
 }

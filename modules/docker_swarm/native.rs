@@ -11,6 +11,7 @@ use crate::remote::{Job, Output};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
+/// `GET /info` of the host's engine, and `GET /swarm` where it is a manager; join tokens are secrets.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(DockerSwarm))
 }

@@ -11,6 +11,7 @@ use crate::remote::{Job, Output};
 use serde_json::Value as Json;
 use std::sync::Arc;
 
+/// `GET /swarm` of a manager, and lists where they are asked for.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(SwarmInfo))
 }

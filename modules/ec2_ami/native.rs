@@ -13,18 +13,22 @@ use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use permissions::Permissions;
 use std::sync::Arc;
 
+/// The truth is DescribeImages of one's own images, by id or by tags; launch permissions are read where the
+/// task speaks of them.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(Ami))
 }
 
 struct Ami;
 
+/// The image as DescribeImages tells it: by id, or the one that carries the task's tags.
 pub struct Seen {
     image: Option<Arc<types::Image>>,
     /// Looked up where the task says who may launch it.
     permissions: Permissions,
 }
 
+/// What `apply` has to do; an image that is there is never made anew.
 #[derive(Default)]
 pub enum Steps {
     #[default]

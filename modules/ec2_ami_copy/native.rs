@@ -9,12 +9,15 @@ use crate::modules::cloud::{self, CloudFuture, Cx, Resource, Verdict, baked};
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use std::sync::Arc;
 
+/// The truth is DescribeImages in the region copied to: by the tags of the task, or with `tag_equality` by
+/// all of them.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(Copy))
 }
 
 struct Copy;
 
+/// What `apply` has to do; a copy that is there or on its way is never made anew.
 #[derive(Default)]
 pub enum Steps {
     #[default]

@@ -5,6 +5,7 @@ use crate::cloud::ec2::input::DescribeImagesInputBuilder;
 use crate::modules::cloud::{self, CloudFuture, Cx, Query, baked};
 use crate::modules::{ArgsExt, Behaviour};
 
+/// Pages of DescribeImages with the task's filters, oldest first; without any, only one's own.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::query(Images))
 }

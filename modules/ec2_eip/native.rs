@@ -10,6 +10,7 @@ use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use crate::record;
 use std::sync::Arc;
 
+/// The truth is DescribeAddresses; an address is found by itself, by tags, or by what it is with.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(Eip))
 }
@@ -18,6 +19,7 @@ struct Eip;
 
 type Seen = Option<Arc<types::Address>>;
 
+/// What `apply` has to do; an address is released only where the task says so.
 #[derive(Default)]
 pub enum Steps {
     #[default]

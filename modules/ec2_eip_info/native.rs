@@ -4,6 +4,7 @@ use crate::cloud::kinds::Address;
 use crate::modules::Behaviour;
 use crate::modules::cloud::{self, Info};
 
+/// The run's one listing of DescribeAddresses, shared by all tasks; with ids or filters a call of its own.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::query(Info::<Address> {
         returns: "addresses",

@@ -17,6 +17,7 @@ use crate::plan::{Action, Change};
 use std::sync::Arc;
 use steps::Steps;
 
+/// The truth is DescribeInstances, by ids, tags or filters. Waiting is bounded by `wait_timeout` seconds.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(Instances))
 }
@@ -260,6 +261,7 @@ pub fn shown(instance: &types::Instance) -> Map {
     map
 }
 
+/// The task's return values, with the ids beside the instances in the same order.
 pub fn result(instances: Vec<Map>) -> Map {
     let ids: List = instances.iter().map(|i| i.get("instance_id").cloned().unwrap_or_default()).collect();
     let instances: List = instances.into_iter().map(Value::from).collect();

@@ -13,6 +13,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+/// The truth is DescribeKeyPairs with public keys; a key is compared by its material. A private half is told
+/// once, as a secret.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(Pair))
 }

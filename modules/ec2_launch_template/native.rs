@@ -14,18 +14,21 @@ use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use crate::record;
 use std::sync::Arc;
 
+/// The truth is DescribeLaunchTemplates and the versions; a version never changes, so a change is a new one.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(Template))
 }
 
 struct Template;
 
+/// The template as it is listed, with all its versions.
 pub struct Seen {
     template: Option<Arc<types::LaunchTemplate>>,
     /// From the first on.
     versions: Vec<types::LaunchTemplateVersion>,
 }
 
+/// What `apply` has to do; `Create` has the data of the first version, with the API's names.
 #[derive(Default)]
 pub enum Steps {
     #[default]
@@ -35,6 +38,7 @@ pub enum Steps {
     Remove,
 }
 
+/// What a template that is there needs.
 #[derive(Default)]
 pub struct Changes {
     version: Option<NewVersion>,
@@ -333,6 +337,7 @@ async fn alter(cx: &Cx<'_>, template: &types::LaunchTemplate, changes: &Changes)
     Ok(result(&account.launch_templates.put(now), &versions))
 }
 
+/// A template as `ec2_launch_template_info` returns it, without its versions; the time is ISO 8601 in UTC.
 pub fn shown(template: &types::LaunchTemplate) -> Map {
     record! {
         "launch_template_id" => template.launch_template_id(),

@@ -4,6 +4,8 @@ use crate::cloud::kinds::LaunchTemplate;
 use crate::modules::Behaviour;
 use crate::modules::cloud::{self, Info};
 
+/// The run's one listing of DescribeLaunchTemplates, shared by all tasks; with ids or filters a call of its
+/// own.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::query(Info::<LaunchTemplate> {
         returns: "launch_templates",

@@ -14,6 +14,7 @@ use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use rules::{Names, Rule, RuleChange};
 use std::sync::Arc;
 
+/// The truth is DescribeSecurityGroups, by id, tags or name in the VPC; rules are compared as sets.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(Group))
 }

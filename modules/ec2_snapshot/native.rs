@@ -11,12 +11,15 @@ use crate::record;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+/// The truth is DescribeSnapshots of one's own, by id or by tags; of several the last one counts. Sizes are
+/// GiB.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(SnapshotModule))
 }
 
 struct SnapshotModule;
 
+/// What `apply` has to do; `Wait` until one that was begun earlier is complete.
 #[derive(Default)]
 pub enum Steps {
     #[default]
@@ -189,6 +192,7 @@ async fn finish(cx: &Cx<'_>, snapshot: &types::Snapshot) -> Result<Map, Failure>
     }
 }
 
+/// A snapshot as `ec2_snapshot_info` returns it; `volume_size` is in GiB, the time ISO 8601 in UTC.
 pub fn shown(snapshot: &types::Snapshot) -> Map {
     record! {
         "snapshot_id" => snapshot.snapshot_id(),

@@ -11,6 +11,7 @@ use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChan
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use std::sync::Arc;
 
+/// The truth is DescribeInternetGateways, by id or by the VPC it is attached to.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(Gateway))
 }

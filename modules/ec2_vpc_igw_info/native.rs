@@ -4,6 +4,8 @@ use crate::cloud::kinds::InternetGateway;
 use crate::modules::Behaviour;
 use crate::modules::cloud::{self, Info, values};
 
+/// The run's one listing of DescribeInternetGateways, shared by all tasks; with ids or filters a call of its
+/// own.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::query(Info::<InternetGateway> {
         returns: "internet_gateways",

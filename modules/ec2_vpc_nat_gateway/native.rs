@@ -12,18 +12,21 @@ use crate::record;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The truth is DescribeNatGateways, only those pending or available, by id, tags or subnet.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(Nat))
 }
 
 struct Nat;
 
+/// The gateway, and an address that it has or may have.
 pub struct Seen {
     gateway: Option<Arc<types::NatGateway>>,
     /// Allocated by an earlier run of this task, which did not come to use it, or with the gateway.
     own: Option<Arc<types::Address>>,
 }
 
+/// What `apply` has to do; of a gateway that is there only tags can change.
 #[derive(Default)]
 pub enum Steps {
     #[default]
@@ -230,6 +233,7 @@ async fn remove(cx: &Cx<'_>, seen: &Seen, gateway: Option<&types::NatGateway>) -
     Ok(gateway.map(shown).unwrap_or_default())
 }
 
+/// A gateway as `ec2_vpc_nat_gateway_info` returns it; the time is ISO 8601 in UTC.
 pub fn shown(gateway: &types::NatGateway) -> Map {
     let addresses = gateway.nat_gateway_addresses().iter().map(|a| {
         crate::base::Value::from(record! {

@@ -4,6 +4,7 @@ use crate::cloud::kinds::NatGateway;
 use crate::modules::Behaviour;
 use crate::modules::cloud::{self, Info};
 
+/// The run's one listing of DescribeNatGateways, shared by all tasks; with ids or filters a call of its own.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::query(Info::<NatGateway> {
         returns: "result",

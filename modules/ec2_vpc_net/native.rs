@@ -11,6 +11,8 @@ use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The truth is DescribeVpcs, by id, by tags or by name and range; DNS attributes cost a call each and are
+/// read where needed.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(Net))
 }

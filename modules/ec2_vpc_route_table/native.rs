@@ -14,6 +14,7 @@ use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use routes::RouteChange;
 use std::sync::Arc;
 
+/// The truth is DescribeRouteTables of the VPC; routes are compared by destination, propagation by gateway.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(Table))
 }

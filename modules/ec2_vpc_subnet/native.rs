@@ -11,6 +11,8 @@ use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The truth is DescribeSubnets of the VPC, by tags or by address range; the range and the zone cannot
+/// change.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(Net))
 }

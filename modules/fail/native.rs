@@ -2,6 +2,7 @@
 
 use crate::modules::Behaviour;
 
+/// In `exec::control`: always a failure, with `msg`.
 pub fn behaviour() -> Behaviour {
     Behaviour::Control
 }

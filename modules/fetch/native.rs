@@ -16,6 +16,8 @@ struct Fetch;
 /// Bytes in one part; a job keeps 64 MiB of output at most.
 const PART: u64 = 16 << 20;
 
+/// The truth is the SHA-1 of the host's file; what is on the controller with the same sum is not fetched
+/// again.
 pub fn behaviour() -> Behaviour {
     Behaviour::Procedure(Arc::new(Fetch))
 }

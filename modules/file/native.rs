@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 struct File;
 
+/// The truth is lstat of the path (and stat where links are followed); owners are compared by name or number.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(File))
 }

@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 struct Find;
 
+/// One walk on the host; ages are seconds (or `1w` and the like), sizes bytes. What cannot be examined is
+/// told in `msg`.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Find))
 }

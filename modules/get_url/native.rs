@@ -16,6 +16,8 @@ static PROBE: LazyLock<Arc<Script>> =
 static APPLY: LazyLock<Arc<Script>> =
     LazyLock::new(|| Script::new("get_url.apply", format!("{REQUEST}{}", include_str!("apply.sh"))));
 
+/// The truth is the file at `dest`, by its digest where one is wanted; else it is downloaded where `force` or
+/// absence asks for it. Time limits are seconds.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(GetUrl))
 }

@@ -8,6 +8,8 @@ use crate::remote::{Job, Output};
 use crate::script;
 use std::sync::Arc;
 
+/// The truth is `getent`, or the file in /etc where there is none; a key that is missing is a failure unless
+/// `fail_key` is off.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Getent))
 }

@@ -10,6 +10,7 @@ use crate::script;
 use crate::spec::{ModuleSpec, to_text};
 use std::sync::Arc;
 
+/// The truth is HEAD of the checkout and `git ls-remote`; nothing is fetched to find out.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Git))
 }

@@ -10,6 +10,7 @@ use crate::script;
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
+/// The truth is `getent group`, or /etc/group alone with `local`.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Group))
 }

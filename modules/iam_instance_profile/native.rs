@@ -10,6 +10,7 @@ use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChan
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use crate::record;
 
+/// The truth is GetInstanceProfile by name; the service holds at most one role in it.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(Profile))
 }
@@ -186,6 +187,7 @@ fn result(profile: &types::InstanceProfile) -> Map {
     record! { "iam_instance_profile" => shown(profile) }
 }
 
+/// A profile as `iam_instance_profile_info` returns it, with the role in it.
 pub fn shown(profile: &types::InstanceProfile) -> Map {
     let role = |r: &types::Role| {
         Value::from(record! { "arn" => r.arn(), "role_name" => r.role_name(), "role_id" => r.role_id(), "path" => r.path() })

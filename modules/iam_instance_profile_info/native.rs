@@ -7,6 +7,7 @@ use crate::modules::Behaviour;
 use crate::modules::cloud::{self, CloudFuture, Cx, Query};
 use crate::record;
 
+/// GetInstanceProfile for a name, else pages of ListInstanceProfiles.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::query(Profiles))
 }

@@ -10,12 +10,15 @@ use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChan
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use crate::record;
 
+/// The truth is GetRole and its policies, by name. The longest session is in seconds; policies are compared
+/// as JSON, not as text.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(RoleModule))
 }
 
 struct RoleModule;
 
+/// The role as GetRole tells it, with its attached policies.
 pub struct Seen {
     role: Option<types::Role>,
     attached: Vec<types::AttachedPolicy>,
@@ -23,6 +26,7 @@ pub struct Seen {
     profile: Option<bool>,
 }
 
+/// What `apply` has to do.
 #[derive(Default)]
 pub enum Steps {
     #[default]
@@ -224,6 +228,7 @@ fn result(role: &types::Role, attached: &[types::AttachedPolicy]) -> Map {
     record! { "iam_role" => shown(role, attached) }
 }
 
+/// A role as `iam_role_info` returns it: the trust policy decoded, `max_session_duration` in seconds.
 pub fn shown(role: &types::Role, attached: &[types::AttachedPolicy]) -> Map {
     let policies = attached.iter().map(|p| {
         Value::from(record! { "policy_arn" => p.policy_arn(), "policy_name" => p.policy_name() })

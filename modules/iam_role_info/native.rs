@@ -8,6 +8,7 @@ use crate::modules::Behaviour;
 use crate::modules::cloud::{self, CloudFuture, Cx, Query};
 use crate::record;
 
+/// GetRole for a name, else pages of ListRoles, whose policies are then not told.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::query(Roles))
 }

@@ -8,6 +8,8 @@ use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use crate::plan::Decision;
 use crate::remote::Output;
 
+/// The truth is the file's text; it is written only if it still is what was read, and other lines stay as
+/// they are.
 pub fn behaviour() -> Behaviour {
     text::behaviour(decide)
 }

@@ -8,6 +8,7 @@ use crate::remote::{Job, Output};
 use crate::script;
 use std::sync::Arc;
 
+/// The truth is `iptables -C` and `-S` in the running kernel; nothing is saved for the next boot.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(IpTables))
 }

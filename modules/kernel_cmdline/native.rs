@@ -12,6 +12,8 @@ use crate::spec::ModuleSpec;
 use crate::{placed_script, script};
 use std::sync::Arc;
 
+/// The truth is the snippet's file, grub.cfg as update-grub left it, and /proc/cmdline (kernel's
+/// admin-guide/kernel-parameters).
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(KernelCmdline))
 }

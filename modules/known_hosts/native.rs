@@ -7,6 +7,7 @@ use crate::remote::{Job, Output};
 use crate::script;
 use std::sync::Arc;
 
+/// The truth is what `ssh-keygen -F` finds in the file, hashed names among it.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(KnownHosts))
 }

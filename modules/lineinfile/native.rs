@@ -8,6 +8,7 @@ use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use crate::plan::Decision;
 use crate::remote::Output;
 
+/// The truth is the file's text; it is written only if it still is what was read.
 pub fn behaviour() -> Behaviour {
     text::behaviour(decide)
 }

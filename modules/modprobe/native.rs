@@ -12,6 +12,7 @@ use crate::spec::ModuleSpec;
 use crate::{placed_script, script};
 use std::sync::Arc;
 
+/// The truth is /sys/module and modules.builtin now, modules-load.d(5) and modprobe.d(5) for the next boot.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Modprobe))
 }

@@ -10,6 +10,8 @@ use crate::script;
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
+/// The truth is fstab(5) and /proc/self/mounts; what is mounted is compared by path, its source told where it
+/// differs.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Mount))
 }

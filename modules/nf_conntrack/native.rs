@@ -14,6 +14,8 @@ use crate::script;
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
+/// The truth is /proc/sys/net/netfilter and the module's `hashsize` (kernel's nf_conntrack-sysctl). Sizes are
+/// entries and buckets, times seconds.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(NfConntrack))
 }

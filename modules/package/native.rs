@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use super::m_apt::{Apt, READS, WRITES};
 
+/// The truth is the database of the host's package manager, apt's as the module `apt` has it; several
+/// managers are tried in order.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Package { manager: None }))
 }

@@ -8,6 +8,7 @@ use crate::remote::{Job, Output};
 use crate::script;
 use std::sync::Arc;
 
+/// One listing of dpkg, rpm, apk or pacman, whichever the host has.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(PackageFacts))
 }

@@ -10,6 +10,8 @@ use crate::script;
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
+/// The truth is the line of limits.conf(5), and whether pam_limits stands in the sessions' files; sizes are
+/// as that page gives them, in KiB.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(PamLimits))
 }

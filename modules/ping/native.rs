@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 struct Ping;
 
+/// A failure means that the host has no working shell for the user, not that the network is down.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Ping))
 }

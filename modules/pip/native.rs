@@ -8,6 +8,7 @@ use crate::remote::{Job, Output};
 use crate::script;
 use std::sync::Arc;
 
+/// The truth is `pip list` of the environment or the interpreter; names are compared as PEP 503 wants it.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Pip))
 }

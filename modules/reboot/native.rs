@@ -9,6 +9,7 @@ use crate::script;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// The truth is the kernel's boot id and when process 1 began; delays and time limits are seconds.
 pub fn behaviour() -> Behaviour {
     Behaviour::Procedure(Arc::new(Reboot))
 }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 struct ScriptModule;
 
+/// Never compared: it runs unless `creates` or `removes` says that it has. The text goes over stdin and is in
+/// no file of the host.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(ScriptModule))
 }

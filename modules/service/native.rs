@@ -2,6 +2,7 @@
 
 use crate::modules::Behaviour;
 
+/// As `systemd`; OpenRC's tools or SysV's scripts where the host has no systemd.
 pub fn behaviour() -> Behaviour {
     super::m_systemd::any_manager()
 }

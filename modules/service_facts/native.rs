@@ -8,6 +8,7 @@ use crate::remote::{Job, Output};
 use crate::script;
 use std::sync::Arc;
 
+/// What systemctl, rc-status or `service --status-all` lists, whichever the host has.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(ServiceFacts))
 }

@@ -2,6 +2,7 @@
 
 use crate::modules::Behaviour;
 
+/// In `exec::control`: the variables last for the run.
 pub fn behaviour() -> Behaviour {
     Behaviour::Control
 }

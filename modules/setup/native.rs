@@ -21,6 +21,8 @@ static GATHER: LazyLock<Arc<Script>> = LazyLock::new(|| Script::new("setup.gathe
 
 const FACT_PATH: &str = "/etc/ansible/facts.d";
 
+/// The truth is /proc, /sys, a few files and programs; what a host does not tell is left out. Memory is in
+/// MiB.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Setup))
 }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 struct Shell;
 
+/// Never compared: it runs unless `creates` or `removes` says that it has; a status other than 0 is a
+/// failure.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Shell))
 }

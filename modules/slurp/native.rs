@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 struct Slurp;
 
+/// One file of at most [`EDIT_LIMIT`] bytes, which is 64 MiB; a larger one is a failure that names `fetch`.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Slurp))
 }

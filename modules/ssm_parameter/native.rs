@@ -7,17 +7,21 @@ use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChan
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use crate::record;
 
+/// The truth is GetParameter by name, decrypted unless told otherwise; a SecureString's value is a secret.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(Parameter))
 }
 
 struct Parameter;
 
+/// The parameter as GetParameter tells it, its value decrypted unless the task says otherwise; without it no
+/// tags.
 pub struct Seen {
     parameter: Option<types::Parameter>,
     tags: Tags,
 }
 
+/// What `apply` has to do.
 #[derive(Default)]
 pub enum Steps {
     #[default]

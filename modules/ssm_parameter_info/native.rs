@@ -7,6 +7,7 @@ use crate::modules::cloud::{self, CloudFuture, Cx, Query};
 use crate::modules::{ArgsExt, Behaviour};
 use crate::record;
 
+/// Pages of DescribeParameters, which tells no values.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::query(Parameters))
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 struct Stat;
 
+/// One stat(2) on the host, lstat where links are not followed; sizes are bytes, times seconds since 1970.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Stat))
 }

@@ -10,6 +10,7 @@ use crate::script;
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
+/// The truth is the file in /etc/sudoers.d; `visudo -c` judges the new text before it is put in place.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Sudoers))
 }

@@ -13,6 +13,8 @@ use crate::spec::ModuleSpec;
 use crate::{placed_script, script};
 use std::sync::Arc;
 
+/// The truth is /proc/swaps now, and for the next boot fstab(5), systemd's swap units and zram's
+/// configuration.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Swap))
 }

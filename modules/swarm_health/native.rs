@@ -14,6 +14,7 @@ use judge::Health;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Asks the engine's API (`/info`, `/nodes`, `/services`) until it is well or `timeout` seconds are over.
 pub fn behaviour() -> Behaviour {
     Behaviour::Procedure(Arc::new(SwarmHealth))
 }

@@ -15,6 +15,8 @@ use crate::spec::ModuleSpec;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
+/// `GET /info` of each host, `GET /swarm` and `/nodes` of a manager; the plan is made from all hosts' answers
+/// together.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(SwarmMember))
 }

@@ -11,6 +11,8 @@ use crate::remote::{Job, Output};
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
+/// The truth is /proc/sys now and sysctl.d(5)'s files in the order in which they are read at boot; units are
+/// each key's own (kernel's admin-guide/sysctl).
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Sysctl))
 }

@@ -15,6 +15,8 @@ static PROBE: LazyLock<Arc<Script>> =
 static APPLY: LazyLock<Arc<Script>> =
     LazyLock::new(|| Script::new("systemd.apply", [SYSTEMCTL, include_str!("apply.sh")].concat()));
 
+/// The truth is `systemctl show` and `is-enabled`; where no systemd runs (a chroot), only what is enabled can
+/// be set.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Service { any: false }))
 }

@@ -14,6 +14,8 @@ use crate::spec::{ModuleSpec, to_text};
 use limits::{Limit, bound, show};
 use std::sync::Arc;
 
+/// The truth is `systemctl show` (systemd.exec(5)), the drop-in, and /proc/PID/limits of the service's first
+/// process.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(SystemdLimits))
 }

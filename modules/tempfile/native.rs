@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 struct TempFile;
 
+/// Never compared: each task makes a new name, which is removed only by who uses it.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(TempFile))
 }

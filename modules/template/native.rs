@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 struct Template;
 
+/// Compares the rendered text by SHA-1, mode and owner with what is at `dest`; a variable that is not defined
+/// is a failure.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Template))
 }

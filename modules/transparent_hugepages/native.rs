@@ -12,6 +12,8 @@ use crate::spec::ModuleSpec;
 use crate::{placed_script, script};
 use std::sync::Arc;
 
+/// The truth is /sys/kernel/mm/transparent_hugepage (kernel's admin-guide/mm/transhuge) now, and
+/// tmpfiles.d(5) for the next boot.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(HugePages))
 }

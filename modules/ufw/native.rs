@@ -8,6 +8,7 @@ use crate::remote::{Job, Output};
 use crate::script;
 use std::sync::Arc;
 
+/// The truth is ufw's own files, and for a rule what `ufw --dry-run` would do.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Ufw))
 }

@@ -20,6 +20,8 @@ static PROBE: LazyLock<Arc<Script>> =
 static APPLY: LazyLock<Arc<Script>> =
     LazyLock::new(|| Script::new("unarchive.apply", [REQUEST, ARCHIVE, include_str!("apply.sh")].concat()));
 
+/// The truth is the archive beside what is in `dest`: content by content for zip, what `tar --diff` says for
+/// tar.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Unarchive))
 }

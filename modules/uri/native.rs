@@ -14,6 +14,7 @@ struct Uri;
 static RUN: LazyLock<Arc<Script>> =
     LazyLock::new(|| Script::new("uri.run", format!("{REQUEST}{}", include_str!("run.sh"))));
 
+/// Never compared: it asks each time, and a status that is not wanted is a failure. `timeout` is in seconds.
 pub fn behaviour() -> Behaviour {
     Behaviour::Procedure(Arc::new(Uri))
 }

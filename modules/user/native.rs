@@ -12,6 +12,8 @@ use crate::script;
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
+/// The truth is `getent passwd`, and /etc/shadow and /etc/group; with `local` only files. Days of ageing are
+/// days, `expires` seconds since 1970.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(User))
 }

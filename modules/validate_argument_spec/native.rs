@@ -2,6 +2,7 @@
 
 use crate::modules::Behaviour;
 
+/// In `exec::argspec`: all that does not fit is told in one failure.
 pub fn behaviour() -> Behaviour {
     Behaviour::Control
 }

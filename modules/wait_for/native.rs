@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 struct WaitFor;
 
+/// Looks every `sleep` seconds, and is a failure after `timeout` seconds; never a change.
 pub fn behaviour() -> Behaviour {
     Behaviour::Procedure(Arc::new(WaitFor))
 }

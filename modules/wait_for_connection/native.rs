@@ -9,6 +9,7 @@ use crate::spec::ModuleSpec;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Tries every `sleep` seconds, and is a failure after `timeout` seconds; never a change.
 pub fn behaviour() -> Behaviour {
     Behaviour::Procedure(Arc::new(WaitForConnection))
 }

@@ -3,6 +3,7 @@
 use super::{Sources, Span};
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
+/// Whether a finding stops the command: one error is enough, warnings are only told.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     Warning,
@@ -25,10 +26,12 @@ pub struct Diag {
 }
 
 impl Diag {
+    /// An error. `code` is one of docs/diagnostics.md; without a span the finding has no place in a file.
     pub fn error(code: &'static str, span: impl Into<Option<Span>>, message: impl Into<String>) -> Self {
         Self::new(Severity::Error, code, span.into(), message.into())
     }
 
+    /// As [`Diag::error`], but the command goes on.
     pub fn warning(code: &'static str, span: impl Into<Option<Span>>, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, code, span.into(), message.into())
     }
@@ -43,11 +46,13 @@ impl Diag {
         self
     }
 
+    /// Adds a sentence that says what to do; several are shown in the order in which they were added.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
+    /// Adds another place, shown below the finding's own, with words that say what is there.
     pub fn related(mut self, span: Span, words: impl Into<String>) -> Self {
         self.related.push((span, words.into()));
         self
@@ -111,14 +116,17 @@ impl Diag {
 pub struct Diags(Vec<Diag>);
 
 impl Diags {
+    /// Collects one more finding; doubles go in [`Diags::into_sorted`].
     pub fn push(&mut self, diag: Diag) {
         self.0.push(diag);
     }
 
+    /// Takes all findings of another pass, in their order.
     pub fn extend(&mut self, other: Diags) {
         self.0.extend(other.0);
     }
 
+    /// Whether the command must end before it does anything: warnings alone do not count.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|d| d.severity == Severity::Error)
     }
@@ -130,10 +138,12 @@ impl Diags {
         }
     }
 
+    /// Whether nothing was found at all, not even a warning.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// In the order in which they were found, which need not be that of the files.
     pub fn iter(&self) -> impl Iterator<Item = &Diag> {
         self.0.iter()
     }

@@ -17,6 +17,7 @@ pub struct Span {
 }
 
 impl Span {
+    /// From byte offsets, the end exclusive. Offsets beyond 4 GiB are clamped, not refused.
     pub fn new(file: FileId, start: usize, end: usize) -> Self {
         let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Span { file, start: clamp(start), end: clamp(end) }
@@ -61,6 +62,8 @@ impl SourceFile {
 pub struct Sources(Arc<RwLock<Vec<Arc<SourceFile>>>>, Arc<RwLock<HashMap<PathBuf, Arc<str>>>>);
 
 impl Sources {
+    /// Takes a file that was read; each call makes a new id, also for a path that is known. Paths below the
+    /// working directory are shown relative to it.
     pub fn add(&self, path: impl Into<PathBuf>, text: impl Into<Arc<str>>) -> FileId {
         let file = Arc::new(SourceFile::new(shown_path(path.into()), text.into()));
         let mut files = self.0.write().unwrap_or_else(|e| e.into_inner());
@@ -78,6 +81,7 @@ impl Sources {
         self.1.read().unwrap_or_else(|e| e.into_inner()).get(path).map(Arc::clone)
     }
 
+    /// The file of an id of this collection; ids of another one panic or give another file.
     pub fn get(&self, id: FileId) -> Arc<SourceFile> {
         let files = self.0.read().unwrap_or_else(|e| e.into_inner());
         Arc::clone(&files[id.0 as usize])

@@ -28,7 +28,9 @@ pub enum Value {
     Omit,
 }
 
+/// A list as YAML and Jinja have it: elements of any kind.
 pub type List = Vec<Value>;
+/// A dictionary, in the order in which its keys were first set.
 pub type Map = IndexMap<Key, Value>;
 
 /// A map's key. Look-ups take `&str`: `map.get("name")`.
@@ -52,6 +54,7 @@ pub struct Template {
 pub struct Secret(Arc<Result<String, String>>);
 
 impl Secret {
+    /// A secret in plain text. It is shown as [`HIDDEN`] wherever a value is printed.
     pub fn new(plain: impl Into<String>) -> Self {
         Secret(Arc::new(Ok(plain.into())))
     }
@@ -61,6 +64,10 @@ impl Secret {
         Secret(Arc::new(Err(why.into())))
     }
 
+    /// The plain text, for where it is really used.
+    ///
+    /// # Errors
+    /// Why it cannot be opened, in a user's words: no vault password fits.
     pub fn reveal(&self) -> Result<&str, &str> {
         match &*self.0 {
             Ok(plain) => Ok(plain),
@@ -85,6 +92,7 @@ impl PartialEq for Template {
 }
 
 impl Key {
+    /// The text; `None` for a key that is a number, a bool or null.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Key::Str(s) => Some(s),
@@ -92,6 +100,7 @@ impl Key {
         }
     }
 
+    /// The key as a value of the same type: `1` stays a number.
     pub fn to_value(&self) -> Value {
         match self {
             Key::Null => Value::Null,
@@ -187,6 +196,7 @@ impl<K: Into<Key>, V: Into<Value>> FromIterator<(K, V)> for Value {
 }
 
 impl Value {
+    /// The text of a string alone: `None` for secrets, numbers and templates not rendered yet.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Value::Str(s) => Some(s),
@@ -194,6 +204,7 @@ impl Value {
         }
     }
 
+    /// The elements; `None` for all but lists, unknown values among them.
     pub fn as_list(&self) -> Option<&List> {
         match self {
             Value::List(l) => Some(l),
@@ -201,6 +212,7 @@ impl Value {
         }
     }
 
+    /// The pairs; `None` for all but dictionaries, unknown values among them.
     pub fn as_map(&self) -> Option<&Map> {
         match self {
             Value::Map(m) => Some(m),
@@ -208,6 +220,7 @@ impl Value {
         }
     }
 
+    /// YAML's null alone: an unknown or omitted value is not null.
     pub fn is_null(&self) -> bool {
         matches!(self, Value::Null)
     }
@@ -266,6 +279,8 @@ impl Value {
         }
     }
 
+    /// The same value without positions or templates: text is text, whatever braces it holds. Numbers beyond
+    /// 64 bits become floats.
     pub fn from_json(json: &serde_json::Value) -> Value {
         use serde_json::Value as J;
         match json {

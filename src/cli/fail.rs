@@ -5,11 +5,17 @@ use std::fmt;
 
 /// Exit codes: 0 done, 1 failed, 2 changes pending, 3 bad input, 4 unreachable, 130 interrupted.
 pub mod code {
+    /// Everything was done; of `plan`, that nothing is to be done.
     pub const DONE: u8 = 0;
+    /// Something failed, on a host or here, and every host was reached.
     pub const FAILED: u8 = 1;
+    /// Of `plan` and its like: something would be changed.
     pub const CHANGES: u8 = 2;
+    /// Bad flags, playbook, inventory or vault password: no host was touched.
     pub const INPUT: u8 = 3;
+    /// At least one host could not be reached, whatever else failed.
     pub const UNREACHABLE: u8 = 4;
+    /// Ended by a signal, as shells report SIGINT (128 + 2).
     pub const INTERRUPTED: u8 = 130;
 }
 
@@ -30,6 +36,7 @@ impl Fail {
         Fail { code: code::INPUT, message: message.into(), hints: Vec::new() }
     }
 
+    /// The command could not do what was asked, though the input was good: exit code 1.
     pub fn failed(message: impl Into<String>) -> Fail {
         Fail { code: code::FAILED, message: message.into(), hints: Vec::new() }
     }
@@ -39,11 +46,13 @@ impl Fail {
         Fail { code, message: String::new(), hints: Vec::new() }
     }
 
+    /// Adds a line that says what to do, below the message.
     pub fn hint(mut self, hint: impl Into<String>) -> Fail {
         self.hints.push(hint.into());
         self
     }
 
+    /// A file of the user's that cannot be read or written: exit code 3.
     pub fn io(path: &std::path::Path, error: &std::io::Error) -> Fail {
         Fail::input(format!("{}: {error}", path.display()))
     }

@@ -16,6 +16,10 @@ pub struct ReferenceArgs {
     out: PathBuf,
 }
 
+/// Writes every generated page below `--out` (the repository's is docs/), over what is there.
+///
+/// # Errors
+/// A folder or page cannot be written.
 pub fn run(args: &ReferenceArgs, command: clap::Command) -> Done {
     for (path, text) in pages(command) {
         let path = args.out.join(path);

@@ -7,6 +7,7 @@ use crate::syntax::playbook::{On, keyword_names as names};
 use crate::ui::console::Console;
 use serde_json::{Map, Value, json};
 
+/// Prints the schema to stdout as indented JSON. Cannot fail.
 pub fn run() -> Done {
     Console::stdout().line(&format!("{:#}", schema()));
     Ok(code::DONE)

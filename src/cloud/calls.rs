@@ -8,6 +8,8 @@ use super::CallError;
 use std::future::Future;
 use std::pin::Pin;
 
+/// An answer of the service, after retries. An error says also whether the call may have had an effect all
+/// the same.
 pub type CallFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, CallError>> + Send + 'a>>;
 
 /// What repeating a call does.
@@ -38,10 +40,13 @@ macro_rules! service_calls {
 
         $(#[$doc])*
         pub trait $trait: Send + Sync {
-            $(fn $method(
-                &self,
-                input: $sdk::operation::$method::builders::$input,
-            ) -> $crate::cloud::calls::CallFuture<'_, $sdk::operation::$method::$output>;)*
+            $(
+                #[doc = concat!("`", $service, ":", stringify!($call), "`, retried as `", stringify!($kind), "`.")]
+                fn $method(
+                    &self,
+                    input: $sdk::operation::$method::builders::$input,
+                ) -> $crate::cloud::calls::CallFuture<'_, $sdk::operation::$method::$output>;
+            )*
         }
 
         /// The real service.
@@ -51,6 +56,7 @@ macro_rules! service_calls {
         }
 
         impl $client {
+            /// `manner` has the attempts, the pauses and the run's stop; no call is made here.
             pub fn new(client: $sdk::Client, manner: std::sync::Arc<$crate::cloud::retry::Manner>) -> Self {
                 $client { client, manner }
             }

@@ -122,10 +122,13 @@ impl CallError {
             || self.code.ends_with("InUseException")
     }
 
+    /// Whether the credentials lack a permission, by the service's error code: waiting and retrying do not
+    /// help.
     pub fn denied(&self) -> bool {
         DENIED.contains(&self.code.as_str())
     }
 
+    /// Whether the service's error code (`InvalidGroup.Duplicate`) is one of these, exactly.
     pub fn is(&self, codes: &[&str]) -> bool {
         codes.contains(&self.code.as_str())
     }

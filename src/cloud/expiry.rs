@@ -1,4 +1,4 @@
-//! When a thing may go: the tag [`EXPIRES`](super::identity::EXPIRES), and how old a thing is.
+//! When a thing may go: the tag [`EXPIRES`], and how old a thing is.
 
 use super::identity::{EXPIRES, RUN, Tags};
 use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};

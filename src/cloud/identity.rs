@@ -19,6 +19,7 @@ pub const EXPIRES: &str = "fitout:expires";
 /// Prefixes of tags that are not the user's, so that purging leaves them.
 pub const RESERVED: [&str; 2] = ["fitout:", "aws:"];
 
+/// Tags by key, in the order of the keys, so that output and comparison are stable.
 pub type Tags = BTreeMap<String, String>;
 
 /// What one task's things are known by.
@@ -87,10 +88,12 @@ impl Op {
     }
 }
 
+/// As EC2's calls take them. Their number (at most 50) and lengths are left to the service to judge.
 pub fn to_sdk(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
 }
 
+/// As EC2's descriptions tell them; a missing key or value is empty text.
 pub fn from_sdk(tags: &[Tag]) -> Tags {
     let text = |t: Option<&str>| t.unwrap_or_default().to_string();
     tags.iter().map(|t| (text(t.key()), text(t.value()))).collect()
@@ -101,6 +104,7 @@ pub fn is_ours(tags: &Tags) -> bool {
     tags.contains_key(STACK)
 }
 
+/// Whether a tag is not the user's to set or remove: the tool's own, or the service's (`aws:`).
 pub fn reserved(key: &str) -> bool {
     RESERVED.iter().any(|p| key.starts_with(p))
 }

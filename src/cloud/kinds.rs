@@ -80,49 +80,69 @@ macro_rules! kind {
     }};
 }
 
-kind!(Vpc: Vpc, "VPC", "vpc-id", vpc_id, tags,
+kind!(
+    /// VPCs, the default one among them.
+    Vpc: Vpc, "VPC", "vpc-id", vpc_id, tags,
     list describe_vpcs::DescribeVpcsInputBuilder.vpcs(set_filters, 1000),
     delete delete_vpc::DeleteVpcInputBuilder.vpc_id);
 
-kind!(Subnet: Subnet, "subnet", "subnet-id", subnet_id, tags,
+kind!(
+    /// Subnets of all VPCs.
+    Subnet: Subnet, "subnet", "subnet-id", subnet_id, tags,
     list describe_subnets::DescribeSubnetsInputBuilder.subnets(set_filters, 1000),
     delete delete_subnet::DeleteSubnetInputBuilder.subnet_id);
 
-kind!(InternetGateway: InternetGateway, "internet gateway", "internet-gateway-id", internet_gateway_id, tags,
+kind!(
+    /// Internet gateways; one is detached before it is removed.
+    InternetGateway: InternetGateway, "internet gateway", "internet-gateway-id", internet_gateway_id, tags,
     list describe_internet_gateways::DescribeInternetGatewaysInputBuilder.internet_gateways(set_filters, 1000),
     delete delete_internet_gateway::DeleteInternetGatewayInputBuilder.internet_gateway_id,
     release detach_gateway);
 
-kind!(RouteTable: RouteTable, "route table", "route-table-id", route_table_id, tags,
+kind!(
+    /// Route tables, the main one of each VPC among them; a table lets go of its subnets before it is removed.
+    RouteTable: RouteTable, "route table", "route-table-id", route_table_id, tags,
     list describe_route_tables::DescribeRouteTablesInputBuilder.route_tables(set_filters, 100),
     delete delete_route_table::DeleteRouteTableInputBuilder.route_table_id,
     release dissociate_table);
 
-kind!(SecurityGroup: SecurityGroup, "security group", "group-id", group_id, tags,
+kind!(
+    /// Security groups, each VPC's `default` among them; rules that name a group keep it, and are revoked first.
+    SecurityGroup: SecurityGroup, "security group", "group-id", group_id, tags,
     list describe_security_groups::DescribeSecurityGroupsInputBuilder.security_groups(set_filters, 1000),
     delete delete_security_group::DeleteSecurityGroupInputBuilder.group_id,
     release unlink_group);
 
-kind!(Volume: Volume, "volume", "volume-id", volume_id, tags,
+kind!(
+    /// EBS volumes of any state; sizes are in GiB.
+    Volume: Volume, "volume", "volume-id", volume_id, tags,
     list describe_volumes::DescribeVolumesInputBuilder.volumes(set_filters, 500),
     delete delete_volume::DeleteVolumeInputBuilder.volume_id,
     gone |v| matches!(v.state(), Some(types::VolumeState::Deleted | types::VolumeState::Deleting)));
 
-kind!(NetworkInterface: NetworkInterface, "network interface", "network-interface-id", network_interface_id, tag_set,
+kind!(
+    /// Network interfaces, those that belong to other services' things among them.
+    NetworkInterface: NetworkInterface, "network interface", "network-interface-id", network_interface_id, tag_set,
     list describe_network_interfaces::DescribeNetworkInterfacesInputBuilder.network_interfaces(set_filters, 1000),
     delete delete_network_interface::DeleteNetworkInterfaceInputBuilder.network_interface_id);
 
-kind!(NatGateway: NatGateway, "NAT gateway", "nat-gateway-id", nat_gateway_id, tags,
+kind!(
+    /// NAT gateways; a deleted one is listed for about an hour.
+    NatGateway: NatGateway, "NAT gateway", "nat-gateway-id", nat_gateway_id, tags,
     list describe_nat_gateways::DescribeNatGatewaysInputBuilder.nat_gateways(set_filter, 1000),
     delete delete_nat_gateway::DeleteNatGatewayInputBuilder.nat_gateway_id,
     gone |n| matches!(n.state(), Some(types::NatGatewayState::Deleted)));
 
-kind!(Address: Address, "elastic IP", "allocation-id", allocation_id, tags,
+kind!(
+    /// Elastic IPs. To remove one is to release it: the address itself is lost.
+    Address: Address, "elastic IP", "allocation-id", allocation_id, tags,
     list describe_addresses::DescribeAddressesInputBuilder.addresses(set_filters),
     delete release_address::ReleaseAddressInputBuilder.allocation_id,
     release dissociate_address);
 
-kind!(LaunchTemplate: LaunchTemplate, "launch template", "launch-template-id", launch_template_id, tags,
+kind!(
+    /// Launch templates; their versions are not in the listing.
+    LaunchTemplate: LaunchTemplate, "launch template", "launch-template-id", launch_template_id, tags,
     list describe_launch_templates::DescribeLaunchTemplatesInputBuilder.launch_templates(set_filters, 200),
     delete delete_launch_template::DeleteLaunchTemplateInputBuilder.launch_template_id);
 
@@ -159,6 +179,7 @@ impl Kind for KeyPair {
     }
 }
 
+/// Instances of any state; a terminated one is listed by the service for about an hour and counts as gone.
 pub struct Instance;
 
 impl Kind for Instance {

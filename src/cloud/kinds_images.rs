@@ -5,6 +5,7 @@ use super::ec2::{Ec2, input::*, types};
 use super::identity::{Tags, from_sdk};
 use super::table::Kind;
 
+/// One's own machine images (`owner: self`), those that are shared with the account not among them.
 pub struct Image;
 
 impl Kind for Image {
@@ -45,6 +46,7 @@ impl Kind for Image {
     }
 }
 
+/// One's own snapshots of volumes, those behind images among them.
 pub struct Snapshot;
 
 impl Kind for Snapshot {

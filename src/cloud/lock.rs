@@ -128,6 +128,7 @@ impl Holder {
         stale.then(|| format!("nothing was heard of it for {}", super::expiry::short(silent)))
     }
 
+    /// Who holds it (run, owner, process) and for how long until `now`, in words for a message.
     pub fn described(&self, now: Timestamp) -> String {
         let age = Duration::try_from(now.duration_since(self.since)).unwrap_or_default();
         let age = super::expiry::short(age);
@@ -170,6 +171,8 @@ pub struct Locks {
 }
 
 impl Locks {
+    /// Locks in a bucket, with path-style addresses where the endpoint is not the service's own. Makes no
+    /// call.
     pub fn new(config: &SdkConfig, manner: Arc<Manner>, bucket: Bucket) -> Locks {
         let own = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
         let mut builder = aws_sdk_s3::config::Builder::from(config)

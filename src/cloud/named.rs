@@ -11,9 +11,13 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// What [`Thing`] calls it; its id is the group's name.
 pub const SCALING_GROUP: &str = "Auto Scaling group";
+/// What [`Thing`] calls it; its id is the role's name, the same in all regions.
 pub const ROLE: &str = "role";
+/// What [`Thing`] calls it; its id is the profile's name, the same in all regions.
 pub const INSTANCE_PROFILE: &str = "instance profile";
+/// What [`Thing`] calls it; its id is the whole name, slashes and all.
 pub const PARAMETER: &str = "parameter";
 
 /// Whether things of the kind belong to no region.
@@ -22,14 +26,17 @@ pub fn is_global(kind: &str) -> bool {
 }
 
 impl Account {
+    /// A client of Auto Scaling with the account's credentials, region and patience. Cheap: no call is made.
     pub fn autoscaling(&self) -> AutoscalingClient {
         AutoscalingClient::new(aws_sdk_autoscaling::Client::new(&self.config), Arc::clone(&self.manner))
     }
 
+    /// A client of IAM, which has one endpoint for all regions. Cheap: no call is made.
     pub fn iam(&self) -> IamClient {
         IamClient::new(aws_sdk_iam::Client::new(&self.config), Arc::clone(&self.manner))
     }
 
+    /// A client of Systems Manager, for parameters. Cheap: no call is made.
     pub fn ssm(&self) -> SsmClient {
         SsmClient::new(aws_sdk_ssm::Client::new(&self.config), Arc::clone(&self.manner))
     }
@@ -204,6 +211,10 @@ pub async fn remove_instance_profile(account: &Account, name: &str) -> Result<()
     Ok(())
 }
 
+/// Removes a parameter with all its versions; one that is gone already is fine.
+///
+/// # Errors
+/// The service refused it for another reason, or did not answer after all attempts.
 pub async fn remove_parameter(account: &Account, name: &str) -> Result<(), CallError> {
     account.going(PARAMETER, name);
     let input = ssm::input::DeleteParameterInputBuilder::default().name(name);

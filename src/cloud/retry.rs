@@ -67,6 +67,7 @@ impl Manner {
         self.made().contains_key(id)
     }
 
+    /// Whether the run was asked to stop: no call that changes something may begin.
     pub fn stopping(&self) -> bool {
         *self.stop.borrow()
     }

@@ -15,6 +15,8 @@ use tokio::sync::{OnceCell, watch};
 
 /// Told of every intent before it is carried out, and of what came of it.
 pub trait Witness: Send + Sync {
+    /// One line for the journal, as a JSON object without secrets: `create` or `remove` before the call,
+    /// `created` or `removed` after it.
     fn note(&self, line: &serde_json::Value);
 }
 
@@ -44,6 +46,8 @@ pub struct Account {
 }
 
 impl Account {
+    /// An account whose tables are empty: nothing is read before a task asks. The region is empty where the
+    /// configuration names none.
     pub fn new(
         ec2: Arc<dyn Ec2>,
         config: SdkConfig,

@@ -14,12 +14,15 @@ use tokio::sync::{OnceCell, watch};
 
 /// One kind of thing.
 pub trait Kind: Send + Sync + 'static {
+    /// What the service describes it with, as the SDK has it.
     type Item: Clone + Send + Sync + 'static;
     /// In messages: `subnet`.
     const NAME: &'static str;
     /// The filter that selects by id. Filters, unlike lists of ids, are not refused where one is unknown.
     const ID_FILTER: &'static str;
+    /// The id that [`Kind::ID_FILTER`] selects by; empty where the service gave none.
     fn id(item: &Self::Item) -> &str;
+    /// All tags of the thing, the tool's own among them.
     fn tags(item: &Self::Item) -> Tags;
     /// All that pass, every page.
     fn load(ec2: &dyn Ec2, filters: Vec<Filter>) -> CallFuture<'_, Vec<Self::Item>>;
@@ -42,6 +45,8 @@ const FILTER_VALUES: usize = 200;
 /// How long an operation's result may stay invisible to reads.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// All things of one kind in a region. Tasks that run at the same time share it; their reads are put together
+/// in one call.
 pub struct Table<K: Kind> {
     all: OnceCell<HashMap<String, Arc<K::Item>>>,
     /// Own writes and later looks, over what was read at first; `None`: gone.
@@ -134,6 +139,7 @@ impl<K: Kind> Table<K> {
         item
     }
 
+    /// Own writes: the thing is gone, whatever an older listing still says.
     pub fn forget(&self, id: &str) {
         locked(&self.own).insert(id.to_string(), None);
     }

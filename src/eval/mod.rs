@@ -86,6 +86,7 @@ impl From<bool> for Truth {
 }
 
 impl Engine {
+    /// An engine with empty caches. `sources` is where templates' errors find the text they point into.
     pub fn new(sources: Sources) -> Self {
         Engine {
             sources,
@@ -95,6 +96,7 @@ impl Engine {
         }
     }
 
+    /// The files that the spans of this engine's templates are of.
     pub fn sources(&self) -> &Sources {
         &self.sources
     }

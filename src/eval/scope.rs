@@ -54,6 +54,7 @@ pub struct MapScope {
 }
 
 impl MapScope {
+    /// These variables alone; lookups get a context without a playbook.
     pub fn new(vars: Map) -> Self {
         MapScope { vars: Arc::new(vars), lookups: LookupContext::default() }
     }

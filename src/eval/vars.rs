@@ -131,6 +131,7 @@ impl Layers {
         keys.filter(move |name| seen.insert(*name))
     }
 
+    /// The layers from the weakest to the strongest, as they were put on.
     pub fn iter(&self) -> impl Iterator<Item = (Level, &Arc<Map>)> {
         self.0.iter().map(|(level, vars)| (*level, vars))
     }

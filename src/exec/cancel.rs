@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use tokio::sync::watch;
 
+/// How much of a stop was asked for; it only ever rises.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stop {
     #[default]
@@ -29,10 +30,12 @@ impl Cancel {
         self.0.send_modify(|stop| *stop = if *stop == Stop::No { Stop::Cleanly } else { Stop::Now });
     }
 
+    /// What has been asked for so far, without waiting.
     pub fn state(&self) -> Stop {
         *self.0.borrow()
     }
 
+    /// Whether no new task may begin, for either reason.
     pub fn requested(&self) -> bool {
         self.state() != Stop::No
     }

@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A host's name; shared, as each event carries it.
 pub type Name = Arc<str>;
 
 /// What a task or item came to, as it is told.
@@ -23,6 +24,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The word of the JSON output (docs/events.md) and of the journal.
     pub fn word(self) -> &'static str {
         match self {
             Outcome::Ok => "ok",
@@ -77,6 +79,7 @@ pub struct ItemDone {
     pub attempts: u32,
 }
 
+/// The end of a task on one host, all items of its loop together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskDone {
     pub task: TaskRef,
@@ -105,12 +108,14 @@ pub struct Doomed {
 }
 
 impl Doomed {
+    /// As docs/events.md describes it: an object of texts and one bool.
     pub fn json(&self) -> Json {
         json!({"kind": self.kind, "id": self.id, "name": self.name, "stack": self.stack, "region": self.region,
             "kept": self.kept, "why": self.why})
     }
 }
 
+/// What happens in a run, in the order in which outputs get it. The fields are those of docs/events.md.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     RunStarted {
@@ -189,6 +194,8 @@ pub enum Event {
 
 /// A listener: progress, log, JSON lines, journal.
 pub trait Sink: Send + Sync {
+    /// Takes one event and must not block for long: the run waits for it. Errors of writing are the sink's
+    /// own affair.
     fn event(&self, event: &Event);
 }
 
@@ -202,6 +209,7 @@ impl Sink for Broadcast {
 }
 
 impl TaskRef {
+    /// As docs/events.md describes it; `place` is `file:line:column`.
     pub fn json(&self) -> Json {
         json!({"host": *self.host, "node": self.node, "task": self.name, "action": self.action,
             "place": self.place, "handler": self.handler})
@@ -209,6 +217,7 @@ impl TaskRef {
 }
 
 impl ItemDone {
+    /// As docs/events.md describes it; `change` is null where nothing was or would be changed.
     pub fn json(&self) -> Json {
         json!({"label": self.label.as_ref().map(Value::to_json), "outcome": self.outcome.word(),
             "change": self.change.as_ref().map(change_json), "message": self.message,
@@ -216,6 +225,7 @@ impl ItemDone {
     }
 }
 
+/// A change with its diffs as docs/events.md describes them; no diff where the task hides it.
 pub fn change_json(change: &Change) -> Json {
     let diffs: Vec<Json> = change
         .diffs
@@ -319,6 +329,7 @@ impl Event {
 }
 
 impl HostRecap {
+    /// The counts as an object with Ansible's names, and `unknown`, which Ansible does not have.
     pub fn json(&self) -> Json {
         json!({"ok": self.ok, "changed": self.changed, "unreachable": self.unreachable, "failed": self.failed,
             "skipped": self.skipped, "rescued": self.rescued, "ignored": self.ignored, "unknown": self.unknown})

@@ -27,6 +27,8 @@ impl Journal {
         Ok(Journal { file: Some(file), path })
     }
 
+    /// Appends one JSON object and a line end. After a failed write (a full disk) nothing more is written,
+    /// and the run goes on.
     pub fn line(&mut self, line: &serde_json::Value) {
         let Some(file) = &mut self.file else { return };
         // A full disk must not stop the run in the middle of its work: what was written stays readable.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What a run is for. It decides whether effects are made, and on what.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// Probes and decides; what an effect not made would tell is unknown, never a failure.
@@ -31,6 +32,7 @@ pub struct BecomeOptions {
     pub password: Option<Secret>,
 }
 
+/// How hosts are reached where the inventory does not say it: the command line and the environment.
 #[derive(Clone, Debug)]
 pub struct ConnectionOptions {
     /// `-c`: ssh, local, chroot, nspawn.
@@ -45,6 +47,7 @@ pub struct ConnectionOptions {
     pub timeout: Duration,
 }
 
+/// What is done with a host's key that is not known yet, or is another than before.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub enum HostKeys {
     #[default]
@@ -78,6 +81,7 @@ impl std::fmt::Debug for Confirm {
     }
 }
 
+/// All that the command line asks of a run, after flags, environment and configuration were put together.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
     pub mode: Mode,
@@ -142,6 +146,7 @@ impl Default for RunOptions {
     }
 }
 
+/// What a run came to: the exit code follows from it.
 #[derive(Clone, Debug, Default)]
 pub struct RunReport {
     pub recap: IndexMap<Arc<str>, HostRecap>,

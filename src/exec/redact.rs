@@ -12,6 +12,8 @@ const SHORTEST: usize = 4;
 pub struct Redactor(RwLock<Vec<String>>);
 
 impl Redactor {
+    /// Takes a secret, and its forms as JSON, base64 and a quoted shell word. One below four characters is
+    /// not taken: it would hide half of the output.
     pub fn learn(&self, secret: &str) {
         if secret.chars().count() < SHORTEST {
             return;
@@ -55,6 +57,7 @@ impl Redactor {
         }
     }
 
+    /// The text with every known secret, wherever it stands, replaced by [`HIDDEN`].
     pub fn text(&self, text: &str) -> String {
         let known = self.0.read().unwrap_or_else(|e| e.into_inner());
         let mut clean = text.to_string();
@@ -66,6 +69,7 @@ impl Redactor {
         clean
     }
 
+    /// As [`Redactor::text`], for all texts and keys inside a value.
     pub fn value(&self, value: &Value) -> Value {
         if self.0.read().unwrap_or_else(|e| e.into_inner()).is_empty() {
             return value.clone();

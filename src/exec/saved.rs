@@ -31,8 +31,10 @@ pub struct SavedPlan {
     pub decisions: Vec<SavedDecision>,
 }
 
+/// The format of saved plans; a plan of another version is refused, not read.
 pub const VERSION: u32 = 2;
 
+/// One decision of a plan as it stands in the file. Contents and secrets are in its fingerprint only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SavedDecision {
     pub host: String,
@@ -188,6 +190,7 @@ impl Host {
     }
 }
 
+/// The word in saved plans, events and the journal.
 pub fn action_word(action: Action) -> &'static str {
     match action {
         Action::Create => "create",

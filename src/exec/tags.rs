@@ -6,6 +6,8 @@ use crate::base::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// Whether a task with these tags (templates still) is part of the run. A tag that cannot be rendered counts
+/// as it is written.
 pub fn chosen(run: &Run, tags: &[Value], scope: &Arc<TaskScope>) -> bool {
     let options = &run.options;
     if options.tags.is_empty() && options.skip_tags.is_empty() && tags.is_empty() {

@@ -1,5 +1,5 @@
 //! `needs` of a task that stands later: the list of steps is put in an order that satisfies it. What nothing else
-//! orders may change places; what something orders is a circle, and an error of [`super::build`].
+//! orders may change places; what something orders is a circle, and an error of [`super::build()`].
 
 use super::{BlockNode, Graph, NodeId, PlayPlan, Program, Reason, Sequence, Step};
 use crate::base::{Diag, Diags};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// Puts the steps of a program in an order in which every task comes behind those it needs.
 ///
 /// # Errors
-/// What [`super::build`] finds, and a task that needs a later one of another block.
+/// What [`super::build()`] finds, and a task that needs a later one of another block.
 pub fn arrange(program: &mut Program) -> Result<(), Diags> {
     let graph = super::build(program)?;
     let mut diags = Diags::default();

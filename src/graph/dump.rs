@@ -42,6 +42,7 @@ impl Graph {
         out
     }
 
+    /// For Graphviz: an edge has its reason as label; a dotted one was left out.
     pub fn dump_dot(&self) -> String {
         let mut out = String::from("digraph fitout {\n  rankdir=LR;\n  node [shape=box];\n");
         for (index, node) in self.nodes.node_references_sorted() {
@@ -59,6 +60,8 @@ impl Graph {
         out
     }
 
+    /// An object with `nodes`, `edges` and `dropped`; places are `file:line:column`, nodes are named by
+    /// number.
     pub fn dump_json(&self, sources: &Sources) -> serde_json::Value {
         let nodes = self.nodes.node_references_sorted().into_iter().map(|(index, node)| {
             serde_json::json!({

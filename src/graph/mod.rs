@@ -1,6 +1,6 @@
 //! The compiled program: one for a run, shared by all hosts, executed literally; and its graph.
 //!
-//! [`build`] makes nodes and runs a visible list of small passes, each of which adds edges of one reason. Order on a
+//! [`build()`] makes nodes and runs a visible list of small passes, each of which adds edges of one reason. Order on a
 //! host is the file's; claims relax it: where two tasks touch nothing in common, no edge is made, and the graph
 //! remembers that it was dropped and why.
 

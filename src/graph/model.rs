@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+/// What a node stands for on each host of its play.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     Gather,
@@ -18,6 +19,7 @@ pub enum Kind {
     Flush,
 }
 
+/// One step of a play, with all that the passes look at.
 #[derive(Clone, Debug)]
 pub struct Node {
     pub kind: Kind,
@@ -51,6 +53,7 @@ pub enum Reason {
     Barrier,
 }
 
+/// Why one node waits for another. Two nodes may have edges of several reasons.
 #[derive(Clone, Debug)]
 pub struct Edge {
     pub reason: Reason,
@@ -66,6 +69,7 @@ pub struct Dropped {
     pub note: String,
 }
 
+/// The whole program's graph. It has no cycle once [`build`](super::build()) has returned it.
 #[derive(Debug, Default)]
 pub struct Graph {
     pub nodes: DiGraph<Node, Edge>,

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// The number of a task, block or handler, unique in the program and the same in every run of the same files.
 pub type NodeId = usize;
 
 /// All plays of a run, in order; `import_playbook` resolved.
@@ -16,6 +17,7 @@ pub struct Program {
     pub hash: String,
 }
 
+/// A play, its keywords as templates still, its sections joined in the order in which they run.
 #[derive(Clone, Debug)]
 pub struct PlayPlan {
     pub span: Span,
@@ -50,6 +52,7 @@ pub struct PlayPlan {
     pub verify: Arc<Sequence>,
 }
 
+/// One entry of `vars_prompt`; asked once, before the play begins.
 #[derive(Clone, Debug)]
 pub struct Prompt {
     pub name: Arc<str>,
@@ -67,6 +70,7 @@ pub struct Sequence {
     pub steps: Vec<Step>,
 }
 
+/// One element of a list of tasks.
 #[derive(Clone, Debug)]
 pub enum Step {
     Task(Arc<TaskNode>),
@@ -77,6 +81,7 @@ pub enum Step {
     },
 }
 
+/// A block: what is in `rescue` runs where `body` failed, what is in `always` runs either way.
 #[derive(Debug)]
 pub struct BlockNode {
     pub id: NodeId,
@@ -136,6 +141,7 @@ impl PlayPlan {
     }
 }
 
+/// What a task does, once its name was looked up.
 #[derive(Debug)]
 pub enum Act {
     /// A module with its raw arguments; values are templates still.
@@ -155,6 +161,7 @@ pub enum Act {
     Meta(Arc<str>),
 }
 
+/// `include_role` with its options, to be resolved when its turn comes; names are relative as in Ansible.
 #[derive(Debug)]
 pub struct IncludeRole {
     pub name: Value,
@@ -168,6 +175,7 @@ pub struct IncludeRole {
     pub apply: Option<Arc<TaskKeywords>>,
 }
 
+/// A task that runs where it was notified, once, at the next flush.
 #[derive(Debug)]
 pub struct Handler {
     pub task: Arc<TaskNode>,
@@ -177,6 +185,7 @@ pub struct Handler {
     pub aliases: Vec<Arc<str>>,
 }
 
+/// One use of a role: what its tasks see of it, whoever includes them.
 #[derive(Clone, Debug)]
 pub struct RoleScope {
     /// As used: `geerlingguy.docker`, `ns.coll.role`.
@@ -265,6 +274,7 @@ pub struct TaskKeywords {
     pub needs: Vec<Arc<str>>,
 }
 
+/// What a task is repeated over; evaluated once, when its turn comes.
 #[derive(Clone, Debug)]
 pub enum Loop {
     /// `loop:`
@@ -273,6 +283,7 @@ pub enum Loop {
     With { lookup: Arc<str>, terms: Value },
 }
 
+/// `loop_control`, as templates. `pause` is in seconds.
 #[derive(Clone, Debug, Default)]
 pub struct LoopControl {
     pub loop_var: Option<Value>,
@@ -291,6 +302,7 @@ pub trait Includer: Send + Sync {
     fn role(&self, node: &TaskNode, call: &RoleCall) -> Result<IncludedRole, String>;
 }
 
+/// A role that the run has just named, its file names rendered. Without `tasks_from` it is `main`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RoleCall {
     pub name: String,
@@ -300,6 +312,7 @@ pub struct RoleCall {
     pub handlers_from: Option<String>,
 }
 
+/// A role that was compiled while the run goes on.
 #[derive(Clone, Debug)]
 pub struct IncludedRole {
     pub body: Arc<Sequence>,

@@ -36,6 +36,7 @@ pub struct Manifest {
     pub verified: bool,
 }
 
+/// One thing that a bake made: a file beside the manifest, or an image in one region of a cloud.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
     pub format: String,

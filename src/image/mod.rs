@@ -45,6 +45,7 @@ pub enum BakeError {
 }
 
 impl BakeError {
+    /// What was being done (`copying the image`), and the reason in the words of whoever refused it.
     pub fn failed(doing: impl Into<String>, why: impl ToString) -> Self {
         BakeError::Failed { doing: doing.into(), why: why.to_string() }
     }
@@ -58,15 +59,23 @@ pub struct Baked {
     pub found: bool,
 }
 
+/// The end of a bake. An error means that nothing was left behind but what it names.
 pub type BuilderFuture<'a> = Pin<Box<dyn Future<Output = Result<Baked, BakeError>> + Send + 'a>>;
 
 /// A way to make an image.
 pub trait Builder: Send + Sync {
     /// As `-b` and `builders:` name it.
     fn name(&self) -> &'static str;
+    /// Makes the image, or finds it made already. It undoes its own temporary things on every way out, an
+    /// interrupt among them.
+    ///
+    /// # Errors
+    /// The order cannot be carried out, or something could not be taken back.
     fn bake(&self, order: Arc<Order>) -> BuilderFuture<'_>;
 }
 
+/// Renders every template in a value; the map is what they see besides the play's variables. An error is in a
+/// user's words.
 pub type Render =
     Arc<dyn Fn(&crate::base::Value, &crate::base::Map) -> Result<crate::base::Value, String> + Send + Sync>;
 

@@ -40,6 +40,7 @@ const SHARED: [(&str, &str); 7] = [
     ("disks", "launch_block_device_mappings"),
 ];
 
+/// What a play's `image:` asks for, rendered and checked, defaults filled in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageOptions {
     /// Without it: the play's name.
@@ -76,11 +77,13 @@ pub struct BuilderOptions {
 }
 
 impl BuilderOptions {
+    /// A builder without options of its own, as `-b KIND` asks for it.
     pub fn plain(kind: &str) -> BuilderOptions {
         BuilderOptions { kind: kind.into(), name: kind.into(), options: Map::new() }
     }
 }
 
+/// Where the root file system comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
     Debootstrap {
@@ -98,6 +101,8 @@ pub enum Source {
     Other(Value),
 }
 
+/// A file that the `disk` builder makes of the disk: qcow2 compressed, raw sparse, tar of the root file
+/// system alone.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Format {
     Qcow2,
@@ -106,6 +111,7 @@ pub enum Format {
 }
 
 impl Format {
+    /// As `formats:` names it; also the file's extension.
     pub fn word(self) -> &'static str {
         match self {
             Format::Qcow2 => "qcow2",

@@ -15,6 +15,7 @@ pub const STILL: &str = "still at ";
 /// How often that is told.
 const TELL_AGAIN: Duration = Duration::from_secs(20);
 
+/// What a step's work and its undo return: errors are in a user's words.
 pub type StepFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// One step. `perform` may be cut off at any await: what it has begun is in the state before it is begun, so that
@@ -22,6 +23,10 @@ pub type StepFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Step<S>: Send + Sync {
     /// In a user's words, e.g. `temporary key pair`.
     fn name(&self) -> &str;
+    /// Does the step.
+    ///
+    /// # Errors
+    /// Why it could not be done; its undo runs all the same.
     fn perform<'a>(&'a self, state: &'a mut S) -> StepFuture<'a, Result<(), String>>;
     /// Takes back what was begun. `succeeded`: the whole build did, so its result stays. An error says what is left.
     fn undo<'a>(&'a self, state: &'a mut S, succeeded: bool) -> StepFuture<'a, Result<(), String>> {
@@ -73,6 +78,7 @@ pub struct Ending {
 }
 
 impl Ending {
+    /// Whether the result is there and nothing was left behind that should be gone.
     pub fn ok(&self) -> bool {
         self.failed.is_none() && !self.interrupted && self.left.is_empty()
     }

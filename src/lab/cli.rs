@@ -9,7 +9,6 @@ use std::process::{Command, ExitCode, Stdio};
 /// Throw-away hosts on this machine, to try playbooks on (needs root on Linux).
 #[derive(Debug, Subcommand)]
 pub enum LabCommand {
-    /// Bring hosts up and print the inventory's path.
     Up(Up),
     /// Take a lab down and remove all it had.
     Down {
@@ -37,10 +36,10 @@ pub enum LabCommand {
         #[command(flatten)]
         lab: Named,
     },
-    /// Try a playbook on fresh hosts: check, apply, apply again (must change nothing), verify.
     Test(Test),
 }
 
+/// Which lab.
 #[derive(Debug, Args)]
 pub struct Named {
     /// Name of the lab; labs of different names live side by side.
@@ -48,6 +47,7 @@ pub struct Named {
     name: String,
 }
 
+/// Bring hosts up and print the inventory's path.
 #[derive(Debug, Args)]
 pub struct Up {
     #[command(flatten)]
@@ -56,6 +56,7 @@ pub struct Up {
     kind: Kind,
 }
 
+/// What hosts a new lab has.
 #[derive(Debug, Args)]
 pub struct Kind {
     /// Number of hosts.
@@ -78,6 +79,7 @@ pub struct Kind {
     memory: u32,
 }
 
+/// Try a playbook on fresh hosts: check, apply, apply again (must change nothing), verify.
 #[derive(Debug, Args)]
 pub struct Test {
     playbook: PathBuf,

@@ -215,6 +215,7 @@ impl Lab {
         StateDir::from_env().names()
     }
 
+    /// As given to `--name`: part of the machines' and the network's names.
     pub fn name(&self) -> &str {
         &self.record.name
     }
@@ -234,6 +235,7 @@ impl Lab {
         self.dir().join("id_ed25519")
     }
 
+    /// All hosts by number, from 1, with their addresses; they need not answer yet.
     pub fn hosts(&self) -> Vec<Host> {
         (1..=self.record.hosts).map(|index| self.host_at(index)).collect()
     }
@@ -340,6 +342,7 @@ pub fn sweep_orphans() -> Result<(), LabError> {
 pub struct Guard(Lab);
 
 impl Guard {
+    /// From here on the lab goes down with this value, also when a test fails.
     pub fn new(lab: Lab) -> Self {
         Guard(lab)
     }

@@ -70,11 +70,13 @@ impl StateDir {
         Self::at(path.map_or_else(|| PathBuf::from("/var/lib/fitout-lab"), PathBuf::from))
     }
 
+    /// A state directory of one's own, made absolute; nothing is read or made.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         StateDir { path: std::path::absolute(&path).unwrap_or(path) }
     }
 
+    /// Absolute; it need not exist before the first lab.
     pub fn path(&self) -> &Path {
         &self.path
     }

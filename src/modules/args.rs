@@ -7,6 +7,7 @@ use crate::spec::{self, ModuleSpec};
 
 /// Readers of [`Args`]. The types were checked before, so a reader that finds another type gives the empty value.
 pub trait ArgsExt {
+    /// The argument as it is; `None` where it is not given and has no default.
     fn value(&self, name: &str) -> Option<&Value>;
 
     /// The text of an argument; empty when it is not given.
@@ -14,14 +15,18 @@ pub trait ArgsExt {
         self.opt_str(name).unwrap_or_default()
     }
 
+    /// As [`ArgsExt::str`], where empty and not given differ. A secret gives its plain text, where it can be
+    /// opened.
     fn opt_str(&self, name: &str) -> Option<&str> {
         self.value(name).and_then(text)
     }
 
+    /// False where it is not given.
     fn bool(&self, name: &str) -> bool {
         self.opt_bool(name).unwrap_or(false)
     }
 
+    /// As [`ArgsExt::bool`], where false and not given differ.
     fn opt_bool(&self, name: &str) -> Option<bool> {
         match self.value(name)? {
             Value::Bool(b) => Some(*b),
@@ -29,6 +34,7 @@ pub trait ArgsExt {
         }
     }
 
+    /// A whole number; units are as the module's reference page says.
     fn opt_int(&self, name: &str) -> Option<i64> {
         match self.value(name)? {
             Value::Int(i) => Some(*i),
@@ -36,10 +42,12 @@ pub trait ArgsExt {
         }
     }
 
+    /// As [`ArgsExt::opt_int`], 0 where it is not given.
     fn int(&self, name: &str) -> i64 {
         self.opt_int(name).unwrap_or(0)
     }
 
+    /// A number with or without fraction.
     fn opt_float(&self, name: &str) -> Option<f64> {
         match self.value(name)? {
             Value::Float(f) => Some(*f),
@@ -53,10 +61,12 @@ pub trait ArgsExt {
         self.items(name).iter().filter_map(text).collect()
     }
 
+    /// The elements of a list, whatever they are; empty when it is not given.
     fn items(&self, name: &str) -> &[Value] {
         self.value(name).and_then(Value::as_list).map_or(&[], List::as_slice)
     }
 
+    /// The pairs of a dictionary; `None` where it is not given or not known yet.
     fn map(&self, name: &str) -> Option<&Map> {
         self.value(name).and_then(Value::as_map)
     }

@@ -53,7 +53,9 @@ pub struct Failure {
 
 /// What a module may ask of the controller while it decides.
 pub trait Controller: Send + Sync {
+    /// Effects will not be sent: a plan or `--check`.
     fn check_mode(&self) -> bool;
+    /// `--diff` was asked for, or a plan shows diffs: contents are worth reading.
     fn diff_mode(&self) -> bool;
     /// Finds a local file as Ansible does: `kind` is `files`, `templates` or `vars`; the role, then the playbook.
     fn find_file(&self, kind: &str, name: &str) -> Result<PathBuf, Failure>;
@@ -67,6 +69,7 @@ pub trait Controller: Send + Sync {
     fn render(&self, path: &std::path::Path, options: &Args) -> Result<String, Failure>;
     /// A fact of the host (`ansible_facts` name without prefix), where gathered.
     fn fact(&self, name: &str) -> Option<Value>;
+    /// As the inventory names the host, whatever its address.
     fn inventory_hostname(&self) -> &str;
 }
 
@@ -106,10 +109,12 @@ pub trait Staged: Send + Sync {
     }
 }
 
+/// The end of a procedure. A failure carries what return values there are.
 pub type ProcedureFuture<'a> = Pin<Box<dyn Future<Output = Result<Outcome, Failure>> + Send + 'a>>;
 
 /// For what takes several dependent steps on the host (reboot, wait_for, fetch of large files, git).
 pub trait Procedure: Send + Sync {
+    /// By default from module.yml; a module overrides it where arguments decide more exactly.
     fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
         spec_claims(spec, args)
     }
@@ -126,6 +131,7 @@ pub struct Call<'a> {
     pub controller: &'a dyn Controller,
 }
 
+/// What a procedure did: without a change it is `ok`.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     pub change: Option<crate::plan::Change>,
@@ -144,6 +150,7 @@ pub enum Behaviour {
     Control,
 }
 
+/// An entry of the registry: how it is documented and checked, and how it is carried out.
 #[derive(Clone)]
 pub struct Module {
     pub spec: Arc<ModuleSpec>,
@@ -163,10 +170,13 @@ impl Module {
 }
 
 impl Failure {
+    /// A failure without return values. The message is shown as it is.
     pub fn new(message: impl Into<String>) -> Failure {
         Failure { message: message.into(), result: Map::new() }
     }
 
+    /// A failed job as a failure: its stderr is the message, or else its exit status; `rc` and `stderr` are
+    /// returned.
     pub fn from_output(output: &Output) -> Failure {
         let stderr = output.stderr_text();
         let message = match (output.status, stderr.is_empty()) {

@@ -49,6 +49,7 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Nothing to do; `result` is all that the task returns.
     pub fn unchanged(result: Map) -> Decision {
         Decision { result, ..Decision::default() }
     }

@@ -18,6 +18,8 @@ pub struct FakeRemote {
 }
 
 impl FakeRemote {
+    /// A host whose answers are a function of the user to become and the job; an error of it is what the job
+    /// comes to.
     pub fn new(
         answer: impl Fn(&Become, &Job) -> Result<Output, RemoteError> + Send + Sync + 'static,
     ) -> Arc<FakeRemote> {
@@ -36,6 +38,7 @@ impl FakeRemote {
         self.jobs.lock().unwrap_or_else(|e| e.into_inner()).clone()
     }
 
+    /// How often the session was ended with [`Remote::reset`].
     pub fn resets(&self) -> u64 {
         self.resets.load(Ordering::SeqCst)
     }

@@ -50,6 +50,8 @@ pub struct WriteFile {
 }
 
 impl WriteFile {
+    /// A write of `content` to `path` (any bytes but NUL), with the owner and mode that are there or the
+    /// umask's.
     pub fn new(path: impl AsRef<[u8]>, content: Content) -> WriteFile {
         WriteFile { path: path.as_ref().to_vec(), content: Some(content), ..WriteFile::default() }
     }
@@ -115,6 +117,7 @@ pub struct StatOptions {
     pub labels: bool,
 }
 
+/// What `lstat` says a path is, or `stat` where links are followed.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub enum FileKind {
     #[default]

@@ -17,6 +17,8 @@ pub struct Script {
 }
 
 impl Script {
+    /// A constant script. The name stands in errors and in the fakes of tests; `text` is POSIX sh and holds
+    /// no data.
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Arc<Script> {
         Arc::new(Script { name: name.into(), text: text.into() })
     }
@@ -30,6 +32,7 @@ pub enum Content {
     File(PathBuf),
 }
 
+/// One script to run on a host, with its inputs. It is a value: nothing happens before it is submitted.
 #[derive(Clone, Debug)]
 pub struct Job {
     pub script: Arc<Script>,
@@ -48,6 +51,7 @@ pub struct Job {
 }
 
 impl Job {
+    /// Without inputs and time limit, and in no chain.
     pub fn new(script: &Arc<Script>) -> Job {
         Job {
             script: Arc::clone(script),
@@ -60,6 +64,7 @@ impl Job {
         }
     }
 
+    /// Sets a shell variable. Any bytes but NUL; quoted on its way, so that the script sees exactly these.
     pub fn var(mut self, name: &str, value: impl AsRef<[u8]>) -> Job {
         self.vars.push((name.into(), value.as_ref().to_vec()));
         self
@@ -78,27 +83,32 @@ impl Job {
         self.var(name, if on { "1" } else { "" })
     }
 
+    /// Adds words to `"$@"`, any bytes but NUL, after those that are there.
     pub fn args<I: IntoIterator<Item = T>, T: AsRef<[u8]>>(mut self, args: I) -> Job {
         self.args.extend(args.into_iter().map(|a| a.as_ref().to_vec()));
         self
     }
 
+    /// Bytes for the script's stdin; without them it is empty, never the session's own.
     pub fn stdin(mut self, content: Content) -> Job {
         self.stdin = Some(content);
         self
     }
 
+    /// How long the job may run, from its begin on the host; `None`: without end.
     pub fn timeout(mut self, limit: Option<Duration>) -> Job {
         self.timeout = limit;
         self
     }
 
+    /// Makes it part of a chain; the number only has to differ from those of other chains of the session.
     pub fn chain(mut self, chain: u64) -> Job {
         self.chain = Some(chain);
         self
     }
 }
 
+/// How a job ended on the host. A connection that was lost is an error instead.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Status {
     Done,
@@ -127,6 +137,7 @@ impl Output {
         Output { status: Status::Done, rc, stdout: stdout.into(), stderr: stderr.into(), truncated: false }
     }
 
+    /// It ran to its end and exited with 0.
     pub fn ok(&self) -> bool {
         self.status == Status::Done && self.rc == 0
     }
@@ -143,6 +154,7 @@ impl Output {
         found.map(|(_, _, v)| String::from_utf8_lossy(v).into_owned())
     }
 
+    /// Lossy UTF-8 without line ends at its end: for messages, not for data.
     pub fn stderr_text(&self) -> String {
         String::from_utf8_lossy(&self.stderr).trim_end().to_string()
     }

@@ -36,6 +36,7 @@ pub enum Become {
     User { method: BecomeMethod, user: Arc<str>, flags: Arc<str> },
 }
 
+/// The program that changes the user; `flags` go to it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub enum BecomeMethod {
     Sudo,
@@ -60,11 +61,18 @@ pub enum RemoteError {
     Protocol(String),
 }
 
+/// A job's output, once it has come back. An error says that there is none, not that the job failed.
 pub type JobFuture = Pin<Box<dyn Future<Output = Result<Output, RemoteError>> + Send>>;
 
 /// One host to run jobs on. Jobs of one [`Become`] run in the order they were submitted; all that is
 /// submitted before the first answer travels in one round trip.
 pub trait Remote: Send + Sync {
+    /// Queues the job and returns at once; it is sent with all that is queued. Dropping the future does not
+    /// take it back.
+    ///
+    /// # Errors
+    /// No session, a lost one (the job may have run), a refused change of user, or a host that answers out of
+    /// protocol.
     fn submit(&self, who: &Become, job: Job) -> JobFuture;
     /// Writes since the session began after which an answer was waited for; the handshake is not counted.
     fn round_trips(&self) -> u64;

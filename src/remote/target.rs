@@ -18,6 +18,7 @@ pub struct Target {
     pub connect_timeout: Duration,
 }
 
+/// The way to a host's shell.
 #[derive(Clone, Debug)]
 pub enum Connection {
     Ssh(SshOptions),
@@ -52,6 +53,7 @@ pub struct SshOptions {
     pub silence_limit: Option<Duration>,
 }
 
+/// What is done about the host's key, where the user's ssh configuration is not to decide alone.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub enum HostKeyChecking {
     /// As the user's ssh configuration says; ssh's own default refuses unknown keys without a terminal.
@@ -66,6 +68,7 @@ pub enum HostKeyChecking {
 }
 
 impl Target {
+    /// A host with `/bin/sh` as its shell, no password for becoming, and ten seconds to connect.
     pub fn new(inventory_hostname: impl Into<String>, connection: Connection) -> Target {
         Target {
             inventory_hostname: inventory_hostname.into(),
@@ -78,6 +81,7 @@ impl Target {
 }
 
 impl SshOptions {
+    /// OpenSSH's own defaults: user, port, keys and jumps are as the user's configuration has them.
     pub fn new(host: impl Into<String>) -> SshOptions {
         SshOptions { host: host.into(), ..SshOptions::default() }
     }

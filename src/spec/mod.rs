@@ -79,6 +79,7 @@ pub struct ModuleSpec {
     pub deprecated: IndexMap<String, String>,
 }
 
+/// One argument of a module, as module.yml writes it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArgSpec {
@@ -110,6 +111,7 @@ pub struct ArgSpec {
     pub options: IndexMap<String, ArgSpec>,
 }
 
+/// The types of module.yml. Arguments are coerced to them as Ansible does: `"yes"` is true for a bool.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ArgType {
@@ -130,6 +132,7 @@ pub enum ArgType {
     Json,
 }
 
+/// How well a module does check mode and diff, for its reference page.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Support {

@@ -21,6 +21,7 @@ pub struct Playbook {
     pub entries: Vec<PlaybookEntry>,
 }
 
+/// One element of a playbook's list.
 #[derive(Clone, Debug)]
 pub enum PlaybookEntry {
     Play(Play),
@@ -32,6 +33,7 @@ pub enum PlaybookEntry {
     },
 }
 
+/// A play, its sections apart.
 #[derive(Clone, Debug)]
 pub struct Play {
     pub span: Span,
@@ -65,6 +67,7 @@ pub enum Item {
     Block(Block),
 }
 
+/// A block as written; `rescue` and `always` are empty where it has none.
 #[derive(Clone, Debug)]
 pub struct Block {
     pub span: Span,
@@ -97,6 +100,7 @@ pub struct Action {
     pub local: bool,
 }
 
+/// What stands behind the module's name, before the module is known.
 #[derive(Clone, Debug)]
 pub enum ActionArgs {
     /// `module:` with nothing after it.
@@ -115,10 +119,12 @@ pub enum ActionArgs {
 pub struct Keywords(pub Entries);
 
 impl Keywords {
+    /// The value of an entry; the first where a key is written twice, which was reported already.
     pub fn get(&self, name: &str) -> Option<&Spanned<Value>> {
         self.0.iter().find(|(k, _)| &*k.value == name).map(|(_, v)| v)
     }
 
+    /// Where the key is written, for a finding about the key and not its value.
     pub fn key_span(&self, name: &str) -> Option<Span> {
         self.0.iter().find(|(k, _)| &*k.value == name).map(|(k, _)| k.span)
     }

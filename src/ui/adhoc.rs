@@ -9,6 +9,7 @@ use crate::exec::event::{Event, Outcome, Sink, TaskDone};
 /// Modules whose output is shown as it came.
 const RAW: [&str; 4] = ["command", "shell", "raw", "script"];
 
+/// Ansible's `ansible` output: a line or an object a host, in the order in which hosts end.
 pub struct AdHoc {
     console: Console,
     errors: Console,
@@ -16,6 +17,7 @@ pub struct AdHoc {
 }
 
 impl AdHoc {
+    /// Results go to `console`, failures of the run itself to `errors`.
     pub fn new(console: Console, errors: Console, view: View) -> AdHoc {
         AdHoc { console, errors, view }
     }

@@ -29,6 +29,8 @@ struct State {
 }
 
 impl Ansible {
+    /// `columns` is the terminal's width; headings are filled with stars to 79 columns at least, as Ansible's
+    /// are.
     pub fn new(console: Console, errors: Console, view: View, columns: Option<usize>) -> Ansible {
         let columns = columns.map_or(COLUMNS, |c| c.saturating_sub(1).max(COLUMNS));
         Ansible { console, errors, view, columns, state: Mutex::default() }

@@ -12,14 +12,17 @@ pub struct Console {
 }
 
 impl Console {
+    /// A console without colour or progress lines, for any writer. Copies share its lock.
     pub fn new(writer: impl Write + Send + 'static) -> Console {
         Console { writer: Arc::new(Mutex::new(Box::new(writer))), bars: None }
     }
 
+    /// For data. A write that fails (a closed pipe) is passed over.
     pub fn stdout() -> Console {
         Console::new(std::io::stdout())
     }
 
+    /// For talk: progress, warnings, errors.
     pub fn stderr() -> Console {
         Console::new(std::io::stderr())
     }

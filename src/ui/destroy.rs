@@ -6,6 +6,7 @@ use super::{Console, View};
 use crate::exec::event::{Doomed, Event, Outcome, Sink};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Shows the list before the question, then each removal, then a summary.
 pub struct DestroyView {
     console: Console,
     view: View,
@@ -16,6 +17,7 @@ pub struct DestroyView {
 }
 
 impl DestroyView {
+    /// `word` begins the summary: `Destroy`, or `Garbage`.
     pub fn new(console: Console, view: View, word: &'static str) -> DestroyView {
         DestroyView { console, view, word, removed: AtomicUsize::new(0), left: AtomicUsize::new(0) }
     }

@@ -3,6 +3,7 @@
 use super::Console;
 use crate::exec::event::{Event, Sink};
 
+/// A sink that writes each event as one JSON object and a line end, at once.
 pub struct JsonLines(pub Console);
 
 impl Sink for JsonLines {

@@ -17,6 +17,7 @@ pub struct Log {
 }
 
 impl Log {
+    /// `view` decides on diffs, colour and how much is told.
     pub fn new(console: Console, view: View) -> Log {
         Log { console, view }
     }

@@ -8,6 +8,7 @@ use crate::exec::event::{Event, Name, TaskRef};
 use indexmap::IndexMap;
 use std::collections::VecDeque;
 
+/// Holds the events of hosts that are ahead until the others have come as far.
 #[derive(Default)]
 pub struct Merge {
     hosts: IndexMap<Name, Host>,
@@ -36,6 +37,7 @@ impl Merge {
         self.pump()
     }
 
+    /// Takes one event and gives those that may be shown now, in Ansible's order; often none.
     pub fn push(&mut self, task: &TaskRef, event: Event) -> Vec<Event> {
         let host = self.hosts.entry(Name::clone(&task.host)).or_default();
         host.waiting.push_back((task.node, event));

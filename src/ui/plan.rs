@@ -27,6 +27,7 @@ struct State {
 }
 
 impl PlanView {
+    /// Changes are written at the run's end, so that those of a host stand together; failures at once.
     pub fn new(console: Console, view: View) -> PlanView {
         PlanView { console, view, state: Mutex::default() }
     }

@@ -42,6 +42,7 @@ impl Progress {
         Progress { bars, most, columns, state: Mutex::default() }
     }
 
+    /// What prints above the lines that are redrawn; a console must write through it while they stand.
     pub fn bars(&self) -> MultiProgress {
         self.bars.clone()
     }

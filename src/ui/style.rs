@@ -10,6 +10,7 @@ pub struct Style {
     pub colour: bool,
 }
 
+/// What a text means; the colour follows from it, as Ansible's do.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Paint {
     Good,
@@ -32,6 +33,7 @@ impl Style {
         Style { colour }
     }
 
+    /// The text between ANSI codes, or as it is without colour.
     pub fn paint(self, paint: Paint, text: &str) -> String {
         if !self.colour || text.is_empty() {
             return text.to_string();
@@ -53,6 +55,7 @@ fn truthy(text: &str) -> bool {
     matches!(text.to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on" | "y" | "t")
 }
 
+/// Green, yellow, cyan or red, as Ansible has them.
 pub fn outcome_paint(outcome: Outcome) -> Paint {
     match outcome {
         Outcome::Ok => Paint::Good,

@@ -47,7 +47,11 @@ impl std::str::FromStr for LockPlace {
 
 /// Told of what befalls a lock: takeovers, and its loss, after which nothing new may begin.
 pub trait Heard: Send + Sync {
+    /// Something a user should know, but that does not end the run: an abandoned lock was taken over, or
+    /// could not be let go.
     fn warning(&self, message: String);
+    /// The lock is another's now, or was not heard of for too long: effects that run are finished, no new one
+    /// begins.
     fn lost(&self, message: String);
 }
 

@@ -77,6 +77,8 @@ impl Witness for InJournal {
 }
 
 impl CloudRun {
+    /// The cloud side of the run `id`. Needs a running tokio runtime: a task hands a stop on to calls that
+    /// wait.
     pub fn new(id: &str, cancel: &Cancel, journal: Arc<Mutex<Journal>>) -> CloudRun {
         let (sender, stop) = tokio::sync::watch::channel(false);
         let cancel = cancel.clone();

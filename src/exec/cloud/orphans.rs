@@ -21,10 +21,12 @@ pub struct Nodes {
 }
 
 impl Nodes {
+    /// A node (`MODULE/KEY`) of a stack that the playbook still has.
     pub fn add(&mut self, stack: &str, node: &str) {
         self.known.insert((stack.to_string(), node.to_string()));
     }
 
+    /// A task of this module has a node that cannot be told yet: no node of the module counts as lacking.
     pub fn uncertain(&mut self, module: &str) {
         self.uncertain.insert(module.to_string());
     }

@@ -18,7 +18,9 @@ pub struct Target {
 
 /// Where events go, without secrets.
 pub trait Teller: Sync {
+    /// One event, complete: the receiver only passes it on.
     fn tell(&self, event: Event);
+    /// The text with every known secret replaced, since names and tags may hold one.
     fn redact(&self, text: &str) -> String;
 }
 
@@ -28,14 +30,17 @@ impl Target {
         if is_global(self.thing.kind) { "global" } else { &self.account.region }
     }
 
+    /// The stack in the thing's tags; empty where it has none.
     pub fn stack(&self) -> &str {
         self.tags.get(STACK).map(String::as_str).unwrap_or_default()
     }
 
+    /// Whether the tag that forbids removal is there, whatever its value.
     pub fn kept(&self) -> bool {
         self.tags.contains_key(KEEP)
     }
 
+    /// The target as it is shown before it is removed: the `Name` tag, or else the node, as its name.
     pub fn doomed(&self, teller: &dyn Teller) -> Doomed {
         let tag = |name: &str| self.tags.get(name).map(|t| teller.redact(t)).unwrap_or_default();
         let name = tag("Name");

@@ -11,6 +11,7 @@ use crate::exec::options::Mode;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+/// `-b amazon-ebs`: bakes on an instance of the source image, which is terminated afterwards.
 pub struct AmazonEbs;
 
 impl Builder for AmazonEbs {

@@ -137,6 +137,10 @@ impl<T> Begun<T> {
 }
 
 impl Build {
+    /// A build that has begun nothing yet.
+    ///
+    /// # Errors
+    /// The folder for the temporary key cannot be made.
     pub fn new(
         options: Options,
         session: Arc<Session>,
@@ -169,6 +173,7 @@ impl Build {
         })
     }
 
+    /// The id of the image it starts from; empty before the step that looks it up.
     pub fn source_id(&self) -> &str {
         self.source.as_ref().and_then(|s| s.image_id()).unwrap_or_default()
     }

@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+/// `-b disk`: needs root on this machine, and nothing elsewhere.
 pub struct Disk;
 
 /// Names of the steps with the times they began.

@@ -36,10 +36,12 @@ pub struct Part {
 }
 
 impl Part {
+    /// An option with its place, whatever its type; `None` where the template does not set it.
     pub fn get(&self, option: &str) -> Option<&Setting> {
         self.options.get(option)
     }
 
+    /// An option as text, numbers and bools as Packer would print them.
     pub fn text(&self, option: &str) -> Option<String> {
         self.get(option).map(|s| text_of(&s.value))
     }
@@ -53,6 +55,7 @@ impl Part {
         }
     }
 
+    /// Whether an option is on: a bool, or text that Packer takes for one. One that is not set is off.
     pub fn truth(&self, option: &str) -> bool {
         self.get(option).is_some_and(|s| matches!(&*text_of(&s.value), "true" | "True" | "1"))
     }

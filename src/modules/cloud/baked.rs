@@ -108,6 +108,7 @@ pub fn creation(cx: &Cx<'_>, from: &str) -> Attributes {
     attributes
 }
 
+/// An image as `ec2_ami_info` returns it; sizes of volumes are in GiB.
 pub fn shown(image: &types::Image) -> Map {
     let devices = image.block_device_mappings().iter().map(|m| {
         let ebs = m.ebs();

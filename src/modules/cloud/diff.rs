@@ -56,6 +56,7 @@ impl Attributes {
         true
     }
 
+    /// Whether nothing differs, so that there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

@@ -79,6 +79,7 @@ impl Cx<'_> {
 }
 
 impl TagChange {
+    /// Whether the tags are as wanted already.
     pub fn is_empty(&self) -> bool {
         self.set.is_empty() && self.remove.is_empty()
     }

@@ -37,6 +37,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+/// What a module's calls to the service come to; its refusals are failures in a user's words.
 pub type CloudFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
 
 /// What a module gets to work with.
@@ -82,12 +83,15 @@ pub struct Verdict<S> {
 }
 
 impl<S> Verdict<S> {
+    /// There is something to do. `steps` is what `apply` gets, `result` what is known of the return values
+    /// before it.
     pub fn new(change: Change, steps: S, result: Map) -> Verdict<S> {
         Verdict { change: Some(change), steps, result, warnings: Vec::new() }
     }
 }
 
 impl<S: Default> Verdict<S> {
+    /// The thing is as wanted; `result` is all that the task returns.
     pub fn unchanged(result: Map) -> Verdict<S> {
         Verdict { change: None, steps: S::default(), result, warnings: Vec::new() }
     }
@@ -95,21 +99,37 @@ impl<S: Default> Verdict<S> {
 
 /// A kind of thing that tasks make, change and remove.
 pub trait Resource: Send + Sync + 'static {
+    /// What `observe` found: descriptions as the service gave them.
     type Seen: Send + Sync;
+    /// What there is to do, as `decide` found it; its default is nothing.
     type Steps: Send + Sync;
 
     /// The thing's name within its stack, from the arguments: `web`, `10.0.0.0/24`. Values that are not known are left
     /// out.
     fn key(&self, args: &Args) -> String;
 
+    /// By default from module.yml. Claims order tasks of a stack; names of things are their resources.
     fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
         claims(spec, args)
     }
 
+    /// Reads the thing and what it is compared with; changes nothing, in no mode.
+    ///
+    /// # Errors
+    /// What is named by id is not there, several things fit, or the service refused to tell.
     fn observe<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Self::Seen>;
 
+    /// Compares, without a call. Arguments and attributes may be unknown on a plan.
+    ///
+    /// # Errors
+    /// What is wanted cannot be had of what is there: an attribute that cannot change.
     fn decide(&self, cx: &Cx<'_>, seen: &Self::Seen) -> Result<Verdict<Self::Steps>, Failure>;
 
+    /// Makes the change and gives the return values. Not called in check mode, nor where nothing is to be
+    /// done.
+    ///
+    /// # Errors
+    /// The service refused a step; the steps before it stay made and carry the task's tags.
     fn apply<'a>(
         &'a self,
         cx: &'a Cx<'a>,
@@ -123,17 +143,28 @@ pub trait Resource: Send + Sync + 'static {
 
 /// A module that only reads.
 pub trait Query: Send + Sync + 'static {
+    /// By default from module.yml, as of [`Resource`].
     fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
         claims(spec, args)
     }
 
+    /// Reads, in a plan as in a run; arguments that are not known yet make the results unknown.
+    ///
+    /// # Errors
+    /// The service refused to tell.
     fn run<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Map>;
 }
 
 /// A module of either kind, as the executor sees it.
 pub trait CloudModule: Send + Sync {
+    /// The thing's name within its stack; with the module's name it is the node that tags tell.
     fn key(&self, args: &Args) -> String;
+    /// What the task reads and writes, from its arguments alone.
     fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims;
+    /// One task from look to result. In check mode nothing is changed.
+    ///
+    /// # Errors
+    /// As of [`Resource::observe`], [`Resource::decide`] and [`Resource::apply`].
     fn run<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, CloudOutcome>;
 }
 
@@ -151,10 +182,12 @@ struct Stateful<R>(R);
 
 struct Reading<Q>(Q);
 
+/// The module as the registry takes it: the executor looks, decides and, outside check mode, applies.
 pub fn resource(module: impl Resource) -> Arc<dyn CloudModule> {
     Arc::new(Stateful(module))
 }
 
+/// A module that never changes anything, as the registry takes it.
 pub fn query(module: impl Query) -> Arc<dyn CloudModule> {
     Arc::new(Reading(module))
 }

@@ -17,6 +17,7 @@ macro_rules! record {
     }};
 }
 
+/// EC2's list of tags as a dictionary.
 pub fn tags(tags: &[Tag]) -> Value {
     tags_value(&from_sdk(tags))
 }
@@ -26,10 +27,12 @@ pub fn word<T: AsRef<str>>(value: Option<&T>) -> Value {
     value.map(|v| v.as_ref().to_string()).into()
 }
 
+/// Descriptions one by one, in the service's order.
 pub fn list<T>(items: &[T], one: impl Fn(&T) -> Map) -> Value {
     items.iter().map(|i| Value::from(one(i))).collect::<List>().into()
 }
 
+/// A VPC as `ec2_vpc_net_info` returns it; attributes that need a call of their own (DNS) are not in it.
 pub fn vpc(vpc: &Vpc) -> Map {
     record! {
         "cidr_block" => vpc.cidr_block(),
@@ -54,6 +57,7 @@ pub fn vpc(vpc: &Vpc) -> Map {
     }
 }
 
+/// A subnet as `ec2_vpc_subnet_info` returns it; what the service left out is false or empty.
 pub fn subnet(subnet: &Subnet) -> Map {
     let ipv6 = subnet.ipv6_cidr_block_association_set().first();
     record! {
@@ -80,6 +84,7 @@ pub fn subnet(subnet: &Subnet) -> Map {
     }
 }
 
+/// A route table as `ec2_vpc_route_table_info` returns it, with its routes and associations.
 pub fn route_table(table: &RouteTable) -> Map {
     record! {
         "id" => table.route_table_id(),
@@ -113,6 +118,7 @@ pub fn route_table(table: &RouteTable) -> Map {
     }
 }
 
+/// A rule of a security group; without ports where the protocol has none, `-1` for all protocols.
 pub fn permission(rule: &IpPermission) -> Map {
     record! {
         "ip_protocol" => rule.ip_protocol(),
@@ -134,6 +140,7 @@ pub fn permission(rule: &IpPermission) -> Map {
     }
 }
 
+/// A security group as `ec2_security_group_info` returns it.
 pub fn security_group(group: &SecurityGroup) -> Map {
     record! {
         "group_id" => group.group_id(),
@@ -147,6 +154,7 @@ pub fn security_group(group: &SecurityGroup) -> Map {
     }
 }
 
+/// An instance as `ec2_instance_info` returns it; times are ISO 8601 in UTC.
 pub fn instance(i: &Instance) -> Map {
     let time = |t: &aws_smithy_types::DateTime| {
         t.fmt(aws_smithy_types::date_time::Format::DateTime).unwrap_or_default().replace('Z', "+00:00")
@@ -224,6 +232,7 @@ pub fn instance(i: &Instance) -> Map {
     }
 }
 
+/// An internet gateway as `ec2_vpc_igw_info` returns it.
 pub fn internet_gateway(gateway: &InternetGateway) -> Map {
     record! {
         "internet_gateway_id" => gateway.internet_gateway_id(),
@@ -235,6 +244,7 @@ pub fn internet_gateway(gateway: &InternetGateway) -> Map {
     }
 }
 
+/// A key pair as `ec2_key_info` returns it; never with its private half, which the service does not keep.
 pub fn key_pair(pair: &KeyPairInfo) -> Map {
     record! {
         "key_pair_id" => pair.key_pair_id(),

@@ -61,6 +61,7 @@ impl Attributes {
         Ok((!labels.is_empty()).then(|| Attributes::job(&labels, false, [path])))
     }
 
+    /// The same wishes with another mode: octal or symbolic text; `None` leaves the mode as it is.
     pub fn with_mode(mut self, mode: Option<String>) -> Attributes {
         self.mode = mode;
         self
@@ -80,6 +81,11 @@ impl Attributes {
         Ok(self.bits(now, directory)?.map(|b| format!("{b:04o}")))
     }
 
+    /// What differs, in words for a diff. Owners count as equal by name or by number; a link's own mode is
+    /// never compared.
+    ///
+    /// # Errors
+    /// The mode is neither octal nor symbolic text.
     pub fn differences(&self, stat: &FileStat) -> Result<Vec<Difference>, Failure> {
         let mut out = Vec::new();
         let mut name = |what, wanted: &Option<String>, is: &str, id: u32| {

@@ -106,6 +106,7 @@ pub fn describe(stat: &FileStat, result: &mut Map) {
     result.extend(facts.map(|(k, v)| (k.into(), v)));
 }
 
+/// The name, or the number in digits where the host has no name for it.
 pub fn name_or_id(name: &str, id: u32) -> String {
     if name.is_empty() { id.to_string() } else { name.to_string() }
 }

@@ -37,6 +37,7 @@ pub struct Put<'a> {
 }
 
 impl Source {
+    /// The content's SHA-1 in hexadecimal, as Ansible's `checksum` has it.
     pub fn sha1(&self) -> String {
         match self {
             Source::Bytes(b) => sha1(b),
@@ -44,6 +45,7 @@ impl Source {
         }
     }
 
+    /// The content's length in bytes.
     pub fn size(&self) -> u64 {
         match self {
             Source::Bytes(b) => b.len() as u64,
@@ -80,6 +82,8 @@ impl<'a> Put<'a> {
         Put::from_source(args, path, now, Source::Bytes(Arc::from(content.into())))
     }
 
+    /// Content for `path`, with owner, mode, `backup`, `validate` and the like as the task's arguments have
+    /// them.
     pub fn from_source(args: &'a Args, path: &'a str, now: &'a FileStat, source: Source) -> Put<'a> {
         Put {
             path,

@@ -23,6 +23,7 @@ pub struct Forecast {
 }
 
 impl Forecast {
+    /// Whether no planned change has said what it leaves, so that probes are true as they are.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty() && self.things.is_empty()
     }

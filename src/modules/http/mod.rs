@@ -19,6 +19,7 @@ pub struct Request {
 }
 
 impl Request {
+    /// A GET of the task's `url` with its headers and credentials; the caller sets what differs.
     pub fn of(args: &Args) -> Request {
         let mut headers = Vec::new();
         if let Some(map) = args.map("headers") {

@@ -22,6 +22,7 @@ pub struct BootFile {
 }
 
 impl BootFile {
+    /// Takes a file's text apart; lines are numbered from 1.
     pub fn new(path: impl Into<String>, content: &str) -> BootFile {
         let lines = content.lines().enumerate().map(|(i, l)| (i + 1, l.to_string()));
         BootFile { path: path.into(), lines: lines.collect() }
@@ -88,6 +89,7 @@ fn dir(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(dir, _)| dir)
 }
 
+/// The file's name without folders: systemd orders and masks by it.
 pub fn base(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }

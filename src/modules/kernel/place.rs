@@ -6,6 +6,8 @@ use crate::remote::files::{WriteFile, write_file_job};
 use crate::remote::{Job, Output};
 use crate::script;
 
+/// Whose the running kernel is, as place.sh finds it: marks of containers, and whether process 1 has another
+/// root.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     Host,
@@ -38,6 +40,7 @@ pub enum Live {
 }
 
 impl Live {
+    /// From the argument `live`; any other word is [`Live::Required`].
     pub fn of(args: &Args) -> Live {
         match args.str("live") {
             "possible" => Live::Possible,
@@ -62,7 +65,7 @@ pub fn write(output: &Output, item: &str, was: &TextFile, content: &str) -> Vec<
     write_as(output, item, write_text(was, content))
 }
 
-/// As [`write`], with everything else that can be said of a file.
+/// As [`write()`], with everything else that can be said of a file.
 pub fn write_as(output: &Output, item: &str, file: WriteFile) -> Vec<Job> {
     let mut jobs = Vec::new();
     if output.field(item, "nofolder").is_some()

@@ -85,6 +85,7 @@ pub struct Found {
 }
 
 impl Found {
+    /// One decision for all keys together: unchanged where no reason was found, else every effect in order.
     pub fn decision(self) -> Decision {
         if self.reasons.is_empty() {
             return Decision { warnings: self.warnings, ..Decision::unchanged(self.result) };

@@ -18,14 +18,17 @@ pub struct Request {
 }
 
 impl Request {
+    /// A request without a body. The path begins with a slash and has no version in front.
     pub fn get(path: impl Into<String>) -> Request {
         Request { method: "GET", path: path.into(), body: None }
     }
 
+    /// A request whose body is JSON.
     pub fn post(path: impl Into<String>, body: Json) -> Request {
         Request { method: "POST", path: path.into(), body: Some(body) }
     }
 
+    /// A request that removes; queries (`?force=true`) are part of the path.
     pub fn delete(path: impl Into<String>) -> Request {
         Request { method: "DELETE", path: path.into(), body: None }
     }
@@ -109,6 +112,7 @@ pub fn answers(output: &Output, wanted: usize) -> Result<Result<Vec<Answer>, Sil
 }
 
 impl Silent {
+    /// In a user's words, with what to do about it.
     pub fn failure(&self) -> Failure {
         match self {
             Silent::NotInstalled => {

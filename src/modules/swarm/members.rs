@@ -56,6 +56,7 @@ pub enum Step {
 }
 
 impl Step {
+    /// The step in words, for a reason or a message; tokens are not in it.
     pub fn describe(&self) -> String {
         match self {
             Step::Promote { name, .. } => format!("{name} becomes a manager"),

@@ -16,10 +16,12 @@ pub fn needed(known: usize) -> usize {
 }
 
 impl Managers {
+    /// `known` managers, of which `reachable` answer the leader (or would, after a step).
     pub fn new(known: usize, reachable: usize) -> Managers {
         Managers { known, reachable }
     }
 
+    /// Whether more than half of the managers that are known can be reached; without any there is none.
     pub fn has_quorum(self) -> bool {
         self.known > 0 && self.reachable >= needed(self.known)
     }

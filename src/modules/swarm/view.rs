@@ -25,6 +25,7 @@ pub struct Local {
 }
 
 impl Local {
+    /// From `GET /info` of any engine; what it does not tell is empty.
     pub fn read(info: &Json) -> Local {
         let swarm = &info["Swarm"];
         let remote = swarm["RemoteManagers"].as_array().into_iter().flatten();
@@ -69,6 +70,7 @@ pub struct Node {
 }
 
 impl Node {
+    /// From one element of `GET /nodes`, which only managers answer.
     pub fn read(json: &Json) -> Node {
         let (spec, status, manager) = (&json["Spec"], &json["Status"], &json["ManagerStatus"]);
         let labels = spec["Labels"].as_object().into_iter().flatten();
@@ -89,14 +91,17 @@ impl Node {
         }
     }
 
+    /// The engine's word: it takes tasks, unless it is drained.
     pub fn ready(&self) -> bool {
         self.state == "ready"
     }
 
+    /// The leader has not heard of it for a while: only then can it be removed without force.
     pub fn down(&self) -> bool {
         self.state == "down"
     }
 
+    /// As it is wanted, in the words of `docker node ls`.
     pub fn role(&self) -> &'static str {
         if self.manager { "manager" } else { "worker" }
     }
@@ -109,6 +114,7 @@ pub fn nodes(json: &Json) -> Vec<Node> {
     nodes
 }
 
+/// Managers of the list, and how many of them the leader can reach.
 pub fn managers(nodes: &[Node]) -> Managers {
     let all: Vec<&Node> = nodes.iter().filter(|n| n.manager).collect();
     Managers::new(all.len(), all.iter().filter(|n| n.reachable).count())
@@ -139,6 +145,7 @@ pub struct Service {
 }
 
 impl Service {
+    /// From one element of `GET /services?status=true`; without that query the counts are 0.
     pub fn read(json: &Json) -> Service {
         let count = |name: &str| json["ServiceStatus"][name].as_u64().unwrap_or(0);
         Service {
@@ -149,6 +156,7 @@ impl Service {
         }
     }
 
+    /// As many tasks run as are wanted, and no update or rollback is on its way.
     pub fn converged(&self) -> bool {
         self.running == self.desired && !matches!(self.update.as_str(), "updating" | "rollback_started")
     }

@@ -28,6 +28,7 @@ pub enum LayerKind {
     PlaybookFilesHost,
 }
 
+/// Variables of one group or host from one place; layers come weakest first.
 #[derive(Clone, Debug)]
 pub struct Layer {
     pub kind: LayerKind,

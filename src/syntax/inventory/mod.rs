@@ -35,6 +35,7 @@ pub const UNGROUPED: GroupId = GroupId(1);
 /// Names that mean this machine where the inventory has no such host.
 pub const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
+/// A host as the sources have it, merged in the order in which they were given.
 #[derive(Clone, Debug)]
 pub struct Host {
     pub name: Arc<str>,
@@ -47,6 +48,7 @@ pub struct Host {
     pub span: Option<Span>,
 }
 
+/// A group as the sources have it. It may stand in several others, but never in itself.
 #[derive(Clone, Debug)]
 pub struct Group {
     pub name: Arc<str>,
@@ -63,6 +65,7 @@ pub struct Group {
     pub span: Option<Span>,
 }
 
+/// Hosts and groups of all sources. Ids are positions in these maps, so nothing is ever removed.
 #[derive(Clone, Debug)]
 pub struct Inventory {
     pub hosts: IndexMap<Arc<str>, Host>,
@@ -103,10 +106,12 @@ impl std::ops::Index<GroupId> for Inventory {
 }
 
 impl Inventory {
+    /// By its exact name, `localhost` only where it is in the inventory or was added.
     pub fn host(&self, name: &str) -> Option<HostId> {
         self.hosts.get_index_of(name).map(|n| HostId(id(n)))
     }
 
+    /// By its exact name; patterns are [`pattern`]'s.
     pub fn group(&self, name: &str) -> Option<GroupId> {
         self.groups.get_index_of(name).map(|n| GroupId(id(n)))
     }
@@ -221,10 +226,13 @@ impl Inventory {
         false
     }
 
+    /// Sets a variable of the inventory's layer; a later source overrides an earlier one.
     pub fn set_host_var(&mut self, host: HostId, key: Key, value: Value) {
         Arc::make_mut(&mut self.hosts[host.0 as usize].vars).insert(key, value);
     }
 
+    /// As for hosts. `ansible_group_priority` is no variable: it sets the group's priority, where it is a
+    /// number.
     pub fn set_group_var(&mut self, group: GroupId, key: Key, value: Value) {
         let group = &mut self.groups[group.0 as usize];
         if key.as_str() == Some("ansible_group_priority") {

@@ -13,6 +13,7 @@ pub struct Selection {
     pub unknown: Vec<UnknownName>,
 }
 
+/// A word of a pattern that no host and no group fits, and the name that is spelt most like it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownName {
     pub name: String,

@@ -153,6 +153,7 @@ pub fn names(on: On) -> impl Iterator<Item = &'static str> {
     KEYWORDS.iter().filter(move |(_, where_, _)| where_.contains(on.letter())).map(|(name, ..)| *name)
 }
 
+/// Whether the name may stand there, aliases and, on tasks, any `with_…` included.
 pub fn is_keyword(name: &str, on: On) -> bool {
     find(name, on).is_some() || (on == On::Task && name.starts_with("with_"))
 }

@@ -29,6 +29,11 @@ pub struct Envelope {
 }
 
 impl Envelope {
+    /// Takes an envelope apart; white space around lines does not matter. Nothing is decrypted or verified
+    /// yet.
+    ///
+    /// # Errors
+    /// It is no vault, of another version or cipher, or its body is damaged.
     pub fn parse(text: &str) -> Result<Self, VaultError> {
         let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
         let header: Vec<&str> = lines.next().unwrap_or("").split(';').map(str::trim).collect();

@@ -47,12 +47,17 @@ impl Keyring {
         Ok(keyring)
     }
 
+    /// Adds a password. Several may have one id; what could not be opened before is tried again.
     pub fn add(&mut self, id: &str, password: impl Into<Vec<u8>>) {
         self.passwords.push((id.to_string(), password.into()));
         // What could not be opened before may be now.
         self.opened = Arc::default();
     }
 
+    /// Asks for a password at once and adds it.
+    ///
+    /// # Errors
+    /// Nobody could be asked, or the answer was empty.
     pub fn add_asked(&mut self, id: &str, ask: Ask) -> Result<(), VaultError> {
         let password = ask(id).map_err(|why| VaultError::File { path: format!("vault id {id}"), why })?;
         if password.is_empty() {
@@ -80,10 +85,12 @@ impl Keyring {
         Ok(())
     }
 
+    /// Whether no password was given: then every vault stays closed.
     pub fn is_empty(&self) -> bool {
         self.passwords.is_empty()
     }
 
+    /// In the order in which passwords were given; an id may stand more than once.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.passwords.iter().map(|(id, _)| id.as_str())
     }

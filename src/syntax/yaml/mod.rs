@@ -25,6 +25,7 @@ pub struct Node {
     pub span: Span,
 }
 
+/// What a node is. Aliases are resolved: an anchor's node stands wherever it is referred to.
 #[derive(Clone, Debug)]
 pub enum NodeKind {
     Scalar(Scalar),
@@ -33,6 +34,7 @@ pub enum NodeKind {
     Map(Vec<(Node, Node)>),
 }
 
+/// A scalar as it is written; its type follows from text and style.
 #[derive(Clone, Debug)]
 pub struct Scalar {
     pub text: Arc<str>,
@@ -55,6 +57,7 @@ pub enum Tag {
 }
 
 impl Node {
+    /// The scalar; `None` for lists and mappings.
     pub fn scalar(&self) -> Option<&Scalar> {
         match &self.kind {
             NodeKind::Scalar(s) => Some(s),
@@ -71,6 +74,7 @@ impl Node {
         }
     }
 
+    /// The elements, in order; `None` for all else.
     pub fn as_seq(&self) -> Option<&[Node]> {
         match &self.kind {
             NodeKind::Seq(items) => Some(items),
@@ -78,6 +82,7 @@ impl Node {
         }
     }
 
+    /// The pairs in the order of the file; `None` for all else.
     pub fn as_map(&self) -> Option<&[(Node, Node)]> {
         match &self.kind {
             NodeKind::Map(pairs) => Some(pairs),
@@ -85,6 +90,7 @@ impl Node {
         }
     }
 
+    /// A plain empty, `~` or `null`; a quoted one is text.
     pub fn is_null(&self) -> bool {
         matches!(self.plain_value(), Some(Value::Null))
     }

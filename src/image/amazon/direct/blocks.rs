@@ -36,6 +36,7 @@ pub struct Service {
 }
 
 impl Service {
+    /// The service in the account's region, with its credentials and patience. Makes no call.
     pub fn of(account: &Account) -> Service {
         Service { client: aws_sdk_ebs::Client::new(&account.config), manner: Arc::clone(&account.manner) }
     }

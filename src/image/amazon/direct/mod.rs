@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+/// `-b amazon-direct`: a disk image is made on this machine as `disk` does it, and its blocks are sent.
 pub struct AmazonDirect;
 
 impl Builder for AmazonDirect {
