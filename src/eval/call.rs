@@ -1,7 +1,8 @@
 //! Calls: functions, macros, methods; and the methods that change a list or dict in place.
 
+use super::access::place;
 use super::error::{Res, undefined, wrong};
-use super::expr::{Given, place};
+use super::expr::Given;
 use super::ir::{Arg, Expr, Kind};
 use super::run::{Run, V};
 use super::{exec, globals, methods, ops};

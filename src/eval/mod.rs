@@ -6,9 +6,11 @@
 //! is *unknown*, not wrong; what touched a secret is secret; and operators are Python's. Every text is
 //! parsed once a run and shared by all hosts.
 
+mod access;
 pub mod analyse;
 mod call;
 mod compile;
+mod data;
 mod error;
 mod exec;
 mod expr;
@@ -17,6 +19,7 @@ mod globals;
 mod ir;
 pub mod lookups;
 mod lower;
+mod macros;
 mod methods;
 mod moments;
 mod ops;
@@ -107,7 +110,7 @@ impl Engine {
     /// [`Value::Omit`] are left out of maps and lists; a member that depends on what is not known yet is
     /// [`Value::Unknown`] on its own.
     pub fn evaluate(&self, value: &Value, scope: &dyn Scope) -> Result<Value, EvalError> {
-        if !run::needs_work(value) {
+        if !data::needs_work(value) {
             return Ok(value.clone());
         }
         let mut run = Run::new(self, scope);

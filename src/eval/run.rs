@@ -1,10 +1,9 @@
 //! The state of one evaluation: frames of template variables, what was evaluated already, what was touched.
 
-use super::error::{ErrorKind, EvalError, Fail, Res, undefined, wrong};
+use super::error::{ErrorKind, EvalError, Fail, Res, undefined};
 use super::ir::{BlockDef, Body, ForLoop, MacroDef, Program};
-use super::pyrepr::text_into;
 use super::{Engine, Scope, compile, hide, plain};
-use crate::base::{Key, List, Map, Secret, Template, Value};
+use crate::base::{Secret, Template, Value};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -221,153 +220,6 @@ impl<'a> Run<'a> {
         }
         Ok(V::Undefined(Arc::new(*undefined(name, format!("`{name}` is undefined")))))
     }
-
-    /// The value for use in an operation: undefined and unknown end the evaluation, secrets are opened.
-    pub fn force(&mut self, v: V) -> Res<Value> {
-        match v {
-            V::Data(Value::Unknown(why)) => Err(unknown(why)),
-            V::Data(Value::Secret(s)) => {
-                self.touched_secret = true;
-                match s.reveal() {
-                    Ok(text) => Ok(Value::from(text)),
-                    Err(why) => Err(EvalError::new(ErrorKind::Locked, why)),
-                }
-            }
-            V::Data(Value::Template(t)) => {
-                let v = self.settle(Value::Template(t), "")?;
-                self.force(v)
-            }
-            other => self.data(other),
-        }
-    }
-
-    /// The value as data, unknowns and secrets left as they are.
-    pub fn data(&mut self, v: V) -> Res<Value> {
-        Ok(match v {
-            V::Data(value) => value,
-            V::Undefined(e) => return Err(Box::new((*e).clone())),
-            V::Namespace(frame) => {
-                let frame = frame.lock().unwrap_or_else(|e| e.into_inner()).clone();
-                let mut map = Map::new();
-                for (name, v) in frame.0 {
-                    map.insert(Key::Str(name), self.data(v)?);
-                }
-                Value::from(map)
-            }
-            V::Host(scope) => {
-                let names = scope.names();
-                let mut inner = Run::new(self.engine, &*scope);
-                inner.depth = self.depth + 1;
-                let mut map = Map::new();
-                for name in names {
-                    let v = inner.fetch(&name.as_str().into())?;
-                    if let V::Data(value) = v {
-                        map.insert(Key::from(name), value);
-                    }
-                }
-                Value::from(map)
-            }
-            V::AllHosts => {
-                let mut map = Map::new();
-                for host in self.scope.hosts() {
-                    if let Some(scope) = self.scope.host(&host) {
-                        map.insert(Key::from(host), self.data(V::Host(scope))?);
-                    }
-                }
-                Value::from(map)
-            }
-            V::AllVars => {
-                let scope = self.scope;
-                let vars = scope.names().into_iter().filter_map(|n| scope.get(&n).map(|v| (Key::from(n), v)));
-                Value::from(vars.collect::<Map>())
-            }
-            V::Macro(m) => return Err(wrong(format!("the macro `{}` must be called", m.def.name))),
-            V::Global(name) => return Err(wrong(format!("the function `{name}` must be called"))),
-            V::Module(_) => return Err(wrong("an imported template cannot be used as a value")),
-            V::Loop(_) => return Err(wrong("`loop` cannot be used as a value")),
-            V::Super(..) | V::Blocks | V::Block(_) => return Err(wrong("a block must be called")),
-            V::Cycler(_) | V::Joiner(_) => return Err(wrong("a cycler or joiner cannot be used as a value")),
-        })
-    }
-
-    /// The value with all templates inside evaluated; `None` if there are none.
-    pub fn deep(&mut self, value: &Value) -> Res<Option<Value>> {
-        if !needs_work(value) {
-            return Ok(None);
-        }
-        Ok(Some(match value {
-            Value::Template(_) => {
-                let v = self.settle(value.clone(), "")?;
-                let value = self.data(v)?;
-                self.deep(&value)?.unwrap_or(value)
-            }
-            Value::List(items) => {
-                let mut out = List::with_capacity(items.len());
-                for item in items.iter() {
-                    let item = self.deep(item)?.unwrap_or_else(|| item.clone());
-                    if item != Value::Omit {
-                        out.push(item);
-                    }
-                }
-                Value::from(out)
-            }
-            Value::Map(map) => {
-                let mut out = Map::with_capacity(map.len());
-                for (key, item) in map.iter() {
-                    let item = self.deep(item)?.unwrap_or_else(|| item.clone());
-                    if item != Value::Omit {
-                        out.insert(key.clone(), item);
-                    }
-                }
-                Value::from(out)
-            }
-            other => other.clone(),
-        }))
-    }
-
-    /// Forced and deeply evaluated: what filters and functions get.
-    pub fn ready(&mut self, v: V) -> Res<Value> {
-        let value = self.force(v)?;
-        Ok(self.deep(&value)?.unwrap_or(value))
-    }
-
-    /// Python's `str()`, secrets inside opened (and noted), unknowns inside ending the evaluation.
-    pub fn text(&mut self, value: &Value) -> Res<String> {
-        if let Value::Str(s) = value {
-            return Ok(s.to_string());
-        }
-        let whole = self.deep(value)?;
-        let value = whole.as_ref().unwrap_or(value);
-        self.note(value)?;
-        let mut out = String::new();
-        text_into(value, true, &mut out);
-        Ok(out)
-    }
-
-    /// Notes what a value that is about to be written out holds: secrets, unknowns.
-    pub fn note(&mut self, value: &Value) -> Res<()> {
-        match value {
-            Value::Secret(s) => {
-                self.touched_secret = true;
-                s.reveal().map(|_| ()).map_err(|why| EvalError::new(ErrorKind::Locked, why))
-            }
-            Value::Unknown(why) => Err(unknown(why.clone())),
-            Value::List(items) => items.iter().try_for_each(|i| self.note(i)),
-            Value::Map(map) => map.values().try_for_each(|i| self.note(i)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Python's truth.
-    pub fn truth(&mut self, v: V) -> Res<bool> {
-        match v {
-            V::Data(Value::Omit) | V::Macro(_) | V::Global(_) | V::Loop(_) | V::Host(_) => Ok(true),
-            other => {
-                let value = self.force(other)?;
-                Ok(value.truth().unwrap_or(true))
-            }
-        }
-    }
 }
 
 pub(crate) fn unknown(why: Arc<str>) -> Fail {
@@ -396,14 +248,4 @@ fn in_text(mut e: Fail, text: &str) -> Fail {
         (e.line, e.column) = compile::line_column(text, e.column as usize - 1);
     }
     e
-}
-
-/// True when a value holds templates or omitted members.
-pub(crate) fn needs_work(value: &Value) -> bool {
-    match value {
-        Value::Template(_) => true,
-        Value::List(items) => items.iter().any(|i| needs_work(i) || *i == Value::Omit),
-        Value::Map(map) => map.values().any(|i| needs_work(i) || *i == Value::Omit),
-        _ => false,
-    }
 }

@@ -23,6 +23,7 @@ pub mod event;
 mod flight;
 mod flow;
 mod gather;
+mod handlers;
 mod host;
 mod include;
 pub mod journal;

@@ -267,11 +267,8 @@ fn bastion(map: &Map) -> Option<String> {
 }
 
 impl Options {
-    /// Reads and checks rendered options.
-    ///
-    /// # Errors
-    /// An option that is missing, not known, or of the wrong type, in words that name it; or a file that it
-    /// names cannot be read.
+    /// From rendered options. An error names the option that is missing, not known, of another type, or the file
+    /// that it names and that cannot be read.
     pub fn new(map: &Map) -> Result<Options, String> {
         super::known::check(map)?;
         word(map, "communicator", &["ssh"])?;

@@ -10,4 +10,5 @@ pub mod key;
 pub mod lines;
 pub mod params;
 pub mod place;
+mod running;
 pub mod settings;

@@ -5,6 +5,7 @@ use super::found_files::Files;
 use super::key;
 use super::lines::{self, Edit};
 use super::place::{self, Live, Place};
+use super::running::running;
 use crate::base::{Map, Value};
 use crate::modules::Failure;
 use crate::modules::kit::{changed, diff, result};
@@ -226,7 +227,7 @@ pub fn live(output: &Output, path: &str) -> Option<String> {
     Some(lines.join("\n"))
 }
 
-fn flat(value: &str) -> String {
+pub(super) fn flat(value: &str) -> String {
     value.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -254,87 +255,9 @@ fn concrete(wish: &Wish<'_>, output: &Output, boot: &Boot) -> Vec<Setting> {
     out
 }
 
-fn running(
-    wish: &Wish<'_>,
-    settings: &[Setting],
-    output: &Output,
-    place: Place,
-    was: &TextFile,
-    found: &mut Found,
-) -> Result<(), Failure> {
-    if !wish.running || !wish.live.touches(place) {
-        return Ok(());
-    }
-    let (mut pairs, mut impossible, mut missing) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut before, mut after) = (String::new(), String::new());
-    for setting in settings {
-        let Setting { name, path, value } = setting;
-        let Some(is) = live(output, path) else {
-            match () {
-                () if wish.lenient => missing.push(name.as_str()),
-                () if wish.live.forgives(place) => impossible.push(name.as_str()),
-                () => return Err(Failure::new(no_key(name, path))),
-            }
-            continue;
-        };
-        if key::same(path, value, &is) {
-            continue;
-        }
-        if output.field(&format!("live:{path}"), "writable").is_none() {
-            if !wish.live.forgives(place) {
-                return Err(Failure::new(read_only(name, &flat(&is), value, place)));
-            }
-            impossible.push(name.as_str());
-            continue;
-        }
-        found.reasons.push(format!("{name} runs with {}", flat(&is)));
-        before.push_str(&format!("{name} = {}\n", flat(&is)));
-        after.push_str(&format!("{name} = {value}\n"));
-        pairs.extend([path, value]);
-    }
-    if !missing.is_empty() {
-        found.warnings.push(format!("the running kernel has no {}", missing.join(", ")));
-    }
-    if !impossible.is_empty() {
-        let (names, file) = (impossible.join(", "), &was.path);
-        let message =
-            format!("this is a container, where the machine's kernel decides: only {file} has {names}");
-        found.warnings.push(message);
-    }
-    if !pairs.is_empty() {
-        found.effects.push(set(pairs));
-        found.diffs.push(diff("/proc/sys", before, after));
-    }
-    Ok(())
-}
-
 /// The job that sets running values: pairs of path and value.
 pub fn set<'a>(pairs: impl IntoIterator<Item = &'a String>) -> Job {
     Job::new(script!("kernel.set", "settings_apply.sh")).args(pairs)
-}
-
-fn no_key(name: &str, path: &str) -> String {
-    match key::module(path) {
-        Some(module) => format!(
-            "the running kernel has no {name}: it comes with the kernel module {module}, which is not loaded; load it \
-             first (`modprobe: {{name: {module}, persistent: present}}`), or set `ignoreerrors: true`"
-        ),
-        None => format!(
-            "the running kernel has no {name}: load the module that brings it first, or set `ignoreerrors: true`"
-        ),
-    }
-}
-
-fn read_only(name: &str, is: &str, value: &str, place: Place) -> String {
-    match place {
-        Place::Container => format!(
-            "{name} is {is}, not {value}, and cannot be set in this container: the machine's kernel decides. Set it \
-             there; `live: possible` accepts it and writes the file alone"
-        ),
-        _ => format!(
-            "{name} is {is}, not {value}, and cannot be set: it is read-only, or `become: true` is missing"
-        ),
-    }
 }
 
 fn lost(

@@ -1,0 +1,91 @@
+//! The running kernel against the values wanted: what is set, and what to say where it cannot be.
+
+use super::key;
+use super::place::Place;
+use super::settings::{Found, Setting, Wish, flat, live, set};
+use crate::modules::Failure;
+use crate::modules::kit::diff;
+use crate::modules::text::TextFile;
+use crate::remote::Output;
+
+/// What the running kernel needs, added to `found`; nothing where the wish is about files alone.
+///
+/// # Errors
+/// The kernel has no such key, or does not let it be set, and the task does not forgive that.
+pub(super) fn running(
+    wish: &Wish<'_>,
+    settings: &[Setting],
+    output: &Output,
+    place: Place,
+    was: &TextFile,
+    found: &mut Found,
+) -> Result<(), Failure> {
+    if !wish.running || !wish.live.touches(place) {
+        return Ok(());
+    }
+    let (mut pairs, mut impossible, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut before, mut after) = (String::new(), String::new());
+    for setting in settings {
+        let Setting { name, path, value } = setting;
+        let Some(is) = live(output, path) else {
+            match () {
+                () if wish.lenient => missing.push(name.as_str()),
+                () if wish.live.forgives(place) => impossible.push(name.as_str()),
+                () => return Err(Failure::new(no_key(name, path))),
+            }
+            continue;
+        };
+        if key::same(path, value, &is) {
+            continue;
+        }
+        if output.field(&format!("live:{path}"), "writable").is_none() {
+            if !wish.live.forgives(place) {
+                return Err(Failure::new(read_only(name, &flat(&is), value, place)));
+            }
+            impossible.push(name.as_str());
+            continue;
+        }
+        found.reasons.push(format!("{name} runs with {}", flat(&is)));
+        before.push_str(&format!("{name} = {}\n", flat(&is)));
+        after.push_str(&format!("{name} = {value}\n"));
+        pairs.extend([path, value]);
+    }
+    if !missing.is_empty() {
+        found.warnings.push(format!("the running kernel has no {}", missing.join(", ")));
+    }
+    if !impossible.is_empty() {
+        let (names, file) = (impossible.join(", "), &was.path);
+        let message =
+            format!("this is a container, where the machine's kernel decides: only {file} has {names}");
+        found.warnings.push(message);
+    }
+    if !pairs.is_empty() {
+        found.effects.push(set(pairs));
+        found.diffs.push(diff("/proc/sys", before, after));
+    }
+    Ok(())
+}
+
+fn no_key(name: &str, path: &str) -> String {
+    match key::module(path) {
+        Some(module) => format!(
+            "the running kernel has no {name}: it comes with the kernel module {module}, which is not loaded; load it \
+             first (`modprobe: {{name: {module}, persistent: present}}`), or set `ignoreerrors: true`"
+        ),
+        None => format!(
+            "the running kernel has no {name}: load the module that brings it first, or set `ignoreerrors: true`"
+        ),
+    }
+}
+
+fn read_only(name: &str, is: &str, value: &str, place: Place) -> String {
+    match place {
+        Place::Container => format!(
+            "{name} is {is}, not {value}, and cannot be set in this container: the machine's kernel decides. Set it \
+             there; `live: possible` accepts it and writes the file alone"
+        ),
+        _ => format!(
+            "{name} is {is}, not {value}, and cannot be set: it is read-only, or `become: true` is missing"
+        ),
+    }
+}
