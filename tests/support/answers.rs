@@ -67,15 +67,12 @@ impl Answers {
                         let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
                         std::fs::set_permissions(&host_key, private).unwrap();
                     }
+                    // A first boot makes a host key where none was given; the last bake took the old one out.
+                    let first_boot = "[ -e /etc/ssh/ssh_host_ed25519_key ] || \
+                        ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key; \
+                        systemctl reset-failed ssh; systemctl restart ssh";
                     let restarted = std::process::Command::new("nsenter")
-                        .args([
-                            "-t",
-                            &pid.to_string(),
-                            "-a",
-                            "sh",
-                            "-c",
-                            "systemctl reset-failed ssh; systemctl restart ssh",
-                        ])
+                        .args(["-t", &pid.to_string(), "-a", "sh", "-c", first_boot])
                         .status();
                     assert!(restarted.unwrap().success());
                     let id = within(reply, "instanceId").unwrap().to_string();
