@@ -15,7 +15,8 @@ pub fn behaviour() -> Behaviour {
 
 fn decide(args: &Args, seen: &[Output]) -> Result<Decision, Failure> {
     let present = args.str("state") != "absent";
-    let file = Edit::read(args.str("path"), seen, args.bool("create") || !present)?;
+    let file = Edit::read(args.str("path"), seen, args.bool("create") || !present)
+        .map_err(|f| Failure { message: f.message.replace("Destination", "Path"), ..f })?;
     if !present && !file.now.exists {
         let text = format!("File {} not present", file.path);
         return Ok(Decision::unchanged(Map::from_iter([("msg".into(), text.into())])));
@@ -27,6 +28,12 @@ fn decide(args: &Args, seen: &[Output]) -> Result<Decision, Failure> {
         "Block updated" => "the block differs",
         _ => "the block is to be removed",
     };
-    let result = Map::from_iter([("msg".into(), message.into())]);
+    // Ansible tells an insertion from an update by nothing.
+    let told = match message {
+        _ if !file.now.exists => "File created",
+        "Block updated" => "Block inserted",
+        other => other,
+    };
+    let result = Map::from_iter([("msg".into(), told.into())]);
     file.decide(args, edited.map(|e| e.content), reason, result)
 }

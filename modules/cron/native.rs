@@ -50,6 +50,10 @@ impl Staged for Cron {
         if [args.str("name"), args.str("job")].iter().any(|t| t.contains(['\n', '\r'])) {
             return Err(Failure::new("name and job are one line each"));
         }
+        if file(args).as_deref() == Some("/etc/crontab") {
+            // The system's own table holds jobs of others that no name stands above.
+            return Err(Failure::new("Will not manage /etc/crontab via cron_file, see documentation."));
+        }
         Ok(vec![match file(args) {
             Some(path) => read_text([path]),
             None => Job::new(script!("cron.probe", "probe.sh")).var("user", args.str("user")),

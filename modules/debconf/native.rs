@@ -58,7 +58,7 @@ impl Staged for Debconf {
         } else {
             current.iter().find(|(k, _)| k == question).map(|(_, v)| v.clone())
         };
-        if has.as_deref() == Some(wanted.as_str()) {
+        if has.as_deref().is_some_and(|has| same(vtype, has, &wanted)) {
             return Ok(Decision::unchanged(out));
         }
         if wanted.contains('\n') {
@@ -73,6 +73,16 @@ impl Staged for Debconf {
         let job = Job::new(script!("debconf.apply", "apply.sh")).flag("unseen", args.bool("unseen")).stdin(bytes(line));
         Ok(changed(Action::Update, reason, vec![job], out))
     }
+}
+
+/// Several choices are the same in any order.
+fn same(vtype: &str, has: &str, wanted: &str) -> bool {
+    let choices = |text: &str| {
+        let mut all: Vec<String> = text.split(',').map(|c| c.trim().to_string()).collect();
+        all.sort();
+        all
+    };
+    has == wanted || vtype == "multiselect" && choices(has) == choices(wanted)
 }
 
 /// `* postfix/mailname: host` lines; the star marks a question that was seen.

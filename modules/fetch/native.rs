@@ -26,6 +26,11 @@ impl Procedure for Fetch {
     fn run<'a>(&'a self, call: Call<'a>) -> ProcedureFuture<'a> {
         Box::pin(async move {
             let args = call.args;
+            if call.controller.check_mode() {
+                let message = "check mode not (yet) supported for this module";
+                let result = Map::from_iter([("skipped".into(), true.into()), ("msg".into(), message.into())]);
+                return Ok(Outcome { result, ..Outcome::default() });
+            }
             let src = args.str("src");
             let options = StatOptions { follow: true, sha1: true, ..StatOptions::default() };
             let output = submit(call, stat_job([src], &options)).await?;
@@ -51,10 +56,8 @@ impl Procedure for Fetch {
                 Some(_) => (Action::Update, format!("{} is not what the host has", dest.display())),
             };
             result.insert("remote_checksum".into(), remote.as_str().into());
-            if !call.controller.check_mode() {
-                let got = transfer(call, &dest, stat.size, &remote).await?;
-                result.insert("checksum".into(), got.into());
-            }
+            let got = transfer(call, &dest, stat.size, &remote).await?;
+            result.insert("checksum".into(), got.into());
             result.shift_remove("file");
             let change = Change { action, reason, diffs: Vec::new() };
             Ok(Outcome { change: Some(change), result, warnings: Vec::new() })

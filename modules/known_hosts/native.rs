@@ -1,6 +1,6 @@
 //! known_hosts: a host's key of one type.
 
-use crate::modules::kit::{changed, only, result};
+use crate::modules::kit::{changed, diff, only, result, with_diff};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
 use crate::plan::{Action, Decision};
 use crate::remote::{Job, Output};
@@ -14,20 +14,63 @@ pub fn behaviour() -> Behaviour {
 
 struct KnownHosts;
 
-/// Type and material of a line, whose names may come first.
-fn key(line: &str) -> Option<(&str, &str)> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let at = words.iter().position(|w| w.starts_with("ssh-") || w.starts_with("ecdsa-") || w.starts_with("sk-"))?;
-    Some((words.get(at)?, words.get(at + 1)?))
+/// One line of the file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Key<'a> {
+    /// `@cert-authority` or `@revoked`.
+    marker: Option<&'a str>,
+    host: &'a str,
+    kind: &'a str,
+    key: &'a str,
+}
+
+impl<'a> Key<'a> {
+    /// A line; one without names is for `host`.
+    fn parse(line: &'a str, host: &'a str) -> Option<Key<'a>> {
+        let mut words = line.split_whitespace().peekable();
+        let marker = words.next_if(|w| w.starts_with('@'));
+        let kind = |w: &str| ["ssh-", "ecdsa-", "sk-"].iter().any(|k| w.starts_with(k));
+        let host = words.next_if(|w| !kind(w)).unwrap_or(host);
+        let (kind, key) = (words.next().filter(|w| kind(w))?, words.next()?);
+        Some(Key { marker, host, kind, key })
+    }
+
+    /// A hashed name is another one each time: `ssh-keygen` has found it, so it is the host's.
+    fn same(&self, other: &Key<'_>, hashed: bool) -> bool {
+        let names = self.host == other.host || hashed && self.host.starts_with("|1|");
+        names && (self.marker, self.kind, self.key) == (other.marker, other.kind, other.key)
+    }
+}
+
+/// Where the host's lines are, and the lines.
+fn found(lines: &str) -> Vec<(usize, &str)> {
+    let mut at = 0;
+    let mut out = Vec::new();
+    for line in lines.lines().filter(|l| !l.is_empty()) {
+        match line.strip_prefix("# Host ") {
+            Some(head) => {
+                let number = head.split("found: line ").nth(1).and_then(|n| n.split_whitespace().next());
+                at = number.and_then(|n| n.parse().ok()).unwrap_or(0);
+            }
+            None => out.push((at, line)),
+        }
+    }
+    out
 }
 
 impl Staged for KnownHosts {
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
-        if args.str("name").starts_with('-') || args.str("key").trim().contains('\n') {
+        let (name, line) = (args.str("name"), args.str("key").trim());
+        if name.starts_with('-') || line.contains('\n') {
             return Err(Failure::new("name is a host and key is one line"));
         }
+        if !line.is_empty() && name.contains(',') {
+            let why = "Comma separated list of names is not supported. \
+                       Please pass a single name to lookup in the known_hosts file.";
+            return Err(Failure::new(why));
+        }
         let job = Job::new(script!("known_hosts.probe", "probe.sh"));
-        Ok(vec![job.var("name", args.str("name")).var("path", args.str("path"))])
+        Ok(vec![job.var("name", name).var("path", args.str("path")).var("line", full(args))])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
@@ -35,36 +78,91 @@ impl Staged for KnownHosts {
         if output.field("", "tool").is_some() {
             return Err(Failure::new("the host has no ssh-keygen: install the package openssh-client"));
         }
-        let name = args.str("name");
-        let lines = output.field("", "lines").unwrap_or_default();
-        let has: Vec<(&str, &str)> = lines.lines().filter(|l| !l.starts_with("# ")).filter_map(key).collect();
-        let line = args.str("key").trim();
-        let wanted = key(line);
-        let out = result([("name", name.into()), ("key", line.into()), ("state", args.str("state").into())]);
-        let job = |kind: &str, line: &str| {
-            Job::new(script!("known_hosts.apply", "apply.sh"))
-                .var("name", name)
-                .var("path", args.str("path"))
-                .var("type", kind)
-                .var("line", line)
-                .flag("hash", args.bool("hash_host"))
-        };
-        if args.str("state") == "absent" {
-            let kind = wanted.map_or("", |w| w.0);
-            let there = has.iter().any(|h| wanted.is_none_or(|w| h.0 == w.0));
-            return Ok(match there {
-                true => changed(Action::Delete, format!("{name} is known"), vec![job(kind, "")], out),
-                false => Decision::unchanged(out),
-            });
+        let (name, line, present) = (args.str("name"), full(args), args.str("state") != "absent");
+        let wanted = Key::parse(&line, name);
+        if wanted.is_none() && (present || !line.is_empty()) {
+            return Err(Failure::new("key is not `host type base64`"));
         }
-        let wanted = wanted.ok_or_else(|| Failure::new("key is not `host type base64`"))?;
-        if has.contains(&wanted) {
+        if wanted.is_some() && output.field("", "fits").is_none() {
+            return Err(Failure::new("Host parameter does not match hashed host field in supplied key"));
+        }
+        let lines = output.field("", "lines").unwrap_or_default();
+        let (drop, add) = edits(args, wanted.as_ref(), &found(&lines));
+        let before = output.field("", "content");
+        let path = output.field("", "path").unwrap_or_else(|| args.str("path").to_string());
+        let after = edited(before.as_deref().unwrap_or_default(), &drop, add.then_some(line.as_str()));
+        let mut shown = diff(&path, before.as_deref().unwrap_or_default(), after);
+        if before.is_none() {
+            shown.before_header = "/dev/null".into();
+        }
+        let told = [
+            ("before_header", shown.before_header.as_str()),
+            ("after_header", shown.after_header.as_str()),
+            ("before", shown.before.as_str()),
+            ("after", shown.after.as_str()),
+        ];
+        let mut out = result([("name", name.into()), ("key", line.as_str().into()), ("state", args.str("state").into())]);
+        out.insert("diff".into(), told.into_iter().collect());
+        if drop.is_empty() && !add {
             return Ok(Decision::unchanged(out));
         }
-        let full = if line.starts_with(wanted.0) { format!("{name} {line}") } else { line.to_string() };
-        let other = has.iter().any(|h| h.0 == wanted.0);
-        let reason = if other { format!("{name} has another {} key", wanted.0) } else { format!("{name} is not known") };
-        let action = if other { Action::Update } else { Action::Create };
-        Ok(changed(action, reason, vec![job(wanted.0, &full)], out))
+        let numbers: Vec<String> = drop.iter().map(ToString::to_string).collect();
+        let job = Job::new(script!("known_hosts.apply", "apply.sh"))
+            .var("path", path)
+            .var("drop", numbers.join(" "))
+            .var("line", if add { line.as_str() } else { "" })
+            .flag("hash", add && args.bool("hash_host"));
+        let kind = wanted.as_ref().map_or("", |w| w.kind);
+        let (action, reason) = match (add, drop.is_empty()) {
+            (false, _) => (Action::Delete, format!("{name} is known")),
+            (true, false) => (Action::Update, format!("{name} has another {kind} key")),
+            (true, true) => (Action::Create, format!("{name} is not known by this key")),
+        };
+        Ok(with_diff(changed(action, reason, vec![job], out), shown))
     }
+}
+
+/// The line as it is to be in the file.
+fn full(args: &Args) -> String {
+    let line = args.str("key").trim();
+    let bare = Key::parse(line, "").is_some_and(|k| k.host.is_empty() && k.marker.is_none());
+    if bare { format!("{} {line}", args.str("name")) } else { line.to_string() }
+}
+
+/// The numbers of the lines to take out, and whether the key is to be added.
+fn edits(args: &Args, wanted: Option<&Key<'_>>, found: &[(usize, &str)]) -> (Vec<usize>, bool) {
+    let name = args.str("name");
+    let Some(wanted) = wanted else {
+        return (found.iter().map(|(at, _)| *at).collect(), false);
+    };
+    let hashed = args.bool("hash_host");
+    let keys = || found.iter().filter_map(|(at, line)| Some((*at, Key::parse(line, name)?)));
+    if args.str("state") == "absent" {
+        // A hashed name is the host's too, whatever was asked for.
+        let same = |k: &Key<'_>| k.same(wanted, true) || k.same(&Key { host: k.host, ..wanted.clone() }, true);
+        return (keys().filter(|(_, k)| same(k)).map(|(at, _)| at).collect(), false);
+    }
+    let is = |k: &Key<'_>| match hashed {
+        true => k.host.starts_with("|1|") && k.same(wanted, true),
+        false => k.same(wanted, wanted.host.starts_with("|1|")),
+    };
+    if keys().any(|(_, k)| is(&k)) {
+        return (Vec::new(), false);
+    }
+    // Authorities and revocations stand beside others of their kind.
+    let other = |k: &Key<'_>| k.marker.is_none() && wanted.marker.is_none() && k.kind == wanted.kind;
+    (keys().filter(|(_, k)| other(k)).map(|(at, _)| at).take(1).collect(), true)
+}
+
+fn edited(content: &str, drop: &[usize], add: Option<&str>) -> String {
+    let kept = content.split_inclusive('\n').enumerate().filter(|(i, _)| !drop.contains(&(i + 1)));
+    let mut out: String = kept.map(|(_, line)| line).collect();
+    if let Some(line) = add {
+        if !out.is_empty() && !out.ends_with('\n') {
+            out.push('\n');
+        }
+        out += line;
+        out.push('\n');
+    }
+    out
 }

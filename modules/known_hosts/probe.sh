@@ -1,5 +1,17 @@
 # shellcheck shell=sh disable=SC2154,SC2088
-# Lines of $path that are for host $name; ssh-keygen knows hashed names.
+# The file $path, its lines for host $name, and whether $line is one for that host; ssh-keygen knows hashed names.
 case $path in "~/"*) path=$HOME/${path#??} ;; esac
+emit '' path "$path"
 if ! command -v ssh-keygen >/dev/null 2>&1; then emit '' tool absent; fi
-[ ! -f "$path" ] || emit '' lines "$(ssh-keygen -F "$name" -f "$path" 2>/dev/null)"
+if [ -f "$path" ]; then
+  printf '\0content\0'
+  tr -d '\000' <"$path"
+  printf '\0'
+  emit '' lines "$(ssh-keygen -F "$name" -f "$path" 2>/dev/null)"
+fi
+if [ "$line" ]; then
+  tmp=$(mktemp) || exit 1
+  printf '%s\n' "$line" >"$tmp"
+  if ssh-keygen -F "$name" -f "$tmp" >/dev/null 2>&1; then emit '' fits 1; fi
+  rm -f "$tmp"
+fi

@@ -26,7 +26,8 @@ pub fn edit(args: &Args, text: &str) -> Result<Result<(String, usize), String>, 
     };
     let flags = Flags { multi_line: true, ..Flags::default() };
     let regex = pyregex::compile(args.str("regexp"), flags).map_err(Failure::new)?;
-    let part = pyregex::substitute(&regex, &text[start..end], args.str("replace"), 0).map_err(Failure::new)?;
+    let part = pyregex::substitute(&regex, &text[start..end], args.str("replace"), 0)
+        .map_err(|e| Failure::new(format!("Unable to process replace due to error: {e}")))?;
     let (new, count) = part;
     Ok(Ok((format!("{}{new}{}", &text[..start], &text[end..]), count)))
 }

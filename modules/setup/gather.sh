@@ -92,6 +92,11 @@ if has mounts; then
 fi
 if has local && [ -d "$fact_path" ]; then
   for f in "$fact_path"/*.fact; do
+    if [ -L "$f" ] && [ ! -e "$f" ]; then
+      begin local "$f"
+      end
+      emit local_rc "$f" dangling
+    fi
     [ -f "$f" ] || continue
     begin local "$f"
     if [ -x "$f" ]; then "$f" 2>/dev/null; rc=$?; else cat -- "$f"; rc=0; fi

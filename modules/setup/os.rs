@@ -250,31 +250,57 @@ fn local(raw: &Raw) -> Value {
     for (path, text) in raw.all("local") {
         let name = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".fact");
         let rc = raw.field("local_rc", path).unwrap_or("0");
-        let value = if rc != "0" {
-            Value::from(format!("Failure executing fact script ({path}), rc: {rc}"))
-        } else {
-            match serde_json::from_str::<serde_json::Value>(text) {
+        let value = match rc {
+            "0" => match serde_json::from_str::<serde_json::Value>(text) {
                 Ok(json) => Value::from_json(&json),
-                Err(_) => ini(text).unwrap_or_else(|| format!("error loading facts as JSON or ini - please check content: {path}").into()),
-            }
+                Err(_) => ini(text).unwrap_or_else(|kind| format!("error loading facts as {kind} - please check content: {path}").into()),
+            },
+            "dangling" => format!("Could not stat fact ({path}): no such file or directory").into(),
+            rc => format!("Failure executing fact script ({path}), rc: {rc}").into(),
         };
         out.insert(name.into(), value);
     }
     out.into()
 }
 
-/// Sections of `name = value` (or `name: value`); names in lower case. `None` where it is not INI.
-fn ini(text: &str) -> Option<Value> {
+/// Sections of `name = value` (or `name: value`); names in lower case. The error is what the text is not.
+fn ini(text: &str) -> Result<Value, &'static str> {
+    const NEITHER: &str = "JSON or ini";
     let mut sections: Vec<(String, Map)> = Vec::new();
     for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with(['#', ';'])) {
         if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
             sections.push((name.to_string(), Map::new()));
             continue;
         }
-        let (key, value) = line.split_once(['=', ':'])?;
-        sections.last_mut()?.1.insert(key.trim().to_lowercase().into(), value.trim().into());
+        let (key, value) = line.split_once(['=', ':']).ok_or(NEITHER)?;
+        sections.last_mut().ok_or(NEITHER)?.1.insert(key.trim().to_lowercase().into(), value.trim().into());
     }
-    Some(sections.into_iter().collect())
+    let whole = |(name, options): &(String, Map)| {
+        let mut values = Map::new();
+        for (key, value) in options {
+            values.insert(key.clone(), interpolated(value.as_str().unwrap_or_default(), options, 10)?.into());
+        }
+        Some((name.clone(), values))
+    };
+    sections.iter().map(whole).collect::<Option<Vec<_>>>().map(|s| s.into_iter().collect()).ok_or("ini")
+}
+
+/// `%(name)s` is another option of the section and `%%` a percent sign; any other use of it is an error (`None`).
+fn interpolated(value: &str, options: &Map, depth: u8) -> Option<String> {
+    let mut parts = value.split('%');
+    let mut out = parts.next().unwrap_or_default().to_string();
+    while let Some(part) = parts.next() {
+        if part.is_empty() {
+            out.push('%');
+            out += parts.next()?;
+            continue;
+        }
+        let (name, rest) = part.strip_prefix('(')?.split_once(")s")?;
+        let inner = options.get(name.to_lowercase().as_str())?.as_str()?;
+        out += &interpolated(inner, options, depth.checked_sub(1)?)?;
+        out += rest;
+    }
+    Some(out)
 }
 
 fn ssh_keys(raw: &Raw, facts: &mut Map) {

@@ -124,11 +124,18 @@ fn custom_facts_are_json_or_ini_or_an_error() {
         ("local", "/etc/ansible/facts.d/a.fact", "{\"x\": [1, 2]}"),
         ("local", "/etc/ansible/facts.d/b.fact", "[general]\nName = web\n"),
         ("local", "/etc/ansible/facts.d/c.fact", "oops"),
+        ("local", "/etc/ansible/facts.d/d.fact", "[a]\nx = 5%% of %(y)s\ny = 10\n"),
+        ("local", "/etc/ansible/facts.d/e.fact", "[a]\nx = a % sign\n"),
+        ("local", "/etc/ansible/facts.d/f.fact", ""),
+        ("local_rc", "/etc/ansible/facts.d/f.fact", "dangling"),
     ];
     let f = facts("local", "", &records);
     assert_eq!(f["ansible_local"]["a"]["x"][1], 2);
     assert_eq!(f["ansible_local"]["b"]["general"]["name"], "web");
     assert!(f["ansible_local"]["c"].as_str().unwrap().contains("JSON or ini"));
+    assert_eq!(f["ansible_local"]["d"]["a"]["x"], "5% of 10");
+    assert!(f["ansible_local"]["e"].as_str().unwrap().starts_with("error loading facts as ini"));
+    assert!(f["ansible_local"]["f"].as_str().unwrap().starts_with("Could not stat fact"));
 }
 
 #[test]

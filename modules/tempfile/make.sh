@@ -1,7 +1,8 @@
-# shellcheck disable=SC2154 # variables come with the job
+# shellcheck disable=SC2154,SC2088 # variables come with the job
 # vars: folder, prefix, suffix, directory
 umask 077
 folder=${folder:-${TMPDIR:-/tmp}}
+case $folder in "~") folder=$HOME ;; "~/"*) folder=$HOME/${folder#??} ;; esac
 # Not every mktemp puts a suffix behind the Xs: the name is made here and claimed without overwriting.
 for _ in 1 2 3 4 5 6 7 8 9 10; do
   name=$(mktemp -u "fitout.XXXXXXXX") || exit 1

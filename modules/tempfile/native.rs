@@ -20,6 +20,12 @@ impl Staged for TempFile {
     }
 
     fn decide(&self, args: &Args, _: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
+        for part in ["prefix", "suffix"] {
+            let text = args.str(part);
+            if text.contains('/') {
+                return Err(Failure::new(format!("{part} must be a valid file name component, got '{text}'")));
+            }
+        }
         let state = args.str("state");
         let job = Job::new(script!("tempfile.make", "make.sh"))
             .var("folder", args.str("path"))

@@ -53,9 +53,9 @@ impl Staged for Template {
             files::put::need_folder(dest, &real(files::parent(dest)))?;
         }
         let mut text = controller.render(&template, args)?;
-        let ends = args.str("newline_sequence");
+        let ends = args.str("newline_sequence").replace("\\r", "\r").replace("\\n", "\n");
         if !ends.is_empty() && ends != "\n" {
-            text = text.replace('\n', ends);
+            text = text.replace('\n', &ends);
         }
         result.insert("checksum".into(), files::sha1(text.as_bytes()).into());
         let title = template.display().to_string();

@@ -31,7 +31,8 @@ impl Procedure for WaitFor {
             tokio::time::sleep(seconds("delay")).await;
             let nothing = !args.has("port") && !args.has("path");
             if nothing {
-                tokio::time::sleep(seconds("timeout").saturating_sub(begin.elapsed())).await;
+                // The delay counts on top.
+                tokio::time::sleep(seconds("timeout")).await;
                 return Ok(done(args, begin, None));
             }
             loop {
@@ -44,8 +45,10 @@ impl Procedure for WaitFor {
                 let found = judge(args, &output)?;
                 match found {
                     Judged::Yes(groups) => return Ok(done(args, begin, groups)),
-                    Judged::NotYet if begin.elapsed() < seconds("timeout") => {
-                        tokio::time::sleep(seconds("sleep").max(Duration::from_millis(100))).await;
+                    // The host counts whole seconds, so that it may be early.
+                    Judged::NotYet | Judged::Late if begin.elapsed() < seconds("timeout") => {
+                        let left = seconds("timeout").saturating_sub(begin.elapsed());
+                        tokio::time::sleep(seconds("sleep").max(Duration::from_millis(100)).min(left)).await;
                     }
                     _ => return Err(late(args, begin)),
                 }
@@ -56,13 +59,17 @@ impl Procedure for WaitFor {
 
 fn check(args: &Args) -> Result<(), Failure> {
     let state = args.str("state");
-    if args.has("path") && state == "drained" {
-        return Err(Failure::new("state=drained should only be used for checking a port in the port module"));
-    }
-    if args.has("port") && args.has("search_regex") && state == "stopped" {
-        return Err(Failure::new("state=stopped should only be used for checking a port without search_regex"));
-    }
-    Ok(())
+    let unknown = args.list("active_connection_states").iter().find(|s| tcp_state(s).is_none()).map(ToString::to_string);
+    let message = if args.has("path") && matches!(state, "stopped" | "drained") {
+        format!("state={state} should only be used for checking a port in the wait_for module")
+    } else if args.has("exclude_hosts") && state != "drained" {
+        "exclude_hosts should only be with state=drained".to_string()
+    } else if let Some(name) = unknown {
+        format!("unknown active_connection_state ({name}) defined")
+    } else {
+        return Ok(());
+    };
+    Err(Failure { message, result: Map::from_iter([("elapsed".into(), 0.into())]) })
 }
 
 fn job(args: &Args, left: Duration) -> Job {
@@ -76,7 +83,7 @@ fn job(args: &Args, left: Duration) -> Job {
         .var("host", args.str("host"))
         .var("path", args.str("path"))
         .var("state", args.str("state"))
-        .var("limit", left.as_secs().to_string())
+        .var("limit", (left.as_secs() + u64::from(left.subsec_nanos() > 0)).to_string())
         .var("pause", args.int("sleep").max(1).to_string())
         .var("connect", args.int("connect_timeout").max(1).to_string())
         .flag("text", args.has("search_regex"))
@@ -166,12 +173,13 @@ fn late(args: &Args, begin: Instant) -> Failure {
         (_, Some(path), Some(text)) => format!("search string {text} in {path}"),
         (Some(port), _, Some(text)) => format!("search string {text} in {}:{port}", args.str("host")),
         (Some(port), _, None) => format!("{}:{port}", args.str("host")),
+        (None, Some(path), None) if args.str("state") == "absent" => path.to_string(),
         (None, path, _) => format!("file {}", path.unwrap_or_default()),
     };
     let state = match args.str("state") {
-        "stopped" => " to stop",
         "drained" => " to drain",
-        "absent" => " to be absent",
+        "stopped" | "absent" if args.has("port") => " to stop.",
+        "stopped" | "absent" => " to be absent.",
         _ => "",
     };
     let message = match args.opt_str("msg") {

@@ -114,6 +114,10 @@ pub fn substitute(regex: &Regex, text: &str, with: &str, limit: usize) -> Result
     let mut out = String::with_capacity(text.len());
     let mut copied = 0;
     let matches = all(regex, text, limit)?;
+    // Python reads the replacement before it looks for something to replace.
+    if let (true, Some(bad)) = (matches.is_empty(), bad_escape(with)) {
+        return Err(format!("bad escape \\{bad}"));
+    }
     for captures in &matches {
         let Some(whole) = captures.get(0) else { continue };
         out.push_str(&text[copied..whole.start()]);
@@ -122,6 +126,18 @@ pub fn substitute(regex: &Regex, text: &str, with: &str, limit: usize) -> Result
     }
     out.push_str(&text[copied..]);
     Ok((out, matches.len()))
+}
+
+/// The letter behind the first backslash that means nothing in a replacement.
+fn bad_escape(with: &str) -> Option<char> {
+    let mut chars = with.chars();
+    while let Some(c) = chars.next() {
+        let escaped = if c == '\\' { chars.next() } else { None };
+        if let Some(letter) = escaped.filter(|l| l.is_ascii_alphabetic() && !"gntrabfv".contains(*l)) {
+            return Some(letter);
+        }
+    }
+    None
 }
 
 /// Python's replacement text: `\1`, `\g<1>`, `\g<name>`, `\n`.

@@ -48,7 +48,7 @@ impl Host {
             // A user that the plan makes cannot look yet: root does.
             observed = unit.observed().await;
         }
-        // `send_probe` may have failed the unit.
+        // The probe may have failed the unit.
         let stage = std::mem::replace(&mut unit.stage, Stage::Skip(Value::Null));
         let ready = match stage {
             Stage::Ready(ready) => ready,
@@ -286,9 +286,9 @@ impl Host {
         if outcome.status == Status::Changed && !verify.is_empty() {
             self.verify(&ready, &*module, verify, &mut outcome).await;
         }
-        if ready.controller.diff() && !ready.no_log {
+        if ready.controller.diff() && !ready.no_log && !outcome.result.contains_key("diff") {
             let diffs = outcome.change.iter().flat_map(|c| &c.diffs).cloned().collect::<Vec<_>>();
-            outcome.result.insert("diff".into(), diff_value(&diffs));
+            outcome.result.insert("diff".into(), diff_value(&ready.module.spec.name, &diffs));
         }
         Ok(outcome)
     }
@@ -340,8 +340,8 @@ fn forget_output(outcome: &mut UnitOutcome, task: &str) {
 fn predicted(ready: &Prepared, decision: Decision, change: Change) -> UnitOutcome {
     let diffs = change.diffs.clone();
     let mut outcome = finished(decision, Some(change));
-    if ready.controller.diff() && !ready.no_log {
-        outcome.result.insert("diff".into(), diff_value(&diffs));
+    if ready.controller.diff() && !ready.no_log && !outcome.result.contains_key("diff") {
+        outcome.result.insert("diff".into(), diff_value(&ready.module.spec.name, &diffs));
     }
     outcome
 }

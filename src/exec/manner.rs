@@ -43,12 +43,20 @@ pub fn for_gathering(
     Ok(if env.is_empty() { inner } else { Arc::new(Manner { inner, env, limit: None }) })
 }
 
+/// Seconds that `timeout` may be at most.
+const LONGEST: f64 = 100_000_000.0;
+
 /// The task's time limit, of `timeout` or of `async`.
 pub fn limit(run: &Run, keywords: &TaskKeywords, scope: &Arc<TaskScope>) -> Result<Option<Duration>, String> {
     let seconds = match evaluated_text(run, &keywords.timeout, scope)? {
         None => 0.0,
         Some(text) => {
-            text.parse::<f64>().map_err(|_| format!("timeout: `{text}` is not a number of seconds"))?
+            let seconds =
+                text.parse::<f64>().map_err(|_| format!("timeout: `{text}` is not a number of seconds"))?;
+            if !(0.0..=LONGEST).contains(&seconds) {
+                return Err(format!("Timeout {text} is invalid, it must be between 0 and {LONGEST}."));
+            }
+            seconds
         }
     };
     // `async` with polling is a time limit on work that is waited for.

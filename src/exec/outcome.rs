@@ -248,8 +248,10 @@ impl TaskOutcome {
     }
 }
 
-/// Ansible's form of diffs in results.
-pub fn diff_value(diffs: &[Diff]) -> Value {
+/// Ansible's form of diffs in results: most modules have one, those of `LISTS` a list even of one.
+pub fn diff_value(module: &str, diffs: &[Diff]) -> Value {
+    const LISTS: &[&str] = &["copy", "template", "lineinfile", "blockinfile", "unarchive"];
+    let lists = LISTS.contains(&module);
     let one = |d: &Diff| -> Value {
         [
             ("before_header", &d.before_header),
@@ -261,7 +263,10 @@ pub fn diff_value(diffs: &[Diff]) -> Value {
         .map(|(k, v)| (k, v.as_str()))
         .collect()
     };
-    diffs.iter().map(one).collect::<List>().into()
+    match diffs {
+        [only] if !lists => one(only),
+        diffs => diffs.iter().map(one).collect::<List>().into(),
+    }
 }
 
 #[cfg(test)]

@@ -85,28 +85,29 @@ impl Unit {
         Unit { index: self.index, label, item, scope, stage, probe: None }
     }
 
-    /// Sends the probes, unless they are on their way.
+    /// Sends the probes, unless they are on their way. What cannot be probed ahead of its turn (a file of the
+    /// controller that a task before it makes) is tried again then.
     pub fn send_probe(&mut self) {
-        if self.probe.is_some() {
-            return;
+        if let Ok(Some(probes)) = self.probes() {
+            self.probe = Some(probes);
         }
-        let Stage::Ready(ready) = &self.stage else { return };
-        let Behaviour::Staged(module) = &ready.module.behaviour else { return };
-        match module.probe(&ready.args, &*ready.controller) {
-            Ok(mut jobs) => {
-                // A plan is of hosts that answer, also where nothing has to be read.
-                let greets = ready.check && jobs.is_empty();
-                if greets {
-                    jobs.push(Job::new(&GREETING));
-                }
-                let remote = Arc::clone(&ready.remote);
-                let who = ready.who.clone();
-                let kept = if ready.check { jobs.clone() } else { Vec::new() };
-                let answers = jobs.into_iter().map(|job| remote.submit(&who, job)).collect();
-                self.probe = Some(Probes { jobs: kept, answers: Mutex::new(answers), greets });
-            }
-            Err(failure) => self.stage = Stage::Fail(failure),
+    }
+
+    /// The probes, sent; `None` where there are none to send.
+    fn probes(&self) -> Result<Option<Probes>, Failure> {
+        let (None, Stage::Ready(ready)) = (&self.probe, &self.stage) else { return Ok(None) };
+        let Behaviour::Staged(module) = &ready.module.behaviour else { return Ok(None) };
+        let mut jobs = module.probe(&ready.args, &*ready.controller)?;
+        // A plan is of hosts that answer, also where nothing has to be read.
+        let greets = ready.check && jobs.is_empty();
+        if greets {
+            jobs.push(Job::new(&GREETING));
         }
+        let remote = Arc::clone(&ready.remote);
+        let who = ready.who.clone();
+        let kept = if ready.check { jobs.clone() } else { Vec::new() };
+        let answers = jobs.into_iter().map(|job| remote.submit(&who, job)).collect();
+        Ok(Some(Probes { jobs: kept, answers: Mutex::new(answers), greets }))
     }
 
     /// Drops the observation when one of these effects may have made it untrue.
@@ -119,7 +120,11 @@ impl Unit {
 
     /// The outputs of the probes, in their order.
     pub async fn observed(&mut self) -> Result<Observed, RemoteError> {
-        self.send_probe();
+        match self.probes() {
+            Ok(Some(probes)) => self.probe = Some(probes),
+            Ok(None) => {}
+            Err(failure) => self.stage = Stage::Fail(failure),
+        }
         let Probes { jobs, answers, greets } = self.probe.take().unwrap_or_default();
         let answers = answers.into_inner().unwrap_or_else(|e| e.into_inner());
         let outputs = await_all(answers).await?;

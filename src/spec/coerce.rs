@@ -10,18 +10,24 @@ use indexmap::IndexMap;
 /// defaults. Arguments that are not given and have no default are absent from the result. The error is one
 /// sentence for the user.
 pub fn coerce(spec: &ModuleSpec, given: Map) -> Result<Map, String> {
-    let mut args = members(&spec.args, given, spec.open, "")?;
+    let mut args = members(&spec.name, &spec.args, given, spec.open, "")?;
     check_groups(spec, &|name| args.get(name).filter(|v| !v.is_null()))?;
     fill_defaults(&spec.args, &mut args);
     for (name, arg) in &spec.args {
         if arg.required && !args.contains_key(name.as_str()) {
-            return Err(format!("missing required argument `{name}`"));
+            return Err(format!("missing required arguments: {name}"));
         }
     }
     Ok(args)
 }
 
-fn members(known: &IndexMap<String, ArgSpec>, given: Map, open: bool, within: &str) -> Result<Map, String> {
+fn members(
+    module: &str,
+    known: &IndexMap<String, ArgSpec>,
+    given: Map,
+    open: bool,
+    within: &str,
+) -> Result<Map, String> {
     let mut args = Map::new();
     for (key, value) in given {
         let word = key.to_string();
@@ -36,18 +42,42 @@ fn members(known: &IndexMap<String, ArgSpec>, given: Map, open: bool, within: &s
             None if open || known.is_empty() && !within.is_empty() => {
                 args.insert(key, value);
             }
-            None => return Err(unknown(known, &word, within)),
+            None => return Err(unknown(module, known, &word, within)),
         }
     }
     Ok(args)
 }
 
-fn unknown(known: &IndexMap<String, ArgSpec>, word: &str, within: &str) -> String {
-    let hint = match nearest(word, all_names(known)) {
-        Some(right) => format!("did you mean `{right}`?"),
-        None => format!("known are: {}", known.keys().cloned().collect::<Vec<_>>().join(", ")),
-    };
-    format!("unknown argument `{within}{word}`; {hint}")
+/// Modules that Ansible carries out on the controller, and whose arguments it checks there, with other words.
+const ACTIONS: &[&str] = &[
+    "add_host",
+    "assert",
+    "debug",
+    "fail",
+    "fetch",
+    "group_by",
+    "include_vars",
+    "reboot",
+    "script",
+    "wait_for_connection",
+];
+
+/// Playbooks look for Ansible's sentences.
+fn unknown(module: &str, known: &IndexMap<String, ArgSpec>, word: &str, within: &str) -> String {
+    if module.is_empty() {
+        return format!("unknown argument `{word}`");
+    }
+    if ACTIONS.contains(&module) {
+        return format!("Invalid options for {module}: {within}{word}");
+    }
+    let text = format!("Unsupported parameters for ({module}) module: {within}{word}");
+    if module == "shell" {
+        return text;
+    }
+    let hint =
+        nearest(word, all_names(known)).map(|right| format!(" Did you mean `{right}`?")).unwrap_or_default();
+    let names: Vec<&str> = known.keys().map(String::as_str).collect();
+    format!("{text}. Supported parameters include: {}.{hint}", names.join(", "))
 }
 
 /// Every name and alias.
@@ -94,7 +124,8 @@ fn elements(arg: &ArgSpec, items: &List) -> Result<Value, String> {
 }
 
 fn suboptions(arg: &ArgSpec, given: Map) -> Result<Map, String> {
-    let mut map = members(&arg.options, given, false, "").map_err(|e| format!("has a wrong member: {e}"))?;
+    let mut map =
+        members("", &arg.options, given, false, "").map_err(|e| format!("has a wrong member: {e}"))?;
     fill_defaults(&arg.options, &mut map);
     for (name, sub) in &arg.options {
         if sub.required && !map.contains_key(name.as_str()) {
@@ -151,27 +182,25 @@ pub(super) fn check_groups<'a>(
     spec: &ModuleSpec,
     given: &dyn Fn(&str) -> Option<&'a Value>,
 ) -> Result<(), String> {
-    let present = |names: &[String]| -> Vec<String> {
-        names.iter().filter(|n| given(n).is_some()).map(|n| format!("`{n}`")).collect()
-    };
-    let quoted = |names: &[String]| names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>();
+    let present =
+        |names: &[String]| -> Vec<String> { names.iter().filter(|n| given(n).is_some()).cloned().collect() };
     for group in &spec.mutually_exclusive {
         let present = present(group);
         if present.len() > 1 {
-            return Err(format!("arguments {} exclude each other", present.join(" and ")));
+            return Err(format!("parameters are mutually exclusive: {}", present.join("|")));
         }
     }
     for group in &spec.required_together {
         let present = present(group);
         if !present.is_empty() && present.len() < group.len() {
-            return Err(format!("arguments {} go together", quoted(group).join(" and ")));
+            return Err(format!("parameters are required together: {}", group.join(", ")));
         }
     }
     let by_default =
         |names: &[String]| names.iter().any(|n| spec.args.get(n).is_some_and(|a| a.default.is_some()));
     for group in &spec.required_one_of {
         if present(group).is_empty() && !by_default(group) {
-            return Err(format!("one of the arguments {} is required", quoted(group).join(", ")));
+            return Err(format!("one of the following is required: {}", group.join(", ")));
         }
     }
     for (name, value, needed) in &spec.required_if {
@@ -179,10 +208,12 @@ pub(super) fn check_groups<'a>(
         let default = spec.args.get(name).and_then(|a| a.default.as_ref()).map(from_yaml);
         let actual = given(name).cloned().or(default);
         if actual.is_some_and(|a| to_text(&a).eq_ignore_ascii_case(&wanted)) {
-            let missing: Vec<String> =
-                needed.iter().filter(|n| given(n).is_none()).map(|n| format!("`{n}`")).collect();
+            let missing: Vec<String> = needed.iter().filter(|n| given(n).is_none()).cloned().collect();
             if !missing.is_empty() {
-                return Err(format!("`{name}: {wanted}` needs {} too", missing.join(" and ")));
+                return Err(format!(
+                    "{name} is {wanted} but all of the following are missing: {}",
+                    missing.join(", ")
+                ));
             }
         }
     }
@@ -249,11 +280,11 @@ args:
     #[test]
     fn what_is_wrong_is_said_at_run_time_and_at_compile_time() {
         let cases = [
-            ("{nmae: a, file: /x}", "did you mean `name`?"),
+            ("{nmae: a, file: /x}", "Did you mean `name`?"),
             ("{name: a, state: abesnt}", "did you mean `absent`?"),
-            ("{name: a, file: /x}", "`file` and `name` exclude each other"),
-            ("{state: present}", "one of the arguments `name`, `file`"),
-            ("{name: a, state: latest}", "needs `channel`"),
+            ("{name: a, file: /x}", "parameters are mutually exclusive: file|name"),
+            ("{state: present}", "one of the following is required: name, file"),
+            ("{name: a, state: latest}", "state is latest but all of the following are missing: channel"),
             ("{name: a, force: perhaps}", "must be a boolean"),
             ("{name: a, opts: [{b: y}]}", "lacks the required member `a`"),
             ("{name: a, opts: [{a: 1, c: y}]}", "unknown argument `c`"),
@@ -267,6 +298,19 @@ args:
             let pairs: Vec<_> = given.iter().map(|(k, v)| (k.as_str().unwrap_or(""), span, v)).collect();
             let static_too = !part.starts_with("lacks");
             assert_eq!(check_args(&spec(), span, &pairs).has_errors(), static_too, "{yaml}");
+        }
+    }
+
+    #[test]
+    fn unknown_arguments_are_told_in_ansibles_words() {
+        let cases = [
+            ("pkg", "Unsupported parameters for (pkg) module: zz. Supported parameters include: name, file,"),
+            ("shell", "Unsupported parameters for (shell) module: zz"),
+            ("wait_for_connection", "Invalid options for wait_for_connection: zz"),
+        ];
+        for (name, sentence) in cases {
+            let spec = ModuleSpec { name: name.into(), ..spec() };
+            assert!(coerce(&spec, args("{name: a, zz: b}")).unwrap_err().starts_with(sentence), "{name}");
         }
     }
 
@@ -285,6 +329,8 @@ required_one_of: [[state, reload]]
         let given = || Map::from_iter([("name".into(), "x".into())]);
         assert!(coerce(&spec, given()).is_ok());
         spec.args["reload"].default = None;
-        assert!(coerce(&spec, given()).unwrap_err().contains("one of the arguments `state`, `reload`"));
+        assert!(
+            coerce(&spec, given()).unwrap_err().contains("one of the following is required: state, reload")
+        );
     }
 }

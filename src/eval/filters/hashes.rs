@@ -5,8 +5,9 @@ use crate::base::Value;
 use crate::eval::call::Args;
 use crate::eval::error::{Res, wrong};
 use crate::eval::run::Run;
+use crate::syntax::vault as format;
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
@@ -20,16 +21,114 @@ pub(super) const TABLE: &[(&str, FilterFn)] = &[
     ("checksum", Deep(|r, v, _| digest(r, &v, "sha1"))),
     ("password_hash", Deep(password_hash)),
     ("to_uuid", Deep(to_uuid)),
+    ("vault", Deep(vault)),
+    ("unvault", Deep(unvault)),
 ];
 
-fn b64encode(run: &mut Run<'_>, value: Value, _: &Args) -> Res<Value> {
-    Ok(Value::from(STANDARD.encode(run.text(&value)?)))
+/// The encodings that texts are kept in by what is older than UTF-8.
+#[derive(Copy, Clone)]
+enum Encoding {
+    Utf8,
+    Utf16 { big: bool, mark: bool },
+    Latin1,
+    Ascii,
 }
 
-fn b64decode(run: &mut Run<'_>, value: Value, _: &Args) -> Res<Value> {
+fn encoding(run: &mut Run<'_>, args: &Args) -> Res<Encoding> {
+    let name = args.text(run, 0, "encoding")?.unwrap_or_else(|| "utf-8".into());
+    Ok(match name.to_lowercase().replace(['-', '_', ' '], "").as_str() {
+        "utf8" | "u8" => Encoding::Utf8,
+        "utf16" | "u16" => Encoding::Utf16 { big: false, mark: true },
+        "utf16le" => Encoding::Utf16 { big: false, mark: false },
+        "utf16be" => Encoding::Utf16 { big: true, mark: false },
+        "latin1" | "latin" | "l1" | "iso88591" | "88591" => Encoding::Latin1,
+        "ascii" | "usascii" => Encoding::Ascii,
+        _ => return Err(wrong(format!("unknown encoding: {name}"))),
+    })
+}
+
+impl Encoding {
+    fn encode(self, text: &str) -> Option<Vec<u8>> {
+        let below = |limit: u32| {
+            text.chars().map(|c| u8::try_from(u32::from(c)).ok().filter(|_| u32::from(c) < limit)).collect()
+        };
+        match self {
+            Encoding::Utf8 => Some(text.as_bytes().to_vec()),
+            Encoding::Latin1 => below(256),
+            Encoding::Ascii => below(128),
+            Encoding::Utf16 { big, mark } => {
+                let units = mark.then_some(0xFEFF).into_iter().chain(text.encode_utf16());
+                Some(units.flat_map(|u| if big { u.to_be_bytes() } else { u.to_le_bytes() }).collect())
+            }
+        }
+    }
+
+    fn decode(self, bytes: Vec<u8>) -> Option<String> {
+        match self {
+            Encoding::Utf8 => String::from_utf8(bytes).ok(),
+            Encoding::Latin1 => Some(bytes.into_iter().map(char::from).collect()),
+            Encoding::Ascii => bytes.is_ascii().then(|| bytes.into_iter().map(char::from).collect()),
+            Encoding::Utf16 { big, mark } => {
+                let big = big || mark && bytes.starts_with(&[0xFE, 0xFF]);
+                if bytes.len() % 2 == 1 {
+                    return None;
+                }
+                let unit = |b: &[u8]| {
+                    if big { u16::from_be_bytes([b[0], b[1]]) } else { u16::from_le_bytes([b[0], b[1]]) }
+                };
+                let units: Vec<u16> = bytes.chunks_exact(2).map(unit).collect();
+                let units = units.strip_prefix(&[0xFEFF]).filter(|_| mark).unwrap_or(&units);
+                String::from_utf16(units).ok()
+            }
+        }
+    }
+}
+
+fn b64encode(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
+    let bytes = encoding(run, args)?.encode(&run.text(&value)?);
+    let bytes = bytes.ok_or_else(|| wrong("the text has characters that the encoding lacks"))?;
+    Ok(Value::from(if args.flag(1, "urlsafe", false) {
+        URL_SAFE.encode(bytes)
+    } else {
+        STANDARD.encode(bytes)
+    }))
+}
+
+fn b64decode(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
     let text: String = run.text(&value)?.split_whitespace().collect();
-    let bytes = STANDARD.decode(text).map_err(|e| wrong(format!("this text is no base64: {e}")))?;
-    String::from_utf8(bytes).map(Value::from).map_err(|_| wrong("the decoded bytes are no UTF-8 text"))
+    let decoded = if args.flag(1, "urlsafe", false) { URL_SAFE.decode(text) } else { STANDARD.decode(text) };
+    let bytes = decoded.map_err(|e| wrong(format!("this text is no base64: {e}")))?;
+    let text = encoding(run, args)?.decode(bytes);
+    text.map(Value::from)
+        .ok_or_else(|| wrong("the decoded bytes are no text of the encoding (UTF-8 unless given)"))
+}
+
+/// What `vault` names a password that has no name.
+const FILTER_ID: &str = "filter_default";
+
+fn vault(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
+    let password = args.need_text(run, 0, "secret")?;
+    let salt = args.text(run, 1, "salt")?;
+    let id = args.text(run, 2, "vault_id")?.unwrap_or_else(|| FILTER_ID.into());
+    let plain = run.text(&value)?;
+    Ok(match salt {
+        Some(salt) => format::encrypt_with(plain.as_bytes(), password.as_bytes(), Some(&id), salt.as_bytes()),
+        None => format::encrypt(plain.as_bytes(), password.as_bytes(), Some(&id)),
+    }
+    .into())
+}
+
+/// The text in clear, and then secret; what is no vault stays as it is.
+fn unvault(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
+    let password = args.need_text(run, 0, "secret")?;
+    let text = run.text(&value)?;
+    if !format::is_vault(text.as_bytes()) {
+        return Ok(value);
+    }
+    run.touched_secret = true;
+    let plain = format::decrypt(&text, password.as_bytes()).map_err(|e| wrong(e.to_string()))?;
+    let plain = String::from_utf8(plain).map_err(|_| wrong("the vault holds no UTF-8 text"))?;
+    Ok(Value::from(plain))
 }
 
 pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {

@@ -155,10 +155,10 @@ pub(crate) fn subelements(value: &Value, path: &[String], skip_missing: bool) ->
                 out.extend(members.iter().map(|m| Value::from(vec![item.clone(), m.clone()])));
             }
             None | Some(Value::Null) if skip_missing => {}
-            None => return Err(wrong(format!("could not find `{}` in an item", path.join(".")))),
+            None => return Err(wrong(format!("could not find '{}' key in iterated item", path.join(".")))),
             Some(other) => {
                 return Err(wrong(format!(
-                    "`{}` should be a list, not {}",
+                    "the key {} should point to a list, got {}",
                     path.join("."),
                     other.type_name()
                 )));

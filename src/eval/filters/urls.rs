@@ -49,7 +49,7 @@ fn urlsplit(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
     .collect();
     match args.text(run, 0, "query")? {
         Some(name) if !name.is_empty() => {
-            parts.get(&name).cloned().ok_or_else(|| wrong(format!("a URL has no component `{name}`")))
+            parts.get(&name).cloned().ok_or_else(|| wrong(format!("unknown URL component: {name}")))
         }
         _ => Ok(parts),
     }

@@ -28,8 +28,9 @@ pub(super) fn flattened(call: &Call<'_>) -> Res<List> {
 pub(super) fn dict(call: &Call<'_>) -> Res<List> {
     let mut out = List::new();
     for term in &items(call)? {
-        let map =
-            term.as_map().ok_or_else(|| lookup_failed(format!("needs a dict, not {}", term.type_name())))?;
+        let map = term.as_map().ok_or_else(|| {
+            lookup_failed(format!("the 'dict' lookup plugin expects a dictionary, got {}", term.type_name()))
+        })?;
         let pair = |(k, v): (&Key, &Value)| -> Value {
             [("key", k.to_value()), ("value", v.clone())].into_iter().collect()
         };
@@ -69,7 +70,11 @@ pub(super) fn nested(call: &Call<'_>) -> Res<List> {
 }
 
 pub(super) fn together(call: &Call<'_>) -> Res<List> {
-    Ok(filters::together(&columns(call), Value::Null))
+    let columns = columns(call);
+    if columns.is_empty() {
+        return Err(lookup_failed("with_together requires at least one element in each list"));
+    }
+    Ok(filters::together(&columns, Value::Null))
 }
 
 pub(super) fn subelements(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
@@ -77,9 +82,21 @@ pub(super) fn subelements(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
         [Value::List(only)] => (**only).clone(),
         terms => terms.to_vec(),
     };
-    let [elements, path, flags @ ..] = terms.as_slice() else {
-        return Err(lookup_failed("needs a list and the name of the member to go over"));
+    let expects = |what: &str| {
+        lookup_failed(format!("subelements lookup expects a list of two or three items, {what}"))
     };
+    let [elements, path, flags @ ..] = terms.as_slice() else {
+        return Err(expects("not fewer"));
+    };
+    if !matches!((elements, path), (Value::List(_) | Value::Map(_), Value::Str(_))) {
+        return Err(expects("first a dict or a list, second a string pointing to the subkey"));
+    }
+    if flags
+        .first()
+        .is_some_and(|f| f.as_map().is_none_or(|m| m.keys().any(|k| k.as_str() != Some("skip_missing"))))
+    {
+        return Err(expects("the optional third item must be a dict with flags ('skip_missing',)"));
+    }
     let path: Vec<String> = run.text(path)?.split('.').map(str::to_owned).collect();
     let skip = flags.first().and_then(|f| f.get("skip_missing")).is_some_and(|v| match v {
         Value::Str(s) => filters::word_truth(s) == Some(true),
@@ -120,6 +137,9 @@ pub(super) fn sequence(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
             for word in shell_words::split(&term).map_err(|e| lookup_failed(e.to_string()))? {
                 let (key, value) =
                     word.split_once('=').ok_or_else(|| lookup_failed(format!("`{word}` is no key=value")))?;
+                if !matches!(key, "start" | "end" | "count" | "stride" | "format") {
+                    return Err(lookup_failed(format!("unrecognized arguments to with_sequence: ['{key}']")));
+                }
                 options.insert(key.into(), value.into());
             }
         } else if !term.is_empty() {
@@ -159,7 +179,12 @@ fn one_sequence(run: &mut Run<'_>, options: &Map, out: &mut List) -> Res<()> {
         (Some(end), None) => end,
         (None, Some(0)) => return Ok(()),
         (None, Some(count)) => start + (count - 1) * stride.unwrap_or(1),
-        _ => return Err(lookup_failed("needs either `end` or `count`")),
+        _ => {
+            return Err(lookup_failed(match end {
+                None => "must specify count or end in with_sequence",
+                Some(_) => "can't specify both count and end in with_sequence",
+            }));
+        }
     };
     let stride = stride.unwrap_or(if end < start && count.is_none() { -1 } else { 1 });
     if stride == 0 || (end - start) / stride < 0 {

@@ -29,7 +29,7 @@ pub(super) fn vars(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
         match (run.fetch(&name.as_str().into())?, call.option("default")) {
             (V::Undefined(_), Some(default)) => out.push(default.clone()),
             (V::Undefined(_), None) => {
-                return Err(undefined(&name, format!("no variable named `{name}` was found")));
+                return Err(undefined(&name, format!("No variable named '{name}' was found.")));
             }
             (v, _) => out.push(run.data(v)?),
         }
@@ -52,8 +52,16 @@ fn matching(run: &mut Run<'_>, pattern: &str) -> Res<Vec<String>> {
 
 pub(super) fn varnames(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
     let mut out = List::new();
-    for pattern in call.texts(run)? {
-        out.extend(matching(run, &pattern)?.into_iter().map(Value::from));
+    for term in call.terms {
+        if !matches!(term, Value::Str(_) | Value::Secret(_)) {
+            let (shown, kind) = (run.text(term)?, term.type_name());
+            let why = format!("Invalid setting identifier, \"{shown}\" is not a string, it is a {kind}");
+            return Err(lookup_failed(why));
+        }
+        let pattern = run.text(term)?;
+        let names = matching(run, &pattern)
+            .map_err(|e| lookup_failed(format!("Unable to use \"{pattern}\" as a search parameter: {e}")))?;
+        out.extend(names.into_iter().map(Value::from));
     }
     Ok(out)
 }

@@ -188,7 +188,7 @@ impl CloudTask {
         outcome.warnings = done.warnings;
         if diff && !self.no_log && outcome.status == Status::Changed {
             let diffs = outcome.change.iter().flat_map(|c| &c.diffs).cloned().collect::<Vec<_>>();
-            outcome.result.insert("diff".into(), diff_value(&diffs));
+            outcome.result.insert("diff".into(), diff_value("", &diffs));
         }
         Ok(outcome)
     }

@@ -1,11 +1,12 @@
 //! What the modules share that rewrite one text file: probe, reading, writing back.
 
-use super::{Put, put, seen};
+use super::{Put, seen};
 use crate::base::Map;
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
 use crate::plan::{Claims, Decision};
 use crate::remote::files::{FileKind, FileStat, stat_job};
 use crate::remote::{Job, Output};
+use crate::script;
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
@@ -49,6 +50,8 @@ pub struct Edit {
     pub path: String,
     pub now: FileStat,
     pub text: String,
+    /// The folder that is made first, where it is missing.
+    pub folder: Option<String>,
 }
 
 impl Edit {
@@ -57,6 +60,7 @@ impl Edit {
     pub fn read(path: &str, outputs: &[Output], create: bool) -> Result<Edit, Failure> {
         let mut stats = seen(outputs.first())?;
         let now = stats.remove(path.as_bytes()).unwrap_or_default();
+        let mut folder = None;
         if now.exists && now.kind == FileKind::Directory {
             return Err(Failure::new(format!("Path {path} is a directory !")));
         }
@@ -64,7 +68,9 @@ impl Edit {
             if !create {
                 return Err(Failure::new(format!("Destination {path} does not exist !")));
             }
-            put::need_folder(path, &stats.remove(super::parent(path).as_bytes()).unwrap_or_default())?;
+            let parent = super::parent(path);
+            let there = stats.remove(parent.as_bytes()).unwrap_or_default();
+            folder = (!there.exists).then(|| parent.to_string());
         }
         if now.unreadable {
             let why = "cannot be read by this user; does the task need `become`?";
@@ -77,7 +83,7 @@ impl Edit {
         };
         let text = String::from_utf8(bytes)
             .map_err(|_| Failure::new(format!("{path} is not UTF-8 text; it was not touched")))?;
-        Ok(Edit { path: path.to_string(), now, text })
+        Ok(Edit { path: path.to_string(), now, text, folder })
     }
 
     /// The decision for a new text; `why` tells what differs. Attributes are compared in any case.
@@ -98,6 +104,11 @@ impl Edit {
         let mut bare = result.clone();
         bare.insert("path".into(), self.path.as_str().into());
         let mut decision = put.decide(bare)?;
+        if let Some(folder) = &self.folder {
+            decision
+                .effects
+                .insert(0, Job::new(script!("kernel.mkdir", "../kernel/mkdir.sh")).args([folder]));
+        }
         if args.has("mode") || args.has("owner") || args.has("group") {
             let attributes = decision.change.as_ref().is_some_and(|c| c.diffs.len() > 1);
             let only = decision.effects.first().is_some_and(|j| &*j.script.name == "files.attributes");

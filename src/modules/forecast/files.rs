@@ -52,7 +52,7 @@ impl Forecast {
             "files.attributes" => paths().for_each(|path| {
                 self.patch(&path, job);
             }),
-            "copy.folder" => {
+            "copy.folder" | "kernel.mkdir" => {
                 paths().for_each(|path| self.patch(&path, job).kind = Some(FileKind::Directory));
             }
             "file.make" => match text(job, "state") {

@@ -104,7 +104,12 @@ pub fn decrypt(text: &str, password: &[u8]) -> Result<Vec<u8>, VaultError> {
 pub fn encrypt(plain: &[u8], password: &[u8], id: Option<&str>) -> String {
     let mut salt = [0; 32];
     rand::fill(&mut salt);
-    let keys = Keys::derive(password, &salt);
+    encrypt_with(plain, password, id, &salt)
+}
+
+/// As [`encrypt`], with a salt of the caller's: the same text each time.
+pub fn encrypt_with(plain: &[u8], password: &[u8], id: Option<&str>, salt: &[u8]) -> String {
+    let keys = Keys::derive(password, salt);
     let padding = BLOCK - plain.len() % BLOCK;
     let mut cipher = plain.to_vec();
     cipher.resize(plain.len() + padding, u8::try_from(padding).unwrap_or(0));
@@ -114,7 +119,7 @@ pub fn encrypt(plain: &[u8], password: &[u8], id: Option<&str>) -> String {
         mac.finalize().into_bytes().to_vec()
     });
     // An HMAC takes a key of any length: the error cannot be.
-    let inner = [hex(&salt), hex(&mac.unwrap_or_default()), hex(&cipher)].join("\n");
+    let inner = [hex(salt), hex(&mac.unwrap_or_default()), hex(&cipher)].join("\n");
     let body = hex(inner.as_bytes());
     let mut text = match id {
         Some(id) if id != super::DEFAULT_ID => format!("{MAGIC};1.2;AES256;{id}\n"),

@@ -5,7 +5,7 @@ mod format;
 mod keyring;
 
 pub use files::{decrypt_file, edit_file, encrypt_file, encrypt_string, rekey_file, view_file};
-pub use format::{Envelope, decrypt, encrypt, is_vault};
+pub use format::{Envelope, decrypt, encrypt, encrypt_with, is_vault};
 pub use keyring::{Ask, Keyring};
 
 /// The id of a password given without one.
