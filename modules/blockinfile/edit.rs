@@ -49,7 +49,8 @@ pub fn edit(args: &Args, text: &str) -> Result<Option<Edited>, Failure> {
 
 fn insert(args: &Args, all: &mut Vec<String>, at: usize, begin: &str, block: &str, end: &str) {
     let mut new = vec![format!("{begin}\n")];
-    new.extend(block.lines().map(|l| format!("{l}\n")));
+    // Line ends of the block stay what they are.
+    new.extend(block.split_terminator('\n').map(|l| format!("{l}\n")));
     new.push(format!("{end}\n"));
     let mut at = at;
     if at > 0

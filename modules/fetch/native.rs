@@ -76,7 +76,7 @@ fn unfit(stat: &FileStat) -> Option<&'static str> {
     match stat.kind {
         _ if !stat.exists => Some("the remote file does not exist"),
         FileKind::Directory => Some("remote file is a directory, fetch cannot work on directories"),
-        _ if stat.unreadable => Some("the remote file cannot be read by this user"),
+        _ if stat.unreadable => Some("File is not readable: the remote file cannot be read by this user"),
         FileKind::File => None,
         _ => Some("the remote file is no regular file"),
     }

@@ -23,7 +23,10 @@ impl Staged for ScriptModule {
     fn decide(&self, args: &Args, seen: &[Output], controller: &dyn Controller) -> Result<Decision, Failure> {
         let line = args.str("cmd").trim();
         if let Some(why) = run::condition_met(args, seen)? {
-            return Ok(run::skipped(Value::from(line), &why));
+            let mut decision = run::skipped(Value::from(line), &why);
+            // Unlike a command's, a script's task counts as skipped.
+            decision.result.insert("skipped".into(), true.into());
+            return Ok(decision);
         }
         let words = run::words(line)?;
         let name = words.first().ok_or_else(|| Failure::new("no script given"))?;

@@ -26,10 +26,10 @@ impl Staged for Slurp {
         let src = args.str("src");
         let stat = files::seen_one(seen.first(), src)?;
         let content = match &stat.content {
-            _ if !stat.exists => return Err(Failure::new(format!("file not found: {src}"))),
-            _ if stat.unreadable => return Err(Failure::new(format!("file is not readable: {src}"))),
+            _ if !stat.exists => return Err(Failure::new(format!("File not found: {src}"))),
+            _ if stat.unreadable => return Err(Failure::new(format!("File is not readable: {src}"))),
             _ if stat.kind == FileKind::Directory => {
-                return Err(Failure::new(format!("source is a directory and must be a file: {src}")));
+                return Err(Failure::new(format!("Source is a directory and must be a file: {src}")));
             }
             None => return Err(Failure::new(format!("{src} is larger than {EDIT_LIMIT} bytes; use fetch"))),
             Some(content) => base64::engine::general_purpose::STANDARD.encode(content),

@@ -92,9 +92,9 @@ fn text(value: &Value) -> Option<&str> {
     }
 }
 
-/// As [`spec::coerce`], the error as a task's failure.
+/// As [`spec::coerce`], the error as a task's failure: Ansible's sentence, which names the module where it has to.
 pub fn coerce(spec: &ModuleSpec, given: Map) -> Result<Args, Failure> {
-    spec::coerce(spec, given).map_err(|why| Failure::new(format!("{}: {why}", spec.name)))
+    spec::coerce(spec, given).map_err(Failure::new)
 }
 
 /// Whether a value, or one inside it, is not known yet.

@@ -15,7 +15,10 @@ pub fn coerce(spec: &ModuleSpec, given: Map) -> Result<Map, String> {
     fill_defaults(&spec.args, &mut args);
     for (name, arg) in &spec.args {
         if arg.required && !args.contains_key(name.as_str()) {
-            return Err(format!("missing required arguments: {name}"));
+            return Err(match spec.name.as_str() {
+                "fetch" => "src and dest are required".to_string(),
+                _ => format!("missing required arguments: {name}"),
+            });
         }
     }
     Ok(args)

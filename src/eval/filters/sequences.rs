@@ -148,6 +148,10 @@ pub(crate) fn subelements(value: &Value, path: &[String], skip_missing: bool) ->
     for item in list {
         let mut inner = Some(&item);
         for part in path {
+            if inner.is_some_and(|v| !matches!(v, Value::Map(_))) && !skip_missing {
+                let dotted = path.join(".");
+                return Err(wrong(format!("the key {dotted} should point to a dictionary down to `{part}`")));
+            }
             inner = inner.and_then(|v| v.get(part));
         }
         match inner {

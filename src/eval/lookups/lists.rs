@@ -171,7 +171,9 @@ fn one_sequence(run: &mut Run<'_>, options: &Map, out: &mut List) -> Res<()> {
             Some(hex) => i64::from_str_radix(hex, 16),
             None => digits.parse(),
         };
-        parsed.map(Some).map_err(|_| lookup_failed(format!("{name}: `{text}` is no int")))
+        parsed
+            .map(Some)
+            .map_err(|_| lookup_failed(format!("{name} has an invalid value: `{text}` is no int")))
     };
     let start = int("start")?.unwrap_or(1);
     let (end, count, stride) = (int("end")?, int("count")?, int("stride")?);

@@ -25,6 +25,11 @@ pub(super) fn env(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
 
 pub(super) fn vars(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
     let mut out = List::new();
+    if let Some(wrong) =
+        call.terms.iter().find(|t| matches!(t, Value::Int(_) | Value::Float(_) | Value::Bool(_)))
+    {
+        return Err(lookup_failed(format!("Variable name must be 'str' not '{}'.", wrong.type_name())));
+    }
     for name in call.texts(run)? {
         match (run.fetch(&name.as_str().into())?, call.option("default")) {
             (V::Undefined(_), Some(default)) => out.push(default.clone()),

@@ -131,6 +131,9 @@ impl<'a> Put<'a> {
                 self.path
             )));
         }
+        if let Some(command) = self.validate.filter(|v| !v.contains("%s")) {
+            return Err(Failure::new(format!("validate must contain %s: {command}")));
+        }
         let (change, mut effects) = self.change()?;
         let mut decision = Decision { change, result, ..Decision::default() };
         if decision.change.is_none() {
