@@ -5,7 +5,8 @@
 mod support;
 
 use serde_json::json;
-use std::time::Duration;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 use support::cloud::{DEBIAN, World};
 use support::cloud_proxy::Fault;
 
@@ -165,7 +166,7 @@ fn faults_of_the_service_are_survived() {
 #[test]
 fn what_was_just_made_may_be_unknown_for_a_while() {
     let world = World::new(&stack(""));
-    world.settings(&json!({"notfound": 2, "page": 2}));
+    world.settings(&json!({"notfound": 4, "page": 2}));
     world.apply().is(0, &[]);
     world.settings(&json!({"notfound": 0}));
     one_of_each(&world);
@@ -208,6 +209,34 @@ fn independent_things_are_made_together() {
     // The second does not wait for the first to boot.
     let apart = launched[1].duration_since(launched[0]);
     assert!(apart < Duration::from_secs(3), "{apart:?}");
+    world.destroy().is(0, &["0 left"]);
+}
+
+/// A machine, an image of it and a group of such machines follow one another, a gateway is beside them: so the run takes as
+/// long as three changes of state, and a tenth more at most.
+#[test]
+fn the_longest_chain_of_states_is_all_that_a_run_waits_for() {
+    const DELAY: u32 = 10;
+    let chain = include_str!("../benches/cloud/chain.yml");
+    // What this machine itself takes for it, busy as it may be.
+    let own = {
+        let world = World::new(chain);
+        world.settings(&json!({"delays": {"instance.pending": 0, "image.pending": 0, "nat.pending": 0}}));
+        let began = Instant::now();
+        world.apply().is(0, &[]);
+        let own = began.elapsed();
+        world.destroy().is(0, &["0 left"]);
+        own
+    };
+    let world = World::new(chain);
+    let delays = ["instance.pending", "image.pending", "nat.pending"].map(|state| (state, DELAY));
+    world.settings(&json!({"delays": delays.into_iter().collect::<HashMap<_, _>>()}));
+    let began = Instant::now();
+    world.apply().is(0, &[]);
+    let (took, longest) = (began.elapsed(), Duration::from_secs(DELAY.into()) * 3);
+    assert!(took < longest.mul_f64(1.1) + own, "{took:?}, and {own:?} where nothing has to be waited for");
+    assert!(took >= longest, "the cloud did not take its time: {took:?}");
+    world.settings(&json!({"delays": {"nat.deleting": 0}}));
     world.destroy().is(0, &["0 left"]);
 }
 

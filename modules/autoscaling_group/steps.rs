@@ -5,15 +5,12 @@ use super::{Changes, Seen, get, shown, tags};
 use crate::base::Map;
 use crate::cloud::autoscaling::{Autoscaling, AutoscalingClient, input::*, types};
 use crate::cloud::calls::CallFuture;
-use crate::cloud::{CallError, Tags};
+use crate::cloud::{CallError, Tags, interval};
 use crate::modules::cloud::{Cx, named};
 use crate::modules::{ArgsExt, Failure};
 use crate::record;
 use std::time::{Duration, Instant};
 
-/// Looks at first; later ones come at longer intervals.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A refresh replaces one batch after the other, each of which boots.
 const REFRESH_LIMIT: Duration = Duration::from_secs(3600);
 
@@ -194,7 +191,7 @@ pub async fn serving(
     scaling: &AutoscalingClient,
 ) -> Result<Option<types::AutoScalingGroup>, Failure> {
     let limit = Duration::from_secs(cx.args.int("wait_timeout").max(1).unsigned_abs());
-    let (began, mut pause) = (Instant::now(), FIRST_PAUSE);
+    let began = Instant::now();
     loop {
         let group = get(scaling, cx.args.str("name")).await?;
         let Some(group) = group else { return Ok(None) };
@@ -225,8 +222,7 @@ pub async fn serving(
                 states.join(", ")
             )));
         }
-        cx.account.manner.pause("autoscaling:DescribeAutoScalingGroups", pause).await?;
-        pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
+        cx.account.manner.pause("autoscaling:DescribeAutoScalingGroups", interval(began.elapsed())).await?;
     }
 }
 
@@ -274,7 +270,7 @@ async fn follow(
     scaling: &AutoscalingClient,
     name: &str,
 ) -> Result<types::InstanceRefresh, Failure> {
-    let (began, mut pause, mut told) = (Instant::now(), FIRST_PAUSE, None);
+    let (began, mut told) = (Instant::now(), None);
     loop {
         if let Some(refresh) = latest(scaling, name).await? {
             let done = refresh.percentage_complete();
@@ -303,7 +299,6 @@ async fn follow(
                 began.elapsed().as_secs()
             )));
         }
-        cx.account.manner.pause("autoscaling:DescribeInstanceRefreshes", pause).await?;
-        pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
+        cx.account.manner.pause("autoscaling:DescribeInstanceRefreshes", interval(began.elapsed())).await?;
     }
 }

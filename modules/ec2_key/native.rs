@@ -3,7 +3,7 @@
 use crate::base::{Map, Secret, Value};
 use crate::cloud::calls::CallFuture;
 use crate::cloud::ec2::{input::*, types};
-use crate::cloud::identity::from_sdk;
+use crate::cloud::identity::{TOLD, from_sdk};
 use crate::cloud::kinds::KeyPair;
 use crate::cloud::{CallError, Kind, Tags, Thing};
 use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChange, Verdict, find};
@@ -122,11 +122,20 @@ fn change(cx: &Cx<'_>, pair: &types::KeyPairInfo, what: &str) -> Result<Verdict<
     } else if let Some(wanted) = cx.text("key_type") {
         attributes.fixed("type", cloud::values::word(pair.key_type()), wanted);
     }
+    let untold = untold(cx, pair);
+    // The run that made it ended before the key was written: nobody has it.
+    if let Some(file) = untold.filter(|f| !f.exists()) {
+        attributes.fixed("private_key", "lost", format!("in {}", file.display()));
+    }
     if let Some(change) = attributes.change(what) {
         find::may_remove::<KeyPair>(cx, pair)?;
         return Ok(Verdict::new(change, Steps::Replace, predicted(cx)));
     }
-    let tags = cx.compare_tags(&mut attributes, &from_sdk(pair.tags()));
+    let mut tags = cx.compare_tags(&mut attributes, &from_sdk(pair.tags()));
+    if untold.is_some() {
+        tags.set.insert(TOLD.into(), "true".into());
+        attributes.element(&format!("tags.{TOLD}"), None, Some("true"));
+    }
     match attributes.change(what) {
         None => Ok(Verdict::unchanged(result(pair, None))),
         Some(change) => {
@@ -134,6 +143,13 @@ fn change(cx: &Cx<'_>, pair: &types::KeyPairInfo, what: &str) -> Result<Verdict<
             Ok(Verdict::new(change, Steps::Tag(tags), result(pair, None)))
         }
     }
+}
+
+/// Where the private key is to be written, of a pair of ours that does not say it was.
+fn untold<'a>(cx: &'a Cx<'_>, pair: &types::KeyPairInfo) -> Option<&'a Path> {
+    let tags = from_sdk(pair.tags());
+    let made_here = !cx.args.has("key_material") && cx.identity.is(&tags);
+    cx.text("file_name").filter(|_| made_here && !tags.contains_key(TOLD)).map(Path::new)
 }
 
 fn predicted(cx: &Cx<'_>) -> Map {
@@ -181,10 +197,23 @@ async fn make(cx: &Cx<'_>) -> Result<Map, Failure> {
             let (pair, private) = create(cx).await?;
             if let Some(file) = file {
                 write(file, &private)?;
+                tell(cx, &pair).await?;
             }
             Ok(result(&pair, Some(&private)))
         }
     }
+}
+
+/// Notes that the private key was written.
+async fn tell(cx: &Cx<'_>, pair: &types::KeyPairInfo) -> Result<(), Failure> {
+    let id = pair.key_pair_id().unwrap_or_default();
+    // It is known by its name otherwise.
+    cx.account.manner.note_made(id);
+    let change = TagChange { set: Tags::from([(TOLD.into(), "true".into())]), ..TagChange::default() };
+    cx.write_tags(&[id], &change).await?;
+    let told = cloud::with_tags(pair, from_sdk(pair.tags()), &change, |pair, tags| pair.tags = Some(tags));
+    cx.account.key_pairs.put(told);
+    Ok(())
 }
 
 async fn import(cx: &Cx<'_>, material: &str) -> Result<Arc<types::KeyPairInfo>, Failure> {

@@ -138,7 +138,8 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let CallError { call, code, message, .. } = self;
         if self.denied() {
-            write!(f, "{call} is not allowed: {message}\nhint: allow the action `{call}` in the policy")?;
+            let action = action(message).unwrap_or(call);
+            write!(f, "{call} is not allowed: {message}\nhint: allow the action `{action}` in the policy")?;
         } else if CREDENTIALS.contains(&code.as_str()) {
             write!(f, "{call}: the credentials were refused ({code}): {message}\n{CREDENTIALS_HINT}")?;
         } else if code.is_empty() {
@@ -156,6 +157,14 @@ impl fmt::Display for CallError {
     }
 }
 
+/// The action that a policy would have to allow, where the service names it: a call may need others than its own, as
+/// RunInstances needs iam:PassRole.
+fn action(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("not authorized to perform: ")?;
+    let word = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != ':' && c != '-').next()?;
+    word.contains(':').then_some(word)
+}
+
 const CREDENTIALS_HINT: &str =
     "hint: check key and secret, that a session has not expired, and that this machine's clock is right";
 
@@ -163,4 +172,24 @@ const CREDENTIALS_HINT: &str =
 fn short(text: &str) -> String {
     let end = text.find(" (").filter(|_| text.len() > 200).unwrap_or(text.len());
     text[..end].chars().take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denied_call_names_the_action_that_the_service_names() {
+        let said = |message: &str| {
+            CallError { code: "UnauthorizedOperation".into(), ..CallError::own("ec2:RunInstances", message) }
+                .to_string()
+        };
+        let pass =
+            said("User: arn:aws:iam::1:user/x is not authorized to perform: iam:PassRole on resource: arn:y");
+        assert!(
+            pass.contains("ec2:RunInstances is not allowed")
+                && pass.contains("allow the action `iam:PassRole`")
+        );
+        assert!(said("You are not authorized.").contains("allow the action `ec2:RunInstances`"));
+    }
 }

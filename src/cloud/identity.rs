@@ -16,6 +16,9 @@ pub const KEEP: &str = "fitout:keep";
 /// When the thing may go, in UTC: `2026-12-24T18:00:00Z`. Set on what is temporary; `gc` removes it from then on.
 pub const EXPIRES: &str = "fitout:expires";
 
+/// Set on a key pair whose private half was written down: the service tells it once.
+pub const TOLD: &str = "fitout:told";
+
 /// Prefixes of tags that are not the user's, so that purging leaves them.
 pub const RESERVED: [&str; 2] = ["fitout:", "aws:"];
 

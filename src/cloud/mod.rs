@@ -47,5 +47,5 @@ pub use error::{CallError, Outcome};
 pub use identity::{Identity, Op, Tags};
 pub use remove::Thing;
 pub use session::{Account, Session, Witness};
-pub use table::{Kind, Table};
+pub use table::{Kind, Table, interval};
 pub use together::together;

@@ -100,7 +100,7 @@ pub async fn remove_scaling_group(account: &Account, name: &str) -> Result<(), C
             Err(error) => return Err(error),
         }
     }
-    let mut pause = Duration::from_millis(100);
+    let waiting = Instant::now();
     while !scaling
         .describe_auto_scaling_groups(find())
         .await?
@@ -114,8 +114,7 @@ pub async fn remove_scaling_group(account: &Account, name: &str) -> Result<(), C
                 "the group is still there",
             ));
         }
-        account.manner.pause(SCALING_GROUP, pause).await?;
-        pause = (pause * 3 / 2).min(Duration::from_secs(3));
+        account.manner.pause(SCALING_GROUP, super::interval(waiting.elapsed())).await?;
     }
     for id in &instances {
         instance_gone(account, id).await?;

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// How long what uses a thing may take to go: a NAT gateway's interface stays for minutes.
 pub const LIMIT: Duration = Duration::from_secs(600);
+/// The same where something is known to stay.
+const HOPELESS: Duration = Duration::from_secs(3);
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -64,7 +66,7 @@ impl Account {
             match done {
                 Ok(()) => break,
                 Err(error) if error.not_found() => break,
-                Err(error) if error.in_use() && began.elapsed() < limit => {
+                Err(error) if error.in_use() && began.elapsed() < self.patience_of_removal(limit) => {
                     self.manner.pause(&error.call, pause).await?;
                     pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
                 }
@@ -80,6 +82,10 @@ impl Account {
         table.forget(id);
         self.note(&json!({"removed": K::NAME, "id": id}));
         Ok(())
+    }
+
+    fn patience_of_removal(&self, limit: Duration) -> Duration {
+        if self.manner.stays() { limit.min(HOPELESS) } else { limit }
     }
 
     /// Removes a thing by the name of its kind.

@@ -3,6 +3,7 @@
 use super::calls::{CallFuture, Repeat};
 use super::error::{CallError, Outcome};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -25,6 +26,8 @@ const LATE_WRITE: Duration = Duration::from_secs(1);
 pub struct Manner {
     made: Mutex<HashMap<String, Instant>>,
     stop: watch::Receiver<bool>,
+    /// Something that was to be removed stays, and so what it uses does.
+    stays: AtomicBool,
     /// When a call first saw that the run is being stopped.
     stopped: OnceLock<Instant>,
     /// The first pause; each later one is up to twice as long.
@@ -40,6 +43,7 @@ impl Manner {
         Manner {
             made: Mutex::default(),
             stop,
+            stays: AtomicBool::new(false),
             stopped: OnceLock::new(),
             first_pause: FIRST_PAUSE,
             last_read: LAST_READ,
@@ -65,6 +69,16 @@ impl Manner {
     /// Whether this run made the thing: nothing is in it but what this run put there.
     pub fn is_made(&self, id: &str) -> bool {
         self.made().contains_key(id)
+    }
+
+    /// Something that was to be removed stays: what it uses is not waited for any more.
+    pub fn note_stays(&self) {
+        self.stays.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something stays that was to be removed.
+    pub fn stays(&self) -> bool {
+        self.stays.load(Ordering::Relaxed)
     }
 
     /// Whether the run was asked to stop: no call that changes something may begin.
@@ -181,7 +195,7 @@ pub async fn patiently<'a, T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
 
     fn error(outcome: Outcome, code: &str, message: &str) -> CallError {
         CallError { outcome, code: code.into(), ..CallError::own("ec2:X", message) }

@@ -132,6 +132,13 @@ impl<K: Kind> Table<K> {
         Ok(items)
     }
 
+    /// Whether a thing of this operation was seen, also one that is gone since.
+    pub fn knows(&self, op: &str) -> bool {
+        let is_its = |item: &Arc<K::Item>| K::tags(item).get(OP).is_some_and(|is| is == op);
+        self.all.get().is_some_and(|all| all.values().any(is_its))
+            || locked(&self.own).values().flatten().any(is_its)
+    }
+
     /// Own writes: the thing is like this now.
     pub fn put(&self, item: K::Item) -> Arc<K::Item> {
         let item = Arc::new(item);
@@ -178,7 +185,7 @@ impl<K: Kind> Table<K> {
     }
 
     /// Waits until `ready` finds something in what is seen of the thing (`None`: it is not there). One look serves
-    /// all who wait. Looks come often at first, then at 7 % of the time waited.
+    /// all who wait. Looks come often at first, then at 5 % of the time waited.
     pub async fn until<T>(
         &self,
         ec2: &dyn Ec2,
@@ -228,8 +235,8 @@ impl<K: Kind> Table<K> {
 }
 
 /// The pause before the next look at what was waited for so long.
-fn interval(waited: Duration) -> Duration {
-    let longest = waited.mul_f64(0.07).clamp(Duration::from_millis(500), Duration::from_secs(5));
+pub fn interval(waited: Duration) -> Duration {
+    let longest = waited.mul_f64(0.05).clamp(Duration::from_millis(500), Duration::from_secs(5));
     waited.clamp(Duration::from_millis(100), longest)
 }
 
@@ -268,6 +275,6 @@ mod tests {
             now += pause;
             looks += 1;
         }
-        assert!(looks < 60, "{looks} looks in a minute");
+        assert!(looks < 75, "{looks} looks in a minute");
     }
 }

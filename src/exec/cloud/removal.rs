@@ -79,6 +79,9 @@ pub async fn remove(teller: &dyn Teller, targets: &[Target]) -> usize {
             async move {
                 let done = account.remove_thing(&thing).await;
                 let error = done.err().map(|e| teller.redact(&e.to_string()));
+                if error.is_some() {
+                    account.manner.note_stays();
+                }
                 let ok = error.is_none();
                 teller.tell(Event::Removed { thing: doomed, error });
                 ok

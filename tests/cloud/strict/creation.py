@@ -67,3 +67,12 @@ def types_as_named(call, text):
     for wrong, right in (("vpc-elastic-ip", "elastic-ip"), ("nat-gateway", "natgateway")):
         text = text.replace(f"<resourceType>{wrong}</resourceType>", f"<resourceType>{right}</resourceType>")
     return text
+
+
+@after("RunInstances")
+def protects(call, text):
+    """moto does not read the protection from termination at the launch."""
+    if call.true("DisableApiTermination"):
+        for match in ID.finditer(text):
+            if instance := call.ec2.get_instance_by_id(match.group(0)):
+                instance.disable_api_termination = True

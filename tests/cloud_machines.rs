@@ -1,0 +1,263 @@
+//! Instances through all their states and attributes, rules of every kind, groups of several types, and whose credentials
+//! a task uses.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+use support::cloud::{DEBIAN, World};
+use support::place::Seen;
+
+/// A play of these tasks, after a network with one subnet (`net`, `subnet`).
+fn play(tasks: &str) -> String {
+    let network = "\
+- ec2_vpc_net: {name: t, cidr_block: 10.20.0.0/16}
+  register: net
+- ec2_vpc_subnet: {vpc_id: '{{ net.vpc.id }}', cidr: 10.20.1.0/24, az: us-east-1a, tags: {Name: t}}
+  register: subnet
+";
+    bare(&[network, tasks].concat())
+}
+
+fn bare(tasks: &str) -> String {
+    let tasks: String = tasks.lines().map(|line| format!("    {line}\n")).collect();
+    format!("- hosts: localhost\n  gather_facts: false\n  tasks:\n{tasks}")
+}
+
+#[track_caller]
+fn good(seen: &Seen) {
+    assert_eq!(seen.code, Some(0), "{}", seen.all());
+}
+
+/// Applies: the first time something changes, the second time nothing is written.
+#[track_caller]
+fn converges(world: &World, playbook: &str) -> Seen {
+    world.playbook(playbook);
+    let first = world.apply();
+    good(&first);
+    world.proxy.forget();
+    let second = world.apply();
+    good(&second);
+    assert_eq!(world.writes(), [""; 0], "{}", second.all());
+    first
+}
+
+fn instances(world: &World) -> BTreeSet<String> {
+    world.inventory().into_iter().filter(|t| t.kind == "instance").map(|t| t.id).collect()
+}
+
+fn node(more: &str) -> String {
+    play(&format!(
+        "- ec2_instance: {{name: t, image_id: {DEBIAN}, vpc_subnet_id: '{{{{ subnet.subnet.id }}}}', {more}}}\n  register: t\n\
+         - debug: {{msg: 'it is {{{{ t.instances[0].state.name }}}} {{{{ t.instances[0].instance_type }}}}'}}\n"
+    ))
+}
+
+#[test]
+fn an_instance_goes_through_its_states() {
+    let world = World::default();
+    converges(&world, &node("state: running")).is(0, &["it is running t3.micro"]);
+    let before = instances(&world);
+    converges(&world, &node("state: stopped")).is(0, &["state is running, not stopped", "it is stopped"]);
+    converges(&world, &node("state: running")).is(0, &["state is stopped, not running", "it is running"]);
+    // Another type stops it for the change.
+    converges(&world, &node("state: running, instance_type: t3.small"))
+        .is(0, &["instance_type is t3.micro, not t3.small", "it is running t3.small"]);
+    world.playbook(&node("state: restarted, instance_type: t3.small"));
+    world.proxy.forget();
+    world.apply().is(0, &["1 changed", "it is running"]);
+    assert_eq!(world.times("RebootInstances"), 1);
+    assert_eq!(instances(&world), before);
+    world.playbook(&bare("- ec2_instance: {name: t, state: absent}\n"));
+    world.apply().is(0, &["1 changed"]);
+    assert!(instances(&world).is_empty());
+    world.apply().is(0, &["0 changed"]);
+    world.playbook(&node(""));
+    world.destroy().is(0, &["0 left"]);
+}
+
+#[test]
+fn an_instances_attributes_are_changed_in_place_where_they_can_be() {
+    let world = World::default();
+    let full = "user_data: one, detailed_monitoring: true, termination_protection: true, \
+                volumes: [{device_name: /dev/xvda, ebs: {volume_size: 20, volume_type: gp3}}], \
+                metadata_options: {http_tokens: optional, http_put_response_hop_limit: 2}, tags: {a: b}";
+    converges(&world, &node(full));
+    let before = instances(&world);
+    let told = |attribute: &str| {
+        let id = before.first().unwrap().as_str();
+        world.make("ec2", "DescribeInstances", &[("InstanceId.1", id)], attribute)
+    };
+    assert_eq!((told("httpTokens"), told("httpPutResponseHopLimit")), ("optional".into(), "2".into()));
+    let next =
+        full.replace("optional", "required").replace("limit: 2", "limit: 1").replace("{a: b}", "{a: c}");
+    converges(&world, &node(&next))
+        .is(0, &["metadata_options.http_tokens is optional, not required", "tags.a is b, not c"]);
+    assert_eq!(told("httpTokens"), "required");
+    assert_eq!(instances(&world), before);
+    // What it was started with cannot change; and it is protected.
+    let other = next.replace("user_data: one", "user_data: two");
+    world.playbook(&node(&other));
+    world.plan().is(2, &["user_data is ", "which cannot be changed in place"]);
+    let open = other.replace("termination_protection: true", "termination_protection: false");
+    converges(&world, &node(&next.replace("protection: true", "protection: false")));
+    converges(&world, &node(&open));
+    assert_eq!(instances(&world).len(), 1);
+    assert_ne!(instances(&world), before);
+    world.destroy().is(0, &["0 left"]);
+}
+
+/// What is protected from termination stays, is named, and holds nobody up.
+#[test]
+fn a_protected_instance_stays_and_what_it_uses_is_not_waited_for() {
+    let world = World::new(&node("termination_protection: true"));
+    good(&world.apply());
+    let began = Instant::now();
+    world.destroy().is(1, &["may not be terminated", "left"]);
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    assert_eq!(instances(&world).len(), 1);
+    converges(&world, &node("termination_protection: false"));
+    world.destroy().is(0, &["0 left"]);
+}
+
+/// A new instance has IMDSv2 unless the task says otherwise.
+#[test]
+fn so_many_instances_are_there_as_are_asked_for() {
+    let world = World::default();
+    let some =
+        |count: u32| node(&format!("exact_count: {count}, tags: {{role: web}}, count_tag: {{role: web}}"));
+    converges(&world, &some(3));
+    let three = instances(&world);
+    assert_eq!(three.len(), 3);
+    let id = three.first().unwrap().as_str();
+    assert_eq!(world.make("ec2", "DescribeInstances", &[("InstanceId.1", id)], "httpTokens"), "required");
+    converges(&world, &some(1));
+    let one = instances(&world);
+    assert!(one.len() == 1 && one.is_subset(&three), "{one:?}");
+    converges(&world, &some(2));
+    assert!(instances(&world).len() == 2 && instances(&world).is_superset(&one));
+    world.destroy().is(0, &["0 left"]);
+}
+
+#[test]
+fn rules_of_every_kind_are_compared_one_by_one() {
+    let world = World::default();
+    let list = [("PrefixListName", "ours"), ("MaxEntries", "5"), ("AddressFamily", "IPv4")];
+    let list = world.make("ec2", "CreateManagedPrefixList", &list, "prefixListId");
+    let group = |rules: &str, more: &str| {
+        play(&format!(
+            "\
+- ec2_security_group: {{name: other, description: other, vpc_id: '{{{{ net.vpc.id }}}}'}}
+  register: other
+- ec2_security_group:
+    name: t
+    description: t
+    vpc_id: '{{{{ net.vpc.id }}}}'
+    {more}
+    rules:
+{rules}"
+        ))
+    };
+    let all = [
+        "{proto: tcp, ports: [22, 80, 8000-8010], cidr_ip: [10.0.0.0/8, 192.168.0.0/16], rule_desc: ours}"
+            .to_string(),
+        "{proto: icmp, icmp_type: 8, icmp_code: -1, cidr_ip: 0.0.0.0/0}".into(),
+        "{proto: udp, ports: 53, cidr_ipv6: '::/0'}".into(),
+        format!("{{proto: tcp, ports: 443, ip_prefix: {list}}}"),
+        "{proto: all, group_name: t}".into(),
+        "{proto: tcp, ports: 5432, group_id: '{{ other.group_id }}'}".into(),
+    ];
+    let all: String = all.iter().map(|rule| format!("    - {rule}\n")).collect();
+    let egress = "rules_egress: [{proto: tcp, ports: [443], cidr_ip: 0.0.0.0/0}]";
+    converges(&world, &group(&all, egress));
+    let fewer = all.replace("[22, 80, 8000-8010]", "[22, 80]").replace("icmp_type: 8", "icmp_type: 0");
+    let kept = converges(&world, &group(&fewer, "purge_rules: false"));
+    kept.is(0, &["icmp", "is missing"]);
+    assert!(!kept.all().contains("not wanted"), "{}", kept.all());
+    converges(&world, &group(&fewer, "")).is(
+        0,
+        &[
+            "ingress tcp 8000-8010 10.0.0.0/8 (ours) is not wanted",
+            "ingress tcp 8000-8010 192.168.0.0/16 (ours) is not wanted",
+        ],
+    );
+    world.destroy().is(0, &["0 left"]);
+}
+
+#[test]
+fn a_group_has_several_types_and_a_network_an_address() {
+    let world = World::default();
+    let tasks = |share: u32| {
+        play(&format!(
+            "\
+- ec2_launch_template: {{name: t, image_id: {DEBIAN}, instance_type: t3.micro}}
+- autoscaling_group:
+    name: t
+    launch_template: {{launch_template_name: t}}
+    min_size: 0
+    max_size: 2
+    desired_capacity: 0
+    health_check_type: ELB
+    vpc_zone_identifier: ['{{{{ subnet.subnet.id }}}}']
+    mixed_instances_policy:
+      instance_types: [t3.small, t3.medium]
+      instances_distribution: {{on_demand_percentage_above_base_capacity: {share}, spot_allocation_strategy: capacity-optimized}}
+- ec2_vpc_igw: {{vpc_id: '{{{{ net.vpc.id }}}}'}}
+- ec2_instance: {{name: gate, image_id: {DEBIAN}, vpc_subnet_id: '{{{{ subnet.subnet.id }}}}'}}
+  register: gate
+- ec2_eip: {{device_id: '{{{{ gate.instance_ids[0] }}}}', tags: {{Name: gate}}}}
+  register: address
+- debug: {{msg: 'at {{{{ address.public_ip }}}}'}}
+"
+        ))
+    };
+    converges(&world, &tasks(50)).is(0, &["at "]);
+    converges(&world, &tasks(20)).is(0, &["on_demand_percentage_above_base_capacity"]);
+    world.destroy().is(0, &["0 left"]);
+}
+
+/// Each task may name its own region, keys, profile and address; what it does not name is of the environment.
+#[test]
+fn a_task_may_have_its_own_region_keys_and_profile() {
+    let world = World::default();
+    let there = world.beside("eu-west-1");
+    let home = world.place.path().join("home/.aws");
+    std::fs::create_dir_all(&home).unwrap();
+    let endpoint = there.endpoint();
+    std::fs::write(
+        home.join("config"),
+        format!("[profile far]\nregion = eu-west-1\nendpoint_url = {endpoint}\n"),
+    )
+    .unwrap();
+    std::fs::write(
+        home.join("credentials"),
+        "[far]\naws_access_key_id = AKIAFAR\naws_secret_access_key = x\n",
+    )
+    .unwrap();
+    let play = |more: &str| bare(&format!("- ec2_vpc_net: {{name: t, cidr_block: 10.20.0.0/16, {more}}}\n"));
+    let run = |more: &str, command: &str| {
+        world.playbook(&play(more));
+        let mut command = world.command(&[command, "--yes", "site.yml"]);
+        command
+            .env_remove("AWS_ENDPOINT_URL")
+            .env_remove("AWS_ACCESS_KEY_ID")
+            .env_remove("AWS_SECRET_ACCESS_KEY");
+        let seen = Seen::of(&support::output(&mut command));
+        good(&seen);
+    };
+    for more in [
+        "profile: far, region: eu-west-1".to_string(),
+        format!("region: eu-west-1, aws_access_key: AKIAFAR, aws_secret_key: x, endpoint_url: '{endpoint}'"),
+        format!("ec2_region: eu-west-1, ec2_access_key: AKIAFAR, ec2_secret_key: x, ec2_url: '{endpoint}'"),
+    ] {
+        run(&more, "apply");
+        assert_eq!((there.count("vpc"), world.count("vpc")), (1, 0), "{more}");
+        run(&more, "destroy");
+        assert_eq!(there.count("vpc"), 0, "{more}");
+    }
+    // A key without its secret is a mistake.
+    world.playbook(&play("aws_access_key: AKIAFAR"));
+    world.plan().is(1, &["`access_key` and `secret_key` need each other"]);
+}
