@@ -138,6 +138,24 @@ fn killed_at_every_creation_it_comes_right() {
     is_right_and_goes(&world, &EXPECTED);
 }
 
+/// What a killed run made is not shown yet when the next one begins: it is waited for, and no other is made.
+#[test]
+fn what_a_killed_run_made_is_found_when_it_shows() {
+    let world = World::new(&cluster());
+    world.settings(&json!({"notfound": 4}));
+    for action in ["CreateVpc", "RunInstances"] {
+        world.proxy.fault(action, Fault::Held, 1);
+        let run = world.start(&["apply", "--yes", "site.yml"]);
+        world.proxy.wait_held();
+        run.signal(Signal::KILL);
+        run.end();
+        world.proxy.clear();
+    }
+    good(&world.apply());
+    world.settings(&json!({"notfound": 0}));
+    is_right_and_goes(&world, &EXPECTED);
+}
+
 /// An interrupted run looks up what it made and gives it its parts, so the next one gets further than after a kill.
 #[test]
 fn interrupted_at_every_creation_it_comes_right() {

@@ -2,7 +2,8 @@
 //!
 //! A creation carries an operation id as a tag. When its answer is lost nobody knows whether it was carried out: it
 //! is looked up by that id, with patience since reads lag behind. What is found is adopted, and when nothing is, the
-//! call is repeated under the same id; so that of two that appear after all one is kept and the other removed.
+//! call is repeated under the same id; so that of two that appear after all one is kept and the other removed. What a run
+//! that was killed a moment ago began to make is looked up in the same way.
 
 use super::calls::CallFuture;
 use super::error::{CallError, Outcome};
@@ -53,8 +54,16 @@ impl Account {
         count: usize,
         send: &(dyn Fn() -> CallFuture<'a, Vec<K::Item>> + Send + Sync),
     ) -> Result<Vec<Arc<K::Item>>, CallError> {
-        let node = &op.identity.node;
-        self.note(&json!({"create": K::NAME, "op": op.id, "node": node, "stack": op.identity.stack,
+        let (stack, node) = (&op.identity.stack, &op.identity.node);
+        // Where it was seen, another one is wanted beside it or in its place.
+        let unseen = |before: &String| !self.replaces() && !table.knows(before);
+        if let Some(before) = self.begun_lately(stack, node).filter(unseen) {
+            let found = table.made_by(&*self.ec2, &self.manner, &before).await?;
+            if found.len() >= count {
+                return Ok(self.made(table, op, found));
+            }
+        }
+        self.note(&json!({"create": K::NAME, "op": op.id, "node": node, "stack": stack,
             "region": self.region, "count": count}));
         let mut doubt = None;
         for _ in 0..ATTEMPTS {

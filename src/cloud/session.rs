@@ -18,6 +18,11 @@ pub trait Witness: Send + Sync {
     /// One line for the journal, as a JSON object without secrets: `create` or `remove` before the call,
     /// `created` or `removed` after it.
     fn note(&self, line: &serde_json::Value);
+
+    /// The operation with which an earlier run began to make this a moment ago: it may be there and not be shown yet.
+    fn begun_lately(&self, _stack: &str, _node: &str) -> Option<String> {
+        None
+    }
 }
 
 /// One region as one user sees it.
@@ -85,9 +90,19 @@ impl Account {
         self.deposed.lock().unwrap_or_else(|e| e.into_inner()).push(thing);
     }
 
+    /// Whether something was deposed: what was inside it is made again.
+    pub fn replaces(&self) -> bool {
+        !self.deposed.lock().unwrap_or_else(|e| e.into_inner()).is_empty()
+    }
+
     /// What was deposed since this was asked last.
     pub fn take_deposed(&self) -> Vec<Thing> {
         std::mem::take(&mut *self.deposed.lock().unwrap_or_else(|e| e.into_inner()))
+    }
+
+    /// What an earlier run began to make a moment ago, as [`Witness`] knows.
+    pub fn begun_lately(&self, stack: &str, node: &str) -> Option<String> {
+        self.witness.begun_lately(stack, node)
     }
 
     /// Into the journal.

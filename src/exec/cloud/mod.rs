@@ -7,6 +7,7 @@
 //! nothing new begins, and what has begun is brought to its end.
 
 mod access;
+mod before;
 mod destroy;
 pub mod gc;
 mod keys;
@@ -73,6 +74,11 @@ impl Witness for InJournal {
         let mut line = line.clone();
         line["at"] = super::journal::now().into();
         locked(&self.0).line(&line);
+    }
+
+    fn begun_lately(&self, stack: &str, node: &str) -> Option<String> {
+        let own = locked(&self.0).path.clone();
+        before::begun_lately(&own, stack, node)
     }
 }
 
