@@ -15,9 +15,8 @@ PALETTE = {
 }
 
 
-def spans(line):
-    """The line's pieces: text, and how it looks."""
-    look = {}
+def spans(line, look):
+    """The line's pieces: text, and how it looks. `look` goes on from line to line."""
     for text, codes in re.findall(r"([^\x1b]+)|\x1b\[([\d;]*)m", line):
         if text:
             yield text, dict(look)
@@ -38,16 +37,17 @@ def spans(line):
 
 def main():
     lines = sys.stdin.read().rstrip("\n").split("\n")
-    columns = max(sum(len(text) for text, _ in spans(line)) for line in lines)
+    columns = max(sum(len(text) for text, _ in spans(line, {})) for line in lines)
     width, height = int(columns * WIDTH) + 40, len(lines) * HEIGHT + 40
     print(
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
         ' font-family="ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace" font-size="14">'
     )
     print(f'<rect width="{width}" height="{height}" rx="8" fill="#0d1117"/>')
+    carried = {}
     for row, line in enumerate(lines):
         column = 0
-        for text, look in spans(line):
+        for text, look in spans(line, carried):
             if text.strip():
                 style = f' fill="{look.get("fill", "#c9d1d9")}"'
                 style += ' font-weight="bold"' if look.get("weight") else ""
