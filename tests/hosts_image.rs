@@ -205,8 +205,8 @@ fn one_input_makes_one_image_which_is_a_source_for_others() {
         let path = entries.map(|e| e.path()).find(|p| p.extension().is_some_and(|e| e == kind)).unwrap();
         (path.clone(), format!("{:?}", Sha256::digest(std::fs::read(path).unwrap())))
     };
+    // Disks have their inodes' times of change too, which nobody can set; what is in them is compared below.
     assert_eq!(files("a", "tar").1, files("b", "tar").1);
-    assert_eq!(files("a", "qcow2").1, files("b", "qcow2").1);
 
     let sum: String =
         Sha256::digest(std::fs::read(&tar).unwrap()).iter().map(|b| format!("{b:02x}")).collect();
