@@ -185,6 +185,12 @@ fn unpacked(place: &Place, folder: &str) -> (PathBuf, BTreeMap<PathBuf, String>)
     (tar, seen)
 }
 
+/// An entry without its time where it is a symbolic link: what reads disks does not keep that.
+fn timeless(entry: &str) -> String {
+    let skipped = if entry.starts_with("12") { 3 } else { usize::MAX };
+    entry.split(' ').enumerate().filter(|(at, _)| *at != skipped).map(|(_, word)| word).collect()
+}
+
 #[test]
 fn one_input_makes_one_image_which_is_a_source_for_others() {
     let place = Place::default();
@@ -233,7 +239,7 @@ fn one_input_makes_one_image_which_is_a_source_for_others() {
         for (path, was) in &a {
             let own = path.starts_with("boot/grub") || path == Path::new("etc/fstab") || was.starts_with("4");
             assert!(
-                own || seen.get(path) == Some(was),
+                own || seen.get(path).is_some_and(|is| timeless(is) == timeless(was)),
                 "{}: {:?}, was {was}",
                 path.display(),
                 seen.get(path)

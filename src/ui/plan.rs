@@ -46,11 +46,16 @@ impl PlanView {
                 (Outcome::Ok, _) => state.unchanged += 1,
                 _ => {}
             }
-            let told = self.item(done, item).into_iter().chain(self.warnings(done, item));
-            let told: Vec<String> = told.collect();
-            if !told.is_empty() {
-                state.hosts.entry(Name::clone(&done.task.host)).or_default().extend(told);
+            let told: Vec<String> = self.item(done, item).into_iter().collect();
+            let warnings = self.warnings(done, item);
+            if told.is_empty() && warnings.is_empty() {
+                continue;
             }
+            let here = state.hosts.entry(Name::clone(&done.task.host)).or_default();
+            here.extend(told);
+            // Items of a loop may all be warned of the same.
+            let new: Vec<String> = warnings.into_iter().filter(|w| !here.contains(w)).collect();
+            here.extend(new);
         }
     }
 
