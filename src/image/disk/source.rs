@@ -111,7 +111,7 @@ async fn disk(order: &Order, path: &str, root: &Path) -> Result<(), BakeError> {
     run(command("debugfs", &["-f", "-", &place]), Some(&words), cancel).await?;
     let lost = root.join("lost+found");
     let _ = fs::remove_dir(&lost);
-    capabilities(order, &place, root).await
+    privileges(order, &place, root).await
 }
 
 fn read_at(path: &Path, at: u64, length: usize) -> std::io::Result<Vec<u8>> {
@@ -136,22 +136,44 @@ fn root_start(table: &str) -> Option<u64> {
     Some(root["start"].as_u64()? * sector)
 }
 
-/// Puts file capabilities back, which are an attribute of files that can be executed.
-async fn capabilities(order: &Order, place: &str, root: &Path) -> Result<(), BakeError> {
+/// Puts back what reading loses of files that can be executed: setuid and setgid bits, and capabilities.
+async fn privileges(order: &Order, place: &str, root: &Path) -> Result<(), BakeError> {
     let walk = walkdir::WalkDir::new(root).into_iter().flatten().filter(|e| e.file_type().is_file());
     let names = walk.filter_map(|entry| {
         let executable = entry.metadata().ok()?.permissions().mode() & 0o111 != 0;
         let name = entry.path().strip_prefix(root).ok()?.to_str()?.to_string();
         (executable && !name.contains(['"', '\n'])).then_some(name)
     });
-    let script: String = names.map(|name| format!("ea_list \"/{name}\"\n")).collect();
+    let script: String = names.map(|name| format!("stat \"/{name}\"\nea_list \"/{name}\"\n")).collect();
     let said = run(command("debugfs", &["-f", "-", place]), Some(&script), &order.plays.cancel).await?;
+    for (name, mode) in modes(&said) {
+        let path = root.join(name.trim_start_matches('/'));
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).map_err(io(&path))?;
+    }
     for (name, value) in attributes(&said) {
         let path = root.join(name.trim_start_matches('/'));
         rustix::fs::setxattr(&path, CAPABILITY, &value, rustix::fs::XattrFlags::empty())
             .map_err(|errno| io(&path)(errno.into()))?;
     }
     Ok(())
+}
+
+/// Files with setuid or setgid and their modes, of what debugfs says to a list of `stat`.
+fn modes(said: &str) -> Vec<(String, u32)> {
+    let mut found = Vec::new();
+    let mut name = "";
+    for line in said.lines() {
+        if let Some(asked) = line.strip_prefix("debugfs: stat ") {
+            name = asked.trim().trim_matches('"');
+        } else if let Some((_, rest)) =
+            line.split_once("Type: regular").and_then(|(_, r)| r.split_once("Mode:"))
+            && let Some(mode) = rest.split_whitespace().next().and_then(|m| u32::from_str_radix(m, 8).ok())
+            && mode & 0o6000 != 0
+        {
+            found.push((name.to_string(), mode & 0o7777));
+        }
+    }
+    found
 }
 
 /// Files and their capabilities, of what debugfs says to a list of `ea_list`.
@@ -210,6 +232,15 @@ mod tests {
         assert_eq!(root_start(&table(&format!("{small},{large},{swap}"))), Some(4096 * 512));
         assert_eq!(root_start(&table(&format!("{small},{large},{root}"))), Some(8192 * 512));
         assert_eq!(root_start(&table(swap)), None);
+    }
+
+    #[test]
+    fn modes_are_read_from_what_debugfs_says() {
+        let of = |name: &str, mode: &str| {
+            format!("debugfs: stat \"{name}\"\nInode: 12   Type: regular    Mode:  {mode}   Flags: 0x80000\n")
+        };
+        let said = of("/usr/bin/true", "0755") + &of("/usr/bin/su", "04755") + &of("/usr/bin/chage", "02755");
+        assert_eq!(modes(&said), [("/usr/bin/su".into(), 0o4755), ("/usr/bin/chage".into(), 0o2755)]);
     }
 
     #[test]
