@@ -144,12 +144,16 @@ async fn privileges(order: &Order, place: &str, root: &Path) -> Result<(), BakeE
         let name = entry.path().strip_prefix(root).ok()?.to_str()?.to_string();
         (executable && !name.contains(['"', '\n'])).then_some(name)
     });
-    let script: String = names.map(|name| format!("stat \"/{name}\"\nea_list \"/{name}\"\n")).collect();
-    let said = run(command("debugfs", &["-f", "-", place]), Some(&script), &order.plays.cancel).await?;
+    let names: Vec<String> = names.collect();
+    // Two lists: what `stat` says of a file holds its attributes too.
+    let ask = |word: &str| names.iter().map(|name| format!("{word} \"/{name}\"\n")).collect::<String>();
+    let cancel = &order.plays.cancel;
+    let said = run(command("debugfs", &["-f", "-", place]), Some(&ask("stat")), cancel).await?;
     for (name, mode) in modes(&said) {
         let path = root.join(name.trim_start_matches('/'));
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).map_err(io(&path))?;
     }
+    let said = run(command("debugfs", &["-f", "-", place]), Some(&ask("ea_list")), cancel).await?;
     for (name, value) in attributes(&said) {
         let path = root.join(name.trim_start_matches('/'));
         rustix::fs::setxattr(&path, CAPABILITY, &value, rustix::fs::XattrFlags::empty())
