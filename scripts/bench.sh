@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measures the tool beside its peers on throw-away hosts and prints tables of ratios.
-# usage: bench.sh [--runs N] [--hosts 1,10,50] [--round-trips 0,50] [--parts converged,first,fleet,compile] [--venv DIR]
+# usage: bench.sh [--runs N] [--hosts 1,10,50] [--round-trips 0,50] [--parts converged,first,fleet,cluster,compile] [--venv DIR]
 #        bench.sh bake [--runs N]      a bake beside the same work by hand
 #        bench.sh cloud [--runs N] [--venv DIR]    EC2 beside Ansible's amazon.aws, on the tests' cloud; needs no root
 set -eu

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 enum Kind {
-    Ssh,
+    Ssh(String),
     ByHand,
     Tool(PathBuf),
+    Cluster(PathBuf),
     Ansible(PathBuf),
     Mitogen(PathBuf),
     Pyinfra(PathBuf),
@@ -22,8 +23,8 @@ pub struct Contender {
 
 impl Contender {
     /// `ssh HOST true`: the unit.
-    pub fn ssh() -> Self {
-        Contender { name: "ssh HOST true", kind: Kind::Ssh }
+    pub fn ssh(host: &str) -> Self {
+        Contender { name: "ssh HOST true", kind: Kind::Ssh(host.into()) }
     }
 
     /// A shell script over one session.
@@ -35,9 +36,14 @@ impl Contender {
         Contender { name: "fitout", kind: Kind::Tool(program.into()) }
     }
 
+    /// The tool with `playbooks/cluster.yml`, on the groups of the way's `groups.ini`.
+    pub fn cluster(program: &Path) -> Self {
+        Contender { name: "fitout", kind: Kind::Cluster(program.into()) }
+    }
+
     /// The unit first, then the tool, then the peers when there is an environment with them.
     pub fn all(program: &Path, venv: Option<&Path>) -> Vec<Self> {
-        let mut all = vec![Self::ssh(), Self::tool(program)];
+        let mut all = vec![Self::ssh("node1"), Self::tool(program)];
         if let Some(venv) = venv {
             let venv = venv.to_path_buf();
             all.push(Contender { name: "pyinfra 3.10.0", kind: Kind::Pyinfra(venv.clone()) });
@@ -52,7 +58,7 @@ impl Contender {
 
     /// Runs until there is nothing left to change for this tool, and says so when there always is.
     pub fn converge(&self, way: &Way) -> Fallible<()> {
-        if matches!(self.kind, Kind::Ssh | Kind::ByHand) {
+        if matches!(self.kind, Kind::Ssh(_) | Kind::ByHand) {
             return Ok(());
         }
         let mut said = String::new();
@@ -89,15 +95,26 @@ impl Contender {
     fn command(&self, way: &Way) -> Command {
         let ssh = |words: &[&str]| {
             let mut command = Command::new("ssh");
-            command.arg("-F").arg(way.file("ssh")).arg("node1").args(words);
+            command.arg("-F").arg(way.file("ssh")).args(words);
+            command
+        };
+        let apply = |program: &Path| {
+            let mut command = Command::new(program);
+            command.args(["apply", "--yes", "-i"]).arg(way.file("hosts.ini"));
             command
         };
         let mut command = match &self.kind {
-            Kind::Ssh => ssh(&["true"]),
-            Kind::ByHand => ssh(&["sh", "-s"]),
+            Kind::Ssh(host) => ssh(&[host, "true"]),
+            Kind::ByHand => ssh(&["node1", "sh", "-s"]),
             Kind::Tool(program) => {
-                let mut command = Command::new(program);
-                command.args(["apply", "--yes", "-i"]).arg(way.file("hosts.ini")).arg("site.yml");
+                let mut command = apply(program);
+                command.arg("site.yml");
+                command
+            }
+            Kind::Cluster(program) => {
+                let mut command = apply(program);
+                command.arg("-i").arg(way.file("groups.ini"));
+                command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks/cluster.yml"));
                 command
             }
             Kind::Ansible(venv) => ansible(venv, way),

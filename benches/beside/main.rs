@@ -38,8 +38,8 @@ struct Options {
     /// Round trips to measure at, in milliseconds.
     #[arg(long, value_delimiter = ',', default_value = "0,50")]
     round_trips: Vec<u64>,
-    /// Only these parts: converged, first, fleet, compile.
-    #[arg(long, value_delimiter = ',', default_value = "converged,first,fleet,compile")]
+    /// Only these parts: converged, first, fleet, cluster, compile.
+    #[arg(long, value_delimiter = ',', default_value = "converged,first,fleet,cluster,compile")]
     parts: Vec<String>,
     /// What `cargo bench` adds.
     #[arg(long, hide = true)]
@@ -73,6 +73,9 @@ fn main() -> Fallible<()> {
     }
     if options.wants("fleet") {
         fleet(&options)?;
+    }
+    if options.wants("cluster") {
+        cluster(&options)?;
     }
     Ok(())
 }
@@ -155,7 +158,7 @@ fn fleet(options: &Options) -> Fallible<()> {
         let site = Site::up(hosts)?;
         for &rtt in &options.round_trips {
             let way = site.way(rtt)?;
-            let (ssh, tool) = (Contender::ssh(), Contender::tool(&options.program));
+            let (ssh, tool) = (Contender::ssh("node1"), Contender::tool(&options.program));
             tool.converge(&way)?;
             let medians = in_turns(&[ssh, tool], options.runs, |contender| contender.run(&way))?;
             let (unit, all) = (medians[0], medians[1]);
@@ -172,5 +175,34 @@ fn fleet(options: &Options) -> Fallible<()> {
         }
     }
     println!("\n### Numbers of hosts\n\n{table}");
+    Ok(())
+}
+
+/// The three nodes of a swarm that is as it should be, against `ssh` to the slowest of them.
+fn cluster(options: &Options) -> Fallible<()> {
+    let site = Site::up(3)?;
+    let mut table =
+        Table::new(&["converged swarm, 3 nodes", "rtt ms", "s", "x slowest ssh", "slowest ssh s"]);
+    for &rtt in &options.round_trips {
+        let way = site.way(rtt)?;
+        std::fs::write(
+            way.file("groups.ini"),
+            "[swarm_managers]\nnode1\n[swarm_workers]\nnode2\nnode3\n\
+             [all:vars]\ncontainer_engine_source=distribution\n",
+        )?;
+        let mut contenders = vec![Contender::cluster(&options.program)];
+        contenders[0].converge(&way)?;
+        contenders.extend(["node1", "node2", "node3"].map(Contender::ssh));
+        let medians = in_turns(&contenders, options.runs, |contender| contender.run(&way))?;
+        let slowest = medians[1..].iter().map(|one| one.wall).max().unwrap_or_default();
+        table.row(vec![
+            "fitout apply playbooks/cluster.yml".into(),
+            rtt.to_string(),
+            seconds(medians[0].wall),
+            ratio(medians[0].wall, slowest),
+            seconds(slowest),
+        ]);
+    }
+    println!("\n### A swarm\n\n{table}");
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::include::Target;
 use super::lockstep::Position;
 use super::order::blocks_view;
 use super::task::Plan;
-use super::unit::{Stage, conditions};
+use super::unit::{Stage, Unit, conditions};
 use crate::eval::Truth;
 use crate::graph::{Act, Step, TaskNode};
 use crate::modules::Behaviour;
@@ -31,6 +31,13 @@ impl Ahead {
 
     pub fn clear(&mut self) {
         self.0.clear();
+    }
+
+    /// What was read, in the order of its turns.
+    pub fn in_order(&mut self) -> impl Iterator<Item = &mut Unit> {
+        let mut plans: Vec<_> = self.0.iter_mut().collect();
+        plans.sort_unstable_by_key(|(position, _)| *position);
+        plans.into_iter().flat_map(|(_, plan)| &mut plan.units)
     }
 
     /// Forgets observations that an effect may have made untrue; what was read stays, and is probed again.
@@ -191,7 +198,7 @@ impl Host {
                 }
                 Behaviour::Staged(_) if readable && plain(&cx) => {
                     let mut plan = self.plan_units(&cx, module, args);
-                    plan.units.iter_mut().for_each(super::unit::Unit::send_probe);
+                    plan.units.iter_mut().for_each(Unit::send_probe);
                     let blocked = plan.units.iter().any(blocks_view);
                     self.ahead.0.insert(here, plan);
                     walk.pending.add(node);

@@ -10,6 +10,7 @@
 //! Invariants: nothing here prints; a secret reaches no event and no journal ([`redact`]); in check mode no effect
 //! is sent; an effect is journalled before it is sent.
 
+mod again;
 mod ahead;
 mod argspec;
 mod background;

@@ -99,12 +99,17 @@ impl TaskRun {
     }
 
     /// The shells that effects of this task run in.
-    fn shells(&self) -> impl Iterator<Item = &Become> {
-        self.units.iter().filter_map(|(_, flying)| match flying {
-            Flying::Applying { ready, .. } => Some(&ready.who),
-            Flying::Landed(_) => None,
-        })
+    pub fn shells(&self) -> impl Iterator<Item = &Become> {
+        shells(&self.units)
     }
+}
+
+/// The shells that effects of these units run in.
+pub fn shells(units: &[(Unit, Flying)]) -> impl Iterator<Item = &Become> {
+    units.iter().filter_map(|(_, flying)| match flying {
+        Flying::Applying { ready, .. } => Some(&ready.who),
+        Flying::Landed(_) => None,
+    })
 }
 
 fn bad(outcome: &UnitOutcome) -> bool {

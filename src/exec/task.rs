@@ -207,7 +207,8 @@ impl Host {
         let sequential = !cx.keywords.until.is_empty() || cx.keywords.loop_control.pause.is_some();
         let mut flown = Vec::with_capacity(plan.units.len());
         let mut waiting = std::collections::VecDeque::from(std::mem::take(&mut plan.units));
-        while let Some(unit) = waiting.pop_front() {
+        while let Some(mut unit) = waiting.pop_front() {
+            self.look_again(&mut unit, &mut waiting, &flown);
             let before = self.recent.len();
             let chain = shared.or_else(|| Some(super::host::new_chain()));
             let (unit, flying) = self.launch(unit, cx, chain).await;
@@ -235,28 +236,19 @@ impl Host {
         let items = match super::loops::items(&self.run, cx) {
             Ok(items) => items,
             Err(stage) => {
-                let unit = Unit {
-                    index: 0,
-                    label: None,
-                    item: None,
-                    scope: Arc::clone(&cx.scope),
-                    stage,
-                    probe: None,
-                };
-                return Plan { units: vec![unit], looped: false, loop_var, no_log };
+                let units = vec![Unit::single(&cx.scope, stage)];
+                return Plan { units, looped: false, loop_var, no_log };
             }
         };
         let Some(items) = items else {
             let stage = prepare(&self.run, &cx.keywords, module, args, &cx.scope);
-            let unit =
-                Unit { index: 0, label: None, item: None, scope: Arc::clone(&cx.scope), stage, probe: None };
-            return Plan { units: vec![unit], looped, loop_var, no_log };
+            return Plan { units: vec![Unit::single(&cx.scope, stage)], looped, loop_var, no_log };
         };
         let scopes = super::loops::scopes(&self.run, cx, &items, &loop_var);
         let units = items.into_iter().zip(scopes).enumerate().map(|(index, (item, scope))| {
             let stage = prepare(&self.run, &cx.keywords, module, args, &scope);
             let label = super::loops::label(&self.run, cx, &scope, &item, no_log);
-            Unit { index, label: Some(label), item: Some(item), scope, stage, probe: None }
+            Unit { index, label: Some(label), item: Some(item), ..Unit::single(&scope, stage) }
         });
         Plan { units: units.collect(), looped, loop_var, no_log }
     }

@@ -49,6 +49,8 @@ pub struct Unit {
     pub stage: Stage,
     /// Probes on their way; taken when they are awaited.
     pub probe: Option<Probes>,
+    /// It was probed anew before its turn, on the chance that nothing between touches it (see [`super::again`]).
+    pub chanced: bool,
 }
 
 /// Jobs that read, and their answers to come. The jobs are kept where a forecast may be laid over what they find.
@@ -79,10 +81,21 @@ pub struct Applying {
 }
 
 impl Unit {
+    /// The only unit of a task without a loop.
+    pub fn single(scope: &Arc<TaskScope>, stage: Stage) -> Unit {
+        let scope = Arc::clone(scope);
+        Unit { index: 0, label: None, item: None, scope, stage, probe: None, chanced: false }
+    }
+
     /// The same item, at another stage.
     pub fn again(&self, stage: Stage) -> Unit {
-        let (label, item, scope) = (self.label.clone(), self.item.clone(), Arc::clone(&self.scope));
-        Unit { index: self.index, label, item, scope, stage, probe: None }
+        let (label, item) = (self.label.clone(), self.item.clone());
+        Unit { index: self.index, label, item, ..Unit::single(&self.scope, stage) }
+    }
+
+    /// It was not probed, or an effect has made untrue what was found.
+    pub fn is_stale(&self) -> bool {
+        self.probe.is_none() && matches!(self.stage, Stage::Ready(_))
     }
 
     /// Sends the probes, unless they are on their way. What cannot be probed ahead of its turn (a file of the
