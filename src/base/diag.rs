@@ -97,10 +97,10 @@ impl Diag {
                 body.push(Origin::path(path.as_str()).line(line).char_column(column).into());
                 continue;
             }
-            let length = file.text.len();
-            let start = (span.start as usize).min(length);
-            let range = start..(span.end as usize).clamp(start, length);
-            let mark = kind.span(range);
+            // The renderer takes whole characters only; a place may have been reckoned in bytes.
+            let start = file.text.floor_char_boundary(span.start as usize);
+            let end = file.text.ceil_char_boundary(span.end as usize);
+            let mark = kind.span(start..end.max(start));
             let mark = if words.is_empty() { mark } else { mark.label(*words) };
             body.push(Snippet::source(text.as_str()).path(path.as_str()).annotation(mark).into());
         }
@@ -186,6 +186,16 @@ mod tests {
         let text = diag.render(&sources, false);
         for part in ["error[unknown-key]", "site.yml:2:3", "^^^^^", "hint: did you mean `tasks`?"] {
             assert!(text.contains(part), "{part} is missing in:\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_place_within_a_character_is_shown() {
+        let sources = Sources::default();
+        let id = sources.add("a.j2", "{% if\u{a0}x %}");
+        for (start, end) in [(6, 7), (5, 6), (6, 99)] {
+            let text = Diag::error("x", Span::new(id, start, end), "wrong").render(&sources, false);
+            assert!(text.contains("a.j2:1:6"), "{text}");
         }
     }
 

@@ -5,6 +5,7 @@ use super::ir::{Body, Program, Stmt};
 use super::{Engine, lower};
 use minijinja::machinery::{self, ast};
 use minijinja::syntax::SyntaxConfig;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// How a template file is read and written: the template module's options of the same names.
@@ -106,10 +107,36 @@ pub(crate) fn line_column(text: &str, at: usize) -> (u32, u32) {
     (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
 }
 
+/// Blanks that are not ASCII (no-break spaces) separate words within tags, as for Jinja2; the parser knows only ASCII
+/// ones. Each is replaced by as many blanks as it has bytes, so that places stay.
+fn plain_spaces<'t>(text: &'t str, tags: &[&(String, String)], within: Option<&str>) -> Cow<'t, str> {
+    let odd = |c: char| c.is_whitespace() && !c.is_ascii();
+    if !text.contains(odd) {
+        return text.into();
+    }
+    let (mut out, mut end, mut quote) = (String::with_capacity(text.len()), within, None);
+    for (at, c) in text.char_indices() {
+        let rest = &text[at..];
+        match (end, quote) {
+            (None, _) => end = tags.iter().find(|t| rest.starts_with(&t.0)).map(|t| t.1.as_str()),
+            (Some(close), None) if rest.starts_with(close) => end = None,
+            (Some(_), None) if matches!(c, '"' | '\'') => quote = Some(c),
+            (Some(_), Some(open)) if c == open => quote = None,
+            _ => {}
+        }
+        match end.is_some() && quote.is_none() && odd(c) {
+            true => out.extend(std::iter::repeat_n(' ', c.len_utf8())),
+            false => out.push(c),
+        }
+    }
+    out.into()
+}
+
 /// Parses a template's text.
 pub(crate) fn template(text: &str, options: &TemplateOptions, inline: bool) -> Res<Program> {
-    let syntax = options.syntax()?;
-    let tree = machinery::parse(text, "<template>", syntax).map_err(|e| syntax_error(&e, text))?;
+    let spaced = plain_spaces(text, &[&options.variable, &options.block], None);
+    let text = spaced.as_ref();
+    let tree = machinery::parse(text, "<template>", options.syntax()?).map_err(|e| syntax_error(&e, text))?;
     let ast::Stmt::Template(root) = &tree else {
         return Err(EvalError::new(ErrorKind::Syntax, "not a template"));
     };
@@ -130,6 +157,8 @@ pub(crate) fn template(text: &str, options: &TemplateOptions, inline: bool) -> R
 
 /// Parses a bare expression.
 pub(crate) fn expression(text: &str) -> Res<Program> {
+    let spaced = plain_spaces(text, &[], Some("\0"));
+    let text = spaced.as_ref();
     let cx = lower::Cx { text, literal_backslashes: false, in_output: false };
     let tree = machinery::parse_expr(text).map_err(|e| syntax_error(&e, text))?;
     Ok(Program { text: text.into(), body: Body::Native(lower::expr(cx, &tree)?), newlines: 0 })

@@ -273,6 +273,8 @@ fn outcome(run: &mut Run<'_>, v: V, name: &str) -> Res<bool> {
             let v = run.settle(member, name)?;
             run.truth(v)
         }
+        // What never ran in the background is over.
+        None if matches!(name, "started" | "finished") => Ok(true),
         // A loop's result is skipped when all its items were.
         None if name == "skipped" => {
             let results = value.get("results").and_then(Value::as_list);

@@ -56,7 +56,7 @@ impl Padded {
         if !tab && !error.info().contains("invalid indentation") {
             return false;
         }
-        let lines: Vec<usize> = if error.info().contains("quoted scalar") {
+        let mut lines: Vec<usize> = if error.info().contains("quoted scalar") {
             let Some(end) = closing_quote(&self.text, at) else { return false };
             let breaks = self.text[at..end].match_indices('\n').map(|(n, _)| at + n + 1);
             breaks.collect()
@@ -64,9 +64,7 @@ impl Padded {
             // A line within brackets: the parser says so of no other.
             vec![self.text[..at].rfind('\n').map_or(0, |n| n + 1)]
         };
-        if lines.iter().any(|start| self.text[*start..].starts_with(PAD)) {
-            return false;
-        }
+        lines.retain(|start| !self.text[*start..].starts_with(PAD));
         // From the last to the first, so that the offsets before stay right.
         lines.iter().rev().for_each(|at| self.insert(*at));
         !lines.is_empty()

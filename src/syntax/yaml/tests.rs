@@ -204,6 +204,6 @@ fn a_line_of_a_megabyte_makes_no_message_of_a_megabyte() {
         let message = bad(&text);
         assert!(message.len() < 5000, "{} bytes: {:.300}", message.len(), message);
     }
-    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
     assert_eq!(json(&format!("a: {word}\n")).len(), word.len() + 8);
 }
