@@ -1,7 +1,7 @@
 # shellcheck disable=SC2154 # variables come with the job
 # Reports the files in a folder with their contents, octal digits where base64 is missing.
 # vars: src
-case $src in \~) src=$HOME ;; \~/*) src=$HOME/${src#\~/} ;; -*) src=./$src ;; esac
+place src
 if [ ! -e "$src" ]; then
   printf "Source (%s) does not exist\n" "$src" >&2
   exit 1

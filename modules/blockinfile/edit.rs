@@ -79,6 +79,19 @@ fn place(args: &Args, all: &[String]) -> Result<usize, Failure> {
     };
     let flags = Flags { multi_line: word.contains('\n'), ..Flags::default() };
     let regex = pyregex::compile(word, flags).map_err(Failure::new)?;
+    if across_lines(word) {
+        // The first match, wherever it begins and ends.
+        let text = all.concat();
+        let found = pyregex::all(&regex, &text, 1).map_err(Failure::new)?;
+        let edge = found.first().and_then(|m| m.get(0)).map(|m| if offset == 1 { m.end() } else { m.start() });
+        return Ok(edge.map_or(all.len(), |at| text[..at].matches('\n').count() + offset));
+    }
     let found = all.iter().rposition(|l| pyregex::found(&regex, l.trim_end_matches(['\r', '\n'])));
     Ok(found.map_or(all.len(), |at| at + offset))
+}
+
+/// Whether the expression begins with the flag `m`: then it is held against the whole text.
+fn across_lines(expression: &str) -> bool {
+    let flags = expression.strip_prefix("(?").and_then(|rest| rest.split_once(')'));
+    flags.is_some_and(|(flags, _)| flags.contains('m') && flags.chars().all(|c| c.is_ascii_alphabetic()))
 }

@@ -3,7 +3,7 @@
 # vars: chdir, expand (replace $NAME and ~ in the words)
 unset LC_ALL
 if [ "$chdir" ]; then
-  case $chdir in \~) chdir=$HOME ;; \~/*) chdir=$HOME/${chdir#\~/} ;; esac
+  place chdir
   cd "$chdir" 2>/dev/null || {
     printf 'Unable to change directory before execution: %s\n' "$chdir" >&2
     exit 2
@@ -11,7 +11,7 @@ if [ "$chdir" ]; then
 fi
 expanded() { # TEXT → $out
   out='' rest=$1
-  case $rest in \~) rest=$HOME ;; \~/*) rest=$HOME/${rest#\~/} ;; esac
+  case $rest in \~*) place rest ;; esac
   while :; do
     case $rest in *\$*) ;; *) break ;; esac
     out=$out${rest%%\$*} rest=${rest#*\$}

@@ -1,7 +1,7 @@
 # shellcheck disable=SC2154 # variables come with the job
 # Makes folders ("$@", parents first); those it makes get owner, group and mode.
 for path in "$@"; do
-  case $path in \~) path=$HOME ;; \~/*) path=$HOME/${path#\~/} ;; -*) path=./$path ;; esac
+  place path
   [ -d "$path" ] && continue
   # One step at a time: missing parents are made with the usual mode.
   mkdir -p "$path" || exit 1

@@ -4,7 +4,7 @@
 tmp=''
 trap '[ -z "$tmp" ] || rm -f "$tmp"' EXIT
 trap 'exit 143' TERM INT HUP
-case $src in \~) src=$HOME ;; \~/*) src=$HOME/${src#\~/} ;; -*) src=./$src ;; esac
+place src
 case $target in -*) target=./$target ;; esac
 own() {
   if [ "$owner$group" ]; then chown -h "$owner${group:+:$group}" "$1" || exit 1; fi

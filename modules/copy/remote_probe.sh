@@ -1,16 +1,8 @@
 # shellcheck disable=SC2154 # variables come with the job
 # Compares src with dest, both on this host; reports what differs by path below them.
 # vars: src, dest, follow
-resolve() { # PATH → $out
-  case $1 in
-    \~) out=$HOME ;;
-    \~/*) out=$HOME/${1#\~/} ;;
-    -*) out=./$1 ;;
-    *) out=$1 ;;
-  esac
-}
-resolve "$src" && src=$out
-resolve "$dest" && dest=$out
+place src
+place dest
 if [ ! -e "$src" ]; then
   emit '' src absent
   exit 0

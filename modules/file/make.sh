@@ -1,8 +1,8 @@
 # shellcheck disable=SC2154 # variables come with the job
 # Brings path to a state.
 # vars: path, state, src, mode (octal), owner, group, atime, mtime (as touch -t takes them, or now), force
-case $path in \~) path=$HOME ;; \~/*) path=$HOME/${path#\~/} ;; -*) path=./$path ;; esac
-case $state in hard) case $src in \~/*) src=$HOME/${src#\~/} ;; esac ;; esac
+place path
+[ "$state" != hard ] || place src
 attributes() { # PATH
   if [ "$owner$group" ]; then
     chown ${nofollow:+-h} "$owner${group:+:$group}" "$1" || exit 1

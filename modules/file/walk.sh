@@ -1,5 +1,7 @@
 # Reports mode, owner and group of all below "$1", for recurse.
-case $1 in \~) set -- "$HOME" ;; \~/*) set -- "$HOME/${1#\~/}" ;; -*) set -- "./$1" ;; esac
+root=$1
+place root
+set -- "$root"
 [ -d "$1" ] || exit 0
 nl='
 '

@@ -6,11 +6,7 @@ nl='
 '
 depth=${depth:+-maxdepth $depth}
 for root in "$@"; do
-  case $root in
-    \~) root=$HOME ;;
-    \~/*) root=$HOME/${root#\~/} ;;
-    -*) root=./$root ;;
-  esac
+  place root
   if [ ! -d "$root" ]; then
     emit "$root" skipped "'$root' is not a directory"
     continue

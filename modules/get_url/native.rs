@@ -24,9 +24,9 @@ pub fn behaviour() -> Behaviour {
 
 /// `checksum` taken apart: algorithm, and digest or URL.
 fn checksum(args: &Args) -> Result<Option<(String, String)>, Failure> {
-    let text = args.str("checksum").trim();
+    let (text, former) = (args.str("checksum").trim(), args.str("sha256sum").trim());
     if text.is_empty() {
-        return Ok(None);
+        return Ok((!former.is_empty()).then(|| ("sha256".into(), former.to_string())));
     }
     let wrong = || Failure::new("The checksum parameter has to be in format <algorithm>:<checksum>");
     let (algorithm, rest) = text.split_once(':').ok_or_else(wrong)?;

@@ -1,7 +1,7 @@
 # shellcheck disable=SC2154,SC2034 # variables come with the job, some for the request
 # What is at dest, its digest, and the digest that a list at a URL wants.
 # vars: dest, name, algorithm, list (URL of the list; then the request's variables too)
-case $dest in \~) dest=$HOME ;; \~/*) dest=$HOME/${dest#\~/} ;; -*) dest=./$dest ;; esac
+place dest
 path=$dest
 if [ -d "$dest" ]; then path=${dest%/}/$name; fi
 emit '' path "$path"

@@ -34,8 +34,7 @@ impl Staged for Group {
         if name.is_empty() || name.starts_with('-') || name.contains([':', '/', ',', ' ', '\t', '\n', '\0']) {
             return Err(Failure::new(format!("`{name}` is not a name that a group can have")));
         }
-        let job = Job::new(script!("group.probe", "probe.sh"));
-        Ok(vec![job.var("name", args.str("name")).flag("local", args.bool("local"))])
+        Ok(vec![self.look(args)])
     }
 
     fn leaves(&self, args: &Args, decision: &Decision) -> Vec<(String, Option<Map>)> {
@@ -63,7 +62,7 @@ impl Staged for Group {
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
         let entry = field(only(seen)?, "", "entry");
-        let has = entry.as_deref().and_then(|e| e.split(':').nth(2)).and_then(|g| g.parse::<i64>().ok());
+        let has = entry.as_deref().and_then(number_of);
         let wanted = args.opt_int("gid");
         let name = args.str("name");
         let mut out: Map = result([
@@ -99,6 +98,35 @@ impl Staged for Group {
             (true, None) => "state: present\n".to_string(),
         };
         let diff = diff(name, line(has.is_some(), has), line(present, wanted.or(has)));
-        Ok(with_diff(changed(action, reason, vec![job], out), diff))
+        let mut jobs = vec![job];
+        if present && wanted.is_none() {
+            jobs.push(self.look(args));
+        }
+        Ok(with_diff(changed(action, reason, jobs, out), diff))
     }
+
+    fn finish(&self, _: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
+        if let Some(failed) = done.iter().find(|o| !o.ok()) {
+            return Err(Failure::from_output(failed));
+        }
+        let mut out = decision.result;
+        // A new group's number is known only now.
+        let gid = done.last().and_then(|o| field(o, "", "entry")).as_deref().and_then(number_of);
+        if let Some(gid) = gid {
+            out.insert("gid".into(), gid.into());
+        }
+        Ok(out)
+    }
+}
+
+impl Group {
+    fn look(&self, args: &Args) -> Job {
+        let job = Job::new(script!("group.probe", "probe.sh"));
+        job.var("name", args.str("name")).flag("local", args.bool("local"))
+    }
+}
+
+/// The number in a line of /etc/group.
+fn number_of(entry: &str) -> Option<i64> {
+    entry.split(':').nth(2)?.parse().ok()
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154,SC2088
 # The file $path, its lines for host $name, and whether $line is one for that host; ssh-keygen knows hashed names.
-case $path in "~/"*) path=$HOME/${path#??} ;; esac
+place path
 emit '' path "$path"
 if ! command -v ssh-keygen >/dev/null 2>&1; then emit '' tool absent; fi
 if [ -f "$path" ]; then

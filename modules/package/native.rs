@@ -112,6 +112,9 @@ fn other(args: &Args, output: &Output) -> Result<Decision, Failure> {
     if manager.is_empty() || manager == "none" {
         return Err(Failure::new("the host has no package manager that is known (apt, dnf, yum, zypper, apk, pacman)"));
     }
+    if names(args).is_empty() {
+        return Err(Failure::new(format!("missing required arguments: name (the package manager is {manager})")));
+    }
     let state = args.str("state");
     let (mut missing, mut old, mut there) = (Vec::new(), Vec::new(), Vec::new());
     for name in names(args) {

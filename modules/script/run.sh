@@ -8,7 +8,7 @@ trap 'exit 143' TERM INT HUP
 script=$folder/$name
 cat >"$script" && chmod 0700 "$script" || exit 1
 if [ "$chdir" ]; then
-  case $chdir in \~) chdir=$HOME ;; \~/*) chdir=$HOME/${chdir#\~/} ;; esac
+  place chdir
   cd "$chdir" 2>/dev/null || {
     printf 'Unable to change directory before execution: %s\n' "$chdir" >&2
     exit 2

@@ -3,7 +3,7 @@
 # vars: chdir, executable, cmd
 unset LC_ALL
 if [ "$chdir" ]; then
-  case $chdir in \~) chdir=$HOME ;; \~/*) chdir=$HOME/${chdir#\~/} ;; esac
+  place chdir
   cd "$chdir" 2>/dev/null || {
     printf 'Unable to change directory before execution: %s\n' "$chdir" >&2
     exit 2

@@ -1,11 +1,7 @@
 # shellcheck disable=SC2154 # variables come with the job
 # Reports one path.
 # vars: path, follow, sum (algorithm), mime, attributes
-case $path in
-  \~) path=$HOME ;;
-  \~/*) path=$HOME/${path#\~/} ;;
-  -*) path=./$path ;;
-esac
+place path
 emit '' path "$path"
 nl='
 '

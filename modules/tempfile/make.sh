@@ -2,7 +2,7 @@
 # vars: folder, prefix, suffix, directory
 umask 077
 folder=${folder:-${TMPDIR:-/tmp}}
-case $folder in "~") folder=$HOME ;; "~/"*) folder=$HOME/${folder#??} ;; esac
+place folder
 # Not every mktemp puts a suffix behind the Xs: the name is made here and claimed without overwriting.
 for _ in 1 2 3 4 5 6 7 8 9 10; do
   name=$(mktemp -u "fitout.XXXXXXXX") || exit 1

@@ -7,12 +7,9 @@ work=''
 trap '[ -z "$work" ] || rm -rf "$work"' EXIT
 trap 'exit 143' TERM INT HUP
 absolute() { # PATH → $out
-  case $1 in
-    /*) out=$1 ;;
-    \~) out=$HOME ;;
-    \~/*) out=$HOME/${1#\~/} ;;
-    *) out=$PWD/$1 ;;
-  esac
+  out=$1
+  place out
+  case $out in /*) ;; *) out=$PWD/$out ;; esac
 }
 die() {
   printf '%s\n' "$1" >&2

@@ -2,11 +2,8 @@
 # Whether the paths of creates and removes are there; both may be patterns, relative to chdir.
 [ -z "$chdir" ] || cd "$chdir" 2>/dev/null || :
 there() {
-  case $1 in
-    \~) pattern=$HOME ;;
-    \~/*) pattern=$HOME/${1#\~/} ;;
-    *) pattern=$1 ;;
-  esac
+  pattern=$1
+  place pattern
   [ -e "$pattern" ] && return 0
   IFS=
   # Unquoted: the pattern is to be expanded.

@@ -97,10 +97,17 @@ fn string(value: &Value) -> Result<Value, String> {
     })
 }
 
-/// `~` and `$HOME` mean the host's, so they are left to the host.
+/// `~` and a leading `$HOME` mean the host's, so they are left to the host.
 fn path(value: &Value) -> Result<Value, String> {
     match value {
         Value::List(_) | Value::Map(_) => Err(wrong(ArgType::Path, value)),
+        Value::Str(text) => {
+            let below = text.strip_prefix("$HOME").or_else(|| text.strip_prefix("${HOME}"));
+            Ok(match below.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+                Some(rest) => format!("~{rest}").into(),
+                None => value.clone(),
+            })
+        }
         other => string(other),
     }
 }
@@ -282,6 +289,9 @@ mod tests {
             (Dict, "{\"a\": 1}".into(), Some(Value::from_iter([("a", 1)]))),
             (Dict, "plain".into(), None),
             (Path, "~/x".into(), Some("~/x".into())),
+            (Path, "$HOME/x".into(), Some("~/x".into())),
+            (Path, "${HOME}".into(), Some("~".into())),
+            (Path, "$HOMES/x".into(), Some("$HOMES/x".into())),
         ];
         for (kind, value, expected) in cases {
             assert_eq!(convert(*kind, value).ok().as_ref(), expected.as_ref(), "{kind:?} of {value:?}");

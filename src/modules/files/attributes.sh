@@ -2,7 +2,7 @@
 # Sets owner, group, mode (octal), flags (words for chattr) and parts of the SELinux context of the paths in "$@"; with
 # nofollow, of links themselves.
 for path in "$@"; do
-  case $path in \~) path=$HOME ;; \~/*) path=$HOME/${path#\~/} ;; -*) path=./$path ;; esac
+  place path
   if [ "$owner$group" ]; then
     chown ${nofollow:+-h} "$owner${group:+:$group}" "$path" || exit 1
   fi

@@ -8,6 +8,24 @@ for fo_p in /usr/local/sbin /usr/sbin /sbin /usr/local/bin /usr/bin /bin; do
 done
 export PATH
 emit() { printf '%s\0%s\0%s\0' "$1" "$2" "$3"; }
+# Makes of the path in a variable what all tools take: ~ and ~USER are homes, a leading - is no option.
+place() { # VARIABLE
+  eval "fo_p=\$$1"
+  case $fo_p in
+    \~ | \~/*) fo_p=$HOME${fo_p#\~} ;;
+    \~[A-Za-z_]*)
+      fo_h=${fo_p%%/*}
+      fo_p=${fo_p#"$fo_h"}
+      case ${fo_h#\~} in
+        *[!A-Za-z0-9._-]*) ;;
+        *) eval "fo_h=$fo_h" ;;
+      esac
+      fo_p=$fo_h$fo_p
+      ;;
+    -*) fo_p=./$fo_p ;;
+  esac
+  eval "$1=\$fo_p"
+}
 # The script is evaluated in the job's subshell: a fault in its syntax ends that, not the session.
 fo_run() { eval "$fo_s"; }
 fo_mark() { # KIND SEQ REST

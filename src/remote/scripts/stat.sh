@@ -15,7 +15,7 @@ hash_of() { # TOOL OPENSSL-NAME FILE
 }
 for item in "$@"; do
   path=$item
-  case $path in \~) path=$HOME ;; \~/*) path=$HOME/${path#\~/} ;; -*) path=./$path ;; esac
+  place path
   if [ ! -e "$path" ]; then
     if [ "$follow" ] || [ ! -L "$path" ]; then
       # Without search permission on the way nobody can say that it is absent.

@@ -13,7 +13,7 @@ stop() { # CODE MESSAGE
 trap '[ -z "$tmp" ] || rm -f "$tmp"' EXIT
 trap 'exit 143' TERM INT HUP PIPE
 
-case $path in \~) path=$HOME ;; \~/*) path=$HOME/${path#\~/} ;; -*) path=./$path ;; esac
+place path
 if [ "$follow" ] && [ -L "$path" ]; then
   real=$(readlink -f "$path" && printf x) || stop 70 "$path: the link points nowhere"
   path=${real%"$nl"x}

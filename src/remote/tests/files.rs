@@ -164,6 +164,10 @@ fn a_leading_tilde_is_the_home_of_the_user() {
                 stats(&go(&remote, at_home(stat_job(["~", "~/x y", "~x"], &StatOptions::default()))).await);
             assert_eq!(all[b"~".as_slice()].kind, FileKind::Directory, "{shell}");
             assert_eq!((all[b"~/x y".as_slice()].size, all[b"~x".as_slice()].exists), (4, false), "{shell}");
+            let names = ["~root", "~root/", "~daemon", "~$(touch x)", "~-", "~root;x"];
+            let all = stats(&go(&remote, stat_job(names, &StatOptions::default())).await);
+            let there = names.map(|n| all[n.as_bytes()].exists);
+            assert_eq!(there, [true, true, true, false, false, false], "{shell}: homes of others");
         });
     }
 }
