@@ -209,6 +209,61 @@ fn vaults_go_round() {
 }
 
 #[test]
+fn a_vault_is_edited_in_place() {
+    let place = Place::new().with("pw", "geheim\n").with("secret.yml", "key: hunter2\n");
+    let vault = |word: &str, env: &[(&str, &str)]| {
+        let args = ["vault", word, "secret.yml", "--vault-password-file", "pw"];
+        let seen = place.run_with(&args, env, "");
+        assert_eq!(seen.code, 0, "{word}: {}", seen.err);
+        seen.out
+    };
+    vault("encrypt", &[]);
+    vault("edit", &[("EDITOR", "sed -i s/hunter2/hunter3/")]);
+    let text = std::fs::read_to_string(place.path().join("secret.yml")).unwrap();
+    assert!(text.starts_with("$ANSIBLE_VAULT") && !text.contains("hunter"), "{text}");
+    assert_eq!(vault("view", &[]), "key: hunter3\n");
+}
+
+#[test]
+fn a_module_is_run_alone_and_the_log_tells_of_it() {
+    let place = Place::new().with("hosts", "[web]\na ansible_connection=local\nb ansible_connection=local\n");
+    let note = format!("content=x dest={}/note", place.path().display());
+    let seen = place.run(&["run", "-i", "hosts", "a", "-m", "copy", "-a", &note]);
+    assert_eq!(seen.code, 0, "{}", seen.err);
+    assert!(seen.out.starts_with("a | CHANGED => {"), "{}", seen.out);
+    let seen = place.run(&["run", "-i", "hosts", "web", "-m", "pnig"]);
+    assert_eq!(seen.code, 3, "{}", seen.out);
+    assert!(seen.err.contains("did you mean `ping`?"), "{}", seen.err);
+    let failed = place.run(&["run", "-i", "hosts", "web", "-m", "command", "-a", "false"]);
+    assert_eq!((failed.code, failed.out.matches("FAILED").count()), (1, 2), "{}", failed.out);
+
+    let log = place.run(&["log"]).out;
+    assert!(log.contains("1 changed, 0 failed") && log.contains("2 failed"), "{log}");
+    let first = log.split_whitespace().next().unwrap().to_string();
+    let told = place.run(&["log", &first]).out;
+    assert!(told.contains("copy") && told.contains("note is absent"), "{told}");
+
+    let facts = place.run(&["facts", "-i", "hosts", "a"]);
+    let facts: serde_json::Value = serde_json::from_str(&facts.out).unwrap();
+    assert_eq!(facts["a"]["ansible_system"], "Linux");
+}
+
+#[test]
+fn called_as_ansibles_a_lost_inventory_is_a_warning() {
+    let place =
+        Place::new().with("site.yml", "- hosts: localhost\n  gather_facts: false\n  tasks: [ping: ]\n");
+    let seen = place.run(&["playbook", "-i", "lost", "site.yml"]);
+    assert_eq!(seen.code, 0, "{}", seen.err);
+    assert!(seen.err.contains("there is no inventory `lost`") && seen.out.contains("ok=1"), "{}", seen.out);
+    let logged = place.run_with(&["playbook", "site.yml"], &[("ANSIBLE_LOG_PATH", "log")], "");
+    let log = std::fs::read_to_string(place.path().join("log")).unwrap();
+    let hidden = place.run_with(&["playbook", "-v", "site.yml"], &[("ANSIBLE_NO_LOG", "1")], "");
+    assert!(hidden.out.contains("output has been hidden") && !hidden.out.contains("pong"), "{}", hidden.out);
+    assert!(logged.code == 0 && log.contains("INFO| TASK [ping]") && log.contains("ok=1"), "{log}");
+    assert_eq!(place.run(&["plan", "-i", "lost", "site.yml"]).code, 3);
+}
+
+#[test]
 fn modules_are_listed_and_explained() {
     let place = Place::new();
     assert!(place.run(&["modules"]).out.lines().any(|l| l.starts_with("apt ")));

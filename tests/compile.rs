@@ -2,7 +2,7 @@
 //! the ending `.err`, the findings it must come to; `UPDATE=1` writes them anew.
 //!
 //! Comments at the top of a playbook say what the command line would: `# inventory: WHAT` (a list of hosts, or a path
-//! from the playbook's folder), `# tags: a,b`, `# extra: {a: 1}`.
+//! from the playbook's folder), `# tags: a,b`, `# start_at: TASK`, `# extra: {a: 1}`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -55,6 +55,7 @@ fn findings(playbook: &Path) -> String {
     }
     let tags = header(&text, "tags").into_iter().flat_map(|w| w.split(','));
     options.tags = tags.map(str::to_string).collect();
+    options.start_at_task = header(&text, "start_at").map(str::to_string);
     if let Some(extra) = header(&text, "extra") {
         let value: serde_json::Value = serde_yaml::from_str(extra).unwrap();
         options.extra_vars = match Value::from_json(&value) {

@@ -51,7 +51,12 @@ fn a_host_boots_anew_and_is_waited_for() {
     let inventory = lab.inventory_path().display().to_string();
     let place = Place::new(
         "",
-        "- {name: before, slurp: {src: /proc/sys/kernel/random/boot_id}, register: before}\n\
+        // Nobody can look as a user before it is made, and nothing of ours may run as one that is removed.
+        "- {name: a user, user: {name: ada}, become: true}\n\
+         - {name: as that user, copy: {content: x, dest: ~/note}, become: true, become_user: ada}\n\
+         - {name: its home, copy: {content: y, dest: ~ada/other, owner: ada}, become: true}\n\
+         - {name: no user, user: {name: ada, state: absent, remove: true}, become: true}\n\
+         - {name: before, slurp: {src: /proc/sys/kernel/random/boot_id}, register: before}\n\
          - {name: reboot, reboot: {reboot_timeout: 90, pre_reboot_delay: 0}, become: true}\n\
          - {name: after, slurp: {src: /proc/sys/kernel/random/boot_id}, register: after}\n\
          - {name: another boot, assert: {that: before.content != after.content}}\n\

@@ -62,6 +62,25 @@ fn what_changes_while_a_saved_plan_runs_stops_it_before_the_effect() {
 }
 
 #[test]
+fn what_runs_in_the_background_is_planned_and_held_too() {
+    let place = Place::new(
+        HERE,
+        "- {name: job, shell: 'echo done > {{ playbook_dir }}/job', async: 60, poll: 0, register: job}\n\
+         - {name: wait, async_status: {jid: '{{ job.ansible_job_id }}'}, register: end, until: end.finished,\
+            delay: 0.05, retries: 200}\n",
+    );
+    plan(&place, 2);
+    let text = std::fs::read_to_string(place.path().join("p")).unwrap();
+    assert!(text.contains("\"task\": \"job\"") || text.contains("\"task\":\"job\""), "{text}");
+    let told = text.replacen("\"fingerprint\": \"", "\"fingerprint\": \"0", 1);
+    place.write("other", &told.replacen("\"fingerprint\":\"", "\"fingerprint\":\"0", 1));
+    place.run(&["apply", "other"]).is(1, &["stale"]);
+    assert!(!place.path().join("job").exists());
+    place.run(&["apply", "p"]).is(0, &[]);
+    assert!(place.path().join("job").exists());
+}
+
+#[test]
 fn a_host_that_changed_since_the_plan_is_refused_before_anything() {
     let place = Place::new(
         HERE,

@@ -18,6 +18,12 @@ pub struct Config {
     pub roles_path: Vec<PathBuf>,
     pub collections_path: Vec<PathBuf>,
     pub library: Vec<PathBuf>,
+    /// Whether tasks are hidden that do not say so.
+    pub no_log: bool,
+    /// Where `fitout playbook` writes what it shows, too.
+    pub log_path: Option<PathBuf>,
+    /// Whether only plays gather facts that say so.
+    pub gathers_when_told: bool,
     pub remote_user: Option<String>,
     pub private_key: Option<PathBuf>,
     pub host_key_checking: Option<bool>,
@@ -65,6 +71,13 @@ pub fn read(cwd: &Path, env: Env) -> Result<Config, String> {
     };
     let base = file.as_deref().and_then(Path::parent).unwrap_or(cwd).to_path_buf();
     let mut reader = Reader { env, values, base, cwd: cwd.to_path_buf(), warnings };
+    if reader.text("ANSIBLE_HASH_BEHAVIOUR", "defaults", "hash_behaviour").as_deref() == Some("merge") {
+        return Err(
+            "hash_behaviour = merge is not supported: a variable replaces those of the same name at lower \
+                    levels\nhint: merge where it is wanted, with the filter `combine`"
+                .into(),
+        );
+    }
     let mut config = fill(&mut reader);
     config.file = file;
     config.warnings = reader.warnings;
@@ -87,6 +100,10 @@ fn fill(r: &mut Reader) -> Config {
             paths => paths,
         },
         library: r.paths("ANSIBLE_LIBRARY", "defaults", "library"),
+        no_log: r.flag("ANSIBLE_NO_LOG", "defaults", "no_log").unwrap_or(false),
+        log_path: r.path("ANSIBLE_LOG_PATH", "defaults", "log_path"),
+        gathers_when_told: r.text("ANSIBLE_GATHERING", "defaults", "gathering").as_deref()
+            == Some("explicit"),
         remote_user: r.text("ANSIBLE_REMOTE_USER", "defaults", "remote_user"),
         private_key: r.path("ANSIBLE_PRIVATE_KEY_FILE", "defaults", "private_key_file"),
         host_key_checking: r
@@ -275,6 +292,15 @@ mod tests {
         assert_eq!(config.become_user.as_deref(), Some("deploy"));
         assert_eq!(config.ssh_args.as_deref(), Some("-o A=b\n-o C=d"));
         assert_eq!(config.file, Some(dir.path().join("ansible.cfg")));
+    }
+
+    #[test]
+    fn what_changes_the_meaning_of_variables_is_refused() {
+        let env = |name: &str| (name == "ANSIBLE_HASH_BEHAVIOUR").then(|| "merge".to_string());
+        let why = read(Path::new("/nowhere"), &env).unwrap_err();
+        assert!(why.contains("`combine`"), "{why}");
+        let (_dir, config) = config("[defaults]\nhash_behaviour = replace\ngathering = explicit\n", &[]);
+        assert!(config.gathers_when_told);
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub fn options(session: &Session, args: &RunArgs, mode: Mode, extra_vars: Map) -
         extra_vars,
         become_options: become_options(session, &args.login)?,
         connection: connection(session, &args.login)?,
+        no_log: session.config.no_log,
+        gathers: !session.config.gathers_when_told,
         force_handlers: args.tasks.force_handlers || session.config.force_handlers,
         verbosity: args.output.verbose,
         lock: LockArgs::default().place()?,

@@ -7,6 +7,7 @@ use super::lists::{self, Chosen, Wanted};
 use super::outputs::Kind;
 use super::program::{compile, tags};
 use crate::exec::options::{Mode, RunReport};
+use crate::ui::Console;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -59,11 +60,15 @@ fn inner(args: PlaybookArgs) -> Done {
     }
     let wanted = Wanted { tasks: args.list_tasks, hosts: args.list_hosts, tags: args.list_tags };
     let mut prepared = Prepared::new(args.playbooks, args.run, Mode::Playbook)?;
+    prepared.session.forgiving = true;
     if wanted.tasks || wanted.hosts || wanted.tags || args.syntax_check {
         return list(&prepared, wanted);
     }
     prepared.options.check = args.check;
     let (compiled, inventory) = prepared.compiled()?;
+    if let ([book], 2..) = (prepared.playbooks.as_slice(), prepared.options.verbosity) {
+        Console::stdout().line(&format!("{} plays in {}", compiled.program.plays.len(), book.display()));
+    }
     let report = prepared.run(prepared.options.clone(), compiled, inventory, Kind::Ansible)?;
     Ok(exit(&report))
 }

@@ -18,6 +18,8 @@ use std::sync::Arc;
 /// The beginnings of one command.
 pub struct Session {
     pub config: Config,
+    /// An inventory that is not there is a warning, as for ansible-playbook.
+    pub forgiving: bool,
     pub sources: Sources,
     pub keyring: Arc<Keyring>,
     /// For stdout.
@@ -41,7 +43,7 @@ impl Session {
             eprintln!("Using {} as config file", file.display());
         }
         let keyring = Arc::new(keyring(vault, &config)?);
-        Ok(Session { config, sources: Sources::default(), keyring, style, talk })
+        Ok(Session { config, forgiving: false, sources: Sources::default(), keyring, style, talk })
     }
 
     pub fn extra_vars(&self, args: &VarArgs) -> Result<Map, Fail> {
@@ -57,6 +59,11 @@ impl Session {
         let mut diags = Diags::default();
         let inventory =
             inventory::load_with(given, &self.sources, &self.keyring, &mut diags, &CloudHosts(self));
+        let lost: Vec<usize> =
+            diags.iter().enumerate().filter(|(_, d)| d.code == "no-inventory").map(|(n, _)| n).collect();
+        for index in lost.into_iter().filter(|_| self.forgiving) {
+            diags.soften(index);
+        }
         if self.show(diags) {
             return Err(Fail::told(code::INPUT));
         }

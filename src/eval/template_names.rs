@@ -1,10 +1,12 @@
 //! What a template file knows of itself.
 
+use super::Scope;
 use crate::base::{Map, Value};
 use std::path::Path;
 
-/// `ansible_managed` and the `template_*` names, for a template at this path that becomes `dest` (empty in a lookup).
-pub fn template_names(path: &Path, dest: Value) -> Map {
+/// The `template_*` names, for a template at this path that becomes `dest` (empty in a lookup), and `ansible_managed`
+/// unless a variable has that name.
+pub fn template_names(path: &Path, dest: Value, scope: &dyn Scope) -> Map {
     let shown = path.to_string_lossy().into_owned();
     let full =
         std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).to_string_lossy().into_owned();
@@ -13,8 +15,9 @@ pub fn template_names(path: &Path, dest: Value) -> Map {
     };
     let modified = std::fs::metadata(path).and_then(|m| m.modified()).ok();
     let modified = modified.and_then(|t| jiff::Timestamp::try_from(t).ok());
+    let managed = scope.get("ansible_managed").unwrap_or_else(|| "Ansible managed".into());
     [
-        ("ansible_managed", Value::from("Ansible managed")),
+        ("ansible_managed", managed),
         ("template_path", shown.as_str().into()),
         ("template_fullpath", full.into()),
         ("template_destpath", dest),

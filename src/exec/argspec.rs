@@ -30,6 +30,7 @@ pub fn validate(run: &Run, args: &Args, scope: &Arc<TaskScope>) -> Result<UnitOu
         };
         check(&name, option, value.as_ref(), &mut faults);
     }
+    let faults = grouped(faults);
     if faults.is_empty() {
         let result = [("msg".into(), "The arg spec validation passed".into())].into_iter().collect();
         return Ok(UnitOutcome::done(None, result));
@@ -40,12 +41,23 @@ pub fn validate(run: &Run, args: &Args, scope: &Arc<TaskScope>) -> Result<UnitOu
     Err(failure)
 }
 
+const MISSING: &str = "missing required arguments: ";
+
+/// All that is missing as one fault, before the others.
+fn grouped(faults: Vec<String>) -> Vec<String> {
+    let (missing, others): (Vec<_>, Vec<_>) = faults.into_iter().partition(|f| f.starts_with(MISSING));
+    let mut names: Vec<_> = missing.iter().filter_map(|f| f.strip_prefix(MISSING)).collect();
+    names.sort_unstable();
+    let first = (!names.is_empty()).then(|| format!("{MISSING}{}", names.join(", ")));
+    first.into_iter().chain(others).collect()
+}
+
 fn check(name: &str, option: &Value, value: Option<&Value>, faults: &mut Vec<String>) {
     let truth = |key: &str| option.get(key).and_then(crate::spec::to_bool).unwrap_or(false);
     let value = match value {
         None | Some(Value::Omit) => {
             if truth("required") {
-                faults.push(format!("missing required arguments: {name}"));
+                faults.push(format!("{MISSING}{name}"));
             }
             return;
         }
@@ -142,6 +154,9 @@ mod tests {
             check("p", &json(option), value.map(json).as_ref(), &mut faults);
             assert!(faults.iter().any(|f| f.contains(expected)), "{option}: {faults:?}");
         }
+        let faults = ["x: wrong", "missing required arguments: b", "missing required arguments: a"];
+        let grouped = grouped(faults.map(String::from).to_vec());
+        assert_eq!(grouped, ["missing required arguments: a, b", "x: wrong"]);
         let mut faults = Vec::new();
         check("p", &json(r#"{"type":"int"}"#), Some(&json("3")), &mut faults);
         assert!(faults.is_empty());

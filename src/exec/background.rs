@@ -6,6 +6,7 @@
 use super::flight::{predicted_alone, remote_failure};
 use super::host::{Host, TaskContext};
 use super::outcome::{TaskOutcome, UnitOutcome};
+use super::saved::Held;
 use super::state::{Run, locked};
 use super::unit::{Prepared, Stage, await_all};
 use crate::base::{Map, Value};
@@ -37,12 +38,13 @@ impl Host {
     ) -> TaskOutcome {
         let plan = self.plan_units(cx, module, args);
         let (looped, loop_var, no_log) = (plan.looped, plan.loop_var, plan.no_log);
-        let start = |unit: super::unit::Unit| {
-            let outcome = match unit.stage {
+        let start = |mut unit: super::unit::Unit| {
+            let held = self.held(cx, &unit);
+            let outcome = match std::mem::replace(&mut unit.stage, Stage::Skip(Value::Null)) {
                 Stage::Skip(condition) => UnitOutcome::unmet(condition),
                 Stage::Fail(failure) => UnitOutcome::failed(failure),
                 Stage::Unknown(why) => UnitOutcome::unknown(&*why),
-                Stage::Ready(ready) => self.leave(cx, ready, &unit.scope),
+                Stage::Ready(ready) => self.leave(cx, ready, &unit.scope, held),
             };
             UnitOutcome { label: unit.label, item: unit.item, ..outcome }
         };
@@ -55,6 +57,7 @@ impl Host {
         cx: &TaskContext,
         mut ready: Prepared,
         scope: &Arc<super::scope::TaskScope>,
+        held: Option<Held>,
     ) -> UnitOutcome {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         if ready.check {
@@ -69,7 +72,7 @@ impl Host {
         locked(&self.run.background).insert(id.clone(), told);
         self.run.journal_begin(&self.name, &cx.title, &ready.module.spec.name, "in the background");
         tokio::spawn(async move {
-            let outcome = run_alone(ready).await;
+            let outcome = run_alone(ready, held).await;
             // Nobody may be left to ask.
             let _ = tell.send(Some(outcome));
         });
@@ -85,7 +88,7 @@ impl Host {
 }
 
 /// One unit with nothing before or behind it.
-async fn run_alone(ready: Prepared) -> UnitOutcome {
+async fn run_alone(ready: Prepared, held: Option<Held>) -> UnitOutcome {
     match ready.module.behaviour.clone() {
         Behaviour::Staged(module) => {
             let submit = |jobs: Vec<crate::remote::Job>| {
@@ -104,6 +107,9 @@ async fn run_alone(ready: Prepared) -> UnitOutcome {
                 Err(failure) => return UnitOutcome::failed(failure),
             };
             let Some(change) = decision.change.clone() else { return predicted_alone(decision) };
+            if let Some(Err(failure)) = held.map(|held| held(&change, &decision.effects)) {
+                return UnitOutcome::failed(failure);
+            }
             let chain = super::host::new_chain();
             let effects = decision.effects.clone().into_iter().map(|job| job.chain(chain)).collect();
             match submit(effects).await {
@@ -115,6 +121,10 @@ async fn run_alone(ready: Prepared) -> UnitOutcome {
             }
         }
         Behaviour::Procedure(module) => {
+            if held.is_some() {
+                let why = "stale: what this module does in the background cannot be held against a plan";
+                return UnitOutcome::failed(Failure::new(why));
+            }
             let (args, controller) = (&ready.args, &*ready.controller);
             let call = Call { args, remote: &*ready.remote, become_user: &ready.who, controller };
             match module.run(call).await {

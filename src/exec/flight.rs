@@ -68,6 +68,11 @@ impl Host {
                 let flying = match module.decide(&ready.args, &seen, &*ready.controller) {
                     Ok(decision) if decision.change.is_some() => {
                         let scope = Arc::clone(&unit.scope);
+                        if !ready.check {
+                            for user in ready.claims.writes.iter().filter_map(|w| w.strip_prefix("user:")) {
+                                ready.remote.leave(user).await;
+                            }
+                        }
                         let armed = self.arm(&ready, cx, &scope).await;
                         let at = At { cx, unit: &unit, chain, foreseen };
                         match armed {
@@ -153,7 +158,7 @@ impl Host {
             }
             let mut outcome = predicted(&ready, decision, change);
             if self.run.options.mode == super::options::Mode::Plan {
-                forget_output(&mut outcome, &cx.title);
+                forget_output(&mut outcome, &cx.title, self.wants_background(cx));
             } else if outcome.result.get("skipped") == Some(&Value::Bool(true)) {
                 // As Ansible: what cannot tell beforehand is skipped in check mode.
                 outcome.status = Status::Skipped;
@@ -329,11 +334,12 @@ fn finished(decision: Decision, change: Option<Change>) -> UnitOutcome {
 }
 
 /// What a command will print, and how it will end, is known when it has run.
-fn forget_output(outcome: &mut UnitOutcome, task: &str) {
-    if outcome.change.as_ref().is_some_and(|c| c.action == Action::Run) {
-        for name in ["rc", "stdout", "stdout_lines", "stderr", "stderr_lines", "start", "end", "delta"] {
-            outcome.result.insert(name.into(), Value::Unknown(format!("`{task}` has run").into()));
-        }
+fn forget_output(outcome: &mut UnitOutcome, task: &str, background: bool) {
+    let runs = outcome.change.as_ref().is_some_and(|c| c.action == Action::Run);
+    let output = ["rc", "stdout", "stdout_lines", "stderr", "stderr_lines", "start", "end", "delta"];
+    let job = ["ansible_job_id", "started", "finished"];
+    for name in output.iter().filter(|_| runs).chain(job.iter().filter(|_| background)) {
+        outcome.result.insert((*name).into(), Value::Unknown(format!("`{task}` has run").into()));
     }
 }
 

@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 /// Whether the play gathers: `gather_facts` is on, and something can use facts.
 pub fn wanted(run: &Run, play: &PlayScope) -> bool {
-    let off = play.plan.gather_facts.as_ref().and_then(crate::spec::to_bool) == Some(false);
+    let said = play.plan.gather_facts.as_ref().and_then(crate::spec::to_bool);
+    let off = !said.unwrap_or(run.options.gathers);
     let unused = play.plan.facts_used.as_ref().is_some_and(Vec::is_empty);
     // With -v a person may look for them in the output; nothing else can see facts that no expression names.
     run.options.mode != super::options::Mode::Destroy && !off && (!unused || run.options.verbosity > 1)

@@ -15,10 +15,10 @@ impl Host {
         }
     }
 
-    /// Whether notified handlers run although the host has failed: the play or `--force-handlers` says so.
+    /// Whether notified handlers run although the host has failed: the play says so, or else `--force-handlers`.
     pub(super) fn forced_handlers(&self) -> bool {
         let set = self.play.plan.force_handlers.as_ref().and_then(crate::spec::to_bool);
-        self.run.options.force_handlers || set == Some(true)
+        set.unwrap_or(self.run.options.force_handlers)
     }
 
     /// Handlers that were notified, in the order they are declared; they may notify later ones.

@@ -51,6 +51,8 @@ pub struct Host {
     pub notified: HashSet<usize>,
     /// A handler is being run.
     pub(super) handling: bool,
+    /// `meta: clear_host_errors` came by.
+    pub(super) forgiven: bool,
     /// Which use of a role has run, of roles that run once.
     pub ran_roles: HashMap<Arc<str>, usize>,
     /// The chain that effects in flight share.
@@ -88,6 +90,7 @@ impl Host {
             handlers,
             notified: HashSet::new(),
             handling: false,
+            forgiven: false,
             ran_roles: HashMap::new(),
             chain: None,
             started,
@@ -226,9 +229,14 @@ impl Host {
         }
         if matches!(flow, Flow::Next | Flow::Failed(_)) && !block.always.steps.is_empty() {
             self.ahead.clear();
+            self.forgiven = false;
             let always = self.part(Steps::Always(Arc::clone(block)), frame).await;
             let always = if matches!(always, Flow::Next) { self.drain().await } else { always };
-            if !matches!(always, Flow::Next) {
+            let forgiven = std::mem::take(&mut self.forgiven) && matches!(flow, Flow::Failed(_));
+            if forgiven {
+                self.undone = 0;
+            }
+            if forgiven || !matches!(always, Flow::Next) {
                 flow = always;
             }
         }

@@ -66,6 +66,7 @@ pub fn scopes(run: &Run, cx: &TaskContext, items: &[Value], loop_var: &Arc<str>)
     let control = &cx.keywords.loop_control;
     let index_var = evaluated_text(run, &control.index_var, &cx.scope).ok().flatten();
     let extended = evaluated_flag(run, &control.extended, &cx.scope, false).unwrap_or(false);
+    let all = evaluated_flag(run, &control.extended_allitems, &cx.scope, true).unwrap_or(true);
     let scope = |(index, item): (usize, &Value)| {
         let mut names = Map::new();
         names.insert(Arc::clone(loop_var).into(), item.clone());
@@ -75,17 +76,16 @@ pub fn scopes(run: &Run, cx: &TaskContext, items: &[Value], loop_var: &Arc<str>)
             names.insert("ansible_index_var".into(), name.as_str().into());
         }
         if extended {
-            names.insert("ansible_loop".into(), extended_names(items, index));
+            names.insert("ansible_loop".into(), extended_names(items, index, all));
         }
         Arc::new(cx.scope.with(names))
     };
     items.iter().enumerate().map(scope).collect()
 }
 
-fn extended_names(items: &[Value], index: usize) -> Value {
+fn extended_names(items: &[Value], index: usize, all: bool) -> Value {
     let count = items.len();
     let mut names: Vec<(&str, Value)> = vec![
-        ("allitems", items.to_vec().into()),
         ("index", (index + 1).into()),
         ("index0", index.into()),
         ("first", (index == 0).into()),
@@ -94,6 +94,9 @@ fn extended_names(items: &[Value], index: usize) -> Value {
         ("revindex", (count - index).into()),
         ("revindex0", (count - index - 1).into()),
     ];
+    if all {
+        names.push(("allitems", items.to_vec().into()));
+    }
     if let Some(before) = index.checked_sub(1) {
         names.push(("previtem", items[before].clone()));
     }

@@ -118,4 +118,8 @@ impl Remote for Manner {
     fn reset(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         self.inner.reset()
     }
+
+    fn leave(&self, user: &str) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.inner.leave(user)
+    }
 }

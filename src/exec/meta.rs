@@ -37,6 +37,7 @@ impl Host {
                 let position = self.position.clone();
                 self.batch.reach(&self.name, &position).await;
                 super::state::locked(&self.run.lost).clear();
+                self.forgiven = true;
                 Flow::Next
             }
             "reset_connection" => {

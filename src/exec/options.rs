@@ -99,6 +99,10 @@ pub struct RunOptions {
     pub become_options: BecomeOptions,
     pub connection: ConnectionOptions,
     pub force_handlers: bool,
+    /// What `no_log` is where nothing says so.
+    pub no_log: bool,
+    /// Whether plays without `gather_facts` gather.
+    pub gathers: bool,
     pub verbosity: u8,
     /// Asked before `destroy` removes that many things; without it nothing is removed.
     pub confirm: Option<Confirm>,
@@ -133,6 +137,8 @@ impl Default for RunOptions {
             become_options: BecomeOptions::default(),
             connection: ConnectionOptions::default(),
             force_handlers: false,
+            no_log: false,
+            gathers: true,
             verbosity: 0,
             confirm: None,
             orphans: None,

@@ -49,7 +49,7 @@ impl Host {
     pub fn may_fly(&self, cx: &TaskContext) -> bool {
         let k = &cx.keywords;
         let plain = k.failed_when.is_empty()
-            && k.until.is_empty()
+            && !k.repeats()
             && k.ignore_errors.is_none()
             && k.ignore_unreachable.is_none()
             && k.delegate_to.is_none()

@@ -102,6 +102,10 @@ impl UnitOutcome {
         if self.status == Status::Unreachable {
             map.insert("unreachable".into(), true.into());
         }
+        if !self.warnings.is_empty() {
+            let warnings: List = self.warnings.iter().map(|w| w.as_str().into()).collect();
+            map.insert("warnings".into(), warnings.into());
+        }
         Value::from(map)
     }
 

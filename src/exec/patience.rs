@@ -86,18 +86,22 @@ impl Patience {
         mut outcome: UnitOutcome,
     ) -> Result<UnitOutcome, UnitOutcome> {
         let judged = matches!(outcome.status, Status::Ok | Status::Changed | Status::Failed);
-        if cx.keywords.until.is_empty() || !judged {
+        if !cx.keywords.repeats() || !judged || self.retries == 0 {
             return Ok(outcome);
         }
+        // Without `until` a task is tried again as long as it fails.
+        let fails = cx.keywords.until.is_empty() && outcome.status == Status::Failed;
         outcome.attempts = self.attempt;
         outcome.result.insert("attempts".into(), self.attempt.into());
         let seen = Arc::new(scope.with_result(cx.keywords.register.as_ref(), outcome.registered()));
         match conditions(run, &cx.keywords.until, &seen) {
+            Ok(Truth::True) if fails && self.attempt <= self.retries => Err(outcome),
             Ok(Truth::True) => Ok(outcome),
             Ok(Truth::Unknown(why)) => Ok(UnitOutcome::unknown(&*why)),
             Err(message) => Ok(UnitOutcome::failed(Failure::new(format!("until: {message}")))),
             Ok(Truth::False) if self.attempt > self.retries => {
                 outcome.status = Status::Failed;
+                outcome.result.insert("attempts".into(), self.retries.into());
                 outcome.message = format!("`until` is still false after {} attempts", self.attempt);
                 Ok(outcome)
             }

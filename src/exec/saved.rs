@@ -109,6 +109,9 @@ fn file_sum(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
     }
 }
 
+/// Whether a decision is the one of the saved plan.
+pub type Held = Box<dyn FnOnce(&Change, &[Job]) -> Result<(), Failure> + Send>;
+
 /// A decision where it was made.
 pub struct Made<'a> {
     pub cx: &'a TaskContext,
@@ -154,22 +157,16 @@ impl Host {
     /// # Errors
     /// It is another one, or was not part of the plan.
     pub fn hold_against_plan(&self, made: &Made<'_>) -> Result<(), Failure> {
-        let Some(saved) = &self.run.options.saved else { return Ok(()) };
-        let key = self.named(made.cx, made.unit);
-        let stale = |why: String| {
-            let message = format!("stale: {why}; it was not done\nhint: plan again with `fitout plan --out`");
-            Failure::new(message)
-        };
-        let reason = &made.change.reason;
-        match saved.decisions.iter().find(|d| d.same_object(&key)) {
-            None => Err(stale(format!("this change was not part of the plan ({reason})"))),
-            Some(known) if known.foreseen || known.fingerprint.is_empty() => Ok(()),
-            Some(known) if known.fingerprint == fingerprint(&saved.salt, made.change, made.effects) => Ok(()),
-            Some(known) => Err(stale(format!(
-                "the plan was to {} ({}), now it is: {reason}",
-                known.action, known.reason
-            ))),
+        match &self.run.options.saved {
+            Some(saved) => saved.hold(&self.named(made.cx, made.unit), made.change, made.effects),
+            None => Ok(()),
         }
+    }
+
+    /// The same for a job that will decide on its own: what it is to ask then, where there is a saved plan.
+    pub fn held(&self, cx: &TaskContext, unit: &Unit) -> Option<Held> {
+        let (saved, key) = (self.run.options.saved.clone()?, self.named(cx, unit));
+        Some(Box::new(move |change, effects| saved.hold(&key, change, effects)))
     }
 
     fn named(&self, cx: &TaskContext, unit: &Unit) -> SavedDecision {
@@ -202,6 +199,24 @@ pub fn action_word(action: Action) -> &'static str {
 }
 
 impl SavedPlan {
+    /// Whether a decision is the one of this plan.
+    fn hold(&self, key: &SavedDecision, change: &Change, effects: &[Job]) -> Result<(), Failure> {
+        let stale = |why: String| {
+            let message = format!("stale: {why}; it was not done\nhint: plan again with `fitout plan --out`");
+            Failure::new(message)
+        };
+        let reason = &change.reason;
+        match self.decisions.iter().find(|d| d.same_object(key)) {
+            None => Err(stale(format!("this change was not part of the plan ({reason})"))),
+            Some(known) if known.foreseen || known.fingerprint.is_empty() => Ok(()),
+            Some(known) if known.fingerprint == fingerprint(&self.salt, change, effects) => Ok(()),
+            Some(known) => Err(stale(format!(
+                "the plan was to {} ({}), now it is: {reason}",
+                known.action, known.reason
+            ))),
+        }
+    }
+
     /// What differs between this plan and a fresh look at the same hosts, in a user's words; empty: still true.
     pub fn drift(&self, now: &SavedPlan) -> Vec<String> {
         let mut found = Vec::new();

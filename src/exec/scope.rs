@@ -95,10 +95,19 @@ impl TaskScope {
             "role_path" => path(&absolute(&self.role.as_ref()?.path)),
             "role_name" | "ansible_role_name" => self.role.as_ref()?.name.as_ref().into(),
             "ansible_collection_name" => self.role.as_ref()?.collection.as_deref()?.into(),
-            "ansible_parent_role_names" => strings(&self.role.as_ref()?.parents),
-            "role_names" | "ansible_role_names" | "ansible_play_role_names" => {
-                let names: Vec<_> = self.play.plan.role_layers.iter().map(|r| Arc::clone(&r.name)).collect();
-                strings(&names)
+            "ansible_parent_role_names" | "ansible_parent_role_paths" => {
+                let parents = self.role.as_ref().map(|r| &r.parents).filter(|p| !p.is_empty())?;
+                let of = |(role, at): &(Arc<str>, PathBuf)| match name.ends_with("paths") {
+                    true => path(&absolute(at)),
+                    false => role.as_ref().into(),
+                };
+                parents.iter().map(of).collect::<List>().into()
+            }
+            "role_names" | "ansible_play_role_names" => self.role_names(|r| !r.dependency),
+            "ansible_dependent_role_names" => self.role_names(|r| r.dependency),
+            "ansible_role_names" => self.role_names(|_| true),
+            "ansible_search_path" => {
+                self.context().search.iter().map(|p| path(&absolute(p))).collect::<List>().into()
             }
             "omit" => Value::Omit,
             "ansible_check_mode" => self.run.check().into(),
@@ -140,6 +149,19 @@ fn version() -> Value {
     ]
     .into_iter()
     .collect()
+}
+
+impl TaskScope {
+    /// Names of the play's roles, each once.
+    fn role_names(&self, wanted: impl Fn(&RoleScope) -> bool) -> Value {
+        let mut names: Vec<&str> = Vec::new();
+        for role in self.play.plan.role_layers.iter().filter(|r| wanted(r)) {
+            if !names.contains(&&*role.name) {
+                names.push(&role.name);
+            }
+        }
+        names.into_iter().map(Value::from).collect::<List>().into()
+    }
 }
 
 impl Scope for TaskScope {
@@ -294,7 +316,7 @@ impl Controller for TaskController {
         let text = String::from_utf8(bytes.to_vec())
             .map_err(|e| Failure::new(format!("{} is not UTF-8: {e}", path.display())))?;
         let dest = options.get("dest").cloned().unwrap_or_default();
-        let scope = self.scope.with(crate::eval::template_names(path, dest));
+        let scope = self.scope.with(crate::eval::template_names(path, dest, &*self.scope));
         let options = template_options(options);
         let search = &self.scope.context().search;
         match self.run.engine.render_file(&text, path, &options, search, &scope) {

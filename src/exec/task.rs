@@ -177,7 +177,8 @@ impl Host {
     }
 
     async fn remote_task(&mut self, cx: &Arc<TaskContext>, module: &Arc<Module>, args: &Arc<Map>) -> Flow {
-        if self.wants_background(cx) {
+        // A plan shows what the job would do.
+        if self.wants_background(cx) && self.run.options.mode != super::options::Mode::Plan {
             self.tell_started(cx);
             let outcome = self.start_background(cx, module, args);
             return self.absorb(cx, outcome).await;
@@ -204,7 +205,7 @@ impl Host {
             }
         };
         let shared = self.may_fly(cx).then(|| self.chain());
-        let sequential = !cx.keywords.until.is_empty() || cx.keywords.loop_control.pause.is_some();
+        let sequential = cx.keywords.repeats() || cx.keywords.loop_control.pause.is_some();
         let mut flown = Vec::with_capacity(plan.units.len());
         let mut waiting = std::collections::VecDeque::from(std::mem::take(&mut plan.units));
         while let Some(mut unit) = waiting.pop_front() {
@@ -230,7 +231,8 @@ impl Host {
 
     /// The units of a task: one an item, or one.
     pub fn plan_units(&mut self, cx: &Arc<TaskContext>, module: &Arc<Module>, args: &Map) -> Plan {
-        let no_log = evaluated_flag(&self.run, &cx.keywords.no_log, &cx.scope, false).unwrap_or(true);
+        let no_log = evaluated_flag(&self.run, &cx.keywords.no_log, &cx.scope, self.run.options.no_log)
+            .unwrap_or(true);
         let looped = cx.keywords.loop_.is_some();
         let loop_var = super::loops::variable(&self.run, cx);
         let items = match super::loops::items(&self.run, cx) {

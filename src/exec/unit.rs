@@ -259,7 +259,7 @@ fn ready(
     let target = (|| {
         let check = flag(&keywords.check_mode, run.check())?;
         let diff = flag(&keywords.diff, run.options.diff)?;
-        let no_log = flag(&keywords.no_log, false)?;
+        let no_log = flag(&keywords.no_log, run.options.no_log)?;
         let delegate = text(&keywords.delegate_to)?;
         let (remote, who) = super::connect::for_task(run, keywords, scope, delegate.as_deref())?;
         let remote = super::manner::with(run, keywords, scope, remote)?;
@@ -273,7 +273,10 @@ fn ready(
     };
     // In plan mode nothing is carried out, whatever a task says of itself.
     let check = check || (run.check() && keywords.check_mode.is_none());
-    let claims = crate::graph::touched(module, keywords, &args);
+    let mut claims = crate::graph::touched(module, keywords, &args);
+    if let Become::User { user, .. } = &who {
+        crate::graph::as_user(&mut claims, user);
+    }
     let controller = Arc::new(TaskController::new(Arc::clone(run), Arc::clone(scope), check, diff));
     Stage::Ready(Prepared {
         module: Arc::clone(module),

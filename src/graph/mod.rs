@@ -22,7 +22,7 @@ pub use build::build;
 pub use model::{Dropped, Edge, Graph, Kind, Node, Reason};
 pub use order::ordered;
 pub use program::*;
-pub use touch::touched;
+pub use touch::{as_user, touched};
 
 /// A value as a label.
 fn text(value: &crate::base::Value) -> String {

@@ -194,15 +194,27 @@ pub struct RoleScope {
     pub path: PathBuf,
     pub defaults: Arc<Map>,
     pub vars: Arc<Map>,
-    /// Role parameters and `vars:` of the use.
+    /// Role parameters and `vars:` of the use, over those of the roles it is used by.
     pub params: Arc<Map>,
     /// Variables of the roles that this one is a dependency of (outermost first), and of its own dependencies.
     pub around: Vec<Arc<Map>>,
-    pub parents: Vec<Arc<str>>,
+    /// Name and folder of the roles that include it, the nearest first.
+    pub parents: Vec<(Arc<str>, PathBuf)>,
+    /// Another role's dependency.
+    pub dependency: bool,
     /// Distinguishes two uses of one role in a play.
     pub instance: usize,
     /// Of all uses with this key only the first that ran a task runs.
     pub once: Option<Arc<str>>,
+}
+
+impl RoleScope {
+    /// What a handler of the role is called from elsewhere: `role : name`, and with the role's collection.
+    pub fn names_of(&self, name: &str) -> Vec<Arc<str>> {
+        let collection = self.collection.iter().filter(|c| !self.name.starts_with(&***c));
+        let qualified = collection.map(|c| format!("{c}.{} : {name}", self.name).into());
+        std::iter::once(format!("{} : {name}", self.name).into()).chain(qualified).collect()
+    }
 }
 
 /// Variables that say how a host is reached and as whom: every task reads them without naming them.
@@ -274,6 +286,13 @@ pub struct TaskKeywords {
     pub needs: Vec<Arc<str>>,
 }
 
+impl TaskKeywords {
+    /// Whether it is tried more than once: `until` says how long; `retries` alone until it does not fail.
+    pub fn repeats(&self) -> bool {
+        !self.until.is_empty() || self.retries.is_some()
+    }
+}
+
 /// What a task is repeated over; evaluated once, when its turn comes.
 #[derive(Clone, Debug)]
 pub enum Loop {
@@ -291,6 +310,7 @@ pub struct LoopControl {
     pub label: Option<Value>,
     pub pause: Option<Value>,
     pub extended: Option<Value>,
+    pub extended_allitems: Option<Value>,
     pub break_when: Vec<Value>,
 }
 

@@ -17,6 +17,13 @@ pub fn touched(module: &Module, keywords: &TaskKeywords, args: &Map) -> Claims {
     if harmless { Claims { writes: Vec::new(), ..claims } } else { claims }
 }
 
+/// Whoever works as another user needs that user, whom a task or a package before it may bring.
+pub fn as_user(claims: &mut Claims, user: &str) {
+    if user != "root" {
+        claims.reads.extend([format!("user:{user}"), "package:*".to_string()]);
+    }
+}
+
 /// What is known of it before the run, and why that is everything where it is.
 pub(super) fn foreseen(node: &TaskNode) -> (Claims, Option<&'static str>) {
     let everything = |why| (Claims::everything(), Some(why));
@@ -41,7 +48,12 @@ pub(super) fn foreseen(node: &TaskNode) -> (Claims, Option<&'static str>) {
     let Ok(known) = crate::spec::coerce(&module.spec, known) else {
         return everything("its arguments are known only when it runs");
     };
-    let claims = touched(module, k, &known);
+    let mut claims = touched(module, k, &known);
+    match &k.become_user {
+        Some(Value::Template(_)) => as_user(&mut claims, "*"),
+        Some(user) if k.become_.is_some() => as_user(&mut claims, user.as_str().unwrap_or("root")),
+        _ => {}
+    }
     let total = claims.reads.iter().chain(&claims.writes).any(|c| c == "*");
     match (total, open) {
         (false, _) => (claims, None),

@@ -138,6 +138,20 @@ impl Remote for Host {
         self.trips.deepest.load(Ordering::SeqCst)
     }
 
+    fn leave(&self, user: &str) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let of_user = |who: &Become| matches!(who, Become::User { user: name, .. } if **name == *user);
+        let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
+        let shells: Vec<Shell> = state.shells.extract_if(|who, _| of_user(who)).map(|(_, s)| s).collect();
+        Box::pin(async move {
+            for shell in shells {
+                let (done, left) = oneshot::channel();
+                if shell.send(Request::Leave(done)).is_ok() {
+                    let _ = left.await;
+                }
+            }
+        })
+    }
+
     fn reset(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let state = std::mem::take(&mut *self.state.lock().unwrap_or_else(|e| e.into_inner()));
         Box::pin(async move {

@@ -78,4 +78,8 @@ pub trait Remote: Send + Sync {
     fn round_trips(&self) -> u64;
     /// Ends all shells and the session; used by `meta: reset_connection` and reboot. The next job reconnects.
     fn reset(&self) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+    /// Ends what runs as this user after the jobs it has: a user that still has processes cannot be removed.
+    fn leave(&self, _user: &str) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::ready(()))
+    }
 }

@@ -33,6 +33,8 @@ pub enum Request {
     Run(Box<Job>, Reply),
     /// Ends the running job and the shell.
     Stop(oneshot::Sender<()>),
+    /// Ends the shell after the jobs it has.
+    Leave(oneshot::Sender<()>),
 }
 
 /// The sending end; when it is dropped the shell ends after its last job.
@@ -73,7 +75,7 @@ fn drive(
         while let Some(request) = queue.recv().await {
             match request {
                 Request::Run(_, reply) => drop(reply.send(Err(error.clone()))),
-                Request::Stop(done) => drop(done.send(())),
+                Request::Stop(done) | Request::Leave(done) => drop(done.send(())),
             }
         }
     })

@@ -118,7 +118,8 @@ impl Unit<'_> {
             ));
         }
         let parts = word.split('.').count();
-        if parts >= 3 && !word.starts_with("ansible.") || known::is_module(short) && (parts != 2) {
+        let own = word.starts_with("ansible.builtin.") || word.starts_with("ansible.legacy.");
+        if parts >= 3 && !own || known::is_module(short) && (parts != 2) {
             let message = format!("module `{word}` is not supported");
             let diag = Diag::error("unsupported-module", name.span, message);
             return diag.hint("`fitout modules` lists those that are");
@@ -130,7 +131,7 @@ impl Unit<'_> {
 
     /// A Python file of the repository that would provide a module or an action.
     fn python_plugin(&self, name: &str, frame: &Frame) -> Option<PathBuf> {
-        let mut roots = vec![self.play.playbook_dir.clone()];
+        let mut roots = vec![self.play.playbook_dir.clone(), PathBuf::new()];
         roots.extend(frame.role.as_ref().map(|r| r.path.clone()));
         let home = frame.role.as_ref().map_or(&self.play.playbook_dir, |r| &r.path);
         roots.extend(self.galaxy(home).map(|g| g.root.clone()));

@@ -141,6 +141,7 @@ fn loop_control(value: &Value) -> LoopControl {
         label: get("label"),
         pause: get("pause"),
         extended: get("extended"),
+        extended_allitems: get("extended_allitems"),
         break_when: get("break_when").map(|v| many(&v)).unwrap_or_default(),
     }
 }

@@ -18,6 +18,7 @@ mod names;
 mod notify;
 mod places;
 mod plays;
+mod role_params;
 mod roles;
 mod specs;
 mod tasks;
@@ -121,6 +122,7 @@ pub fn compile(options: &CompileOptions) -> Result<Compiled, Diags> {
     made.iter_mut().for_each(places::vars_files);
     diags.extend(places::hosts(options.inventory.as_deref(), &made));
     diags.extend(places::tags(&options.tags, &made));
+    places::start(options.start_at_task.as_deref(), &made).into_iter().for_each(|diag| diags.push(diag));
     let needed = texts(options, &made);
     for play in &made {
         diags.extend(places::files(&play.unit));

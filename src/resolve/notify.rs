@@ -12,6 +12,7 @@ pub(crate) fn check(unit: &mut Unit, handlers: &[Arc<Handler>]) {
     let declared = handlers.iter().chain(&unit.included_handlers);
     for handler in declared {
         known.extend(handler.aliases.iter().map(|a| &**a));
+        known.extend(handler.listen.iter().filter_map(Value::as_str));
     }
     for noted in &unit.tasks {
         let open = match &noted.node.act {

@@ -114,6 +114,29 @@ pub(crate) fn tags(asked: &[String], made: &[Made]) -> Diags {
     diags
 }
 
+/// `--start-at-task` where no task is called so. What only the run includes cannot be started at, but comes by itself.
+pub(crate) fn start(asked: Option<&str>, made: &[Made]) -> Option<Diag> {
+    let asked = asked?;
+    let wanted = globset::Glob::new(asked).map(|g| g.compile_matcher()).ok();
+    let nodes = || made.iter().flat_map(|m| &m.unit.tasks).map(|noted| &noted.node);
+    if nodes().any(|node| matches!(node.name, Some(Value::Template(_)))) {
+        return None;
+    }
+    let names = nodes().map(|node| match &node.name {
+        Some(Value::Str(name)) => &**name,
+        _ => node.action_name(),
+    });
+    let names: Vec<&str> = names.collect();
+    let bare = asked.rsplit(" : ").next().unwrap_or(asked);
+    let named = |name: &&str| **name == *bare || wanted.as_ref().is_some_and(|w| w.is_match(name));
+    if names.iter().any(named) {
+        return None;
+    }
+    let diag = Diag::error("unknown-task", None, format!("no task is called `{asked}`"));
+    let diag = diag.did_you_mean(bare, names);
+    Some(diag.hint("`fitout playbook --list-tasks` shows all"))
+}
+
 /// Names in `hosts` that the inventory does not have. Where a play adds hosts or groups, nothing can be said.
 pub(crate) fn hosts(inventory: Option<&Inventory>, made: &[Made]) -> Diags {
     let mut diags = Diags::default();

@@ -2,10 +2,11 @@
 
 use super::keywords::inherit;
 use super::load::{VarsFile, missing, tidy};
+use super::role_params::{inherited_params, parents, split_params};
 use super::unit::{Frame, Galaxy, RoleUsed, Unit};
 use crate::base::{Diag, Map, Span, Value};
 use crate::graph::{Handler, RoleScope, Step};
-use crate::syntax::ast::{Keywords, RoleUse, Spanned};
+use crate::syntax::ast::{RoleUse, Spanned};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,14 +73,7 @@ impl Unit<'_> {
             return None;
         }
         let inside = frame.enter(&path, Some(call.span));
-        let parents: Vec<Arc<str>> = match &frame.role {
-            Some(r) => r.parents.iter().cloned().chain([Arc::clone(&r.name)]).collect(),
-            None => Vec::new(),
-        };
-        let around = frame.role.iter().flat_map(|r| {
-            let own = [Arc::clone(&r.vars), Arc::clone(&r.params)];
-            r.around.iter().cloned().chain(own)
-        });
+        let around = frame.role.iter().flat_map(|r| r.around.iter().chain([&r.vars]).cloned());
         let mut scope = Arc::new(RoleScope {
             around: around.filter(|vars| !vars.is_empty()).collect(),
             name: call.name.as_str().into(),
@@ -87,8 +81,9 @@ impl Unit<'_> {
             path: path.clone(),
             defaults: self.role_vars(&path, "defaults", call.from.defaults.as_deref(), call.span),
             vars: self.role_vars(&path, "vars", call.from.vars.as_deref(), call.span),
-            params: Arc::clone(&call.params),
-            parents,
+            params: inherited_params(call, frame),
+            parents: parents(call, frame),
+            dependency: call.key.is_some() && frame.role.is_some(),
             instance: self.c.next_instance(),
             once: call.key.as_deref().filter(|_| !meta.allow_duplicates).map(Arc::from),
         });
@@ -313,28 +308,13 @@ fn collect_handlers(steps: &[Step], noted: &[super::unit::Noted], out: &mut Vec<
     for step in steps {
         let Step::Task(node) = step else { continue };
         let listen = noted.iter().rev().find(|n| Arc::ptr_eq(&n.node, node)).map(|n| n.listen.clone());
-        let mut aliases = Vec::new();
-        if let (Some(role), Some(name)) = (&node.role, node.name.as_ref().and_then(Value::as_str)) {
-            aliases.push(format!("{} : {name}", role.name).into());
-            if let Some(collection) = &role.collection
-                && !role.name.starts_with(&**collection)
-            {
-                aliases.push(format!("{collection}.{} : {name}", role.name).into());
-            }
-        }
-        out.push(Arc::new(Handler { task: Arc::clone(node), listen: listen.unwrap_or_default(), aliases }));
+        let within = |name: &str| node.role.iter().flat_map(|role| role.names_of(name)).collect::<Vec<_>>();
+        let aliases = node.name.as_ref().and_then(Value::as_str).map(within).unwrap_or_default();
+        let mut listen = listen.unwrap_or_default();
+        let qualified: Vec<_> = listen.iter().filter_map(Value::as_str).flat_map(within).collect();
+        listen.extend(qualified.iter().map(|name| Value::from(&**name)));
+        out.push(Arc::new(Handler { task: Arc::clone(node), listen, aliases }));
     }
-}
-
-/// Role parameters and `vars` of a use apart from the keywords that its tasks inherit.
-fn split_params(written: &RoleUse) -> (Keywords, Arc<Map>) {
-    let mut params = Map::new();
-    if let Some(vars) = written.keywords.get("vars").and_then(|v| v.value.as_map()) {
-        params.extend(vars.iter().map(|(k, v)| (k.clone(), v.clone())));
-    }
-    params.extend(written.params.iter().map(|(k, v)| (Arc::clone(&k.value).into(), v.value.clone())));
-    let own = written.keywords.0.iter().filter(|(k, _)| &*k.value != "vars").cloned().collect();
-    (Keywords(own), Arc::new(params))
 }
 
 fn role_cycle(call: &RoleRef, path: &Path, frame: &Frame) -> Diag {

@@ -178,8 +178,13 @@ impl Unit<'_> {
                         Diag::error("python-plugin", span, message)
                             .hint(format!("it stands in {}", file.display()))
                     }
-                    None => Diag::error(code, span, format!("there is no {noun} `{name}`"))
-                        .did_you_mean(name, known()),
+                    None => {
+                        let diag = Diag::error(code, span, format!("there is no {noun} `{name}`"));
+                        match noun == "filter" && eval::analyse::is_test(name) {
+                            true => diag.hint(format!("`{name}` is a test: write `is {name}`")),
+                            false => diag.did_you_mean(name, known()),
+                        }
+                    }
                 });
             }
         }
@@ -190,7 +195,8 @@ impl Unit<'_> {
     fn python_file(&self, name: &str, noun: &str, role: Option<&RoleScope>) -> Option<PathBuf> {
         let book = &self.play.playbook_dir;
         let short = name.rsplit('.').next().unwrap_or(name);
-        let homes = [Some(book.clone()), role.map(|r| r.path.clone())];
+        // A repository's ansible.cfg may name folders beside it, for playbooks that stand deeper.
+        let homes = [Some(book.clone()), role.map(|r| r.path.clone()), Some(PathBuf::new())];
         let roots = homes.into_iter().flatten().flat_map(|home| {
             let galaxy = self.galaxy(&home).map(|g| g.root.clone());
             [Some(home), galaxy].into_iter().flatten()

@@ -84,7 +84,7 @@ pub(super) fn template(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
     for name in call.texts(run)? {
         let path = find(run, &name, "templates")?;
         let text = read(run, &path)?;
-        let mut names = crate::eval::template_names(&path, Value::default());
+        let mut names = crate::eval::template_names(&path, Value::default(), run.scope);
         if let Some(given) = call.option("template_vars").and_then(Value::as_map) {
             names.extend(given.iter().map(|(k, v)| (k.clone(), v.clone())));
         }

@@ -43,7 +43,7 @@ impl CloudTask {
         raw: &Arc<Map>,
         task: TaskRef,
     ) -> Result<CloudTask, TaskOutcome> {
-        let no_log = evaluated_flag(run, &cx.keywords.no_log, &cx.scope, false).unwrap_or(true);
+        let no_log = evaluated_flag(run, &cx.keywords.no_log, &cx.scope, run.options.no_log).unwrap_or(true);
         let loop_var = super::super::loops::variable(run, cx);
         let units = match super::super::loops::items(run, cx) {
             Ok(None) => vec![CloudUnit { label: None, item: None, scope: Arc::clone(&cx.scope) }],
@@ -73,7 +73,7 @@ impl CloudTask {
     /// Carries out all items: together, but for those that touch the same things.
     pub async fn run(self, run: Arc<Run>) -> TaskOutcome {
         let claims: Vec<Claims> = self.units.iter().map(|u| self.claims(&run, u)).collect();
-        let sequential = !self.cx.keywords.until.is_empty() || self.cx.keywords.loop_control.pause.is_some();
+        let sequential = self.cx.keywords.repeats() || self.cx.keywords.loop_control.pause.is_some();
         let cells: Vec<tokio::sync::watch::Sender<bool>> =
             self.units.iter().map(|_| tokio::sync::watch::channel(false).0).collect();
         let one = |at: usize| {

@@ -19,7 +19,7 @@ impl Running {
         let Running { mut driver, channel, bursts } = self;
         let Channel { stdin, mut stdout, mut stderr, hold, .. } = channel;
         tokio::spawn(write_all(stdin, bursts));
-        let mut stopped = None;
+        let (mut stopped, mut left) = (None, None);
         let mut open = (true, true);
         let (mut out, mut err) = (vec![0; 64 << 10], vec![0; 16 << 10]);
         let mut ends: Option<Instant> = None;
@@ -38,6 +38,12 @@ impl Running {
                             Request::Run(job, reply) => driver.take(*job, reply),
                             Request::Stop(done) => {
                                 stopped = Some(done);
+                                break;
+                            }
+                            Request::Leave(done) => {
+                                left = Some(done);
+                                driver.flush();
+                                driver.retire(&mut ends);
                                 break;
                             }
                         }
@@ -77,8 +83,8 @@ impl Running {
         }
         driver.bury();
         drop(hold);
-        if let Some(done) = stopped {
-            // Whoever asked for the stop may have gone.
+        for done in stopped.into_iter().chain(left) {
+            // Whoever asked for the end may have gone.
             let _ = done.send(());
         }
     }

@@ -181,6 +181,26 @@ pub(super) fn unknown(key: &str, span: Span, on: On) -> Diag {
     diag.did_you_mean(key, names(on))
 }
 
+/// Keywords whose value names what does the work; others than these are Python's.
+const WORKERS: &[(&str, &[&str])] = &[
+    ("become_method", &["sudo", "su", "doas"]),
+    ("connection", &["ssh", "local", "chroot", "nspawn", "smart", "paramiko", "paramiko_ssh", "openssh"]),
+];
+
+/// A connection or a way to become that there is not. Below a play it is a warning: the task may be skipped.
+fn unsupported(on: On, key: &str, value: &Spanned<Value>) -> Option<Diag> {
+    let (_, known) = WORKERS.iter().find(|(name, _)| *name == key)?;
+    let Value::Str(text) = &value.value else { return None };
+    let word = text.rsplit('.').next().unwrap_or(text);
+    if known.contains(&word) || word.is_empty() {
+        return None;
+    }
+    let make = if on == On::Play { Diag::error } else { Diag::warning };
+    let diag = make("unsupported-value", value.span, format!("`{key}: {text}` is not supported"));
+    let some: Vec<_> = known.iter().take(4).copied().collect();
+    Some(diag.did_you_mean(word, known.iter().copied()).hint(format!("there is {}", some.join(", "))))
+}
+
 /// Takes a keyword's value into `keywords`, or says what is wrong with it.
 pub(super) fn take(
     ctx: &mut Ctx,
@@ -193,6 +213,9 @@ pub(super) fn take(
         ctx.diags.push(unknown(&key.value, key.span, on));
         return;
     };
+    if let Some(diag) = unsupported(on, &key.value, &value) {
+        ctx.diags.push(diag);
+    }
     if let Some(wanted) = wrong(holds, &value.value) {
         let message = format!("`{}` wants {wanted}, not {}", key.value, words(&value.value));
         let diag = Diag::error("wrong-type", value.span, message);
