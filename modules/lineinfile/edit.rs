@@ -21,7 +21,7 @@ fn bare(line: &str) -> &str {
 }
 
 fn regex(args: &Args, name: &str) -> Result<Option<Regex>, Failure> {
-    let pattern = args.opt_str(name).filter(|p| !p.is_empty());
+    let pattern = args.opt_str(name).filter(|p| !p.is_empty() || name == "regexp");
     pattern.map(|p| pyregex::compile(p, Flags::default()).map_err(Failure::new)).transpose()
 }
 
@@ -42,7 +42,7 @@ pub fn absent(args: &Args, text: &str) -> Result<Option<Edited>, Failure> {
 pub fn present(args: &Args, text: &str) -> Result<Option<Edited>, Failure> {
     let mut all = lines(text);
     let regexp = regex(args, "regexp")?;
-    let search = args.opt_str("search_string").filter(|s| !s.is_empty());
+    let search = args.opt_str("search_string");
     let first = args.bool("firstmatch");
     let line = args.str("line");
     let end = if all.first().is_some_and(|l| l.ends_with("\r\n")) { "\r\n" } else { "\n" };

@@ -80,7 +80,7 @@ fn sections_roles_and_dependencies_come_in_order() {
     let names: Vec<_> = play.handlers.iter().map(|h| h.task.name.clone().unwrap()).collect();
     assert_eq!(names, [Value::from("restart"), Value::from("own")]);
     assert_eq!(&*play.handlers[0].aliases[0], "web : restart");
-    assert_eq!(play.handlers[0].listen, [Value::from("web changed")]);
+    assert_eq!(play.handlers[0].listen, [Value::from("web changed"), "web : web changed".into()]);
     assert_eq!(play.role_layers.len(), 3);
     assert_eq!(play.role_layers[1].params.get("listen_port"), Some(&80.into()));
 }

@@ -331,5 +331,5 @@ fn huge_and_hostile_files_end_soon_with_a_message() {
     fs::write(lab.path("bad"), b"h1\nh\xff2\n").unwrap();
     let (_, said) = lab.load(&["bad"]);
     assert!(said.contains("error[not-utf8]") && said.contains("bad:2:2"), "{said}");
-    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    assert!(start.elapsed().as_secs() < 120, "{:?}", start.elapsed());
 }
