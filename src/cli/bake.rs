@@ -253,9 +253,9 @@ fn ended(tell: &Tell, builder: &BuilderOptions, baked: &Result<Baked, BakeError>
 fn ask(step: &str, why: &str) -> Answer {
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(|e| e.into_inner());
-    eprintln!("error: bake: {step}: {why}");
+    note!("error: bake: {step}: {why}");
     if !std::io::stdin().is_terminal() {
-        eprintln!("bake: there is no terminal to ask on; cleaning up");
+        note!("bake: there is no terminal to ask on; cleaning up");
         return Answer::Cleanup;
     }
     loop {

@@ -1,5 +1,20 @@
 //! The command line: one file a command, one dispatch.
 
+/// `eprintln!` for what is told while something is to be finished or undone: a reader that has gone away is no reason to
+/// leave that.
+macro_rules! note {
+    ($($text:tt)*) => {
+        drop(std::io::Write::write_fmt(&mut std::io::stderr().lock(), format_args!("{}\n", format_args!($($text)*))))
+    };
+}
+
+/// `println!` in the manner of `note!`.
+macro_rules! told {
+    ($($text:tt)*) => {
+        drop(std::io::Write::write_fmt(&mut std::io::stdout().lock(), format_args!("{}\n", format_args!($($text)*))))
+    };
+}
+
 mod adhoc;
 mod args;
 mod bake;
@@ -124,7 +139,7 @@ pub fn main() -> ExitCode {
     };
     let exit = done.unwrap_or_else(|fail| {
         if !fail.message.is_empty() {
-            eprintln!("{fail}");
+            note!("{fail}");
         }
         fail.code
     });

@@ -1,30 +1,48 @@
-//! Ctrl-C: the first stops cleanly, the second at once.
+//! Ctrl-C, SIGTERM, and a terminal that goes away: the first stops cleanly, the second at once.
 
 use crate::exec::cancel::Cancel;
-use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::signal::unix::{SignalKind, signal};
+use std::sync::atomic::{AtomicU8, Ordering};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-static TERMINATED: AtomicBool = AtomicBool::new(false);
+static CODE: AtomicU8 = AtomicU8::new(super::fail::code::INTERRUPTED);
 
-/// The exit code of a command that a signal has stopped: 143 for SIGTERM, else 130.
+/// The exit code of a command that a signal has stopped: 128 and the last signal's number.
 pub fn interrupted() -> u8 {
-    if TERMINATED.load(Ordering::SeqCst) { 143 } else { super::fail::code::INTERRUPTED }
+    CODE.load(Ordering::SeqCst)
 }
 
-/// Raises `cancel` at each SIGINT and SIGTERM while the run lasts.
+/// Raises `cancel` at each SIGINT, SIGTERM and SIGHUP while the run lasts.
 pub fn watch(cancel: &Cancel) -> std::io::Result<tokio::task::JoinHandle<()>> {
     let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
     let cancel = cancel.clone();
     Ok(tokio::spawn(async move {
         loop {
-            tokio::select! {
-                _ = int.recv() => {}
-                _ = term.recv() => TERMINATED.store(true, Ordering::SeqCst),
-            }
-            if !cancel.requested() {
-                eprintln!("stopping: what runs is finished, nothing new begins; once more stops at once");
-            }
+            let code = tokio::select! {
+                _ = int.recv() => 130,
+                _ = term.recv() => 143,
+                () = next(&mut hangup) => 129,
+            };
+            CODE.store(code, Ordering::SeqCst);
+            let first = !cancel.requested();
             cancel.raise();
+            if first {
+                note!("stopping: what runs is finished, nothing new begins; once more stops at once");
+            }
         }
     }))
+}
+
+async fn next(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// As `nohup` asks for it: the run outlives its terminal.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

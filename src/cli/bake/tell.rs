@@ -32,8 +32,8 @@ impl Tell {
     pub fn say(&self, builder: &str, text: &str) {
         match (self.machine, self.several) {
             (true, _) => line("", &["ui", "say", &format!("==> {builder}: {text}")]),
-            (false, true) => eprintln!("bake: {builder}: {text}"),
-            (false, false) => eprintln!("bake: {text}"),
+            (false, true) => note!("bake: {builder}: {text}"),
+            (false, false) => note!("bake: {text}"),
         }
     }
 
@@ -42,10 +42,10 @@ impl Tell {
             (true, _) => {
                 line("", &["ui", "error", &format!("==> {builder}: {text}")]);
                 line(builder, &["error", text]);
-                eprintln!("error: {text}");
+                note!("error: {text}");
             }
-            (false, true) => eprintln!("error: {builder}: {text}"),
-            (false, false) => eprintln!("error: {text}"),
+            (false, true) => note!("error: {builder}: {text}"),
+            (false, false) => note!("error: {text}"),
         }
     }
 
@@ -75,8 +75,8 @@ impl Tell {
             for artifact in &manifest.artifacts {
                 let place = place(out, artifact);
                 match self.json {
-                    true => println!("{}", json(manifest, artifact, &place)),
-                    false => println!("{place}"),
+                    true => told!("{}", json(manifest, artifact, &place)),
+                    false => told!("{place}"),
                 }
             }
         }
@@ -174,8 +174,8 @@ impl Write for Lines {
             let text = String::from_utf8_lossy(&text[..end]).into_owned();
             match self.machine {
                 true => line("", &["ui", "message", &format!("    {}: {text}", self.builder)]),
-                false if text.is_empty() => println!(),
-                false => println!("{}: {text}", self.builder),
+                false if text.is_empty() => told!(""),
+                false => told!("{}: {text}", self.builder),
             }
         }
         Ok(bytes.len())
