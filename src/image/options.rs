@@ -40,6 +40,24 @@ const SHARED: [(&str, &str); 7] = [
     ("disks", "launch_block_device_mappings"),
 ];
 
+/// The same of `source:`.
+const SOURCES: [(&str, &str); 2] = [("id", "source_ami"), ("filter", "source_ami_filter")];
+
+/// What is cleaned, by the names in `disk/clean.sh`.
+const PARTS: [&str; 11] = [
+    "policy",
+    "host_keys",
+    "machine_id",
+    "cloud_init",
+    "apt_lists",
+    "logs",
+    "history",
+    "leases",
+    "engine",
+    "caches",
+    "temporary",
+];
+
 /// What a play's `image:` asks for, rendered and checked, defaults filled in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageOptions {
@@ -97,8 +115,8 @@ pub enum Source {
         from: String,
         sha256: Option<String>,
     },
-    /// For builders with sources of their own.
-    Other(Value),
+    /// An image in a cloud, for the builders that start there.
+    Elsewhere,
 }
 
 /// A file that the `disk` builder makes of the disk: qcow2 compressed, raw sparse, tar of the root file
@@ -127,14 +145,10 @@ impl ImageOptions {
         let empty = Map::new();
         let map = match value {
             Value::Null => &empty,
-            other => other.as_map().ok_or_else(|| wrong("image", "a mapping"))?,
+            other => other.as_map().ok_or_else(|| BakeError::Input("`image:` wants a mapping".into()))?,
         };
-        for key in map.keys().filter_map(|k| k.as_str()) {
-            if !KEYS.contains(&key) {
-                let near = crate::base::diag::nearest(key, KEYS);
-                let hint = near.map_or_else(String::new, |n| format!("\nhint: did you mean `{n}`?"));
-                return Err(BakeError::Input(format!("image: there is no option `{key}`{hint}")));
-            }
+        if let Some(key) = map.keys().filter_map(|k| k.as_str()).find(|key| !KEYS.contains(key)) {
+            return Err(unknown("there is no option", key, &KEYS));
         }
         let get = |key: &str| map.get(key).filter(|v| !v.is_null());
         let flag = |key: &str| get(key).map_or(Some(true), to_bool).ok_or_else(|| wrong(key, "yes or no"));
@@ -145,7 +159,7 @@ impl ImageOptions {
             size: size(get("size").map_or_else(|| "4G".into(), to_text).trim())?,
             formats: formats(get("formats"))?,
             groups: texts(get("groups")),
-            keep: texts(get("keep")),
+            keep: parts(get("keep"))?,
             clean: flag("clean")?,
             verify: flag("verify")?,
             memory: match get("memory") {
@@ -154,12 +168,17 @@ impl ImageOptions {
             },
             host: get("host").map_or_else(|| super::HOST.into(), to_text),
             packer_manifest: get("packer_manifest").and_then(Value::as_map).cloned(),
-            shared: SHARED
-                .iter()
-                .filter_map(|(key, name)| Some(((*name).into(), get(key)?.clone())))
-                .collect(),
+            shared: shared(map),
         })
     }
+}
+
+fn shared(map: &Map) -> Map {
+    let source = map.get("source").and_then(Value::as_map);
+    let of_source = SOURCES.iter().filter_map(|(key, name)| Some((name, source?.get(*key)?)));
+    let own = SHARED.iter().filter_map(|(key, name)| Some((name, map.get(*key)?)));
+    let given = own.chain(of_source).filter(|(_, value)| !value.is_null());
+    given.map(|(name, value)| ((*name).into(), value.clone())).collect()
 }
 
 fn wrong(key: &str, what: &str) -> BakeError {
@@ -198,6 +217,9 @@ fn builders(value: Option<&Value>) -> Result<Vec<BuilderOptions>, BakeError> {
 
 fn source(value: Option<&Value>, more: &[String]) -> Result<Source, BakeError> {
     let get = |map: &Value, key: &str| map.get(key).filter(|v| !v.is_null()).cloned();
+    only("source", value, &["checksum", "debootstrap", "filter", "id", "path", "url"])?;
+    let inner = value.and_then(|v| v.get("debootstrap"));
+    only("source: debootstrap", inner, &["mirror", "packages", "suite", "variant"])?;
     let debootstrap = |map: &Value| Source::Debootstrap {
         suite: get(map, "suite").map_or_else(|| "bookworm".into(), |v| to_text(&v)),
         variant: get(map, "variant").map_or_else(|| "minbase".into(), |v| to_text(&v)),
@@ -205,7 +227,7 @@ fn source(value: Option<&Value>, more: &[String]) -> Result<Source, BakeError> {
         mirror: get(map, "mirror").map(|v| to_text(&v)),
     };
     let Some(value) = value else { return Ok(debootstrap(&Value::Null)) };
-    if let Some(inner) = value.get("debootstrap") {
+    if let Some(inner) = inner {
         return Ok(debootstrap(inner));
     }
     let checksum = get(value, "checksum").map(|v| to_text(&v));
@@ -223,7 +245,36 @@ fn source(value: Option<&Value>, more: &[String]) -> Result<Source, BakeError> {
     }
     match get(value, "path") {
         Some(path) => Ok(Source::Tarball { from: to_text(&path), sha256 }),
-        None => Ok(Source::Other(value.clone())),
+        None if ["id", "filter"].iter().any(|key| get(value, key).is_some()) => Ok(Source::Elsewhere),
+        None => Err(wrong("source", "one of `debootstrap`, `path`, `url`, `id` and `filter`")),
+    }
+}
+
+/// An error names the key that a mapping must not have.
+fn only(what: &str, value: Option<&Value>, known: &[&'static str]) -> Result<(), BakeError> {
+    let Some(value) = value.filter(|v| !v.is_null()) else { return Ok(()) };
+    let map = value.as_map().ok_or_else(|| wrong(what, "a mapping"))?;
+    match map.keys().filter_map(|k| k.as_str()).find(|key| !known.contains(key)) {
+        None => Ok(()),
+        Some(key) => Err(unknown(&format!("{what}: there is no option"), key, known)),
+    }
+}
+
+/// An error that names the nearest word there is.
+fn unknown(what: &str, word: &str, known: &[&'static str]) -> BakeError {
+    let hint = match crate::base::diag::nearest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are {}", known.join(", ")),
+    };
+    BakeError::Input(format!("image: {what} `{word}`\nhint: {hint}"))
+}
+
+/// Parts of the cleaning, by name.
+fn parts(value: Option<&Value>) -> Result<Vec<String>, BakeError> {
+    let words = texts(value);
+    match words.iter().find(|word| !PARTS.contains(&word.as_str())) {
+        None => Ok(words),
+        Some(bad) => Err(unknown("keep: nothing that is cleaned is called", bad, &PARTS)),
     }
 }
 
@@ -286,6 +337,22 @@ mod tests {
     }
 
     #[test]
+    fn parts_are_those_of_the_cleaning() {
+        let script = include_str!("disk/clean.sh");
+        let (list, _) = script.split_once("END'\n").unwrap().1.split_once("\nEND").unwrap();
+        let names: Vec<&str> = list.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(names, PARTS);
+    }
+
+    #[test]
+    fn an_image_of_a_cloud_is_a_source_for_the_builders_there() {
+        let options = read("source: {filter: {owners: [self]}}\nusers: ['1']").unwrap();
+        assert_eq!(options.source, Source::Elsewhere);
+        let names: Vec<&str> = options.shared.keys().filter_map(|k| k.as_str()).collect();
+        assert_eq!(names, ["ami_users", "source_ami_filter"]);
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused_by_name() {
         for (text, said) in [
             ("sise: 3G", "did you mean `size`"),
@@ -294,6 +361,11 @@ mod tests {
             ("formats: [vmdk]", "vmdk"),
             ("source: {url: 'https://x/root.tar'}", "needs a `checksum"),
             ("source: {path: root.tar, checksum: 'md5:1'}", "no SHA-256"),
+            ("source: {pat: root.tar}", "source: there is no option `pat`\nhint: did you mean `path`?"),
+            ("source: {debootstrap: {suit: trixie}}", "did you mean `suite`?"),
+            ("source: {path: null}", "`source` wants one of"),
+            ("source: bookworm", "`source` wants a mapping"),
+            ("keep: [hostkeys]", "did you mean `host_keys`?"),
             ("verify: perhaps", "`verify` wants"),
             ("builders: [{region: x}]", "needs a `type`"),
         ] {

@@ -3,6 +3,7 @@
 use super::BakeError;
 use crate::exec::Cancel;
 use crate::exec::cancel::Stop;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
@@ -20,14 +21,15 @@ pub fn find(name: &str) -> Option<PathBuf> {
 
 /// An error that names what has to be installed, where something has.
 pub fn need(tools: &[Tool]) -> Result<(), BakeError> {
-    let missing: Vec<&str> = tools.iter().filter(|(t, _)| find(t).is_none()).map(|(_, p)| *p).collect();
-    match missing.as_slice() {
-        [] => Ok(()),
-        names => Err(BakeError::Input(format!(
-            "programs that a bake needs are not installed\nhint: apt-get install {}",
-            names.join(" ")
-        ))),
+    let missing: Vec<&Tool> = tools.iter().filter(|(tool, _)| find(tool).is_none()).collect();
+    if missing.is_empty() {
+        return Ok(());
     }
+    let names: Vec<&str> = missing.iter().map(|(tool, _)| *tool).collect();
+    let packages: BTreeSet<&str> = missing.iter().map(|(_, package)| *package).collect();
+    let packages = packages.into_iter().collect::<Vec<_>>().join(" ");
+    let why = format!("not installed here: {}\nhint: apt-get install {packages}", names.join(", "));
+    Err(BakeError::Input(why))
 }
 
 /// A program that ends with this process, however that ends, in a process group of its own, so that Ctrl-C reaches it
@@ -81,5 +83,20 @@ fn shown(command: &Command) -> String {
     match text.char_indices().nth(160) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named_with_the_packages_that_bring_it() {
+        let tools = [("sh", "dash"), ("no-mmd", "mtools"), ("no-mcopy", "mtools"), ("no-such", "a-package")];
+        assert_eq!(
+            need(&tools).unwrap_err().to_string(),
+            "not installed here: no-mmd, no-mcopy, no-such\nhint: apt-get install a-package mtools"
+        );
+        assert!(need(&tools[..1]).is_ok());
     }
 }

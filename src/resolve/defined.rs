@@ -107,6 +107,8 @@ impl Defined {
     fn play(&mut self, play: &Made) {
         let unit = &play.unit;
         self.map(unit, &play.plan.vars);
+        // Whoever bakes the play gives it to it.
+        self.names.extend(play.plan.image.iter().map(|_| "fitout_image".to_string()));
         self.names.extend(play.plan.vars_prompt.iter().map(|p| p.name.to_string()));
         for name in play.plan.vars_files.iter().filter_map(Value::as_str) {
             let book = &play.plan.playbook_dir;

@@ -44,7 +44,7 @@ pub fn read(prepared: &mut Prepared, args: &BakeArgs, template: bool) -> Result<
     let extra = &prepared.options.extra_vars;
     let compiled = compile(&prepared.session, &prepared.playbooks, &prepared.args, extra, None)?;
     let play = compiled.program.plays.iter().find(|play| play.image.is_some());
-    let Some((play, (written, _))) = play.and_then(|p| Some((p, p.image.as_ref()?))) else {
+    let Some((play, (written, span))) = play.and_then(|p| Some((p, p.image.as_ref()?))) else {
         let fail = Fail::input(format!("no play of {} has `image:`", prepared.playbooks[0].display()));
         return Err(fail.hint("`image: {}` beside `hosts:` takes the defaults; see docs/images.md"));
     };
@@ -60,10 +60,8 @@ pub fn read(prepared: &mut Prepared, args: &BakeArgs, template: bool) -> Result<
     });
     let evaluate = |value: &Value| render(value, &Map::new()).map_err(|e| Fail::input(format!("image: {e}")));
     let value = evaluated(written, &evaluate)?;
-    let options = ImageOptions::read(&value).map_err(|error| match error {
-        BakeError::Input(why) => Fail::input(why),
-        other => Fail::failed(other.to_string()),
-    })?;
+    let options = ImageOptions::read(&value)
+        .map_err(|error| Fail::input(format!("{}: {error}", prepared.session.sources.location(*span))))?;
     let hash = hash(&compiled, &value, &options.source)?;
     let title = match (&options.name, title) {
         (Some(name), _) => name.clone(),
@@ -144,7 +142,8 @@ fn hash(compiled: &Compiled, image: &Value, source: &Source) -> Result<String, F
     hash.update(image.to_json().to_string());
     if let Source::Tarball { from, sha256: None } = source {
         let path = Path::new(from);
-        hash.update(manifest::sha256(path).map_err(|e| Fail::io(path, &e))?);
+        let sum = manifest::sha256(path);
+        hash.update(sum.map_err(|e| Fail::input(format!("image: source: {}: {e}", path.display())))?);
     }
     let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
     for play in &compiled.program.plays {

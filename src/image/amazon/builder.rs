@@ -87,8 +87,11 @@ pub fn options(order: &Order, image: &Map, idle: &[&str]) -> Result<Options, Str
     if !map.contains_key("ami_name") {
         map.insert("ami_name".into(), order.name.as_str().into());
     }
+    let has_source = ["source_ami", "source_ami_filter"].iter().any(|key| map.contains_key(*key));
     for (key, value) in &order.image.shared {
-        if !map.contains_key(key) {
+        if !map.contains_key(key)
+            && !(has_source && key.as_str().is_some_and(|k| k.starts_with("source_ami")))
+        {
             map.insert(key.clone(), value.clone());
         }
     }

@@ -6,7 +6,7 @@ set -eu
 root=$1
 
 # A root file system from elsewhere may have been packed without them.
-mkdir -p "$root/proc" "$root/sys" "$root/dev" "$root/run" "$root/tmp"
+mkdir -p "$root/etc" "$root/proc" "$root/sys" "$root/dev" "$root/run" "$root/tmp"
 mount -t proc proc "$root/proc"
 # The kernel is this machine's: nothing that is provisioned may set it.
 mount --bind "$root/proc/sys" "$root/proc/sys"

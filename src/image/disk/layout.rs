@@ -79,7 +79,12 @@ pub async fn write(order: &Order, root: &Path, disk: &Path, epoch: Option<i64>) 
         // Before 1.47.1 it knows only the second.
         make.env("SOURCE_DATE_EPOCH", epoch.to_string()).env("E2FSPROGS_FAKE_TIME", epoch.to_string());
     }
-    run(make, None, cancel).await?;
+    run(make, None, cancel).await.map_err(|error| match error.to_string() {
+        said if said.contains("Could not allocate") => {
+            BakeError::failed(said, "the disk is too small\nhint: give more `size`")
+        }
+        _ => error,
+    })?;
     boot_sectors(&root.join("boot/grub/i386-pc"), disk).map_err(failed)
 }
 

@@ -17,12 +17,13 @@ mod publish;
 mod root;
 mod source;
 
-pub use root::draft_name;
+pub use root::{dead, draft_name, sweep};
 
 use super::manifest::{Listing, Manifest};
+use super::options::{Format, Source};
 use super::steps::{self, Step, StepFuture};
 use super::{BakeError, Baked, Builder, BuilderFuture, Order, tools};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -57,6 +58,11 @@ impl State {
     }
 }
 
+/// Whether a disk is made. A tarball alone needs none, and its root file system no kernel.
+fn boots(order: &Order) -> bool {
+    order.image.verify || order.image.formats.iter().any(|format| *format != Format::Tar)
+}
+
 /// A step that is a name and two functions.
 struct Part {
     name: &'static str,
@@ -70,11 +76,29 @@ impl Step<State> for Part {
     }
 
     fn perform<'a>(&'a self, state: &'a mut State) -> StepFuture<'a, Result<(), String>> {
-        Box::pin(async move { (self.perform)(state).await.map_err(|error| error.to_string()) })
+        Box::pin(async move {
+            let draft = state.draft.clone();
+            (self.perform)(state).await.map_err(|error| format!("{error}{}", space(&draft)))
+        })
     }
 
     fn undo<'a>(&'a self, state: &'a mut State, succeeded: bool) -> StepFuture<'a, Result<(), String>> {
         (self.undo)(state, succeeded)
+    }
+
+    fn holds(&self, state: &State) -> Option<String> {
+        (self.name == "draft").then(|| format!("all that was made, in {}", state.draft.display()))
+    }
+}
+
+/// A hint where the folder's file system is full: programs say that in many ways.
+fn space(folder: &Path) -> String {
+    match rustix::fs::statvfs(folder) {
+        Ok(seen) if seen.f_bavail * seen.f_frsize < 1 << 20 => {
+            let out = folder.parent().unwrap_or(folder).display();
+            format!("\nhint: the file system of {out} is full; `--out` names another folder")
+        }
+        _ => String::new(),
     }
 }
 
@@ -118,32 +142,44 @@ impl Builder for Disk {
     }
 }
 
-const TOOLS: [tools::Tool; 14] = [
-    ("mmdebstrap", "mmdebstrap"),
+/// What every bake needs.
+const TOOLS: [tools::Tool; 6] = [
     ("setpriv", "util-linux"),
     ("unshare", "util-linux"),
     ("chroot", "coreutils"),
-    ("sfdisk", "fdisk"),
-    ("mkfs.vfat", "dosfstools"),
-    ("mmd", "mtools"),
-    ("mcopy", "mtools"),
-    ("mke2fs", "e2fsprogs"),
-    ("debugfs", "e2fsprogs"),
-    ("qemu-img", "qemu-utils"),
-    ("qemu-system-x86_64", "qemu-system-x86"),
-    ("ssh-keygen", "openssh-client"),
     ("tar", "tar"),
+    ("sfdisk", "fdisk"),
+    ("debugfs", "e2fsprogs"),
 ];
+const FOR_DISK: [tools::Tool; 4] =
+    [("mkfs.vfat", "dosfstools"), ("mmd", "mtools"), ("mcopy", "mtools"), ("mke2fs", "e2fsprogs")];
+const FOR_BOOT: [tools::Tool; 3] =
+    [("qemu-system-x86_64", "qemu-system-x86"), ("ssh-keygen", "openssh-client"), ("ssh", "openssh-client")];
+
+/// Programs that this order needs.
+fn needed(order: &Order, place: options::Place) -> Vec<tools::Tool> {
+    let image = &order.image;
+    let qcow2 = match &image.source {
+        Source::Tarball { from, .. } => !from.contains(".tar"),
+        _ => false,
+    };
+    let mut all = TOOLS.to_vec();
+    let mut more = |wanted: bool, tools: &[tools::Tool]| all.extend(tools.iter().filter(|_| wanted));
+    more(matches!(image.source, Source::Debootstrap { .. }), &[("mmdebstrap", "mmdebstrap")]);
+    more(boots(order), &FOR_DISK);
+    more(qcow2 || image.formats.contains(&Format::Qcow2), &[("qemu-img", "qemu-utils")]);
+    more(image.verify, &FOR_BOOT);
+    let container = [("systemd-nspawn", "systemd-container"), ("nsenter", "util-linux")];
+    more(place == options::Place::Booted, &container);
+    all
+}
 
 async fn bake(order: Arc<Order>) -> Result<Baked, BakeError> {
     if !rustix::process::geteuid().is_root() {
         return Err(BakeError::Input("the disk builder needs root\nhint: sudo fitout bake …".into()));
     }
-    tools::need(&TOOLS)?;
     let options = options::Options::new(&order)?;
-    if options.place == options::Place::Booted {
-        tools::need(&[("systemd-nspawn", "systemd-container"), ("nsenter", "util-linux")])?;
-    }
+    tools::need(&needed(&order, options.place))?;
     root::sweep(&order.out)?;
     let times = Times::default();
     let mut state = State {

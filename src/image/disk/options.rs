@@ -1,5 +1,6 @@
 //! The builder's own options, in its entry of `builders:`, and what follows from the plays.
 
+use super::super::options::Source;
 use super::super::{BakeError, Order};
 use crate::base::{Map, Value};
 use crate::graph::{Act, PlayPlan, Sequence, Step};
@@ -30,6 +31,13 @@ pub struct Options {
 
 impl Options {
     pub fn new(order: &Order) -> Result<Options, BakeError> {
+        if order.image.source == Source::Elsewhere {
+            return Err(BakeError::Input(
+                "image: source: the builder `disk` begins with `debootstrap`, `path` or `url` (a tarball of a root file \
+                 system, or a disk: raw or qcow2)"
+                    .into(),
+            ));
+        }
         let written = order.image.builders.iter().find(|b| b.kind == "disk").map(|b| b.options.clone());
         Self::read(&written.unwrap_or_default(), || {
             let manages = order.plays.program.plays.iter().any(|play| manages_services(play));

@@ -20,7 +20,7 @@ pub async fn disk(state: &mut State) -> Result<(), BakeError> {
     let source = match &order.image.source {
         Source::Debootstrap { suite, variant, .. } => format!("debootstrap {suite} {variant}"),
         Source::Tarball { from, .. } => from.clone(),
-        Source::Other(_) => String::new(),
+        Source::Elsewhere => String::new(),
     };
     state.manifest = Manifest {
         name: order.name.clone(),
@@ -39,9 +39,8 @@ pub async fn disk(state: &mut State) -> Result<(), BakeError> {
     fs::write(&script, GRUB).map_err(io(&script))?;
     let (script, path) = (script.display().to_string(), root.display().to_string());
     let uuid = layout::Ids::new(&order.hash).uuid("root");
-    // A tarball alone needs no disk, and its root file system no kernel.
-    let wanted = order.image.verify || order.image.formats.iter().any(|f| *f != Format::Tar);
-    if wanted {
+    let boots = super::boots(&order);
+    if boots {
         run(enclosed("sh", &[&script, &path, &uuid]), None, &order.plays.cancel).await?;
     }
     if let Some(epoch) = epoch()? {
@@ -49,7 +48,7 @@ pub async fn disk(state: &mut State) -> Result<(), BakeError> {
         let args = [&path, "-xdev", "-newermt", &now, "-exec", "touch", "--no-dereference", &at, "{}", "+"];
         run(command("find", &args), None, &order.plays.cancel).await?;
     }
-    if wanted {
+    if boots {
         layout::write(&order, &root, &state.disk(), epoch()?).await?;
     }
     Ok(())

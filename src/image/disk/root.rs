@@ -21,27 +21,33 @@ const HOLDER: &str = concat!(include_str!("names.sh"), include_str!("holder.sh")
 const CLEAN: &str = include_str!("clean.sh");
 /// Where Debian keeps certificates its administrator added.
 const CERTIFICATES: &str = "/usr/local/share/ca-certificates";
+/// For the process that holds the mounts, when it is to end.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Begins the names of folders of bakes; process and its start follow.
 const DRAFT: &str = ".bake-";
 
-/// What makes a root file system a machine that boots and can be reached.
-const PACKAGES: [&str; 16] = [
+/// What makes a root file system a machine that can be reached.
+const PACKAGES: [&str; 10] = [
     "ca-certificates",
     "dbus",
-    "grub-common",
-    "grub-efi-amd64-bin",
-    "grub-pc-bin",
-    "grub2-common",
-    "initramfs-tools",
     "iproute2",
     "kmod",
     "libpam-systemd",
-    "linux-image-cloud-amd64",
     "openssh-server",
     "procps",
     "systemd-resolved",
     "systemd-sysv",
     "udev",
+];
+
+/// What a disk needs to boot; a container needs none of it.
+const BOOT: [&str; 6] = [
+    "grub-common",
+    "grub-efi-amd64-bin",
+    "grub-pc-bin",
+    "grub2-common",
+    "initramfs-tools",
+    "linux-image-cloud-amd64",
 ];
 
 /// The process whose mounts the root file system has while it is provisioned.
@@ -68,12 +74,19 @@ pub fn draft_name(out: &Path) -> PathBuf {
     out.join(format!("{DRAFT}{pid}-{}-{random:08x}", start_time(pid).unwrap_or_default()))
 }
 
+/// Folders of bakes whose process is gone: what a kill leaves, or `--keep-on-error`.
+pub fn dead(out: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(out).into_iter().flatten().flatten();
+    entries.filter(|e| gone(&e.file_name().to_string_lossy())).map(|e| e.path()).collect()
+}
+
 /// Removes the folders of bakes whose process is gone, and their cgroups.
+///
+/// # Errors
+/// A folder cannot be removed.
 pub fn sweep(out: &Path) -> Result<(), BakeError> {
-    for entry in fs::read_dir(out).into_iter().flatten().flatten() {
-        if gone(&entry.file_name().to_string_lossy()) {
-            remove_draft(&entry.path()).map_err(|why| BakeError::failed("removing an old bake", why))?;
-        }
+    for draft in dead(out) {
+        remove_draft(&draft).map_err(|why| BakeError::failed("removing an old bake", why))?;
     }
     booted::sweep(gone);
     Ok(())
@@ -130,6 +143,7 @@ pub async fn make(state: &mut State) -> Result<(), BakeError> {
             fs::write(&script, BASE).map_err(io(&script))?;
             let mut names: Vec<&str> =
                 PACKAGES.into_iter().chain(packages.iter().map(String::as_str)).collect();
+            names.extend(BOOT.into_iter().filter(|_| super::boots(&order)));
             names.sort_unstable();
             names.dedup();
             let include = format!("--include={}", names.join(","));
@@ -143,12 +157,8 @@ pub async fn make(state: &mut State) -> Result<(), BakeError> {
             run(enclosed("mmdebstrap", &args), None, cancel).await?;
         }
         Source::Tarball { from, sha256 } => super::source::unpack(state, from, sha256.as_deref()).await?,
-        Source::Other(_) => {
-            let why = "it takes `debootstrap`, `path` or `url` (a tarball of a root file system, or a disk: raw or qcow2)";
-            return Err(BakeError::Input(format!(
-                "image: source: the builder `disk` cannot use this: {why}"
-            )));
-        }
+        // Refused before.
+        Source::Elsewhere => {}
     }
     state.before = listing(&root);
     state.before.retain(|path, _| !path.starts_with("var/lib/apt/lists"));
@@ -192,7 +202,12 @@ pub async fn release(state: &mut State) -> Result<(), String> {
     booted::stop(state).await?;
     let Some(mut holder) = state.holder.take() else { return Ok(()) };
     drop(holder.child.stdin.take());
-    holder.child.wait().await.map(drop).map_err(|e| format!("process {}: {e}", holder.pid))
+    // Its mounts go with it, however it ends.
+    let ended = match tokio::time::timeout(PATIENCE, holder.child.wait()).await {
+        Ok(ended) => ended.map(drop),
+        Err(_) => holder.child.kill().await,
+    };
+    ended.map_err(|e| format!("process {}: {e}", holder.pid))
 }
 
 /// Carries the plays out in the chroot or container.
