@@ -29,6 +29,8 @@ pub struct ImagesArgs {
 enum ImagesCommand {
     /// The images, the newest last
     List,
+    /// What is in an image and how it was made
+    Show { image: String },
     /// Packages, kernel parameters and files in which two images differ (exit code 2: they do)
     Diff { a: String, b: String },
     /// Remove all but the newest of each name; in a region never one that an instance, launch template or group uses
@@ -48,6 +50,10 @@ enum ImagesCommand {
 pub fn run(args: &ImagesArgs) -> Done {
     match &args.command {
         None | Some(ImagesCommand::List) => list(args),
+        Some(ImagesCommand::Show { image }) => {
+            show(&one(args, image)?, args.json);
+            Ok(code::DONE)
+        }
         Some(ImagesCommand::Diff { a, b }) => {
             let lines = store::diff(&one(args, a)?, &one(args, b)?);
             lines.iter().for_each(|line| println!("{line}"));
@@ -102,6 +108,10 @@ async fn prune(
             println!("kept {shown}: used by {}", users.join("; "));
             continue;
         }
+        if image.protected {
+            println!("kept {shown}: protected from being deregistered");
+            continue;
+        }
         if !dry_run {
             region.remove(&image).await.map_err(|e| e.to_string())?;
             forget(args, name, &image.id)?;
@@ -137,6 +147,13 @@ fn list(args: &ImagesArgs) -> Done {
     })
 }
 
+fn shown(artifact: &Artifact) -> String {
+    match artifact.id.is_empty() {
+        true => format!("{} {} MiB", artifact.format, artifact.bytes >> 20),
+        false => format!("{}:{}", artifact.region, artifact.id),
+    }
+}
+
 fn local(args: &ImagesArgs) -> Result<(), Fail> {
     for image in store::list(&args.out) {
         if args.json {
@@ -144,15 +161,27 @@ fn local(args: &ImagesArgs) -> Result<(), Fail> {
             println!("{line}");
             continue;
         }
-        let artifact = |a: &Artifact| match a.id.is_empty() {
-            true => format!("{} {} MiB", a.format, a.bytes >> 20),
-            false => format!("{}:{}", a.region, a.id),
-        };
-        let formats: Vec<String> = image.artifacts.iter().map(artifact).collect();
+        let formats: Vec<String> = image.artifacts.iter().map(shown).collect();
         let verified = if image.verified { "verified" } else { "not verified" };
         println!("{}  {}  {}  {verified}", image.name, image.made, formats.join(", "));
     }
     Ok(())
+}
+
+fn show(image: &Manifest, json: bool) {
+    if json {
+        return println!("{}", serde_json::to_string(image).unwrap_or_default());
+    }
+    let Manifest { builder, source, hash, made, fitout, .. } = image;
+    println!("{}\n  made      {made} by fitout {fitout}, {builder}", image.name);
+    println!("  inputs    {}, from {source}", image.inputs.join(", "));
+    println!("  hash      {hash}");
+    println!("  verified  {}", if image.verified { "yes" } else { "no" });
+    image.artifacts.iter().for_each(|a| println!("  artifact  {} {}", shown(a), a.file));
+    println!("  packages  {}", image.packages.len());
+    image.sysctl.iter().for_each(|(key, value)| println!("  sysctl    {key} = {value}"));
+    image.changed.iter().for_each(|line| println!("  file      {line}"));
+    image.timings.iter().for_each(|(step, seconds)| println!("  {seconds:>7} s {step}"));
 }
 
 /// The image of this name, or the only one whose name begins so.

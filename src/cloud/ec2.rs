@@ -103,6 +103,8 @@ crate::service_calls! {
         same release_address(ReleaseAddress: ReleaseAddressInputBuilder) -> ReleaseAddressOutput;
         same modify_image_attribute(ModifyImageAttribute: ModifyImageAttributeInputBuilder) -> ModifyImageAttributeOutput;
         same enable_image_deprecation(EnableImageDeprecation: EnableImageDeprecationInputBuilder) -> EnableImageDeprecationOutput;
+        same enable_image_deregistration_protection(EnableImageDeregistrationProtection: EnableImageDeregistrationProtectionInputBuilder) -> EnableImageDeregistrationProtectionOutput;
+        same disable_image_deregistration_protection(DisableImageDeregistrationProtection: DisableImageDeregistrationProtectionInputBuilder) -> DisableImageDeregistrationProtectionOutput;
         same deregister_image(DeregisterImage: DeregisterImageInputBuilder) -> DeregisterImageOutput;
         same modify_snapshot_attribute(ModifySnapshotAttribute: ModifySnapshotAttributeInputBuilder) -> ModifySnapshotAttributeOutput;
         same modify_launch_template(ModifyLaunchTemplate: ModifyLaunchTemplateInputBuilder) -> ModifyLaunchTemplateOutput;

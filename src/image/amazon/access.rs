@@ -89,11 +89,8 @@ impl Step<Build> for Group {
 
     fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
-            let cidrs = match build.options.source_cidrs.is_empty() {
-                false => build.options.source_cidrs.clone(),
-                true => vec![own_address().await?],
-            };
             let vpc = vpc(build).await?;
+            let cidrs = callers(build, vpc.as_deref()).await?;
             let temporary = build.temporary();
             let begun = build.group.insert(Begun::new(&temporary));
             let op = begun.op.clone();
@@ -116,6 +113,9 @@ impl Step<Build> for Group {
                 account.create(&account.security_groups, &op, &send).await.map_err(|e| e.to_string())?;
             let id = kinds::SecurityGroup::id(&made).to_string();
             begun.thing = Some(made);
+            if cidrs.is_empty() {
+                return Ok(());
+            }
             let port = i32::from(build.options.ssh_port);
             let rule = types::IpPermission::builder().ip_protocol("tcp").from_port(port).to_port(port);
             let ranges = cidrs.iter().map(|c| types::IpRange::builder().cidr_ip(c).build()).collect();
@@ -158,6 +158,48 @@ async fn vpc(build: &Build) -> Result<Option<String>, String> {
     Ok(found.vpc_id.clone())
 }
 
+/// Where logins come from, as the instance sees it.
+async fn callers(build: &Build, vpc: Option<&str>) -> Result<Vec<String>, String> {
+    let options = &build.options;
+    match options.ssh_interface.as_str() {
+        _ if !options.source_cidrs.is_empty() => Ok(options.source_cidrs.clone()),
+        // The session's other end is on the instance itself.
+        "session_manager" => Ok(Vec::new()),
+        // Of the bastion no more is known here than that it is in the network, or has a way into it.
+        _ if options.bastion.is_some() => ranges(build, vpc).await,
+        "private_ip" | "private_dns" => towards(&ranges(build, vpc).await?).map(|address| vec![address]),
+        _ => own_address().await.map(|address| vec![address]),
+    }
+}
+
+/// The ranges of a VPC; `None`: of the default one.
+async fn ranges(build: &Build, vpc: Option<&str>) -> Result<Vec<String>, String> {
+    let account = &build.account;
+    let all = account.vpcs.all(&*account.ec2).await.map_err(|e| e.to_string())?;
+    let wanted = |v: &types::Vpc| vpc.map_or(v.is_default() == Some(true), |id| kinds::Vpc::id(v) == id);
+    let found = all.iter().find(|v| wanted(v)).ok_or_else(|| match vpc {
+        Some(id) => format!("there is no VPC {id} in {}", account.region),
+        None => format!("there is no default VPC in {}\nhint: give `subnet_id`", account.region),
+    })?;
+    let own = found.cidr_block().map(str::to_string);
+    let more = found.cidr_block_association_set().iter().filter_map(|a| a.cidr_block().map(str::to_string));
+    let ranges: std::collections::BTreeSet<String> = own.into_iter().chain(more).collect();
+    Ok(ranges.into_iter().collect())
+}
+
+/// The address that this machine has on its way into these ranges. Nothing is sent.
+fn towards(ranges: &[String]) -> Result<String, String> {
+    let into = ranges.first().and_then(|range| range.split_once('/')).map_or("0.0.0.0", |(base, _)| base);
+    let asked = std::net::UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
+        socket.connect((into, 22))?;
+        socket.local_addr()
+    });
+    let address = asked.map_err(|e| {
+        format!("there is no way into {into}: {e}\nhint: give `temporary_security_group_source_cidrs`")
+    })?;
+    Ok(format!("{}/32", address.ip()))
+}
+
 /// Says which address a caller has; may be set for networks that cannot reach it.
 const ADDRESS_SERVICE: &str = "https://checkip.amazonaws.com";
 
@@ -177,5 +219,16 @@ async fn own_address() -> Result<String, String> {
             let why = String::from_utf8_lossy(&asked.stderr).trim().to_string();
             Err(format!("this machine's public address is not known: {url}: {why}\nhint: {hint}"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_towards_a_network_is_the_one_it_is_reached_from() {
+        assert_eq!(towards(&["127.0.0.0/8".into()]), Ok("127.0.0.1/32".into()));
+        assert!(towards(&["::1/128".into()]).unwrap_err().contains("source_cidrs"));
     }
 }

@@ -117,6 +117,7 @@ pub struct Build {
     snapshot: Option<Begun<types::Snapshot>>,
     named: Option<Begun<types::Image>>,
     copies: Vec<copies::Copy>,
+    protected: Vec<Artifact>,
     pub artifacts: Vec<Artifact>,
     /// The image was there; nothing was made.
     pub found: bool,
@@ -167,6 +168,7 @@ impl Build {
             snapshot: None,
             named: None,
             copies: Vec::new(),
+            protected: Vec::new(),
             artifacts: Vec::new(),
             found: false,
             hash: None,
@@ -233,10 +235,7 @@ pub async fn bake(
         if options.encrypt || options.force_deregister || wishes.force {
             steps.push(Box::new(publish::Named));
         }
-        if !options.regions.is_empty() {
-            steps.push(Box::new(copies::CopyToRegions));
-        }
-        steps.push(Box::new(publish::Share));
+        publish::last(options, &mut steps);
     }
     let ending = steps::run(&steps, build, cancel, on_error, tell).await;
     if !ending.kept.is_empty() {

@@ -1,8 +1,10 @@
 //! The builder's options, with Packer's names.
 
+mod read;
+
 use crate::base::{Map, Value};
-use crate::cloud::{Access, Role, Tags};
-use crate::spec::{to_bool, to_text};
+use crate::cloud::{Access, Tags};
+use read::*;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -93,6 +95,8 @@ pub struct Options {
     pub force_deregister: bool,
     pub force_delete_snapshot: bool,
     pub deprecate_at: Option<String>,
+    /// Against being deregistered; true: also for a day after that is taken away.
+    pub protection: Option<bool>,
     pub ena_support: Option<bool>,
     pub sriov_support: bool,
     pub imds_v2: bool,
@@ -114,156 +118,6 @@ pub struct Options {
     pub lifetime: Duration,
     /// How long to wait for the image.
     pub image_limit: Duration,
-}
-
-/// A duration as Packer writes it (`5m`), or seconds.
-fn duration(map: &Map, name: &str, default: u64) -> Result<Duration, String> {
-    let Some(value) = map.get(name).filter(|v| !v.is_null()) else { return Ok(Duration::from_secs(default)) };
-    let text = to_text(value);
-    let seconds = match text.parse::<u64>() {
-        Ok(seconds) => seconds,
-        Err(_) => super::super::packer::seconds(&text).map_err(|e| format!("{name}: {e}"))?,
-    };
-    Ok(Duration::from_secs(seconds))
-}
-
-fn text(map: &Map, name: &str) -> Option<String> {
-    map.get(name).filter(|v| !v.is_null()).map(to_text).filter(|t| !t.is_empty())
-}
-
-fn texts(map: &Map, name: &str) -> Vec<String> {
-    match map.get(name) {
-        Some(Value::List(items)) => items.iter().map(to_text).collect(),
-        Some(Value::Null) | None => Vec::new(),
-        Some(one) => vec![to_text(one)],
-    }
-}
-
-fn truth(map: &Map, name: &str) -> Result<Option<bool>, String> {
-    let Some(value) = map.get(name).filter(|v| !v.is_null()) else { return Ok(None) };
-    to_bool(value).map(Some).ok_or_else(|| format!("{name}: `{}` is not true or false", to_text(value)))
-}
-
-fn number(map: &Map, name: &str) -> Result<Option<i32>, String> {
-    let Some(given) = text(map, name) else { return Ok(None) };
-    given.parse().map(Some).map_err(|_| format!("{name}: `{given}` is no whole number"))
-}
-
-/// A mapping of tags; HCL also writes them as blocks with `key` and `value`.
-fn tags(map: &Map, name: &str) -> Tags {
-    let pairs = map.get(name).and_then(Value::as_map).into_iter().flatten();
-    let mut tags: Tags = pairs.map(|(k, v)| (k.to_string(), to_text(v))).collect();
-    let singular = name.strip_suffix('s').unwrap_or(name);
-    for block in map.get(singular).and_then(Value::as_list).into_iter().flatten() {
-        if let (Some(key), Some(value)) = (block.get("key"), block.get("value")) {
-            tags.insert(to_text(key), to_text(value));
-        }
-    }
-    tags
-}
-
-fn disks(map: &Map, name: &str) -> Result<Vec<Disk>, String> {
-    let one = |value: &Value| {
-        let map =
-            value.as_map().ok_or_else(|| format!("{name}: each entry is a mapping with `device_name`"))?;
-        Ok(Disk {
-            device_name: text(map, "device_name")
-                .ok_or_else(|| format!("{name}: `device_name` is missing"))?,
-            volume_size: number(map, "volume_size")?,
-            volume_type: text(map, "volume_type"),
-            delete_on_termination: truth(map, "delete_on_termination")?,
-            encrypted: truth(map, "encrypted")?,
-            kms_key_id: text(map, "kms_key_id"),
-            iops: number(map, "iops")?,
-            throughput: number(map, "throughput")?,
-            snapshot_id: text(map, "snapshot_id"),
-            virtual_name: text(map, "virtual_name"),
-            no_device: truth(map, "no_device")?.unwrap_or(false),
-        })
-    };
-    map.get(name).and_then(Value::as_list).into_iter().flatten().map(one).collect()
-}
-
-fn filter(map: &Map) -> Result<Option<SourceFilter>, String> {
-    let Some(given) = map.get("source_ami_filter").and_then(Value::as_map) else { return Ok(None) };
-    let filters = given.get("filters").and_then(Value::as_map).into_iter().flatten();
-    Ok(Some(SourceFilter {
-        filters: filters.map(|(k, v)| (k.to_string(), values(v))).collect(),
-        owners: texts(given, "owners"),
-        most_recent: truth(given, "most_recent")?.unwrap_or(false),
-    }))
-}
-
-fn network_filter(map: &Map, name: &str) -> Result<Option<NetworkFilter>, String> {
-    let Some(given) = map.get(name).and_then(Value::as_map) else { return Ok(None) };
-    let filters = given.get("filters").and_then(Value::as_map).into_iter().flatten();
-    Ok(Some(NetworkFilter {
-        filters: filters.map(|(k, v)| (k.to_string(), values(v))).collect(),
-        most_free: truth(given, "most_free")?.unwrap_or(false),
-        random: truth(given, "random")?.unwrap_or(false),
-    }))
-}
-
-fn values(value: &Value) -> Vec<String> {
-    match value {
-        Value::List(items) => items.iter().map(to_text).collect(),
-        one => vec![to_text(one)],
-    }
-}
-
-/// A text that is one of these words.
-fn word(map: &Map, name: &str, words: &[&str]) -> Result<String, String> {
-    let given = text(map, name).unwrap_or_else(|| words.first().copied().unwrap_or_default().into());
-    match words.contains(&given.as_str()) {
-        true => Ok(given),
-        false => Err(format!("{name}: `{given}` is none of {}", words.join(", "))),
-    }
-}
-
-/// `assume_role`
-fn role(map: &Map) -> Result<Option<Role>, String> {
-    let Some(given) = map.get("assume_role").filter(|v| !v.is_null()) else { return Ok(None) };
-    let given = given.as_map().ok_or("assume_role: it is a mapping with `role_arn`")?;
-    const KNOWN: [&str; 4] = ["role_arn", "session_name", "external_id", "duration_seconds"];
-    if let Some(key) = given.keys().filter_map(|k| k.as_str()).find(|k| !KNOWN.contains(k)) {
-        return Err(format!("`{key}` of assume_role is not supported; there are {}", KNOWN.join(", ")));
-    }
-    let seconds = number(given, "duration_seconds")?;
-    Ok(Some(Role {
-        arn: text(given, "role_arn").ok_or("assume_role: `role_arn` is missing")?,
-        session: text(given, "session_name"),
-        external_id: text(given, "external_id"),
-        duration: seconds.map(|s| Duration::from_secs(s.unsigned_abs().into())),
-    }))
-}
-
-/// The types to try in turn, and the most that is paid for spot capacity.
-fn instance(map: &Map) -> Result<(Vec<String>, Option<String>), String> {
-    let price = text(map, "spot_price").map(|p| if p == "auto" { String::new() } else { p });
-    let types = texts(map, "spot_instance_types");
-    match (types.is_empty(), text(map, "instance_type")) {
-        (false, Some(_)) => {
-            Err("`instance_type` and `spot_instance_types` are two ways to say the same".into())
-        }
-        (false, None) => Ok((types, price.or(Some(String::new())))),
-        (true, one) => Ok((vec![one.ok_or("amazon-ebs needs `instance_type`")?], price)),
-    }
-}
-
-/// ssh's option for a login through another machine, whose host key the user's known_hosts has.
-fn bastion(map: &Map) -> Option<String> {
-    let host = text(map, "ssh_bastion_host")?;
-    let user = text(map, "ssh_bastion_username").map(|u| format!("{u}@")).unwrap_or_default();
-    let port = text(map, "ssh_bastion_port");
-    Some(match text(map, "ssh_bastion_private_key_file") {
-        None => format!("ProxyJump={user}{host}{}", port.map(|p| format!(":{p}")).unwrap_or_default()),
-        Some(key) => format!(
-            "ProxyCommand=ssh -i {} -p {} -W [%h]:%p -- {}",
-            shell_words::quote(&key),
-            shell_words::quote(&port.unwrap_or_else(|| "22".into())),
-            shell_words::quote(&format!("{user}{host}"))
-        ),
-    })
 }
 
 impl Options {
@@ -357,6 +211,7 @@ impl Options {
             force_deregister: truth(map, "force_deregister")?.unwrap_or(false),
             force_delete_snapshot: truth(map, "force_delete_snapshot")?.unwrap_or(false),
             deprecate_at: text(map, "deprecate_at"),
+            protection: protection(map)?,
             ena_support: truth(map, "ena_support")?,
             sriov_support: truth(map, "sriov_support")?.unwrap_or(false),
             imds_v2: text(map, "imds_support").as_deref() == Some("v2.0"),

@@ -1,7 +1,10 @@
 //! The images in a region that bakes have made: listed, and the old ones removed, never one in use.
 
 use super::HASH;
-use crate::cloud::autoscaling::{Autoscaling, input::DescribeLaunchConfigurationsInputBuilder};
+use crate::cloud::autoscaling::input::{
+    DescribeAutoScalingGroupsInputBuilder, DescribeLaunchConfigurationsInputBuilder,
+};
+use crate::cloud::autoscaling::{Autoscaling, types::AutoScalingGroup};
 use crate::cloud::ec2::{input::DescribeLaunchTemplateVersionsInputBuilder, types};
 use crate::cloud::identity::STACK;
 use crate::cloud::kinds_images::Image;
@@ -19,6 +22,8 @@ pub struct Ami {
     /// RFC 3339
     pub made: String,
     pub snapshots: Vec<String>,
+    /// From being deregistered.
+    pub protected: bool,
 }
 
 /// Where to look.
@@ -55,14 +60,15 @@ impl Region {
             stack: Image::tags(image).get(STACK).cloned().unwrap_or_default(),
             made: image.creation_date().unwrap_or_default().to_string(),
             snapshots: super::ami::snapshots(image),
+            protected: super::source::protected(image),
         };
         let mut all: Vec<Ami> = found.iter().map(one).collect();
         all.sort_by(|a, b| (&a.made, &a.id).cmp(&(&b.made, &b.id)));
         Ok(all)
     }
 
-    /// Who uses which image: instances that are not terminated, every version of every launch template, and launch
-    /// configurations. A group uses what its template or configuration names.
+    /// Who uses which image: instances that are not terminated, every version of every launch template, launch
+    /// configurations, and groups: these use what their template or configuration names, and what they name beside it.
     pub async fn uses(&self) -> Result<BTreeMap<String, BTreeSet<String>>, CallError> {
         let account = &self.account;
         let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -102,6 +108,18 @@ impl Region {
             }
             match page.next_token.filter(|t| !t.is_empty()) {
                 Some(next) => input = input.next_token(next),
+                None => break,
+            }
+        }
+        let mut input = DescribeAutoScalingGroupsInputBuilder::default();
+        loop {
+            let page = account.autoscaling().describe_auto_scaling_groups(input.clone()).await?;
+            for group in page.auto_scaling_groups() {
+                let name = group.auto_scaling_group_name().unwrap_or_default();
+                overrides(group).for_each(|image| note(Some(image), format!("Auto Scaling group {name}")));
+            }
+            match page.next_token.filter(|t| !t.is_empty()) {
+                Some(next) => input = input.next_token(next),
                 None => return Ok(uses),
             }
         }
@@ -116,6 +134,12 @@ impl Region {
         }
         Ok(())
     }
+}
+
+/// Images that a group names itself, beside those of its templates.
+fn overrides(group: &AutoScalingGroup) -> impl Iterator<Item = &str> {
+    let template = group.mixed_instances_policy().and_then(|policy| policy.launch_template());
+    template.into_iter().flat_map(|t| t.overrides()).filter_map(|o| o.image_id())
 }
 
 /// All but the newest `keep` of each stack, as far as they are at least so many days old.
@@ -141,6 +165,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_group_may_name_images_itself() {
+        use crate::cloud::autoscaling::types::{
+            LaunchTemplate, LaunchTemplateOverrides, MixedInstancesPolicy,
+        };
+        let other = LaunchTemplateOverrides::builder().image_id("ami-2").build();
+        let none = LaunchTemplateOverrides::builder().instance_type("t3.small").build();
+        let template = LaunchTemplate::builder().overrides(none).overrides(other).build();
+        let policy = MixedInstancesPolicy::builder().launch_template(template).build();
+        let group = AutoScalingGroup::builder().mixed_instances_policy(policy).build();
+        assert_eq!(overrides(&group).collect::<Vec<_>>(), ["ami-2"]);
+    }
+
+    #[test]
     fn the_newest_of_each_stack_and_the_young_stay() {
         let ami = |id: &str, stack: &str, made: &str| Ami {
             id: id.into(),
@@ -148,6 +185,7 @@ mod tests {
             stack: stack.into(),
             made: made.into(),
             snapshots: Vec::new(),
+            protected: false,
         };
         let images = [
             ami("a1", "image/a", "2026-01-01T00:00:00.000Z"),

@@ -2,8 +2,8 @@
 
 use super::super::steps::{Step, StepFuture};
 use super::ami::{available, snapshots, take_back};
-use super::copies::{begin, retire};
-use super::{Artifact, Begun, Build, HASH};
+use super::copies::{self, begin, retire};
+use super::{Artifact, Begun, Build, HASH, Options};
 use crate::cloud::ec2::{input::*, types};
 use crate::cloud::identity::{EXPIRES, KEEP, to_sdk};
 use crate::cloud::kinds_images::Image;
@@ -21,6 +21,15 @@ impl Build {
         let mut tags = Tags::from([(KEEP.to_string(), "true".into()), (EXPIRES.to_string(), "never".into())]);
         tags.extend(self.hash.clone().map(|hash| (HASH.to_string(), hash)));
         tags
+    }
+
+    /// The account in one of the image's regions.
+    async fn account_of(&self, region: &str) -> Result<Arc<Account>, String> {
+        if region == self.account.region {
+            return Ok(Arc::clone(&self.account));
+        }
+        let access = Access { region: Some(region.to_string()), ..self.options.access.clone() };
+        self.session.account(&access).await.map_err(|e| e.to_string())
     }
 }
 
@@ -78,8 +87,19 @@ impl Step<Build> for Named {
     }
 }
 
+/// What finishes an image, whichever way it was made.
+pub fn last(options: &Options, steps: &mut Vec<Box<dyn Step<Build>>>) {
+    if !options.regions.is_empty() {
+        steps.push(Box::new(copies::CopyToRegions));
+    }
+    steps.push(Box::new(Share));
+    if options.protection.is_some() {
+        steps.push(Box::new(Protect));
+    }
+}
+
 /// Tags, and who may use it.
-pub struct Share;
+struct Share;
 
 impl Step<Build> for Share {
     fn name(&self) -> &str {
@@ -90,11 +110,7 @@ impl Step<Build> for Share {
         Box::pin(async move {
             // The one at home last: by its tag a next bake finds that all is done.
             for artifact in build.artifacts.clone().iter().rev() {
-                let access = Access { region: Some(artifact.region.clone()), ..build.options.access.clone() };
-                let account = match artifact.region == build.account.region {
-                    true => Arc::clone(&build.account),
-                    false => build.session.account(&access).await.map_err(|e| e.to_string())?,
-                };
+                let account = build.account_of(&artifact.region).await?;
                 share(build, &account, artifact).await?;
                 let (mut tags, mut snapshot_tags) = (build.marks(), build.marks());
                 if !build.early_tags() {
@@ -102,6 +118,44 @@ impl Step<Build> for Share {
                     snapshot_tags.extend(build.options.snapshot_tags.clone());
                 }
                 tag(&account, artifact, &tags, &snapshot_tags).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Nobody deregisters them by mistake. The last of all: what is protected cannot be taken back as easily.
+struct Protect;
+
+impl Step<Build> for Protect {
+    fn name(&self) -> &str {
+        "protection"
+    }
+
+    fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            let cooldown = build.options.protection.unwrap_or(false);
+            for artifact in build.artifacts.clone().into_iter().rev() {
+                let account = build.account_of(&artifact.region).await?;
+                let input = EnableImageDeregistrationProtectionInputBuilder::default()
+                    .image_id(&artifact.id)
+                    .with_cooldown(cooldown);
+                build.protected.push(artifact);
+                let done = account.ec2.enable_image_deregistration_protection(input).await;
+                done.map_err(|e| e.to_string())?;
+            }
+            Ok(())
+        })
+    }
+
+    fn undo<'a>(&'a self, build: &'a mut Build, succeeded: bool) -> StepFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            for artifact in std::mem::take(&mut build.protected).into_iter().filter(|_| !succeeded) {
+                let account = build.account_of(&artifact.region).await?;
+                let input =
+                    DisableImageDeregistrationProtectionInputBuilder::default().image_id(&artifact.id);
+                let done = account.ec2.disable_image_deregistration_protection(input).await;
+                done.map_err(|e| format!("image {} stays protected: {e}", artifact.id))?;
             }
             Ok(())
         })

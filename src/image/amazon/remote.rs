@@ -58,7 +58,11 @@ pub async fn answered(host: &Map, limit: Duration) -> Result<(), String> {
         let Err(Refused(why)) = run(host, wait, "").await else { return Ok(()) };
         if began.elapsed() > limit {
             let address = host.get("ansible_host").map(crate::spec::to_text).unwrap_or_default();
-            return Err(format!("no login to {address} within {} s: {why}", limit.as_secs()));
+            return Err(format!(
+                "no login to {address} within {} s: {why}\nhint: is this machine let in? \
+                 (`temporary_security_group_source_cidrs`, or the rules of the groups that are named)",
+                limit.as_secs()
+            ));
         }
         tokio::time::sleep(pause).await;
         pause = pause.mul_f64(1.5).min(Duration::from_secs(3));

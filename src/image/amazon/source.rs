@@ -96,7 +96,13 @@ pub async fn there(build: &mut Build) -> Result<(), String> {
         return Ok(());
     }
     match named.into_iter().next() {
-        Some(image) if options.force_deregister || build.wishes.force && build.hash.is_some() => {
+        Some(image) if replaces(build) && protected(&image) => Err(format!(
+            "{} has the name `{}` and is protected from being deregistered\nhint: aws ec2 disable-image-deregistration-protection --region {} --image-id {0}",
+            Image::id(&image),
+            options.ami_name,
+            build.account.region
+        )),
+        Some(image) if replaces(build) => {
             build.options.force_deregister = true;
             build.old = Some(image);
             Ok(())
@@ -109,6 +115,16 @@ pub async fn there(build: &mut Build) -> Result<(), String> {
         )),
         None => Ok(()),
     }
+}
+
+/// Whether an image of another content makes way for the new one.
+fn replaces(build: &Build) -> bool {
+    build.options.force_deregister || build.wishes.force && build.hash.is_some()
+}
+
+/// Whether EC2 refuses to deregister the image.
+pub fn protected(image: &types::Image) -> bool {
+    image.deregistration_protection().is_some_and(|word| word.starts_with("enabled"))
 }
 
 /// The part of a hash that stands in names.

@@ -2,7 +2,7 @@
 
 from moto.ec2.models.amis import Ami
 
-from .rules import ID, Refusal, after, before
+from .rules import ID, Refusal, after, before, instead
 
 # A baked image's devices; moto gives every image one device of 15 GiB.
 Ami.block_device_mappings = property(lambda image, of_moto=Ami.block_device_mappings.fget: getattr(image, "strict_devices", None) or of_moto(image))
@@ -63,3 +63,35 @@ def _tag_snapshot(call, image):
     for kind, tags in (call.memo.get("tags") or call.tag_specifications()).values():
         if kind == "snapshot":
             call.ec2.create_tags([image.ebs_snapshot.id], dict(tags))
+
+
+DONE = "<{0}Response><requestId>r</requestId><return>{1}</return></{0}Response>"
+
+
+@instead("EnableImageDeprecation", "DisableImageDeregistrationProtection", "EnableImageDeregistrationProtection")
+def noted(call):
+    """moto has none of them."""
+    image = call.ec2.amis.get(call.get("ImageId"))
+    if image is None:
+        raise Refusal("InvalidAMIID.NotFound", f"The image id '[{call.get('ImageId')}]' does not exist")
+    if call.action == "EnableImageDeprecation":
+        return DONE.format(call.action, "true")
+    word = "enabled-with-cooldown" if call.true("WithCooldown") else "enabled-without-cooldown"
+    image.strict_protection = word if call.action.startswith("Enable") else "disabled"
+    return DONE.format(call.action, image.strict_protection)
+
+
+@before("DeregisterImage")
+def unprotected(call):
+    image = call.ec2.amis.get(call.get("ImageId"))
+    if getattr(image, "strict_protection", "").startswith("enabled"):
+        raise Refusal("OperationNotPermitted", f"Deregistration protection is enabled for the image {image.id}")
+
+
+@after("DescribeImages")
+def tells_of_protection(call, text):
+    for image in call.ec2.amis.values():
+        if word := getattr(image, "strict_protection", None):
+            told = f"<imageId>{image.id}</imageId>"
+            text = text.replace(told, f"{told}<deregistrationProtection>{word}</deregistrationProtection>")
+    return text

@@ -8,7 +8,7 @@ use super::super::options::Format;
 use super::super::steps::{self, Ending, OnError, Step, StepFuture};
 use super::super::{BakeError, Baked, Builder, BuilderFuture, Order, disk};
 use super::builder::{self, InJournal};
-use super::{Artifact, Begun, Build, Options, copies, publish};
+use super::{Artifact, Begun, Build, Options, publish};
 use crate::cloud::calls::CallFuture;
 use crate::cloud::ec2::{input::RegisterImageInputBuilder, types};
 use crate::cloud::kinds_images::{Image, Snapshot};
@@ -196,10 +196,7 @@ pub async fn register(
     if build.old.is_some() {
         steps.push(Box::new(publish::Named));
     }
-    if !build.options.regions.is_empty() {
-        steps.push(Box::new(copies::CopyToRegions));
-    }
-    steps.push(Box::new(publish::Share));
+    publish::last(&build.options, &mut steps);
     steps::run(&steps, build, cancel, on_error, tell).await
 }
 
