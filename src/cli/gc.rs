@@ -11,6 +11,7 @@ use crate::exec::Cancel;
 use crate::exec::cloud::gc::{self, Gc};
 use crate::exec::cloud::orphans::Orphans;
 use crate::exec::options::{Confirm, Mode};
+use crate::image::disk;
 use clap::Args;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -18,7 +19,8 @@ use std::sync::Arc;
 
 /// Remove cloud things that expired or that nobody wants any more, found by their tags from any machine
 ///
-/// Without a playbook: what its tag `fitout:expires` says is over (temporary stacks, what a killed bake left). With one:
+/// Without a playbook: what its tag `fitout:expires` says is over (temporary stacks, what a killed bake left), and folders
+/// that killed bakes left beside finished images on this machine. With one:
 /// also what its stacks have of tasks that it no longer has; give it the variables that `apply` gets. It is shown, asked
 /// about, and removed in reverse. Things without fitout's tags are never touched.
 #[derive(Debug, Args)]
@@ -34,6 +36,9 @@ pub struct GcArgs {
     /// Show only
     #[arg(long, conflicts_with = "yes")]
     plan: bool,
+    /// Folder of finished images
+    #[arg(long, default_value = "images", value_name = "FOLDER")]
+    out: PathBuf,
     #[command(flatten)]
     lock: LockArgs,
     #[command(flatten)]
@@ -58,7 +63,11 @@ pub fn run(args: GcArgs) -> Done {
     let ask = move |count: usize| count > 0 && !plan && (yes || super::execute::confirmed().unwrap_or(false));
     let confirm = Confirm(Arc::new(ask));
     let (left, interrupted) = match args.playbooks.is_empty() {
-        true => anywhere(&args, orphans, confirm)?,
+        true => match drafts(&args)? {
+            // Whoever only bakes disks has no cloud to look at.
+            1.. if no_cloud(&args) => (0, false),
+            _ => anywhere(&args, orphans, confirm)?,
+        },
         false => of_playbooks(args, orphans, confirm)?,
     };
     Ok(match (left, interrupted) {
@@ -67,6 +76,25 @@ pub fn run(args: GcArgs) -> Done {
         _ if plan => code::CHANGES,
         _ => code::FAILED,
     })
+}
+
+/// Folders that bakes left which were killed; how many there were.
+fn drafts(args: &GcArgs) -> Result<usize, Fail> {
+    let dead = disk::dead(&args.out);
+    if !args.plan {
+        disk::sweep(&args.out).map_err(|e| Fail::failed(e.to_string()))?;
+    }
+    let did = if args.plan { "would remove" } else { "removed" };
+    dead.iter().for_each(|folder| println!("{did} {}", folder.display()));
+    Ok(dead.len())
+}
+
+/// Nothing here says where a cloud would be.
+fn no_cloud(args: &GcArgs) -> bool {
+    let named = !args.cloud.region.is_empty() || args.cloud.all_regions || args.cloud.profile.is_some();
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".aws"));
+    let known = ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"].map(std::env::var_os);
+    !named && known.iter().all(Option::is_none) && !home.is_some_and(|folder| folder.exists())
 }
 
 fn anywhere(args: &GcArgs, orphans: Orphans, confirm: Confirm) -> Result<(usize, bool), Fail> {

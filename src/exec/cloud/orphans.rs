@@ -54,8 +54,9 @@ impl Orphans {
             return Some(format!("expired {} ago", expiry::short(ago)));
         }
         let of_bake = tags.get(STACK).is_some_and(|s| s.starts_with(BAKES));
-        // What a bake is for stays: no age ends it, and no playbook names it.
-        if of_bake && matches!(thing.kind, Image::NAME | Snapshot::NAME) {
+        // What a bake is for stays once it is finished: no age ends it, and no playbook names it.
+        let finished = expiry::expires(tags).is_none();
+        if of_bake && finished && matches!(thing.kind, Image::NAME | Snapshot::NAME) {
             return None;
         }
         let age = expiry::age(tags, now);
@@ -122,6 +123,9 @@ mod tests {
             ("instance", "image/web", "bake", old, later, None, ""),
             ("key pair", "image/web", "bake", young, later, Some(0), "temporary, 1h00m old"),
             ("image", "image/web", "bake", old, "", Some(0), ""),
+            ("image", "image/web", "bake", old, "never", Some(0), ""),
+            ("image", "image/web", "bake", young, later, Some(0), "temporary, 1h00m old"),
+            ("image", "image/web", "bake", young, later, None, ""),
             ("snapshot", "image/web", "bake", old, "", None, ""),
         ];
         for (kind, stack, node, run, expires, older, expected) in cases {
