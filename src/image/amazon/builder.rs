@@ -89,9 +89,8 @@ pub fn options(order: &Order, image: &Map, idle: &[&str]) -> Result<Options, Str
     }
     let has_source = ["source_ami", "source_ami_filter"].iter().any(|key| map.contains_key(*key));
     for (key, value) in &order.image.shared {
-        if !map.contains_key(key)
-            && !(has_source && key.as_str().is_some_and(|k| k.starts_with("source_ami")))
-        {
+        let source = key.as_str().is_some_and(|key| key.starts_with("source_ami"));
+        if !(map.contains_key(key) || source && has_source) {
             map.insert(key.clone(), value.clone());
         }
     }

@@ -2,7 +2,7 @@
 
 use super::interpolate::{self, Names};
 use super::model::{Inputs, Part, Setting, Template};
-use crate::base::{Diag, Diags, List, Map, Sources, Value};
+use crate::base::{Diag, Diags, FileId, List, Map, Sources, Span, Value};
 use crate::syntax::vault::Keyring;
 use crate::syntax::yaml::{self, Node};
 use std::collections::HashMap;
@@ -18,6 +18,18 @@ const KEYS: [&str; 7] = [
     "min_packer_version",
 ];
 
+/// What is wrong with a text that is no JSON.
+fn no_json(file: FileId, sources: &Sources) -> Option<Diag> {
+    let source = sources.get(file);
+    let error = serde_json::from_str::<serde::de::IgnoredAny>(&source.text).err()?;
+    let start =
+        source.line_start(error.line()).map_or(0, |start| start as usize + error.column().saturating_sub(1));
+    let start = start.min(source.text.len().saturating_sub(1));
+    let said = error.to_string();
+    let why = said.split(" at line ").next().unwrap_or_default();
+    Some(Diag::error("packer-invalid", Span::new(file, start, start + 1), format!("not JSON: {why}")))
+}
+
 pub fn read(path: &Path, inputs: &Inputs, sources: &Sources, diags: &mut Diags) -> Option<Template> {
     let file = match yaml::read_text(path, sources) {
         Ok(file) => file,
@@ -26,7 +38,13 @@ pub fn read(path: &Path, inputs: &Inputs, sources: &Sources, diags: &mut Diags) 
             return None;
         }
     };
-    let root = yaml::parse(file, &sources.get(file).text, diags)?;
+    let mut found = Diags::default();
+    let root = yaml::parse(file, &sources.get(file).text, &mut found);
+    match root.is_none().then(|| no_json(file, sources)).flatten() {
+        Some(diag) => diags.push(diag),
+        None => diags.extend(found),
+    }
+    let root = root?;
     let mut reader = Reader { diags, names: Names { folder: folder(path), ..Names::default() } };
     reader.keys(&root);
     let user = reader.variables(&root, inputs, sources);

@@ -35,11 +35,9 @@ pub fn is_template(path: &Path) -> bool {
     if name.ends_with(".pkr.hcl") || name.ends_with(".pkr.json") {
         return true;
     }
-    name.ends_with(".json")
-        && std::fs::read_to_string(path)
-            .ok()
-            .and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
-            .is_some_and(|json| json.get("builders").is_some())
+    // Also one that is no JSON, by a mistake in it; a playbook is a list.
+    let template = |text: String| text.trim_start().starts_with('{') && text.contains("\"builders\"");
+    name.ends_with(".json") && std::fs::read_to_string(path).is_ok_and(template)
 }
 
 /// Reads a template. Findings are added to `diags`: what was read is then good for finding more, not for a build.

@@ -168,7 +168,8 @@ impl Reader<'_> {
             let message = "a second `build` block: one template builds once here";
             self.diags.push(Diag::error("packer-unsupported", block_place(*file, second), message));
         }
-        if builds.is_empty() {
+        // A file that could not be read may have it.
+        if builds.is_empty() && !self.diags.has_errors() {
             self.diags.push(Diag::error("packer-invalid", None, "the template has no `build` block"));
         }
         builds.first().copied()

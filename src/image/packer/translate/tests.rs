@@ -49,3 +49,12 @@ fn sensitive_values_are_not_shown() {
     let shown = outcome("secret.json", &inputs(&[("key", "hunter2-hunter2")]));
     assert!(shown.contains("no_log: true") && !shown.contains("hunter2"), "{shown}");
 }
+
+#[test]
+fn what_cannot_be_read_is_one_finding_with_its_place() {
+    for (name, place) in [("broken.json", "broken.json:3:"), ("broken.pkr.hcl", "broken.pkr.hcl:2:")] {
+        assert!(super::super::is_template(&folder().join(name)));
+        let said = outcome(name, &Inputs::default());
+        assert!(said.contains(place) && said.matches("error[").count() == 1, "{said}");
+    }
+}

@@ -1,0 +1,4 @@
+source "amazon-ebs" "x" {
+  ami_name =
+}
+build {}
