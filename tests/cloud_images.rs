@@ -6,7 +6,9 @@ mod support;
 
 use fitout::base::Value;
 use fitout::cloud::calls::CallFuture;
-use fitout::cloud::{Access, CallError, Identity, Session, Witness};
+use fitout::cloud::ec2::input::CreateTagsInputBuilder;
+use fitout::cloud::identity::to_sdk;
+use fitout::cloud::{Access, Account, CallError, Identity, Session, Witness};
 use fitout::exec::Cancel;
 use fitout::image::amazon::direct::blocks::{Blocks, Start};
 use fitout::image::amazon::direct::{Upload, register};
@@ -18,8 +20,8 @@ use support::cloud::World;
 use support::cloud_proxy::Fault;
 
 /// EBS direct, which the tests' cloud has not: a snapshot that it has, and a note of what was written.
-#[derive(Default)]
 struct Fake {
+    account: Arc<Account>,
     snapshot: String,
     log: Mutex<Vec<String>>,
     refuses: bool,
@@ -35,7 +37,12 @@ impl Blocks for Fake {
     fn start(&self, start: Start) -> CallFuture<'_, (String, usize)> {
         assert!(start.tags.contains_key("fitout:op") && start.token.contains(&start.tags["fitout:op"]));
         self.note(format!("start {}", start.gib));
-        Box::pin(async { Ok((self.snapshot.clone(), 512 << 10)) })
+        let tags = to_sdk(&start.tags);
+        let input = CreateTagsInputBuilder::default().resources(&self.snapshot).set_tags(Some(tags));
+        Box::pin(async {
+            self.account.ec2.create_tags(input).await?;
+            Ok((self.snapshot.clone(), 512 << 10))
+        })
     }
 
     fn put(&self, snapshot: &str, index: i32, data: Arc<[u8]>, _: String) -> CallFuture<'_, ()> {
@@ -58,24 +65,28 @@ impl Witness for Silent {
     fn note(&self, _: &serde_json::Value) {}
 }
 
+/// How a disk is registered: a service that refuses blocks, a step at which the bake is interrupted, more options.
+#[derive(Default)]
+struct How {
+    refuses: bool,
+    at: &'static str,
+    on_error: OnError,
+    more: serde_json::Value,
+}
+
 /// A disk of 3 MiB with two blocks that are not empty, registered.
-async fn registered(world: &World, refuses: bool) -> (Ending, Vec<String>, Build) {
+async fn registered(world: &World, how: How) -> (Ending, Vec<String>, Build) {
     let volume =
         world.make("ec2", "CreateVolume", &[("Size", "1"), ("AvailabilityZone", "us-east-1a")], "volumeId");
-    let tags = [
-        ("VolumeId", volume.as_str()),
-        ("TagSpecification.1.ResourceType", "snapshot"),
-        ("TagSpecification.1.Tag.1.Key", "fitout:stack"),
-        ("TagSpecification.1.Tag.1.Value", "image/disk"),
-    ];
-    let snapshot = world.make("ec2", "CreateSnapshot", &tags, "snapshotId");
+    let snapshot = world.make("ec2", "CreateSnapshot", &[("VolumeId", &volume)], "snapshotId");
     world.make("ec2", "DeleteVolume", &[("VolumeId", &volume)], "return");
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut bytes = vec![0_u8; 3 << 20];
     (bytes[0], bytes[(2 << 20) + 7]) = (1, 1);
     std::fs::write(file.path(), bytes).unwrap();
-    let options = json!({"source_ami": "none", "instance_type": "none", "ssh_username": "none", "ami_name": "disk-1",
-        "tags": {"role": "node"}, "ami_users": ["123456789012"]});
+    let mut options = json!({"source_ami": "none", "instance_type": "none", "ssh_username": "none",
+        "ami_name": "disk-1", "tags": {"role": "node"}, "ami_users": ["123456789012"]});
+    options.as_object_mut().unwrap().extend(how.more.as_object().cloned().unwrap_or_default());
     let mut options = Options::new(Value::from_json(&options).as_map().unwrap()).unwrap();
     options.access = Access {
         region: Some(world.region.clone()),
@@ -90,14 +101,21 @@ async fn registered(world: &World, refuses: bool) -> (Ending, Vec<String>, Build
     let identity = Identity {
         stack: "image/disk".into(),
         node: "direct".into(),
-        run: "r".into(),
+        run: "20260101T000000-1".into(),
         ..Identity::default()
     };
     let mut build = Build::new(options, session, account, identity).unwrap();
     build.hash = Some("h".into());
-    let fake = Arc::new(Fake { snapshot, refuses, ..Fake::default() });
+    let account = Arc::clone(&build.account);
+    let fake = Arc::new(Fake { account, snapshot, refuses: how.refuses, log: Mutex::default() });
     let upload = Upload { file: file.path().to_path_buf(), blocks: Arc::clone(&fake) as Arc<dyn Blocks> };
-    let ending = register(&mut build, upload, &Cancel::default(), OnError::Cleanup, &|_| {}).await;
+    let cancel = Cancel::default();
+    let tell = |step: &str| {
+        if step == how.at {
+            cancel.raise();
+        }
+    };
+    let ending = register(&mut build, upload, &cancel, how.on_error, &tell).await;
     let log = fake.log.lock().unwrap().clone();
     (ending, log, build)
 }
@@ -111,7 +129,7 @@ fn a_disk_is_written_registered_and_shared_or_nothing_stays() {
     run(async {
         let mut world = World::default();
         world.unchecked = true;
-        let (ending, mut log, build) = registered(&world, false).await;
+        let (ending, mut log, build) = registered(&world, How::default()).await;
         assert!(ending.ok(), "{ending:?}");
         assert_eq!((log.remove(0), log.pop().unwrap()), ("start 1".into(), "complete 2".into()));
         log.sort();
@@ -125,15 +143,48 @@ fn a_disk_is_written_registered_and_shared_or_nothing_stays() {
         let at = |name: &str| calls.iter().position(|c| c == name).unwrap();
         assert!(at("RegisterImage") < at("ModifyImageAttribute"), "{calls:?}");
     });
-    for (refuses, action) in [(true, ""), (false, "RegisterImage"), (false, "ModifyImageAttribute")] {
+}
+
+/// Every step of amazon-direct behind the disk, in every way out of it.
+#[test]
+fn every_way_out_of_amazon_direct_leaves_nothing_but_finished_images() {
+    let mut world = World::default();
+    world.unchecked = true;
+    let more = json!({"ami_regions": ["eu-west-1"], "deregistration_protection": {"enabled": true}});
+    let there = || -> Vec<String> {
+        let all = world.say("inventory", &json!({}));
+        let ours = |t: &&serde_json::Value| !t["tags"]["fitout:stack"].is_null();
+        let all = all.as_array().unwrap().iter().filter(ours);
+        all.filter(|t| t["tags"]["fitout:keep"] != "true").map(ToString::to_string).collect()
+    };
+    for (step, call) in [
+        ("snapshot", ""),
+        ("image", "RegisterImage"),
+        ("copies to other regions", "CopyImage"),
+        ("who may use it", "ModifyImageAttribute"),
+        ("protection", "EnableImageDeregistrationProtection"),
+    ] {
+        let how = |at, on_error| How { refuses: false, at, on_error, more: more.clone() };
         run(async {
-            let world = World::default();
-            world.proxy.fault(action, Fault::Denied, 99);
-            let (ending, log, _) = registered(&world, refuses).await;
-            assert!(ending.failed.is_some() && ending.left.is_empty(), "{action}: {ending:?}");
-            assert_eq!(refuses, !log.iter().any(|l| l.starts_with("complete")), "{action}: {log:?}");
-            assert_eq!(world.ours().len(), 0, "{action}: {:?}", world.ours());
+            world.proxy.fault(call, Fault::Denied, 99);
+            let refused = How { refuses: call.is_empty(), ..how("", OnError::Cleanup) };
+            let (ending, log, _) = registered(&world, refused).await;
+            world.proxy.clear();
+            assert_eq!(ending.failed.as_ref().map(|f| f.0.as_str()), Some(step), "{ending:?}");
+            assert_eq!(call.is_empty(), !log.iter().any(|l| l.starts_with("complete")), "{log:?}");
+            assert_eq!((&ending.left, there()), (&Vec::new(), Vec::new()), "{step}");
+
+            let (ending, ..) = registered(&world, how(step, OnError::Cleanup)).await;
+            assert!(ending.interrupted, "{step}: {ending:?}");
+            assert_eq!((&ending.left, there()), (&Vec::new(), Vec::new()), "{step}");
+
+            // Nothing is undone, as after a kill.
+            let (ending, ..) = registered(&world, how(step, OnError::Abort)).await;
+            assert!(ending.interrupted && ending.left.is_empty(), "{step}: {ending:?}");
         });
+        let gc = ["gc", "--yes", "--older-than", "0s", "--region", "us-east-1", "--region", "eu-west-1"];
+        world.run(&gc).is(0, &[]);
+        assert_eq!(there(), [""; 0], "{step}");
     }
 }
 
@@ -179,6 +230,10 @@ fn two_images_are_compared_by_their_manifests() {
     place.run(&["images", "diff", "node-1a", "node-3c"]).is(2, &lines);
     place.run(&["images", "diff", "node-1a", "node-1a2b"]).is(0, &[]);
     place.run(&["images", "diff", "node-", "node-1a2b"]).is(3, &["begins the names of several images"]);
+    place
+        .run(&["images", "show", "node-1a"])
+        .is(0, &["node-1a2b\n", "  packages  1\n", "  file      + /etc/a\n"]);
+    place.run(&["images", "show", "--json", "node-1a"]).is(0, &["\"openssl\":\"1\""]);
 }
 
 #[test]
@@ -201,12 +256,30 @@ fn an_image_in_use_is_never_pruned() {
     };
     world.settings(&json!({"delays": {"image.pending": 0}}));
     let (first, second, third) = (image("a-1"), image("a-2"), image("a-3"));
-    world.make(
-        "ec2",
-        "CreateLaunchTemplate",
-        &[("LaunchTemplateName", "t"), ("LaunchTemplateData.ImageId", &first)],
-        "launchTemplateId",
-    );
+    let [default, other, guarded] = ["a-4", "a-5", "a-6"].map(image);
+    let template = |call: &str, name: &str, image: &str| {
+        let given = [("LaunchTemplateName", name), ("LaunchTemplateData.ImageId", image)];
+        world.make("ec2", call, &given, "launchTemplateId");
+    };
+    // A group that stays with the first version though there is another by now, and one whose override names another
+    // template.
+    template("CreateLaunchTemplate", "t", &first);
+    template("CreateLaunchTemplateVersion", "t", &default);
+    template("CreateLaunchTemplate", "other", &other);
+    let newest = [("LaunchTemplateName", "t"), ("SetDefaultVersion", "2")];
+    world.make("ec2", "ModifyLaunchTemplate", &newest, "launchTemplateId");
+    const MIXED: &str = "MixedInstancesPolicy.LaunchTemplate";
+    let spec = format!("{MIXED}.LaunchTemplateSpecification.LaunchTemplateName");
+    let over = format!("{MIXED}.Overrides.member.1.LaunchTemplateSpecification.LaunchTemplateName");
+    for (name, how) in [
+        ("fixed", [("LaunchTemplate.LaunchTemplateName", "t"), ("LaunchTemplate.Version", "1")]),
+        ("mixed", [(&*spec, "t"), (&*over, "other")]),
+    ] {
+        let size = [("MinSize", "0"), ("MaxSize", "0"), ("AvailabilityZones.member.1", "us-east-1a")];
+        let given = [&[("AutoScalingGroupName", name)], &size[..], &how].concat();
+        world.make("autoscaling", "CreateAutoScalingGroup", &given, "RequestId");
+    }
+    world.make("ec2", "EnableImageDeregistrationProtection", &[("ImageId", &guarded)], "return");
     world.make(
         "ec2",
         "RunInstances",
@@ -221,10 +294,18 @@ fn an_image_in_use_is_never_pruned() {
     let seen = world.run(&args);
     seen.is(
         0,
-        &[&format!("removed a-3 us-east-1:{third}"), "used by launch template lt-", "used by instance i-"],
+        &[
+            &format!("removed a-3 us-east-1:{third}"),
+            &format!("kept a-1 us-east-1:{first}: used by launch template lt-"),
+            &format!("kept a-2 us-east-1:{second}: used by instance i-"),
+            &format!("kept a-4 us-east-1:{default}: used by launch template lt-"),
+            &format!("kept a-5 us-east-1:{other}: used by launch template lt-"),
+            &format!("kept a-6 us-east-1:{guarded}: protected"),
+        ],
     );
     let left: Vec<String> = world.ours().into_iter().filter(|t| t.kind == "image").map(|t| t.id).collect();
-    assert!(left.contains(&first) && left.contains(&second) && !left.contains(&third), "{left:?}");
+    assert!([first, second, default, other, guarded].iter().all(|id| left.contains(id)), "{left:?}");
+    assert!(!left.contains(&third), "{left:?}");
     // The newest stays, however old the others are.
     world.run(&["images", "prune", "--region", "us-east-1", "--keep", "0", "--older-than", "1"]).is(0, &[]);
 }

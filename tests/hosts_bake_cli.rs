@@ -9,57 +9,9 @@ use rustix::process::Signal;
 use serde_json::json;
 use std::path::Path;
 use std::process::Command;
-use support::answers::Answers;
+use support::answers::{Answers, alive, bake, nothing_but_images, run, world};
 use support::cloud::World;
 use support::cloud_proxy::Fault;
-
-/// A cloud where states change at once, and whose instances are a real host.
-fn world(answers: &Answers) -> World {
-    let mut world = World::default();
-    // Images are meant to stay.
-    world.unchecked = true;
-    answers.stand_for_instances(&world);
-    let at_once = json!({"instance.stopping": 0, "instance.shutting-down": 0, "instance.pending": 0,
-        "image.pending": 0, "snapshot.pending": 0});
-    world.settings(&json!({"delays": at_once}));
-    world.place.write("address", "192.0.2.7\n");
-    world
-}
-
-fn bake(world: &World, args: &[&str]) -> Command {
-    let mut command = world.command(&[&["bake"], args].concat());
-    command.env("FITOUT_ADDRESS_SERVICE", format!("file://{}", world.place.path().join("address").display()));
-    command
-}
-
-fn run(world: &World, args: &[&str]) -> support::place::Seen {
-    support::place::Seen::of(&support::output(&mut bake(world, args)))
-}
-
-/// What there is of this kind and alive.
-fn alive(world: &World, kind: &str) -> Vec<support::cloud::Thing> {
-    let all = world.inventory().into_iter();
-    all.filter(|t| {
-        t.kind == kind && t.state.as_deref() != Some("terminated") && t.tags.contains_key("fitout:stack")
-    })
-    .collect()
-}
-
-/// Nothing of a bake is there but this many images, each with its snapshot.
-#[track_caller]
-fn nothing_but_images(world: &World, count: usize) {
-    for kind in ["instance", "key-pair", "security-group", "volume"] {
-        assert_eq!(alive(world, kind).len(), 0, "{:?}", alive(world, kind));
-    }
-    let left: Vec<String> = world
-        .ours()
-        .into_iter()
-        .filter(|t| t.state.as_deref() != Some("terminated"))
-        .map(|t| t.kind)
-        .collect();
-    assert_eq!(left.len(), 2 * count, "{left:?}");
-    assert_eq!((alive(world, "image").len(), alive(world, "snapshot").len()), (count, count));
-}
 
 fn template(world: &World) {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packer/cluster/.");

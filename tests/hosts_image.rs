@@ -20,7 +20,8 @@ const PLAY: &str = "- name: Tuned node
     size: 2G
     groups: [tuned]
     formats: [qcow2, tar]
-    builders: [{type: disk, firmware: [efi, bios]}]
+    # BIOS is what tests/hosts_join.rs boots its image with.
+    builders: [{type: disk, firmware: efi}]
   vars: {secret_word: not-for-the-image}
   tasks:
     - copy: {content: \"baked\\n\", dest: /etc/baked}
@@ -56,15 +57,13 @@ const PLAY: &str = "- name: Tuned node
       changed_when: false
 ";
 
-/// A user, a package with a file capability, a file.
+/// A user, a package, a file; for a container, so that no kernel is in it.
 const SMALL: &str = "- name: Small
   hosts: all
   image:
     name: small
-    size: 2G
-    formats: [tar, qcow2]
+    formats: [tar]
     verify: false
-    source: {debootstrap: {packages: [iputils-ping]}}
   tasks:
     - user: {name: app, shell: /bin/sh}
     - apt: {name: less}
@@ -113,6 +112,9 @@ fn a_play_becomes_an_image_that_boots_and_has_nothing_left_to_do() {
     assert!(id.status.success() && id.stdout.is_empty());
     let grep = format!("tar -xOf '{}' | grep -c not-for-the-image", tar.display());
     assert_eq!(String::from_utf8_lossy(&output(Command::new("sh").args(["-c", &grep])).stdout).trim(), "0");
+
+    // The disk has what the tarball has.
+    disk_is_a_source(&place);
 
     // The same inputs are the same image; others are not.
     place.run(&["bake", "site.yml"]).is(0, &["is there; nothing that goes into it has changed"]);
@@ -172,17 +174,44 @@ fn tree(root: &Path) -> BTreeMap<PathBuf, String> {
     walkdir::WalkDir::new(root).into_iter().flatten().map(entry).collect()
 }
 
-/// The finished image of this format, and its root file system unpacked where it is a tarball.
-fn unpacked(place: &Place, folder: &str) -> (PathBuf, BTreeMap<PathBuf, String>) {
+/// The finished image of this format.
+fn made(place: &Place, folder: &str, format: &str) -> PathBuf {
     let mut images = std::fs::read_dir(place.path().join(folder)).unwrap().flatten().map(|e| e.path());
-    let tar = images.find(|p| p.extension().is_some_and(|e| e == "tar")).unwrap();
+    images.find(|p| p.extension().is_some_and(|e| e == format)).unwrap()
+}
+
+/// The root file system in the finished tarball.
+fn unpacked(place: &Place, folder: &str) -> BTreeMap<PathBuf, String> {
+    let tar = made(place, folder, "tar");
     let root = place.path().join(folder).join("root");
     std::fs::create_dir(&root).unwrap();
     let done = output(Command::new("tar").arg("-C").arg(&root).args(["--numeric-owner", "-xpf"]).arg(&tar));
     assert!(done.status.success());
     let seen = tree(&root);
     std::fs::remove_dir_all(root).unwrap();
-    (tar, seen)
+    seen
+}
+
+/// A bake that begins with the finished disk has all that is in the finished tarball, and the play's file.
+fn disk_is_a_source(place: &Place) {
+    let play = format!(
+        "- name: Next\n  hosts: all\n  image: {{formats: [tar], verify: false, source: {{path: '{}'}}}}\n  \
+         tasks:\n    - copy: {{content: x, dest: /etc/next}}\n",
+        made(place, "images", "qcow2").display()
+    );
+    place.write("next.yml", &play);
+    place.run(&["bake", "next.yml", "--out", "next"]).is(0, &[]);
+    let (first, next) = (unpacked(place, "images"), unpacked(place, "next"));
+    for (path, was) in &first {
+        let own = path.starts_with("dev") || was.starts_with("4");
+        assert!(
+            own || next.get(path).is_some_and(|is| timeless(is) == timeless(was)),
+            "{}: {:?}, was {was}",
+            path.display(),
+            next.get(path)
+        );
+    }
+    assert!(next.contains_key(Path::new("etc/next")));
 }
 
 /// An entry without its time where it is a symbolic link: what reads disks does not keep that.
@@ -192,7 +221,7 @@ fn timeless(entry: &str) -> String {
 }
 
 #[test]
-fn one_input_makes_one_image_which_is_a_source_for_others() {
+fn one_input_makes_one_image() {
     let place = Place::default();
     place.write("site.yml", SMALL);
     let start = |folder: &str| {
@@ -202,56 +231,10 @@ fn one_input_makes_one_image_which_is_a_source_for_others() {
     let (one, other) = (start("a"), start("b"));
     one.end().is(0, &[]);
     other.end().is(0, &[]);
-    let ((tar, a), (_, b)) = (unpacked(&place, "a"), unpacked(&place, "b"));
-    let differ: Vec<&PathBuf> =
-        a.keys().chain(b.keys()).filter(|path| a.get(*path) != b.get(*path)).collect();
-    assert_eq!(differ, [] as [&PathBuf; 0]);
-    let files = |folder: &str, kind: &str| {
-        let entries = std::fs::read_dir(place.path().join(folder)).unwrap().flatten();
-        let path = entries.map(|e| e.path()).find(|p| p.extension().is_some_and(|e| e == kind)).unwrap();
-        (path.clone(), format!("{:?}", Sha256::digest(std::fs::read(path).unwrap())))
-    };
-    // Disks have their inodes' times of change too, which nobody can set; what is in them is compared below.
-    assert_eq!(files("a", "tar").1, files("b", "tar").1);
-
-    let sum: String =
-        Sha256::digest(std::fs::read(&tar).unwrap()).iter().map(|b| format!("{b:02x}")).collect();
-    let wrong = "0".repeat(64);
-    let disk = files("a", "qcow2").0.display().to_string();
-    for (folder, source, code) in [
-        ("c", format!("{{url: 'file://{}', checksum: 'sha256:{sum}'}}", tar.display()), 0),
-        ("d", format!("{{path: '{disk}'}}"), 0),
-        ("e", format!("{{path: '{disk}', checksum: 'sha256:{wrong}'}}"), 1),
-    ] {
-        let play = format!(
-            "- name: Next\n  hosts: all\n  image: {{formats: [tar], verify: false, source: {source}}}\n  tasks:\n    \
-             - copy: {{content: x, dest: /etc/next}}\n"
-        );
-        place.write("next.yml", &play);
-        let baked = place.run(&["bake", "next.yml", "--out", folder]);
-        if code != 0 {
-            baked.is(code, &["its SHA-256 is"]);
-            continue;
-        }
-        baked.is(0, &[]);
-        let (tar, seen) = unpacked(&place, folder);
-        // All that was in the source, and the play's file. What a disk needs to boot stays of its own making.
-        for (path, was) in &a {
-            let own =
-                ["boot/grub", "dev", "etc/fstab"].iter().any(|p| path.starts_with(p)) || was.starts_with("4");
-            assert!(
-                own || seen.get(path).is_some_and(|is| timeless(is) == timeless(was)),
-                "{}: {:?}, was {was}",
-                path.display(),
-                seen.get(path)
-            );
-        }
-        assert!(seen.contains_key(Path::new("etc/next")));
-        let capability = format!("grep -c SCHILY.xattr.security.capability '{}'", tar.display());
-        assert_eq!(
-            output(Command::new("sh").args(["-c", &capability])).stdout,
-            b"1\n",
-            "ping has its capability"
-        );
+    let [a, b] = ["a", "b"].map(|folder| std::fs::read(made(&place, folder, "tar")).unwrap());
+    if a != b {
+        let (a, b) = (unpacked(&place, "a"), unpacked(&place, "b"));
+        let differ: Vec<&PathBuf> = a.keys().chain(b.keys()).filter(|p| a.get(*p) != b.get(*p)).collect();
+        panic!("two bakes of one input differ, in {differ:?}");
     }
 }

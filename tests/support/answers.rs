@@ -1,9 +1,11 @@
 //! A real booted host that answers for every instance of the tests' cloud.
 
-use super::cloud::{World, within};
+use super::cloud::{Thing, World, within};
+use super::place::Seen;
 use base64::Engine as _;
 use fitout::lab::{Lab, LabOptions};
 use serde_json::json;
+use std::process::Command;
 
 /// One host for all tests of this file: it is never changed but for its keys.
 pub struct Answers {
@@ -12,9 +14,14 @@ pub struct Answers {
 
 impl Answers {
     pub fn up() -> Answers {
+        Answers::beside(0)
+    }
+
+    /// With other hosts beside it.
+    pub fn beside(others: usize) -> Answers {
         let name = format!("ami{}", std::process::id() % 10000);
-        let answers =
-            Answers { lab: Lab::up(&LabOptions { name, ephemeral: true, ..LabOptions::default() }).unwrap() };
+        let options = LabOptions { name, hosts: 1 + others, ephemeral: true, ..LabOptions::default() };
+        let answers = Answers { lab: Lab::up(&options).unwrap() };
         // The user that Debian's images have.
         answers.on(
             "useradd -m -s /bin/bash admin && mkdir -m 700 /home/admin/.ssh && chown admin: /home/admin/.ssh && \
@@ -88,6 +95,54 @@ impl Drop for Answers {
     fn drop(&mut self) {
         let _ = fitout::lab::down(self.lab.name());
     }
+}
+
+/// A cloud where states change at once, and whose instances are a real host.
+pub fn world(answers: &Answers) -> World {
+    let mut world = World::default();
+    // Images are meant to stay.
+    world.unchecked = true;
+    answers.stand_for_instances(&world);
+    let at_once = json!({"instance.stopping": 0, "instance.shutting-down": 0, "instance.pending": 0,
+        "image.pending": 0, "snapshot.pending": 0});
+    world.settings(&json!({"delays": at_once}));
+    world.place.write("address", "192.0.2.7\n");
+    world
+}
+
+pub fn bake(world: &World, args: &[&str]) -> Command {
+    let mut command = world.command(&[&["bake"], args].concat());
+    command.env("FITOUT_ADDRESS_SERVICE", format!("file://{}", world.place.path().join("address").display()));
+    command
+}
+
+pub fn run(world: &World, args: &[&str]) -> Seen {
+    Seen::of(&super::output(&mut bake(world, args)))
+}
+
+/// What there is of this kind and alive.
+pub fn alive(world: &World, kind: &str) -> Vec<Thing> {
+    let all = world.inventory().into_iter();
+    all.filter(|t| {
+        t.kind == kind && t.state.as_deref() != Some("terminated") && t.tags.contains_key("fitout:stack")
+    })
+    .collect()
+}
+
+/// Nothing of a bake is there but this many images, each with its snapshot.
+#[track_caller]
+pub fn nothing_but_images(world: &World, count: usize) {
+    for kind in ["instance", "key-pair", "security-group", "volume"] {
+        assert_eq!(alive(world, kind).len(), 0, "{:?}", alive(world, kind));
+    }
+    let left: Vec<String> = world
+        .ours()
+        .into_iter()
+        .filter(|t| t.state.as_deref() != Some("terminated"))
+        .map(|t| t.kind)
+        .collect();
+    assert_eq!(left.len(), 2 * count, "{left:?}");
+    assert_eq!((alive(world, "image").len(), alive(world, "snapshot").len()), (count, count));
 }
 
 /// The public half of a private key.

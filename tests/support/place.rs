@@ -104,6 +104,11 @@ print(r, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
         (words.next().unwrap(), words.next().unwrap())
     }
 
+    /// A PATH whose first folder has the stubs.
+    pub fn stubs(&self) -> String {
+        format!("{}:{}", self.path().join("stubs").display(), std::env::var("PATH").unwrap())
+    }
+
     /// All text below the folder's `.fitout`: the journal and what else a run keeps.
     pub fn kept(&self) -> String {
         text_below(&self.path().join(".fitout"))
@@ -117,6 +122,17 @@ print(r, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
         names.sort();
         names
     }
+}
+
+/// A program of this name in [`Place::stubs`] that hangs or fails where its name and arguments fit the pattern in
+/// STUB_HANGS or STUB_FAILS; `cases` (of sh) say what it does else, if not nothing.
+pub fn stub(place: &Place, name: &str, cases: &str) {
+    let text = format!(
+        "#!/bin/sh\nme=\"${{0##*/}} $*\"\n# shellcheck disable=SC2254 # patterns\ncase $me in\n\
+         $STUB_HANGS) exec tail --pid=$PPID -f /dev/null ;;\n$STUB_FAILS) echo 'the stub was told to fail' >&2; exit 1 ;;\n{cases}\nesac\n"
+    );
+    let file = place.write(&format!("stubs/{name}"), &text);
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
 }
 
 /// The contents of all files below a folder.

@@ -1,0 +1,406 @@
+//! Every way out of a bake with amazon-ebs: an error, a call denied, signals, kill -9 and then gc, at each of its steps.
+//! No host is booted: `ssh` is a stub that lets everyone in and says what an instance would say.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use support::cloud::{DEBIAN, World};
+use support::cloud_proxy::Fault;
+use support::place::{Seen, stub};
+
+/// Every option that has a step of its own or a call of its own is in it.
+const PLAY: &str = "- name: A node
+  hosts: all
+  gather_facts: false
+  image:
+    name: node
+    builders:
+      - {type: amazon-ebs, region: us-east-1, source_ami: SOURCE, instance_type: t3.micro, ssh_username: root,
+         ssh_host: 192.0.2.9, ssh_timeout: 1s, temporary_security_group_source_cidrs: [192.0.2.7/32],
+         ami_name: 'node-{{ case }}', ami_users: ['123456789012'], ami_regions: [eu-west-1], encrypt_boot: true,
+         deprecate_at: '2030-01-01T00:00:00Z', deregistration_protection: {enabled: true}}
+  tasks:
+    - fail: {msg: the play is broken}
+      when: broken is defined
+";
+
+/// A step, the call in which it is caught (so many of the same name before it), or what is asked of the instance then.
+struct At(&'static str, &'static str, usize, &'static str);
+
+const STEPS: [At; 19] = [
+    At("source image", "DescribeImages", 0, ""),
+    At("temporary key pair", "ImportKeyPair", 0, ""),
+    At("temporary security group", "CreateSecurityGroup", 0, ""),
+    At("temporary security group", "AuthorizeSecurityGroupIngress", 0, ""),
+    At("instance", "RunInstances", 0, ""),
+    At("login", "", 0, "*known_hosts_bake*cloud-init*"),
+    At("provisioning", "", 0, "*machine look*"),
+    At("cleaning", "", 0, "*machine seal*"),
+    At("stopping the instance", "StopInstances", 0, ""),
+    At("image", "CreateImage", 0, ""),
+    At("instance of the image", "RunInstances", 1, ""),
+    At("login to the image", "", 0, "*known_hosts_verify*cloud-init*"),
+    At("verify", "", 0, "*is-system-running*"),
+    At("name", "CopyImage", 0, ""),
+    At("copies to other regions", "CopyImage", 1, ""),
+    At("who may use it", "ModifyImageAttribute", 0, ""),
+    At("who may use it", "EnableImageDeprecation", 1, ""),
+    At("who may use it", "CreateTags", 1, ""),
+    At("protection", "EnableImageDeregistrationProtection", 1, ""),
+];
+
+fn world() -> World {
+    let mut world = World::default();
+    // Finished images are meant to stay; what is left is looked at here.
+    world.unchecked = true;
+    let at_once = json!({"instance.pending": 0, "instance.stopping": 0, "instance.shutting-down": 0,
+        "image.pending": 0, "snapshot.pending": 0});
+    world.settings(&json!({"delays": at_once}));
+    world.playbook(&PLAY.replace("SOURCE", DEBIAN));
+    stub(&world.place, "ssh", "*is-system-running*) echo running ;;\n*) echo \"$me\" >>\"$0.log\" ;;");
+    world
+}
+
+/// A bake of an image of this name, with variables of the stub's.
+fn bake(world: &World, name: &str, more: &[&str], env: &[(&str, &str)]) -> Command {
+    let name = format!("case={name}");
+    let mut command = world.command(&[&["bake", "site.yml", "-e", &name], more].concat());
+    command.env("PATH", world.place.stubs()).envs(env.iter().copied());
+    command
+}
+
+fn seen(mut command: Command) -> Seen {
+    Seen::of(&support::output(&mut command))
+}
+
+/// What is there in any region that a bake made, and is not terminated: kind, id, whether it is finished.
+fn left(world: &World) -> Vec<(String, String, bool)> {
+    let all = world.say("inventory", &json!({}));
+    let alive = |t: &&Value| t["state"] != "terminated" && !t["tags"]["fitout:stack"].is_null();
+    let text = |t: &Value| t.as_str().unwrap().to_string();
+    let one = |t: &Value| (text(&t["kind"]), text(&t["id"]), t["tags"]["fitout:keep"] == "true");
+    all.as_array().unwrap().iter().filter(alive).map(one).collect()
+}
+
+fn gc(world: &World) {
+    world.proxy.clear();
+    let all = ["gc", "--yes", "--older-than", "0s", "--region", "us-east-1", "--region", "eu-west-1"];
+    world.run(&all).is(0, &[]);
+}
+
+#[track_caller]
+fn nothing_is_left(world: &World, why: &str) {
+    assert_eq!(left(world), [], "{why}");
+}
+
+/// Catches a bake at a step: the call was carried out and its reply is on the way, or the instance does not answer.
+/// `heard`: somebody reads what it says then.
+fn caught(world: &World, at: &At, name: &str, heard: bool) -> Child {
+    let At(step, call, before, asked) = at;
+    if !call.is_empty() {
+        world.proxy.fault_after(call, *before, Fault::Held, 1);
+    }
+    let mut child = bake(world, name, &[], &[("STUB_HANGS", asked)])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let wanted = format!("bake: {step}");
+    let mut said = Vec::new();
+    while said.last() != Some(&wanted) {
+        said.push(lines.next().unwrap_or_else(|| panic!("no {step}: {said:#?}")).unwrap());
+    }
+    if !call.is_empty() {
+        world.proxy.wait_held();
+    }
+    if heard {
+        std::thread::spawn(move || lines.for_each(drop));
+    }
+    child
+}
+
+#[test]
+fn a_step_that_fails_leaves_nothing() {
+    let world = world();
+    for (n, At(step, call, before, asked)) in STEPS.iter().enumerate() {
+        world.proxy.fault_after(call, *before, Fault::Denied, 99);
+        let ended = seen(bake(&world, &format!("e{n}"), &[], &[("STUB_FAILS", asked)]));
+        world.proxy.clear();
+        let why = if call.is_empty() { "the stub was told to fail" } else { call };
+        ended.is(1, &[&format!("bake: {step}: "), why]);
+        assert!(!ended.all().contains("could not be removed"), "{}", ended.all());
+        nothing_is_left(&world, &ended.all());
+    }
+    let broken = seen(bake(&world, "broken", &["-e", "broken=yes"], &[]));
+    broken.is(1, &["the play is broken", "bake: provisioning: "]);
+    nothing_is_left(&world, &broken.all());
+}
+
+#[test]
+fn a_reply_that_is_lost_makes_nothing_twice() {
+    let world = world();
+    for (n, call) in
+        ["ImportKeyPair", "CreateSecurityGroup", "RunInstances", "CreateImage", "CopyImage", "CreateTags"]
+            .iter()
+            .enumerate()
+    {
+        world.proxy.fault(call, Fault::ReplyLost, 1);
+        let ended = seen(bake(&world, &format!("l{n}"), &[], &[]));
+        world.proxy.clear();
+        ended.is(0, &["us-east-1:ami-", "eu-west-1:ami-"]);
+        let there = left(&world);
+        let count = |wanted: &str| there.iter().filter(|(kind, _, kept)| *kept && kind == wanted).count();
+        let so_far = 2 * (n + 1);
+        assert_eq!((count("image"), count("snapshot"), there.len()), (so_far, so_far, 2 * so_far), "{call}");
+    }
+}
+
+#[test]
+fn a_signal_leaves_nothing() {
+    let world = world();
+    for (n, at) in STEPS.iter().enumerate() {
+        // The last is what a terminal that is closed sends.
+        let (signal, code) = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)][n % 3];
+        let mut child = caught(&world, at, &format!("s{n}"), signal != Signal::HUP);
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        world.proxy.clear();
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{} {}", at.0, at.1);
+        nothing_is_left(&world, at.0);
+    }
+}
+
+#[test]
+fn gc_removes_what_a_kill_leaves() {
+    let world = world();
+    for (n, at) in STEPS.iter().enumerate() {
+        let mut child = caught(&world, at, &format!("k{n}"), true);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        world.proxy.clear();
+    }
+    let kinds: BTreeSet<String> = left(&world).into_iter().map(|(kind, ..)| kind).collect();
+    let all = ["image", "instance", "key-pair", "security-group", "snapshot", "volume"];
+    assert_eq!(kinds.iter().map(String::as_str).collect::<Vec<_>>(), all);
+    gc(&world);
+    // Of what was killed while it was shared and named, the finished images are there, and nothing else.
+    let there = left(&world);
+    assert!(
+        there.iter().all(|(kind, _, kept)| *kept && ["image", "snapshot"].contains(&&**kind)),
+        "{there:?}"
+    );
+}
+
+#[test]
+fn what_cannot_be_taken_back_is_named() {
+    let world = world();
+    // The call that is denied, and in how the bake goes wrong before: the finished image would stay otherwise.
+    for (n, (call, fails)) in [
+        ("TerminateInstances", ""),
+        ("DeleteKeyPair", ""),
+        ("DeleteSecurityGroup", ""),
+        ("DeregisterImage", "CreateTags"),
+        ("DeleteSnapshot", "CreateTags"),
+        ("DisableImageDeregistrationProtection", "EnableImageDeregistrationProtection"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        world.proxy.fault(call, Fault::Denied, 99);
+        world.proxy.fault_after(fails, 1, Fault::Denied, 99);
+        let ended = seen(bake(&world, &format!("n{n}"), &[], &[]));
+        world.proxy.clear();
+        ended.is(1, &["could not be removed: ", &format!("ec2:{call}")]);
+        // Key pairs have names.
+        let named = |(kind, id, _): &(String, String, bool)| ended.err.contains(id) || kind == "key-pair";
+        assert!(left(&world).iter().any(named), "{call}: {}", ended.all());
+        gc(&world);
+    }
+}
+
+#[test]
+fn what_is_left_for_a_look_is_told_and_asked_about() {
+    let world = world();
+    let told = ["kept for a look: key pair ", "security group sg-", "instance i-", "`fitout gc` removes it"];
+    for (n, flag) in ["--keep-on-error", "--on-error=abort", "-on-error=abort"].iter().enumerate() {
+        world.proxy.fault("CreateImage", Fault::Denied, 99);
+        let ended = seen(bake(&world, &format!("a{n}"), &[flag], &[]));
+        ended.is(1, &told);
+        assert!(!left(&world).is_empty());
+        gc(&world);
+        nothing_is_left(&world, "gc");
+    }
+    // Nobody is there to be asked.
+    world.proxy.fault("CreateImage", Fault::Denied, 99);
+    let ended = seen(bake(&world, "q", &["--on-error=ask"], &[]));
+    ended.is(1, &["there is no terminal to ask on; cleaning up"]);
+    nothing_is_left(&world, &ended.all());
+    // A terminal: once more, and then clean up, or leave it.
+    for (answers, said, stays) in [("r\nc\n", "undo image", false), ("x\na\n", told[0], true)] {
+        world.proxy.fault("CreateImage", Fault::Denied, 99);
+        let inner = bake(&world, "q", &["--on-error=ask"], &[]);
+        let words: Vec<String> =
+            inner.get_args().map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+        let line = format!("{} {}", inner.get_program().display(), words.join(" "));
+        let mut script = Command::new("script");
+        script.args(["-qec", &line, "/dev/null"]).current_dir(world.place.path());
+        script.envs(inner.get_envs().filter_map(|(k, v)| Some((k, v?))));
+        let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(child.stdin.as_mut().unwrap(), answers.as_bytes()).unwrap();
+        let ended = Seen::of(&child.wait_with_output().unwrap());
+        ended.is(1, &["[c] clean up and end", said]);
+        assert_eq!(!left(&world).is_empty(), stays, "{}", ended.all());
+        gc(&world);
+        nothing_is_left(&world, "gc");
+    }
+}
+
+/// Options and the calls that they are seen in. Those of access are in tests/cloud_images.rs, those of the login below.
+const OPTIONS: &str = "
+source_ami_filter: {filters: {name: 'debian-12-amd64-*'}, owners: ['136693071363'], most_recent: true}
+    DescribeImages Filter.1.Value.1=debian-12-amd64-%2A
+    DescribeImages Owner.1=136693071363
+vpc_id: VPC
+    CreateSecurityGroup VpcId=VPC
+subnet_id: SUBNET
+    RunInstances SubnetId=SUBNET
+instance_type: t3.small
+    RunInstances InstanceType=t3.small
+iam_instance_profile: builder
+    RunInstances IamInstanceProfile.Name=builder
+associate_public_ip_address: true
+    RunInstances NetworkInterface.1.AssociatePublicIpAddress=true
+user_data: '#!/bin/sh'
+    RunInstances UserData=Q29udGVudC1UeXBlOiBtdWx0aXBhcn
+run_tags: {team: red}
+    RunInstances Tag.1.Key=Name
+    RunInstances Value=red
+run_volume_tags: {disk: blue}
+    RunInstances Value=blue
+metadata_options: {http_tokens: required, http_put_response_hop_limit: 2}
+    RunInstances MetadataOptions.HttpTokens=required
+    RunInstances MetadataOptions.HttpPutResponseHopLimit=2
+shutdown_behavior: stop
+    RunInstances InstanceInitiatedShutdownBehavior=stop
+spot_price: '0.05'
+    RunInstances InstanceMarketOptions.SpotOptions.MaxPrice=0.05
+temporary_security_group_source_cidrs: [192.0.2.7/32]
+    AuthorizeSecurityGroupIngress CidrIp=192.0.2.7%2F32
+temporary_key_pair_type: rsa
+    ImportKeyPair PublicKeyMaterial=c3NoLXJzY
+launch_block_device_mappings: [{device_name: /dev/xvda, volume_size: 20, volume_type: gp3, iops: 3500, throughput: 200, delete_on_termination: true}]
+    RunInstances BlockDeviceMapping.1.DeviceName=%2Fdev%2Fxvda
+    RunInstances BlockDeviceMapping.1.Ebs.VolumeSize=20
+    RunInstances BlockDeviceMapping.1.Ebs.VolumeType=gp3
+    RunInstances BlockDeviceMapping.1.Ebs.Iops=3500
+    RunInstances BlockDeviceMapping.1.Ebs.Throughput=200
+    RunInstances BlockDeviceMapping.1.Ebs.DeleteOnTermination=true
+ami_block_device_mappings: [{device_name: /dev/sdb, volume_size: 9, encrypted: true, kms_key_id: alias/b}]
+    CreateImage BlockDeviceMapping.1.Ebs.Encrypted=true
+    CreateImage BlockDeviceMapping.1.Ebs.KmsKeyId=alias%2Fb
+ami_name: 'node {{ isotime | default(1) }}'
+    CopyImage Name=node%201&
+ami_description: of a node
+    CreateImage Description=of%20a%20node
+ena_support: true
+    ModifyInstanceAttribute EnaSupport.Value=true
+sriov_support: true
+    ModifyInstanceAttribute SriovNetSupport.Value=simple
+encrypt_boot: true
+    CopyImage Encrypted=true
+kms_key_id: alias/home
+    CopyImage KmsKeyId=alias%2Fhome
+ami_regions: [eu-west-1]
+    CopyImage SourceRegion=us-east-1
+region_kms_key_ids: {eu-west-1: alias/away}
+    CopyImage KmsKeyId=alias%2Faway
+ami_users: ['123456789012']
+    ModifyImageAttribute LaunchPermission.Add.1.UserId=123456789012
+ami_groups: [all]
+    ModifyImageAttribute Group=all
+ami_org_arns: ['arn:o']
+    ModifyImageAttribute OrganizationArn=arn%3Ao
+imds_support: v2.0
+    ModifyImageAttribute ImdsSupport.Value=v2.0
+tags: {role: node}
+    CreateTags Value=node
+snapshot_tags: {of: node-disk}
+    CreateTags Value=node-disk
+snapshot_users: ['210987654321']
+    ModifySnapshotAttribute UserId=210987654321
+deprecate_at: '2030-01-01T00:00:00Z'
+    EnableImageDeprecation DeprecateAt=2030-01-01T00%3A00%3A00Z
+deregistration_protection: {enabled: true, with_cooldown: true}
+    EnableImageDeregistrationProtection WithCooldown=true
+ssh_username: admin
+ssh_host: 192.0.2.9
+ssh_port: 2222
+";
+
+#[test]
+fn every_option_is_seen_in_its_call() {
+    let world = world();
+    let vpc = world.make("ec2", "DescribeVpcs", &[], "vpcId");
+    let subnet = world.make("ec2", "DescribeSubnets", &[], "subnetId");
+    world.make("iam", "CreateInstanceProfile", &[("InstanceProfileName", "builder")], "Arn");
+    let text = OPTIONS.replace("VPC", &vpc).replace("SUBNET", &subnet);
+    let (calls, options): (Vec<&str>, Vec<&str>) =
+        text.lines().filter(|l| !l.is_empty()).partition(|line| line.starts_with(' '));
+    let play = |options: &str| {
+        let image = format!(
+            "    verify: false\n    builders:\n      - type: amazon-ebs\n        region: us-east-1\n{options}"
+        );
+        world.playbook(&format!(
+            "- name: x\n  hosts: all\n  gather_facts: false\n  image:\n{image}  tasks: []\n"
+        ));
+    };
+    let lines = |options: &[&str]| options.iter().map(|o| format!("        {o}\n")).collect::<String>();
+    play(&lines(&options));
+    seen(bake(&world, "o", &[], &[])).is(0, &["us-east-1:ami-", "eu-west-1:ami-"]);
+    let seen_calls = world.calls();
+    for wanted in calls {
+        let (action, part) = wanted.trim().split_once(' ').unwrap();
+        let bodies: Vec<&str> =
+            seen_calls.iter().filter(|c| c.action == action).map(|c| c.body.as_str()).collect();
+        assert!(bodies.iter().any(|body| body.contains(part)), "{wanted} in {bodies:#?}");
+    }
+    let logins = || std::fs::read_to_string(world.place.path().join("stubs/ssh.log")).unwrap();
+    assert!(logins().contains("-p 2222 -l admin -i "), "{}", logins());
+
+    // Keys and groups that are there already: none is made, and theirs is used.
+    let group = world.make("ec2", "DescribeSecurityGroups", &[], "groupId");
+    world.make("ec2", "CreateKeyPair", &[("KeyName", "mine")], "keyFingerprint");
+    let group = format!("security_group_ids: [{group}]");
+    let own = [
+        "source_ami: SOURCE",
+        "instance_type: t3.micro",
+        "ssh_username: admin",
+        "ssh_host: 192.0.2.9",
+        "ssh_keypair_name: mine",
+        "ssh_private_key_file: /own/key",
+        &group,
+        "ami_name: own",
+    ];
+    play(&lines(&own).replace("SOURCE", DEBIAN));
+    world.proxy.forget();
+    seen(bake(&world, "o", &[], &[])).is(0, &["us-east-1:ami-"]);
+    assert_eq!(world.times("ImportKeyPair") + world.times("CreateSecurityGroup"), 0);
+    let run = world.calls().into_iter().find(|c| c.action == "RunInstances").unwrap();
+    assert!(run.body.contains("KeyName=mine") && run.body.contains("SecurityGroupId.1=sg-"), "{}", run.body);
+    assert!(logins().contains("-i /own/key"), "{}", logins());
+    // The name is taken by an image of another content, which makes way for the new one.
+    play(&lines(&own).replace("SOURCE", DEBIAN).replace("t3.micro", "t3.small"));
+    seen(bake(&world, "o", &[], &[])).is(1, &["the name `own` is taken by ami-", "force_deregister"]);
+    let force = [&own[..], &["force_deregister: true", "force_delete_snapshot: true"]].concat();
+    play(&lines(&force).replace("SOURCE", DEBIAN).replace("t3.micro", "t3.small"));
+    world.proxy.forget();
+    seen(bake(&world, "o", &[], &[])).is(0, &["us-east-1:ami-"]);
+    // The old one and the draft that stood beside it, each with its snapshot.
+    assert_eq!((world.times("DeregisterImage"), world.times("DeleteSnapshot")), (2, 2));
+}
