@@ -85,7 +85,7 @@ fn drafts(args: &GcArgs) -> Result<usize, Fail> {
         disk::sweep(&args.out).map_err(|e| Fail::failed(e.to_string()))?;
     }
     let did = if args.plan { "would remove" } else { "removed" };
-    dead.iter().for_each(|folder| println!("{did} {}", folder.display()));
+    dead.iter().for_each(|folder| told!("{did} {}", folder.display()));
     Ok(dead.len())
 }
 

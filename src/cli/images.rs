@@ -56,7 +56,7 @@ pub fn run(args: &ImagesArgs) -> Done {
         }
         Some(ImagesCommand::Diff { a, b }) => {
             let lines = store::diff(&one(args, a)?, &one(args, b)?);
-            lines.iter().for_each(|line| println!("{line}"));
+            lines.iter().for_each(|line| told!("{line}"));
             Ok(if lines.is_empty() { code::DONE } else { code::CHANGES })
         }
         Some(ImagesCommand::Prune { keep, older_than, dry_run }) => {
@@ -65,7 +65,7 @@ pub fn run(args: &ImagesArgs) -> Done {
                 if !dry_run {
                     store::remove(&args.out, &image).map_err(|e| Fail::failed(e.to_string()))?;
                 }
-                println!("{}{}", if *dry_run { "would remove " } else { "removed " }, image.name);
+                told!("{}{}", if *dry_run { "would remove " } else { "removed " }, image.name);
             }
             regions(args, async |name, region| {
                 prune(args, name, region, (*keep, *older_than), *dry_run).await
@@ -105,18 +105,18 @@ async fn prune(
         let shown = format!("{} {name}:{}", image.name, image.id);
         if let Some(users) = uses.get(&image.id) {
             let users: Vec<&str> = users.iter().map(String::as_str).collect();
-            println!("kept {shown}: used by {}", users.join("; "));
+            told!("kept {shown}: used by {}", users.join("; "));
             continue;
         }
         if image.protected {
-            println!("kept {shown}: protected from being deregistered");
+            told!("kept {shown}: protected from being deregistered");
             continue;
         }
         if !dry_run {
             region.remove(&image).await.map_err(|e| e.to_string())?;
             forget(args, name, &image.id)?;
         }
-        println!("{}{shown}", if dry_run { "would remove " } else { "removed " });
+        told!("{}{shown}", if dry_run { "would remove " } else { "removed " });
     }
     Ok(())
 }
@@ -136,11 +136,11 @@ fn list(args: &ImagesArgs) -> Done {
     regions(args, async |name, region| {
         for image in region.images().await.map_err(|e| e.to_string())? {
             match args.json {
-                true => println!(
+                true => told!(
                     "{}",
                     serde_json::json!({"name": image.name, "made": image.made, "region": name, "id": image.id})
                 ),
-                false => println!("{}  {}  {name}:{}", image.name, image.made, image.id),
+                false => told!("{}  {}  {name}:{}", image.name, image.made, image.id),
             }
         }
         Ok(())
@@ -158,30 +158,30 @@ fn local(args: &ImagesArgs) -> Result<(), Fail> {
     for image in store::list(&args.out) {
         if args.json {
             let line = serde_json::to_string(&image).map_err(|e| Fail::failed(e.to_string()))?;
-            println!("{line}");
+            told!("{line}");
             continue;
         }
         let formats: Vec<String> = image.artifacts.iter().map(shown).collect();
         let verified = if image.verified { "verified" } else { "not verified" };
-        println!("{}  {}  {}  {verified}", image.name, image.made, formats.join(", "));
+        told!("{}  {}  {}  {verified}", image.name, image.made, formats.join(", "));
     }
     Ok(())
 }
 
 fn show(image: &Manifest, json: bool) {
     if json {
-        return println!("{}", serde_json::to_string(image).unwrap_or_default());
+        return told!("{}", serde_json::to_string(image).unwrap_or_default());
     }
     let Manifest { builder, source, hash, made, fitout, .. } = image;
-    println!("{}\n  made      {made} by fitout {fitout}, {builder}", image.name);
-    println!("  inputs    {}, from {source}", image.inputs.join(", "));
-    println!("  hash      {hash}");
-    println!("  verified  {}", if image.verified { "yes" } else { "no" });
-    image.artifacts.iter().for_each(|a| println!("  artifact  {} {}", shown(a), a.file));
-    println!("  packages  {}", image.packages.len());
-    image.sysctl.iter().for_each(|(key, value)| println!("  sysctl    {key} = {value}"));
-    image.changed.iter().for_each(|line| println!("  file      {line}"));
-    image.timings.iter().for_each(|(step, seconds)| println!("  {seconds:>7} s {step}"));
+    told!("{}\n  made      {made} by fitout {fitout}, {builder}", image.name);
+    told!("  inputs    {}, from {source}", image.inputs.join(", "));
+    told!("  hash      {hash}");
+    told!("  verified  {}", if image.verified { "yes" } else { "no" });
+    image.artifacts.iter().for_each(|a| told!("  artifact  {} {}", shown(a), a.file));
+    told!("  packages  {}", image.packages.len());
+    image.sysctl.iter().for_each(|(key, value)| told!("  sysctl    {key} = {value}"));
+    image.changed.iter().for_each(|line| told!("  file      {line}"));
+    image.timings.iter().for_each(|(step, seconds)| told!("  {seconds:>7} s {step}"));
 }
 
 /// The image of this name, or the only one whose name begins so.
