@@ -20,8 +20,7 @@ const PLAY: &str = "- name: Tuned node
     size: 2G
     groups: [tuned]
     formats: [qcow2, tar]
-    # BIOS is what tests/hosts_join.rs boots its image with.
-    builders: [{type: disk, firmware: efi}]
+    builders: [{type: disk, firmware: [efi, bios]}]
   vars: {secret_word: not-for-the-image}
   tasks:
     - copy: {content: \"baked\\n\", dest: /etc/baked}
@@ -113,9 +112,6 @@ fn a_play_becomes_an_image_that_boots_and_has_nothing_left_to_do() {
     let grep = format!("tar -xOf '{}' | grep -c not-for-the-image", tar.display());
     assert_eq!(String::from_utf8_lossy(&output(Command::new("sh").args(["-c", &grep])).stdout).trim(), "0");
 
-    // The disk has what the tarball has.
-    disk_is_a_source(&place);
-
     // The same inputs are the same image; others are not.
     place.run(&["bake", "site.yml"]).is(0, &["is there; nothing that goes into it has changed"]);
     place.run(&["images"]).is(0, &["verified", "qcow2"]);
@@ -190,34 +186,6 @@ fn unpacked(place: &Place, folder: &str) -> BTreeMap<PathBuf, String> {
     let seen = tree(&root);
     std::fs::remove_dir_all(root).unwrap();
     seen
-}
-
-/// A bake that begins with the finished disk has all that is in the finished tarball, and the play's file.
-fn disk_is_a_source(place: &Place) {
-    let play = format!(
-        "- name: Next\n  hosts: all\n  image: {{formats: [tar], verify: false, source: {{path: '{}'}}}}\n  \
-         tasks:\n    - copy: {{content: x, dest: /etc/next}}\n",
-        made(place, "images", "qcow2").display()
-    );
-    place.write("next.yml", &play);
-    place.run(&["bake", "next.yml", "--out", "next"]).is(0, &[]);
-    let (first, next) = (unpacked(place, "images"), unpacked(place, "next"));
-    for (path, was) in &first {
-        let own = path.starts_with("dev") || was.starts_with("4");
-        assert!(
-            own || next.get(path).is_some_and(|is| timeless(is) == timeless(was)),
-            "{}: {:?}, was {was}",
-            path.display(),
-            next.get(path)
-        );
-    }
-    assert!(next.contains_key(Path::new("etc/next")));
-}
-
-/// An entry without its time where it is a symbolic link: what reads disks does not keep that.
-fn timeless(entry: &str) -> String {
-    let skipped = if entry.starts_with("12") { 3 } else { usize::MAX };
-    entry.split(' ').enumerate().filter(|(at, _)| *at != skipped).map(|(_, word)| word).collect()
 }
 
 #[test]
