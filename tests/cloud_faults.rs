@@ -8,7 +8,7 @@ mod support;
 use rustix::process::Signal;
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::cloud::{DEBIAN, World};
 use support::cloud_proxy::Fault;
 use support::place::Seen;
@@ -106,6 +106,60 @@ fn pairs_and_versions_are_right_after_a_run_that_was_ended() {
     }
     good(&world.destroy());
     assert_eq!(world.inventory().len(), 0, "{:#?}", world.inventory());
+}
+
+/// What is known by its name alone, and a machine that has the profile made for it.
+fn named(n: usize) -> String {
+    let nobody = r#"{"Version": "2012-10-17", "Statement": []}"#;
+    format!(
+        "\
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ec2_vpc_net: {{name: t, cidr_block: 10.20.0.0/16}}
+    - iam_role: {{name: role-{n}, assume_role_policy_document: '{nobody}', create_instance_profile: false}}
+    - iam_instance_profile: {{name: profile-{n}, role: role-{n}}}
+    - ssm_parameter: {{name: /parameter-{n}, value: '{{{{ 1 }}}}'}}
+    - ec2_launch_template: {{name: template-{n}, image_id: {DEBIAN}, instance_type: t3.micro}}
+    - autoscaling_group: {{name: group-{n}, launch_template: {{launch_template_name: template-{n}}}, min_size: 0, max_size: 1, desired_capacity: 0, availability_zones: [us-east-1a]}}
+    - ec2_instance: {{name: machine-{n}, image_id: {DEBIAN}, iam_instance_profile: profile-{n}}}
+"
+    )
+}
+
+#[test]
+fn what_has_a_name_is_made_once_also_when_reads_lag_behind_a_killed_run() {
+    let world = World::default();
+    world.settings(&json!({"notfound": 2}));
+    let creates = [
+        "CreateRole",
+        "CreateInstanceProfile",
+        "PutParameter",
+        "CreateLaunchTemplate",
+        "CreateAutoScalingGroup",
+    ];
+    for (n, action) in creates.iter().enumerate() {
+        world.playbook(&named(n));
+        world.proxy.fault(action, Fault::Held, 1);
+        let run = world.start(&["apply", "--yes", "site.yml"]);
+        world.proxy.wait_held();
+        run.signal(Signal::KILL);
+        run.end();
+        world.proxy.clear();
+        let began = Instant::now();
+        good(&world.apply());
+        // Whether a name is there is no matter of patience: only what was made a moment ago is waited for.
+        assert!(began.elapsed() < Duration::from_secs(55), "{action}: {:?}", began.elapsed());
+        for kind in
+            ["role", "instance-profile", "parameter", "launch-template", "autoscaling-group", "instance"]
+        {
+            assert_eq!(world.count(kind), n + 1, "{action}: {kind}");
+        }
+    }
+    world.proxy.forget();
+    good(&world.apply());
+    assert_eq!(world.writes(), [""; 0]);
+    world.destroy().is(0, &["0 left"]);
 }
 
 /// A private key that nobody has is worth nothing, and one that was moved elsewhere is.

@@ -1,5 +1,4 @@
-//! Instances through all their states and attributes, rules of every kind, groups of several types, and whose credentials
-//! a task uses.
+//! Instances through all their states and attributes, rules of every kind, groups of several types.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,41 +7,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use support::cloud::{DEBIAN, World};
-use support::place::Seen;
-
-/// A play of these tasks, after a network with one subnet (`net`, `subnet`).
-fn play(tasks: &str) -> String {
-    let network = "\
-- ec2_vpc_net: {name: t, cidr_block: 10.20.0.0/16}
-  register: net
-- ec2_vpc_subnet: {vpc_id: '{{ net.vpc.id }}', cidr: 10.20.1.0/24, az: us-east-1a, tags: {Name: t}}
-  register: subnet
-";
-    bare(&[network, tasks].concat())
-}
-
-fn bare(tasks: &str) -> String {
-    let tasks: String = tasks.lines().map(|line| format!("    {line}\n")).collect();
-    format!("- hosts: localhost\n  gather_facts: false\n  tasks:\n{tasks}")
-}
-
-#[track_caller]
-fn good(seen: &Seen) {
-    assert_eq!(seen.code, Some(0), "{}", seen.all());
-}
-
-/// Applies: the first time something changes, the second time nothing is written.
-#[track_caller]
-fn converges(world: &World, playbook: &str) -> Seen {
-    world.playbook(playbook);
-    let first = world.apply();
-    good(&first);
-    world.proxy.forget();
-    let second = world.apply();
-    good(&second);
-    assert_eq!(world.writes(), [""; 0], "{}", second.all());
-    first
-}
+use support::cloud_plays::{bare, converges, good, play};
 
 fn instances(world: &World) -> BTreeSet<String> {
     world.inventory().into_iter().filter(|t| t.kind == "instance").map(|t| t.id).collect()
@@ -216,48 +181,4 @@ fn a_group_has_several_types_and_a_network_an_address() {
     converges(&world, &tasks(50)).is(0, &["at "]);
     converges(&world, &tasks(20)).is(0, &["on_demand_percentage_above_base_capacity"]);
     world.destroy().is(0, &["0 left"]);
-}
-
-/// Each task may name its own region, keys, profile and address; what it does not name is of the environment.
-#[test]
-fn a_task_may_have_its_own_region_keys_and_profile() {
-    let world = World::default();
-    let there = world.beside("eu-west-1");
-    let home = world.place.path().join("home/.aws");
-    std::fs::create_dir_all(&home).unwrap();
-    let endpoint = there.endpoint();
-    std::fs::write(
-        home.join("config"),
-        format!("[profile far]\nregion = eu-west-1\nendpoint_url = {endpoint}\n"),
-    )
-    .unwrap();
-    std::fs::write(
-        home.join("credentials"),
-        "[far]\naws_access_key_id = AKIAFAR\naws_secret_access_key = x\n",
-    )
-    .unwrap();
-    let play = |more: &str| bare(&format!("- ec2_vpc_net: {{name: t, cidr_block: 10.20.0.0/16, {more}}}\n"));
-    let run = |more: &str, command: &str| {
-        world.playbook(&play(more));
-        let mut command = world.command(&[command, "--yes", "site.yml"]);
-        command
-            .env_remove("AWS_ENDPOINT_URL")
-            .env_remove("AWS_ACCESS_KEY_ID")
-            .env_remove("AWS_SECRET_ACCESS_KEY");
-        let seen = Seen::of(&support::output(&mut command));
-        good(&seen);
-    };
-    for more in [
-        "profile: far, region: eu-west-1".to_string(),
-        format!("region: eu-west-1, aws_access_key: AKIAFAR, aws_secret_key: x, endpoint_url: '{endpoint}'"),
-        format!("ec2_region: eu-west-1, ec2_access_key: AKIAFAR, ec2_secret_key: x, ec2_url: '{endpoint}'"),
-    ] {
-        run(&more, "apply");
-        assert_eq!((there.count("vpc"), world.count("vpc")), (1, 0), "{more}");
-        run(&more, "destroy");
-        assert_eq!(there.count("vpc"), 0, "{more}");
-    }
-    // A key without its secret is a mistake.
-    world.playbook(&play("aws_access_key: AKIAFAR"));
-    world.plan().is(1, &["`access_key` and `secret_key` need each other"]);
 }

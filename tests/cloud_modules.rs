@@ -5,43 +5,7 @@
 mod support;
 
 use support::cloud::{DEBIAN, World};
-use support::place::Seen;
-
-/// A play of these tasks, after a network with one subnet (`net`, `subnet`).
-fn play(tasks: &str) -> String {
-    let indent = |text: &str| text.lines().map(|line| format!("    {line}\n")).collect::<String>();
-    let network = "\
-- amazon.aws.ec2_vpc_net: {name: t, cidr_block: 10.20.0.0/16}
-  register: net
-- amazon.aws.ec2_vpc_subnet: {vpc_id: '{{ net.vpc.id }}', cidr: 10.20.1.0/24, az: us-east-1a, tags: {Name: t}}
-  register: subnet
-";
-    format!("- hosts: localhost\n  gather_facts: false\n  tasks:\n{}{}", indent(network), indent(tasks))
-}
-
-/// As [`play`], without a network.
-fn bare(tasks: &str) -> String {
-    let tasks: String = tasks.lines().map(|line| format!("    {line}\n")).collect();
-    format!("- hosts: localhost\n  gather_facts: false\n  tasks:\n{tasks}")
-}
-
-#[track_caller]
-fn good(seen: &Seen) {
-    assert_eq!(seen.code, Some(0), "{}", seen.all());
-}
-
-/// Applies: the first time something changes, the second time nothing is written.
-#[track_caller]
-fn converges(world: &World, playbook: &str) -> Seen {
-    world.playbook(playbook);
-    let first = world.apply();
-    good(&first);
-    world.proxy.forget();
-    let second = world.apply();
-    good(&second);
-    assert_eq!(world.writes(), [""; 0], "{}", second.all());
-    first
-}
+use support::cloud_plays::{bare, converges, good, play};
 
 #[test]
 fn a_launch_template_gets_a_version_only_where_something_differs() {

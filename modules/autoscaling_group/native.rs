@@ -35,6 +35,8 @@ pub enum Steps {
     None,
     Create,
     Change(Changes),
+    /// An earlier run ended before its instances served.
+    Wait,
     Remove,
 }
 
@@ -105,7 +107,11 @@ impl Resource for Group {
                     changes.hooks = hooks::compare(wanted, &seen.hooks, &mut attributes);
                 }
                 match attributes.change(&what) {
-                    None => Ok(Verdict::unchanged(shown::shown(group))),
+                    None => {
+                        let waits = cx.args.bool("wait_for_instances") && !steps::serves(group);
+                        let steps = if waits { Steps::Wait } else { Steps::None };
+                        Ok(Verdict { steps, ..Verdict::unchanged(shown::shown(group)) })
+                    }
                     Some(change) => {
                         owned::may_touch(cx, &what, &tags(group))?;
                         Ok(Verdict::new(change, Steps::Change(changes), shown::predicted(cx, group)))
@@ -120,7 +126,7 @@ impl Resource for Group {
             let scaling = cx.account.autoscaling();
             let mut refreshed = Map::new();
             match steps {
-                Steps::None => {}
+                Steps::None | Steps::Wait => {}
                 Steps::Create => steps::create(cx, &scaling, &seen.wanted).await?,
                 Steps::Change(changes) => {
                     refreshed = steps::alter(cx, &scaling, seen, changes).await?;
@@ -131,13 +137,17 @@ impl Resource for Group {
                 }
             }
             let group = match cx.args.bool("wait_for_instances") {
-                true => steps::serving(cx, &scaling).await?,
-                false => get(&scaling, cx.args.str("name")).await?,
+                true => steps::until_serving(cx, &scaling).await?,
+                false => steps::there(cx, &scaling).await?,
             };
             let mut result = group.as_ref().map(shown::shown).unwrap_or_default();
             result.extend(refreshed);
             Ok(result)
         })
+    }
+
+    fn waits(&self, steps: &Steps) -> bool {
+        matches!(steps, Steps::Wait)
     }
 
     fn things(&self, seen: &Seen) -> Vec<(Thing, Tags)> {

@@ -185,28 +185,49 @@ async fn metrics(cx: &Cx<'_>, scaling: &AutoscalingClient, on: bool) -> Result<(
     Ok(())
 }
 
+/// The group, which may have been made a moment ago.
+pub async fn there(
+    cx: &Cx<'_>,
+    scaling: &AutoscalingClient,
+) -> Result<Option<types::AutoScalingGroup>, CallError> {
+    let look = || -> CallFuture<'_, Option<types::AutoScalingGroup>> {
+        Box::pin(get(scaling, cx.args.str("name")))
+    };
+    named::soon(cx, "Auto Scaling group", &look).await
+}
+
+fn serving(group: &types::AutoScalingGroup) -> usize {
+    let serve = |i: &&types::Instance| {
+        matches!(i.lifecycle_state(), Some(types::LifecycleState::InService))
+            && i.health_status().is_some_and(|h| h.eq_ignore_ascii_case("healthy"))
+    };
+    group.instances().iter().filter(serve).count()
+}
+
+fn wanted_number(group: &types::AutoScalingGroup) -> usize {
+    usize::try_from(group.desired_capacity().unwrap_or_default()).unwrap_or_default()
+}
+
+/// Whether as many instances serve as are wanted, and none is on its way out.
+pub fn serves(group: &types::AutoScalingGroup) -> bool {
+    let (serving, wanted) = (serving(group), wanted_number(group));
+    let leaving =
+        |i: &types::Instance| i.lifecycle_state().is_some_and(|s| s.as_str().starts_with("Terminating"));
+    let weighted = group.instances().iter().any(|i| i.weighted_capacity().is_some_and(|w| w != "1"));
+    let enough = if weighted { serving > 0 || wanted == 0 } else { serving == wanted };
+    enough && !group.instances().iter().any(leaving)
+}
+
 /// Waits until as many instances serve as are wanted.
-pub async fn serving(
+pub async fn until_serving(
     cx: &Cx<'_>,
     scaling: &AutoscalingClient,
 ) -> Result<Option<types::AutoScalingGroup>, Failure> {
     let limit = Duration::from_secs(cx.args.int("wait_timeout").max(1).unsigned_abs());
     let began = Instant::now();
     loop {
-        let group = get(scaling, cx.args.str("name")).await?;
-        let Some(group) = group else { return Ok(None) };
-        let serve = |i: &&types::Instance| {
-            matches!(i.lifecycle_state(), Some(types::LifecycleState::InService))
-                && i.health_status().is_some_and(|h| h.eq_ignore_ascii_case("healthy"))
-        };
-        let serving = group.instances().iter().filter(serve).count();
-        let leaving = group.instances().iter().any(|i| {
-            i.lifecycle_state().is_some_and(|s| s.as_str().starts_with("Terminating"))
-        });
-        let weighted = group.instances().iter().any(|i| i.weighted_capacity().is_some_and(|w| w != "1"));
-        let wanted = usize::try_from(group.desired_capacity().unwrap_or_default()).unwrap_or_default();
-        let enough = if weighted { serving > 0 || wanted == 0 } else { serving == wanted };
-        if enough && !leaving {
+        let Some(group) = there(cx, scaling).await? else { return Ok(None) };
+        if serves(&group) {
             return Ok(Some(group));
         }
         if began.elapsed() > limit {
@@ -215,6 +236,7 @@ pub async fn serving(
                 format!("{} is {state}", i.instance_id().unwrap_or_default())
             });
             let states: Vec<String> = states.collect();
+            let (serving, wanted) = (serving(&group), wanted_number(&group));
             return Err(Failure::new(format!(
                 "{serving} of {wanted} instances serve after {} s: {}\nhint: the group's activity history says why; \
                  `wait_timeout` waits longer",

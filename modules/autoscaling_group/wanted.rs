@@ -231,6 +231,7 @@ impl Wanted {
         let is = tags(group);
         let purge = cx.args.has("tags") && cx.args.bool("purge_tags");
         let (mut set, mut remove) = difference(&is, &self.tags, purge);
+        remove.retain(|key| !(key == "Name" && is.get(key) == Some(&cx.identity.name())));
         let handed: BTreeMap<&str, bool> = group
             .tags()
             .iter()

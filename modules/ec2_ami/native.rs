@@ -114,10 +114,14 @@ impl Resource for Ami {
                     shown.insert("snapshots_deleted".into(), removed.into());
                     Ok(shown)
                 }
-                (_, Some(image)) => Ok(baked::shown(image)),
+                (_, Some(image)) => Ok(shown(cx, image)),
                 (_, None) => Ok(Map::new()),
             }
         })
+    }
+
+    fn waits(&self, steps: &Steps) -> bool {
+        matches!(steps, Steps::Wait)
     }
 
     fn things(&self, seen: &Seen) -> Vec<(Thing, Tags)> {
@@ -150,7 +154,7 @@ fn change(cx: &Cx<'_>, image: &types::Image, seen: &Seen, what: &str) -> Result<
     }
     let tags = TagChange { set, remove };
     let pending = cx.args.bool("wait") && matches!(image.state(), Some(types::ImageState::Pending));
-    let shown = baked::shown(image);
+    let shown = shown(cx, image);
     match attributes.change(what) {
         Some(change) => {
             find::may_touch::<Image>(cx, image)?;
@@ -197,7 +201,16 @@ async fn create(cx: &Cx<'_>) -> Result<Map, Failure> {
 }
 
 async fn finish(cx: &Cx<'_>, image: Arc<types::Image>) -> Result<Map, Failure> {
-    Ok(baked::shown(&*baked::ready(cx, image).await?))
+    Ok(shown(cx, &*baked::ready(cx, image).await?))
+}
+
+/// The image, and who may launch it where the task says that: so it is then.
+fn shown(cx: &Cx<'_>, image: &types::Image) -> Map {
+    let mut shown = baked::shown(image);
+    if let Some(wanted) = cx.args.map("launch_permissions") {
+        shown.insert("launch_permissions".into(), Permissions::of(wanted).told().into());
+    }
+    shown
 }
 
 async fn describe(cx: &Cx<'_>, id: &str) -> Result<(), CallError> {

@@ -1,10 +1,11 @@
 //! Who may launch an image.
 
-use crate::base::Map;
+use crate::base::{List, Map, Value};
 use crate::cloud::CallError;
 use crate::cloud::ec2::{input::*, types};
 use crate::modules::ArgsExt;
 use crate::modules::cloud::Cx;
+use crate::record;
 use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,6 +49,20 @@ impl Permissions {
     pub fn rows(&self) -> Vec<&str> {
         let all = [&self.users, &self.groups, &self.organisations, &self.units];
         all.into_iter().flatten().map(String::as_str).collect()
+    }
+
+    /// As they are returned.
+    pub fn told(&self) -> List {
+        let named = |name: &'static str, all: &BTreeSet<String>| -> Vec<Value> {
+            all.iter().map(|one| record! { name => one.as_str() }.into()).collect()
+        };
+        let all = [
+            named("user_id", &self.users),
+            named("group", &self.groups),
+            named("organization_arn", &self.organisations),
+            named("organizational_unit_arn", &self.units),
+        ];
+        all.into_iter().flatten().collect()
     }
 
     fn sdk(&self) -> Vec<types::LaunchPermission> {

@@ -43,8 +43,9 @@ impl Resource for Copy {
                 return Ok(None);
             }
             let wanted = baked::tags(cx);
+            let asked = |key: &str| !identity::reserved(key) && (key != "Name" || wanted.contains_key(key));
             let users = |image: &types::Image| -> Tags {
-                from_sdk(image.tags()).into_iter().filter(|(k, _)| !identity::reserved(k)).collect()
+                from_sdk(image.tags()).into_iter().filter(|(k, _)| asked(k)).collect()
             };
             let all = cx.account.images.all(&*cx.account.ec2).await?;
             Ok(all.into_iter().find(|image| users(image) == wanted))
@@ -76,6 +77,10 @@ impl Resource for Copy {
             };
             Ok(baked::shown(&*baked::ready(cx, image).await?))
         })
+    }
+
+    fn waits(&self, steps: &Steps) -> bool {
+        matches!(steps, Steps::Wait)
     }
 
     fn things(&self, seen: &Self::Seen) -> Vec<(Thing, Tags)> {

@@ -173,7 +173,13 @@ fn change(cx: &Cx<'_>, address: &types::Address) -> Result<Verdict<Steps>, Failu
     let tags = cx.compare_tags(&mut attributes, &from_sdk(address.tags()));
     match attributes.change(&described(address)) {
         None => Ok(Verdict::unchanged(result(address))),
-        Some(change) => Ok(Verdict::new(change, Steps::Change { associate, tags }, result(address))),
+        Some(change) => {
+            // Whoever names an address may use it; its tags are its owner's.
+            if !tags.is_empty() {
+                find::may_touch::<Address>(cx, address)?;
+            }
+            Ok(Verdict::new(change, Steps::Change { associate, tags }, result(address)))
+        }
     }
 }
 

@@ -176,6 +176,11 @@ fn in_place(
             changes.monitoring = Some(wanted);
         }
     }
+    if let Some(wanted) = cx.args.opt_bool("ebs_optimized")
+        && attributes.compare("ebs_optimized", instance.ebs_optimized().unwrap_or(false), wanted)
+    {
+        changes.ebs_optimized = Some(wanted);
+    }
     if let Some(wanted) = cx.text("iam_instance_profile") {
         let is = instance.iam_instance_profile().and_then(|p| p.arn()).unwrap_or_default();
         let same = is == wanted || is.rsplit('/').next() == Some(wanted);
@@ -192,6 +197,8 @@ fn metadata(cx: &Cx<'_>, attributes: &mut Attributes, instance: &types::Instance
         ("http_tokens", values::word(is.and_then(|m| m.http_tokens()))),
         ("http_endpoint", values::word(is.and_then(|m| m.http_endpoint()))),
         ("http_put_response_hop_limit", is.and_then(|m| m.http_put_response_hop_limit()).into()),
+        ("http_protocol_ipv6", values::word(is.and_then(|m| m.http_protocol_ipv6()))),
+        ("instance_metadata_tags", values::word(is.and_then(|m| m.instance_metadata_tags()))),
     ];
     for (name, is) in rows {
         if let Some(wanted) = wanted.get(name).filter(|v| !v.is_null()) {

@@ -1,6 +1,6 @@
 //! What a new instance is launched with.
 
-use super::Seen;
+use super::{Seen, network};
 use crate::base::{List, Map, Value};
 use crate::cloud::Kind;
 use crate::cloud::ec2::{input::RunInstancesInputBuilder, types};
@@ -122,7 +122,9 @@ pub fn input(cx: &Cx<'_>, seen: &Seen) -> Result<RunInstancesInputBuilder, Failu
         .set_user_data(text("user_data").map(|t| base64::engine::general_purpose::STANDARD.encode(t)))
         .metadata_options(metadata(cx))
         .set_block_device_mappings(volumes(cx))
-        .set_placement(placement(cx));
+        .set_placement(placement(cx))
+        .set_cpu_options(cpu(cx))
+        .set_additional_info(text("additional_info"));
     // A template's own type counts where the task does not say one.
     if !cx.args.has("launch_template") || cx.text("instance_type") != Some("t3.micro") {
         input = input.set_instance_type(cx.text("instance_type").map(types::InstanceType::from));
@@ -143,6 +145,15 @@ pub fn input(cx: &Cx<'_>, seen: &Seen) -> Result<RunInstancesInputBuilder, Failu
         input = input
             .credit_specification(types::CreditSpecificationRequest::builder().cpu_credits(credits).build());
     }
+    if cx.args.bool("hibernation_options") {
+        let options = types::HibernationOptionsRequest::builder().configured(true);
+        input = input.hibernation_options(options.build());
+    }
+    for license in cx.args.items("license_specifications").iter().filter_map(Value::as_map) {
+        let arn = license.opt_str("license_configuration_arn");
+        let license = types::LicenseConfigurationRequest::builder().set_license_configuration_arn(arn.map(Into::into));
+        input = input.license_specifications(license.build());
+    }
     if let Some(price) = cx.text("spot_price") {
         let spot = types::SpotMarketOptions::builder().max_price(price).build();
         let market = types::InstanceMarketOptionsRequest::builder().market_type(types::MarketType::Spot);
@@ -156,7 +167,7 @@ pub fn input(cx: &Cx<'_>, seen: &Seen) -> Result<RunInstancesInputBuilder, Failu
             .set_version(text("version"));
         input = input.launch_template(template.build());
     }
-    Ok(network(cx, input, groups))
+    Ok(network::fill(cx, input, groups))
 }
 
 fn metadata(cx: &Cx<'_>) -> types::InstanceMetadataOptionsRequest {
@@ -174,19 +185,31 @@ fn metadata(cx: &Cx<'_>) -> types::InstanceMetadataOptionsRequest {
         .build()
 }
 
+fn cpu(cx: &Cx<'_>) -> Option<types::CpuOptionsRequest> {
+    let given = cx.args.map("cpu_options")?;
+    let number = |name: &str| given.opt_int(name).and_then(|n| n.try_into().ok());
+    let options = types::CpuOptionsRequest::builder().set_core_count(number("core_count"));
+    Some(options.set_threads_per_core(number("threads_per_core")).build())
+}
+
 fn placement(cx: &Cx<'_>) -> Option<types::Placement> {
-    let inner = |name: &str| cx.args.map("placement").and_then(|p| p.get(name)).map(to_text);
+    let given = |name: &str| cx.args.map("placement").and_then(|p| p.get(name)).filter(|v| !v.is_null());
+    let inner = |name: &str| given(name).map(to_text);
     let zone = cx.text("availability_zone").map(str::to_string).or(inner("availability_zone"));
     // A subnet is in one zone anyway.
     let zone = zone.filter(|_| !cx.args.has("vpc_subnet_id"));
     let group = cx.text("placement_group").map(str::to_string).or(inner("group_name"));
     let tenancy = cx.text("tenancy").map(str::to_string).or(inner("tenancy"));
     let placement = types::Placement::builder()
-        .set_availability_zone(zone.clone())
-        .set_group_name(group.clone())
+        .set_availability_zone(zone)
+        .set_group_name(group)
         .set_tenancy(tenancy.as_deref().map(Into::into))
+        .set_affinity(inner("affinity"))
+        .set_host_id(inner("host_id"))
+        .set_host_resource_group_arn(inner("host_resource_group_arn"))
+        .set_partition_number(given("partition_number").and_then(|n| to_text(n).parse().ok()))
         .build();
-    (zone.is_some() || group.is_some() || tenancy.is_some()).then_some(placement)
+    (placement != types::Placement::builder().build()).then_some(placement)
 }
 
 fn volumes(cx: &Cx<'_>) -> Option<Vec<types::BlockDeviceMapping>> {
@@ -221,44 +244,6 @@ fn volumes(cx: &Cx<'_>) -> Option<Vec<types::BlockDeviceMapping>> {
     };
     let all: Vec<_> = cx.args.items("volumes").iter().map(one).collect();
     (!all.is_empty()).then_some(all)
-}
-
-/// Plain, or as an interface where something of it is said that only an interface can have.
-fn network(cx: &Cx<'_>, input: RunInstancesInputBuilder, groups: Vec<String>) -> RunInstancesInputBuilder {
-    let empty = Map::new();
-    let given = cx.args.map("network").unwrap_or(&empty);
-    let member = |name: &str| given.get(name).filter(|v| !v.is_null());
-    let public = cx.args.opt_bool("assign_public_ip").or(member("assign_public_ip").and_then(Value::truth));
-    let address = cx.text("private_ip").map(str::to_string).or(member("private_ip_address").map(to_text));
-    let subnet = cx.text("vpc_subnet_id").map(str::to_string);
-    let interfaces = member("interfaces").and_then(Value::as_list).cloned().unwrap_or_default();
-    if !interfaces.is_empty() {
-        let specification = |(at, id): (usize, &Value)| {
-            let id = id.get("id").map_or_else(|| to_text(id), to_text);
-            let index = i32::try_from(at).unwrap_or(0);
-            types::InstanceNetworkInterfaceSpecification::builder()
-                .device_index(index)
-                .network_interface_id(id)
-                .build()
-        };
-        let all = interfaces.iter().enumerate().map(specification).collect();
-        return input.set_network_interfaces(Some(all));
-    }
-    let special = public.is_some() || ["description", "delete_on_termination"].iter().any(|n| member(n).is_some());
-    let groups = (!groups.is_empty()).then_some(groups);
-    if !special {
-        let input = input.set_subnet_id(subnet).set_security_group_ids(groups);
-        return input.set_private_ip_address(address);
-    }
-    let interface = types::InstanceNetworkInterfaceSpecification::builder()
-        .device_index(0)
-        .set_associate_public_ip_address(public)
-        .set_subnet_id(subnet)
-        .set_groups(groups)
-        .set_private_ip_address(address)
-        .set_description(member("description").map(to_text))
-        .delete_on_termination(member("delete_on_termination").and_then(Value::truth).unwrap_or(true));
-    input.network_interfaces(interface.build())
 }
 
 /// A short name of the user data, to tell whether it is still the same.

@@ -4,6 +4,7 @@ mod compare;
 mod console;
 mod image;
 mod launch;
+mod network;
 mod steps;
 
 use crate::base::{List, Map, Value};
@@ -14,6 +15,7 @@ use crate::cloud::{Kind, Tags, Thing};
 use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, Verdict, find, values};
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use crate::plan::{Action, Change};
+use crate::cloud::ec2::types::InstanceStateName as State;
 use std::sync::Arc;
 use steps::Steps;
 
@@ -79,6 +81,10 @@ impl Resource for Instances {
 
     fn apply<'a>(&'a self, cx: &'a Cx<'a>, seen: &'a Seen, steps: &'a Steps) -> CloudFuture<'a, Map> {
         Box::pin(steps::carry_out(cx, seen, steps))
+    }
+
+    fn waits(&self, steps: &Steps) -> bool {
+        !steps.wait.is_empty()
     }
 
     fn things(&self, seen: &Seen) -> Vec<(Thing, Tags)> {
@@ -207,6 +213,11 @@ fn present(cx: &Cx<'_>, seen: &Seen, what: &str) -> Result<Verdict<Steps>, Failu
         };
         let name = format!("{what} ({})", Instance::id(instance));
         let change = attributes.change(&name);
+        // An earlier run was ended before it ran.
+        let pending = matches!(instance.state().and_then(|s| s.name()), Some(State::Pending));
+        if pending && cx.args.bool("wait") && attributes.forces().is_empty() {
+            steps.wait.push(Instance::id(instance).to_string());
+        }
         match (&change, attributes.forces().is_empty()) {
             (None, _) => shown.push(self::shown(instance)),
             (Some(_), true) => {
@@ -228,7 +239,11 @@ fn present(cx: &Cx<'_>, seen: &Seen, what: &str) -> Result<Verdict<Steps>, Failu
         let mut attributes = Attributes::default();
         launch::attributes(cx, seen, &mut attributes)?;
         let name = if missing > 1 { format!("{what}: {missing} are missing") } else { what.to_string() };
-        changes.push(attributes.create(&name));
+        let mut change = attributes.create(&name);
+        if cx.args.has("count") {
+            change.reason = format!("{what}: `count` launches {missing} more on every run");
+        }
+        changes.push(change);
         (0..missing).for_each(|_| shown.push(launch::predicted(cx, seen)));
     }
     for instance in extra {

@@ -21,6 +21,8 @@ pub struct Steps {
     /// Their successors are launched first.
     pub replace: Vec<Arc<types::Instance>>,
     pub terminate: Vec<String>,
+    /// Those that are to run, and do not yet.
+    pub wait: Vec<String>,
 }
 
 #[derive(Default)]
@@ -28,6 +30,8 @@ pub struct Changes {
     pub turn: Option<Turn>,
     /// Needs it stopped.
     pub instance_type: Option<String>,
+    /// Needs it stopped.
+    pub ebs_optimized: Option<bool>,
     pub groups: Option<Vec<String>>,
     pub source_dest_check: Option<bool>,
     pub monitoring: Option<bool>,
@@ -60,6 +64,9 @@ pub async fn carry_out(cx: &Cx<'_>, seen: &Seen, steps: &Steps) -> Result<Map, F
         if let Some(there) = shown.iter_mut().find(|i| Instance::id(i) == Instance::id(&after)) {
             *there = after;
         }
+    }
+    for running in together(steps.wait.iter().map(|id| wait(cx, id, State::Running)).collect()).await {
+        running?;
     }
     let count = steps.launch + steps.replace.len();
     if count > 0 {
@@ -120,9 +127,7 @@ async fn launch(cx: &Cx<'_>, seen: &Seen, count: usize) -> Result<Vec<Arc<types:
     let number = i32::try_from(count).map_err(|_| Failure::new("too many instances"))?;
     let mut input = launch::input(cx, seen)?.min_count(number).max_count(number).client_token(op.token());
     let mut kinds = vec![types::ResourceType::Instance, types::ResourceType::Volume];
-    // An interface that is there already keeps its own tags.
-    let given = cx.args.map("network").is_some_and(|n| n.contains_key("interfaces"));
-    if !given {
+    if super::network::existing(cx).is_empty() {
         kinds.push(types::ResourceType::NetworkInterface);
     }
     for kind in kinds {
@@ -219,15 +224,16 @@ async fn alter(
 /// Starts and stops; a change of type needs both.
 async fn turn(cx: &Cx<'_>, instance: &types::Instance, changes: &Changes) -> Result<(), Failure> {
     let (ec2, id) = (&cx.account.ec2, Instance::id(instance));
+    let rebuilt = changes.instance_type.is_some() || changes.ebs_optimized.is_some();
     let stopped = matches!(instance.state().and_then(|s| s.name()), Some(State::Stopped));
-    if changes.turn == Some(Turn::Restart) && changes.instance_type.is_none() {
+    if changes.turn == Some(Turn::Restart) && !rebuilt {
         ec2.reboot_instances(RebootInstancesInputBuilder::default().instance_ids(id)).await?;
         return Ok(());
     }
-    let stop = changes.turn == Some(Turn::Stop) || changes.instance_type.is_some();
+    let stop = changes.turn == Some(Turn::Stop) || rebuilt;
     if stop && !stopped {
         ec2.stop_instances(StopInstancesInputBuilder::default().instance_ids(id)).await?;
-        if cx.args.bool("wait") || changes.instance_type.is_some() {
+        if cx.args.bool("wait") || rebuilt {
             look_again(cx, id).await?;
             wait(cx, id, State::Stopped).await?;
         }
@@ -235,6 +241,11 @@ async fn turn(cx: &Cx<'_>, instance: &types::Instance, changes: &Changes) -> Res
     if let Some(kind) = &changes.instance_type {
         let value = types::AttributeValue::builder().value(kind).build();
         let input = ModifyInstanceAttributeInputBuilder::default().instance_id(id).instance_type(value);
+        ec2.modify_instance_attribute(input).await?;
+    }
+    if let Some(on) = changes.ebs_optimized {
+        let value = types::AttributeBooleanValue::builder().value(on).build();
+        let input = ModifyInstanceAttributeInputBuilder::default().instance_id(id).ebs_optimized(value);
         ec2.modify_instance_attribute(input).await?;
     }
     let start = match changes.turn {

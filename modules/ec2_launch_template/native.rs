@@ -2,17 +2,20 @@
 
 mod data;
 mod request;
+mod told;
 
-use crate::base::{List, Map, Value};
+use crate::base::{Map, Value};
 use crate::cloud::calls::CallFuture;
 use crate::cloud::ec2::{input::*, types};
 use crate::cloud::identity::from_sdk;
 use crate::cloud::kinds::LaunchTemplate;
 use crate::cloud::{CallError, Kind, Tags, Thing};
-use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChange, Verdict, find, values};
+use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChange, Verdict, find};
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use crate::record;
 use std::sync::Arc;
+pub use told::shown;
+use told::result;
 
 /// The truth is DescribeLaunchTemplates and the versions; a version never changes, so a change is a new one.
 pub fn behaviour() -> Behaviour {
@@ -26,6 +29,13 @@ pub struct Seen {
     template: Option<Arc<types::LaunchTemplate>>,
     /// From the first on.
     versions: Vec<types::LaunchTemplateVersion>,
+}
+
+impl Seen {
+    /// The versions as they are told.
+    fn shown(&self) -> Vec<Map> {
+        self.versions.iter().map(told::version).collect()
+    }
 }
 
 /// What `apply` has to do; `Create` has the data of the first version, with the API's names.
@@ -51,6 +61,8 @@ struct NewVersion {
     /// Number of the version whose parameters it inherits.
     source: Option<i64>,
     data: Map,
+    /// All that it has then.
+    goal: Map,
 }
 
 #[derive(Clone, Copy)]
@@ -100,7 +112,7 @@ impl Resource for Template {
             (Some(template), "absent") => {
                 find::may_remove::<LaunchTemplate>(cx, template)?;
                 let change = Attributes::delete(&what);
-                Ok(Verdict::new(change, Steps::Remove, result(template, &seen.versions)))
+                Ok(Verdict::new(change, Steps::Remove, result(template, &seen.shown())))
             }
             (None, _) => Ok(creation(cx, &what)),
             (Some(template), _) => change(cx, template, seen, &what),
@@ -113,15 +125,15 @@ impl Resource for Template {
             match (steps, &seen.template) {
                 (Steps::Create(data), _) => {
                     let template = create(cx, data).await?;
-                    let versions = versions(cx, LaunchTemplate::id(&template)).await?;
-                    Ok(result(&template, &versions))
+                    let first = told::made(cx, &template, (1, template.create_time()), data);
+                    Ok(result(&template, &[first]))
                 }
-                (Steps::Change(changes), Some(template)) => alter(cx, template, changes).await,
+                (Steps::Change(changes), Some(template)) => alter(cx, template, seen, changes).await,
                 (Steps::Remove, Some(template)) => {
                     account.remove(&account.launch_templates, LaunchTemplate::id(template)).await?;
-                    Ok(result(template, &seen.versions))
+                    Ok(result(template, &seen.shown()))
                 }
-                (_, Some(template)) => Ok(result(template, &seen.versions)),
+                (_, Some(template)) => Ok(result(template, &seen.shown())),
                 (_, None) => Ok(Map::new()),
             }
         })
@@ -183,7 +195,7 @@ fn change(
     changes.default = default(cx, template, &changes, &mut attributes)?;
     let is = from_sdk(template.tags());
     changes.tags = cx.compare_tags(&mut attributes, &is);
-    let mut after = result(template, &seen.versions);
+    let mut after = result(template, &seen.shown());
     let Some(change) = attributes.change(what) else { return Ok(Verdict::unchanged(after)) };
     find::may_touch::<LaunchTemplate>(cx, template)?;
     if changes.version.is_some() {
@@ -233,7 +245,7 @@ fn new_version(
         let specifications = data::with_stack(cx, data.get("tag_specifications"));
         data.insert("tag_specifications".into(), specifications);
     }
-    Ok(Some(NewVersion { source, data }))
+    Ok(Some(NewVersion { source, data, goal }))
 }
 
 /// The version that a new one is based on.
@@ -302,11 +314,22 @@ async fn create(cx: &Cx<'_>, data: &Map) -> Result<Arc<types::LaunchTemplate>, F
             made.ok_or_else(|| CallError::own("ec2:CreateLaunchTemplate", "the answer names no template"))
         })
     };
-    Ok(account.create(&account.launch_templates, &op, &send).await?)
+    let made = account.create(&account.launch_templates, &op, &send).await?;
+    // Others name it by its name.
+    account.manner.note_made(cx.args.str("template_name"));
+    Ok(made)
 }
 
-async fn alter(cx: &Cx<'_>, template: &types::LaunchTemplate, changes: &Changes) -> Result<Map, Failure> {
+/// No version is read again: reads lag, and what a version has is known.
+async fn alter(
+    cx: &Cx<'_>,
+    template: &types::LaunchTemplate,
+    seen: &Seen,
+    changes: &Changes,
+) -> Result<Map, Failure> {
     let (account, id) = (&cx.account, LaunchTemplate::id(template));
+    let mut versions = seen.shown();
+    let mut now = template.clone();
     if let Some(version) = &changes.version {
         let description = Some(cx.args.str("version_description")).filter(|d| !d.is_empty());
         let input = CreateLaunchTemplateVersionInputBuilder::default()
@@ -315,63 +338,26 @@ async fn alter(cx: &Cx<'_>, template: &types::LaunchTemplate, changes: &Changes)
             .set_version_description(description.map(str::to_string))
             .launch_template_data(request::data(&version.data))
             .client_token(cx.identity.op().token());
-        account.ec2.create_launch_template_version(input).await?;
+        let reply = account.ec2.create_launch_template_version(input).await?.launch_template_version;
+        let reply = reply.unwrap_or_else(|| types::LaunchTemplateVersion::builder().build());
+        let next = template.latest_version_number().unwrap_or_default() + 1;
+        let number = reply.version_number().unwrap_or(next);
+        let mut goal = version.goal.clone();
+        goal.extend(version.data.iter().map(|(k, v)| (k.clone(), v.clone())));
+        versions.push(told::made(cx, template, (number, reply.create_time()), &goal));
+        now.latest_version_number = Some(number);
     }
-    let seen = versions(cx, id).await?;
     if let Some(default) = changes.default {
         let number = match default {
             Default_::Number(number) => number,
-            Default_::Latest => seen.last().and_then(|v| v.version_number()).unwrap_or_default(),
+            Default_::Latest => now.latest_version_number().unwrap_or_default(),
         };
         let input = ModifyLaunchTemplateInputBuilder::default().launch_template_id(id);
         account.ec2.modify_launch_template(input.default_version(number.to_string())).await?;
+        now.default_version_number = Some(number);
     }
     cx.write_tags(&[id], &changes.tags).await?;
-    let versions = if changes.default.is_some() { versions(cx, id).await? } else { seen };
-    // Templates have no filter by id, so what is known of it is brought up to date here.
     let is = from_sdk(template.tags());
-    let mut now = cloud::with_tags(template, is, &changes.tags, |t, tags| t.tags = Some(tags));
-    now.latest_version_number = versions.last().and_then(types::LaunchTemplateVersion::version_number);
-    let default = versions.iter().find(|v| v.default_version() == Some(true));
-    now.default_version_number = default.and_then(types::LaunchTemplateVersion::version_number);
+    let now = cloud::with_tags(&now, is, &changes.tags, |t, tags| t.tags = Some(tags));
     Ok(result(&account.launch_templates.put(now), &versions))
-}
-
-/// A template as `ec2_launch_template_info` returns it, without its versions; the time is ISO 8601 in UTC.
-pub fn shown(template: &types::LaunchTemplate) -> Map {
-    record! {
-        "launch_template_id" => template.launch_template_id(),
-        "launch_template_name" => template.launch_template_name(),
-        "default_version_number" => template.default_version_number(),
-        "latest_version_number" => template.latest_version_number(),
-        "created_by" => template.created_by(),
-        "create_time" => template.create_time().map(ToString::to_string),
-        "tags" => values::tags(template.tags()),
-    }
-}
-
-fn result(template: &types::LaunchTemplate, versions: &[types::LaunchTemplateVersion]) -> Map {
-    let all: List = versions.iter().map(|v| Value::from(version(v))).collect();
-    let default = versions.iter().find(|v| v.default_version() == Some(true)).map(version);
-    record! {
-        "template" => shown(template),
-        "versions" => all,
-        "latest_version" => template.latest_version_number(),
-        "default_version" => template.default_version_number(),
-        "latest_template" => versions.last().map(version),
-        "default_template" => default,
-    }
-}
-
-fn version(version: &types::LaunchTemplateVersion) -> Map {
-    record! {
-        "launch_template_id" => version.launch_template_id(),
-        "launch_template_name" => version.launch_template_name(),
-        "version_number" => version.version_number(),
-        "version_description" => version.version_description(),
-        "default_version" => version.default_version(),
-        "created_by" => version.created_by(),
-        "create_time" => version.create_time().map(ToString::to_string),
-        "launch_template_data" => version.launch_template_data().map(data::shown),
-    }
 }

@@ -112,6 +112,10 @@ impl Resource for SnapshotModule {
         })
     }
 
+    fn waits(&self, steps: &Steps) -> bool {
+        matches!(steps, Steps::Wait)
+    }
+
     fn things(&self, seen: &Self::Seen) -> Vec<(Thing, Tags)> {
         cloud::thing::<Snapshot>(seen)
     }

@@ -102,6 +102,10 @@ impl Resource for Nat {
         })
     }
 
+    fn waits(&self, steps: &Steps) -> bool {
+        matches!(steps, Steps::Wait)
+    }
+
     fn things(&self, seen: &Seen) -> Vec<(Thing, Tags)> {
         let mut things = cloud::thing::<NatGateway>(&seen.gateway);
         things.extend(cloud::thing::<Address>(&seen.own));

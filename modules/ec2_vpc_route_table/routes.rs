@@ -13,6 +13,8 @@ pub struct Route {
     pub to: String,
     pub kind: Target,
     pub target: Option<String>,
+    /// That of the instance which it leads to: the service tells both, whichever was named.
+    pub interface: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -85,7 +87,7 @@ pub fn wanted(cx: &Cx<'_>, own_gateway: Option<&str>) -> Result<Vec<Route>, Fail
             text => text.map(str::to_string),
         };
         let kind = target.as_deref().filter(|_| *kind == Target::Gateway).map_or(*kind, by_prefix);
-        Ok(Route { to, kind, target })
+        Ok(Route { to, kind, target, interface: None })
     };
     cx.args.items("routes").iter().map(one).collect()
 }
@@ -111,7 +113,8 @@ pub fn of(table: &types::RouteTable) -> Vec<Route> {
         ];
         let (kind, target) = targets.into_iter().find_map(|(k, t)| Some((k, t.filter(|t| !t.is_empty())?)))?;
         let kind = if kind == Target::Gateway { by_prefix(target) } else { kind };
-        Some(Route { to: to.to_string(), kind, target: Some(target.to_string()) })
+        let interface = r.network_interface_id().filter(|_| kind == Target::Instance).map(str::to_string);
+        Some(Route { to: to.to_string(), kind, target: Some(target.to_string()), interface })
     };
     table.routes().iter().filter(own).filter_map(one).collect()
 }
@@ -121,7 +124,7 @@ pub fn difference(is: &[Route], wanted: &[Route], purge: bool) -> Vec<RouteChang
     for route in wanted {
         match is.iter().find(|r| r.to == route.to) {
             None => changes.push(RouteChange::Create(route.clone())),
-            Some(there) if there != route => changes.push(RouteChange::Replace(route.clone())),
+            Some(there) if !there.leads_as(route) => changes.push(RouteChange::Replace(route.clone())),
             Some(_) => {}
         }
     }
@@ -133,6 +136,11 @@ pub fn difference(is: &[Route], wanted: &[Route], purge: bool) -> Vec<RouteChang
 impl Route {
     fn shown(&self) -> String {
         format!("{} → {}", self.to, self.target.as_deref().unwrap_or("(known after apply)"))
+    }
+
+    fn leads_as(&self, wanted: &Route) -> bool {
+        let by_interface = wanted.kind == Target::Interface && self.interface == wanted.target;
+        by_interface || (self.kind, &self.target) == (wanted.kind, &wanted.target)
     }
 
     fn is(&self, kind: Target) -> Option<String> {
@@ -253,7 +261,15 @@ mod tests {
     use super::*;
 
     fn route(to: &str, target: &str) -> Route {
-        Route { to: to.into(), kind: by_prefix(target), target: Some(target.into()) }
+        Route { to: to.into(), kind: by_prefix(target), target: Some(target.into()), interface: None }
+    }
+
+    #[test]
+    fn an_instance_may_be_named_by_its_interface() {
+        let is = [Route { interface: Some("eni-1".into()), ..route("10.1.0.0/16", "i-1") }];
+        for (wanted, changes) in [("i-1", 0), ("eni-1", 0), ("i-2", 1), ("eni-2", 1)] {
+            assert_eq!(difference(&is, &[route("10.1.0.0/16", wanted)], true).len(), changes, "{wanted}");
+        }
     }
 
     #[test]

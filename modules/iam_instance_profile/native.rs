@@ -79,7 +79,8 @@ impl Resource for Profile {
                     return Ok(seen.as_ref().map(result).unwrap_or_default());
                 }
             }
-            Ok(get(&iam, name).await?.as_ref().map(result).unwrap_or_default())
+            let look = || -> CallFuture<'_, Seen> { Box::pin(get(&iam, name)) };
+            Ok(named::soon(cx, "instance profile", &look).await?.as_ref().map(result).unwrap_or_default())
         })
     }
 

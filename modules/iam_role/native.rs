@@ -5,8 +5,9 @@ mod steps;
 
 use crate::base::{List, Map, Value};
 use crate::cloud::iam::{Iam, IamClient, input::*, types};
+use crate::cloud::calls::CallFuture;
 use crate::cloud::{CallError, Tags, Thing};
-use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChange, Verdict, owned};
+use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChange, Verdict, named, owned};
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use crate::record;
 
@@ -108,7 +109,8 @@ impl Resource for RoleModule {
                     return Ok(seen.role.as_ref().map(|r| result(r, &seen.attached)).unwrap_or_default());
                 }
             }
-            let role = get(&iam, name).await?;
+            let look = || -> CallFuture<'_, Option<types::Role>> { Box::pin(get(&iam, name)) };
+            let role = named::soon(cx, "role", &look).await?;
             let attached = attached(&iam, name).await?;
             Ok(role.map(|r| result(&r, &attached)).unwrap_or_default())
         })

@@ -1,9 +1,10 @@
 //! ssm_parameter: one value in the Parameter Store.
 
 use crate::base::{Map, Value, value::Secret};
+use crate::cloud::calls::CallFuture;
 use crate::cloud::ssm::{Ssm, SsmClient, input::*, types};
 use crate::cloud::{CallError, Tags, Thing};
-use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChange, Verdict, owned};
+use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChange, Verdict, named, owned};
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use crate::record;
 
@@ -18,6 +19,8 @@ struct Parameter;
 /// tags.
 pub struct Seen {
     parameter: Option<types::Parameter>,
+    /// Where the task has a description.
+    told: Option<types::ParameterMetadata>,
     tags: Tags,
 }
 
@@ -45,18 +48,17 @@ impl Resource for Parameter {
     fn observe<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Seen> {
         Box::pin(async move {
             let name = cx.args.str("name");
-            let input = GetParameterInputBuilder::default().name(name);
             let ssm = cx.account.ssm();
-            let parameter = match ssm.get_parameter(input.with_decryption(cx.args.bool("decryption"))).await {
-                Ok(reply) => reply.parameter,
-                Err(error) if error.not_found() => None,
-                Err(error) => return Err(error.into()),
-            };
+            let parameter = get(&ssm, name, cx.args.bool("decryption")).await?;
             let tags = match &parameter {
                 None => Tags::new(),
                 Some(_) => tags(&ssm, name).await?,
             };
-            Ok(Seen { parameter, tags })
+            let told = match cx.args.has("description") && parameter.is_some() {
+                true => told(&ssm, name).await?,
+                false => None,
+            };
+            Ok(Seen { parameter, told, tags })
         })
     }
 
@@ -88,10 +90,10 @@ impl Resource for Parameter {
             let name = cx.args.str("name");
             match steps {
                 Steps::None => {}
-                Steps::Create => put(cx, &ssm, true).await?,
+                Steps::Create => create(cx, &ssm).await?,
                 Steps::Change { value, tags } => {
                     if *value {
-                        put(cx, &ssm, false).await?;
+                        ssm.put_parameter(input(cx).overwrite(true)).await?;
                     }
                     write_tags(&ssm, name, tags).await?;
                 }
@@ -100,9 +102,10 @@ impl Resource for Parameter {
                     return Ok(seen.parameter.as_ref().map(|p| result(p, &seen.tags)).unwrap_or_default());
                 }
             }
-            let reply = ssm.get_parameter(GetParameterInputBuilder::default().name(name)).await?;
+            let look = || -> CallFuture<'_, Option<types::Parameter>> { Box::pin(get(&ssm, name, false)) };
+            let parameter = named::soon(cx, "parameter", &look).await?;
             let tags = tags(&ssm, name).await?;
-            Ok(reply.parameter.map(|p| result(&p, &tags)).unwrap_or_default())
+            Ok(parameter.map(|p| result(&p, &tags)).unwrap_or_default())
         })
     }
 
@@ -132,6 +135,10 @@ fn change(
             attributes.element("value", Some("(another)"), Some("(as given)"));
             differs = true;
         }
+        if let Some(wanted) = cx.text("description") {
+            let is = seen.told.as_ref().and_then(|told| told.description());
+            differs |= attributes.compare("description", is, wanted);
+        }
     }
     let tags = owned::compare_tags(cx, &mut attributes, &seen.tags);
     match attributes.change(what) {
@@ -144,30 +151,55 @@ fn change(
     }
 }
 
-/// Writes the value; a new parameter gets its tags with it, which one that is there cannot.
-async fn put(cx: &Cx<'_>, ssm: &SsmClient, new: bool) -> Result<(), CallError> {
+async fn get(ssm: &SsmClient, name: &str, decrypt: bool) -> Result<Option<types::Parameter>, CallError> {
+    let input = GetParameterInputBuilder::default().name(name).with_decryption(decrypt);
+    match ssm.get_parameter(input).await {
+        Ok(reply) => Ok(reply.parameter),
+        Err(error) if error.not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The value as it is written.
+fn input(cx: &Cx<'_>) -> PutParameterInputBuilder {
     let text = |name: &str| cx.text(name).map(str::to_string);
-    let mut input = PutParameterInputBuilder::default()
+    PutParameterInputBuilder::default()
         .name(cx.args.str("name"))
         .value(cx.args.str("value"))
         .r#type(cx.args.str("string_type").into())
         .set_description(text("description"))
         .set_key_id(text("key_id").filter(|_| cx.args.str("string_type") == "SecureString"))
-        .tier(cx.args.str("tier").into());
-    cx.account.note(&serde_json::json!({"put": "parameter", "id": cx.args.str("name")}));
-    if new {
-        let op = cx.identity.op();
-        for (key, value) in op.tags(&owned::plain_tags(cx).unwrap_or_default()) {
-            input = input.tags(tag(&key, &value)?);
-        }
-    } else {
-        input = input.overwrite(true);
+        .tier(cx.args.str("tier").into())
+}
+
+/// A new parameter gets its tags with its value, which one that is there cannot.
+async fn create(cx: &Cx<'_>, ssm: &SsmClient) -> Result<(), CallError> {
+    let (name, op) = (cx.args.str("name"), cx.identity.op());
+    let mut new = input(cx);
+    for (key, value) in op.tags(&owned::plain_tags(cx).unwrap_or_default()) {
+        new = new.tags(tag(&key, &value)?);
     }
-    match ssm.put_parameter(input).await {
-        // The attempt before, whose answer was lost, has made it.
-        Err(error) if new && error.after_doubt && error.is(&["ParameterAlreadyExists"]) => Ok(()),
-        other => other.map(drop),
-    }
+    let send = || -> CallFuture<'_, ()> {
+        let new = new.clone();
+        Box::pin(async move { ssm.put_parameter(new).await.map(drop) })
+    };
+    let look = || -> CallFuture<'_, Option<Tags>> {
+        Box::pin(async move {
+            match get(ssm, name, false).await? {
+                Some(_) => tags(ssm, name).await.map(Some),
+                None => Ok(None),
+            }
+        })
+    };
+    named::make(cx, "parameter", name, &op, &send, &look).await
+}
+
+/// What is said of the parameter beside its value.
+async fn told(ssm: &SsmClient, name: &str) -> Result<Option<types::ParameterMetadata>, CallError> {
+    let named = types::ParameterStringFilter::builder().key("Name").values(name).build();
+    let named = named.map_err(|e| CallError::own("ssm:DescribeParameters", e.to_string()))?;
+    let input = DescribeParametersInputBuilder::default().parameter_filters(named);
+    Ok(ssm.describe_parameters(input).await?.parameters.unwrap_or_default().pop())
 }
 
 fn tag(key: &str, value: &str) -> Result<types::Tag, CallError> {

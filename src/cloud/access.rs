@@ -1,15 +1,18 @@
 //! With whose credentials, where and at which address: what a task, the environment and profiles say.
 
 use super::error::CallError;
+use aws_config::profile;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_sdk_ec2::config::{Credentials, ProvideCredentials, SharedCredentialsProvider, SharedHttpClient};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_types::os_shim_internal::{Env, Fs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -71,7 +74,7 @@ impl Access {
                 loader = loader.credentials_provider(Credentials::new(key, secret, token, None, "task"));
             }
             (None, None) => {
-                if let Some(role) = self.behind_second_factor().await? {
+                if let Some(role) = self.of_profile().await? {
                     loader = loader.credentials_provider(role);
                 }
             }
@@ -87,13 +90,25 @@ impl Access {
         Ok(config)
     }
 
-    /// The role of a profile with `mfa_serial`; keys in the environment come before a profile that the task does not name.
-    async fn behind_second_factor(&self) -> Result<Option<Credentials>, CallError> {
+    /// A profile that is named has to be there. Where it has `mfa_serial`, its role is assumed here; keys in the
+    /// environment come before a profile that the task does not name.
+    async fn of_profile(&self) -> Result<Option<Credentials>, CallError> {
+        let (fs, env, files) = (Fs::real(), Env::real(), EnvConfigFiles::default());
+        // What is wrong with the files is for the SDK to say.
+        let Ok(profiles) = profile::load(&fs, &env, &files, None).await else { return Ok(None) };
+        let name = self.profile_name();
+        if name != "default" && profiles.get_profile(&name).is_none() {
+            let mut there: Vec<&str> = profiles.profiles().collect();
+            there.sort_unstable();
+            let there = if there.is_empty() { "none is".to_string() } else { there.join(", ") };
+            let message = format!("there is no profile `{name}` in {}; there: {there}", self::files());
+            return Err(CallError::own("AWS", message));
+        }
         if self.profile.is_none() && std::env::var_os("AWS_ACCESS_KEY_ID").is_some() {
             return Ok(None);
         }
         let region = self.region.clone().map(Region::new);
-        super::second_factor::credentials(&self.profile_name(), region, self.http()?).await
+        super::second_factor::credentials(&name, &profiles, region, self.http()?).await
     }
 
     async fn check(&self, config: &SdkConfig) -> Result<(), CallError> {
@@ -107,12 +122,11 @@ impl Access {
             );
             return Err(CallError::own("AWS", message));
         }
-        let found = match config.credentials_provider() {
-            Some(provider) => provider.provide_credentials().await.map(drop),
-            None => return Err(CallError::own("AWS", no_credentials(&profile, "nothing provides any"))),
+        let Some(provider) = config.credentials_provider() else {
+            return Err(CallError::own("AWS", no_credentials(&profile, "nothing provides any")));
         };
-        found.map_err(|e| {
-            CallError::own("AWS", no_credentials(&profile, &first_words(&DisplayErrorContext(e).to_string())))
+        provider.provide_credentials().await.map(drop).map_err(|e| {
+            CallError::own("AWS", no_credentials(&profile, &reason(&DisplayErrorContext(e).to_string())))
         })
     }
 
@@ -162,9 +176,21 @@ fn no_credentials(profile: &str, why: &str) -> String {
     format!(
         "no credentials; looked for the arguments `access_key` and `secret_key`, AWS_ACCESS_KEY_ID and \
          AWS_SECRET_ACCESS_KEY, the profile `{profile}` in {} (keys, SSO, an assumed role, `credential_process`), \
-         AWS_WEB_IDENTITY_TOKEN_FILE, the container's and the instance's role: {why}",
-        files()
+         AWS_WEB_IDENTITY_TOKEN_FILE, the container's and the instance's role\nfound: {why}\nhint: {}",
+        files(),
+        advice(profile, why)
     )
+}
+
+fn advice(profile: &str, why: &str) -> String {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+    let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    match (set(keys[0]), set(keys[1])) {
+        (true, false) => format!("{} is set, {} is not", keys[0], keys[1]),
+        (false, true) => format!("{} is set, {} is not", keys[1], keys[0]),
+        _ if why.contains("SSO") => format!("log in: `aws sso login --profile {profile}`"),
+        _ => "set AWS_PROFILE, or give the task a `profile`".into(),
+    }
 }
 
 /// The files that profiles are read from.
@@ -177,7 +203,24 @@ fn files() -> String {
     )
 }
 
-/// The chain of causes without the debugging output behind it.
-fn first_words(text: &str) -> String {
-    text.split(" (").next().unwrap_or(text).chars().take(400).collect()
+/// The chain of causes on one line, without what they have in common and the debugging output behind it.
+fn reason(text: &str) -> String {
+    let text = text.split(" (").next().unwrap_or(text);
+    let text = ["the credential provider was not enabled: ", "an error occurred while loading credentials: "]
+        .iter()
+        .fold(text.to_string(), |text, words| text.replace(words, ""));
+    let text = text.replace("no credentials found in chain. Attempted:\n", "");
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_short() {
+        let chain = "the credential provider was not enabled: no credentials found in chain. Attempted:\n    \
+                     Environment: the credential provider was not enabled: not set\n    Profile: none (Deep { a: 1 })";
+        assert_eq!(reason(chain), "Environment: not set; Profile: none");
+    }
 }

@@ -84,6 +84,7 @@ impl CallError {
         });
         let message = match (message, status) {
             (Some(message), _) => message.to_string(),
+            _ if matches!(error, SdkError::DispatchFailure(_)) => format!("no connection: {}", root(error)),
             (None, Some(status)) if code.is_empty() => format!("the service answered with status {status}"),
             _ => short(&DisplayErrorContext(error).to_string()),
         };
@@ -111,8 +112,22 @@ impl CallError {
     /// The named thing is not there, or not yet: `InvalidVpcID.NotFound`, `NoSuchEntity`, `ParameterNotFound` …
     pub fn not_found(&self) -> bool {
         self.code.ends_with("NotFound")
+            || self.code.ends_with(".NotFoundException")
             || self.code.ends_with(".Malformed") && self.code.starts_with("Invalid") && self.after_doubt
             || matches!(self.code.as_str(), "NoSuchEntity" | "NotFoundException" | "InvalidKeyPair.NotFound")
+    }
+
+    /// EC2 does not know the instance profile; it learns of new ones late.
+    pub fn unknown_profile(&self) -> bool {
+        let told =
+            ["iamInstanceProfile", "IAM Instance Profile"].iter().any(|word| self.message.contains(word));
+        told && matches!(self.code.as_str(), "InvalidParameterValue" | "ValidationError")
+    }
+
+    /// The name is taken.
+    pub fn taken(&self) -> bool {
+        let code = self.code.trim_end_matches("Exception").trim_end_matches("Fault");
+        matches!(code, "AlreadyExists" | "EntityAlreadyExists" | "ParameterAlreadyExists")
     }
 
     /// Something else still uses the thing.
@@ -163,6 +178,15 @@ fn action(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("not authorized to perform: ")?;
     let word = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != ':' && c != '-').next()?;
     word.contains(':').then_some(word)
+}
+
+/// The first cause of all: `Connection refused`.
+fn root(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
 }
 
 const CREDENTIALS_HINT: &str =

@@ -64,6 +64,14 @@ impl Identity {
         tags
     }
 
+    /// The `Name` of a thing whose task gives it none.
+    pub fn name(&self) -> String {
+        match self.node.split_once('/') {
+            Some((_, key)) if !key.is_empty() => key.to_string(),
+            _ => format!("{} {}", self.stack, self.node),
+        }
+    }
+
     /// Whether tags say that the thing is this one.
     pub fn is(&self, tags: &Tags) -> bool {
         tags.get(STACK) == Some(&self.stack) && tags.get(NODE) == Some(&self.node)
@@ -71,9 +79,10 @@ impl Identity {
 }
 
 impl Op {
-    /// The user's tags and ours.
+    /// The user's tags and ours, with a `Name` in any case.
     pub fn tags(&self, wanted: &Tags) -> Tags {
         let mut tags = wanted.clone();
+        tags.entry("Name".into()).or_insert_with(|| self.identity.name());
         tags.extend(self.identity.tags());
         tags.insert(OP.into(), self.id.clone());
         tags
@@ -151,5 +160,6 @@ mod tests {
         assert!(identity.is(&tags) && is_ours(&tags));
         assert_eq!((tags.get(OP), tags.get(KEEP).map(String::as_str)), (Some(&one.id), Some("true")));
         assert!(one.token().len() <= 64);
+        assert_eq!(one.tags(&Tags::new())["Name"], "a");
     }
 }

@@ -140,11 +140,47 @@ kind!(
     delete release_address::ReleaseAddressInputBuilder.allocation_id,
     release dissociate_address);
 
-kind!(
-    /// Launch templates; their versions are not in the listing.
-    LaunchTemplate: LaunchTemplate, "launch template", "launch-template-id", launch_template_id, tags,
-    list describe_launch_templates::DescribeLaunchTemplatesInputBuilder.launch_templates(set_filters, 200),
-    delete delete_launch_template::DeleteLaunchTemplateInputBuilder.launch_template_id);
+/// Launch templates; their versions are not in the listing.
+pub struct LaunchTemplate;
+
+impl Kind for LaunchTemplate {
+    type Item = types::LaunchTemplate;
+    const NAME: &'static str = "launch template";
+    const ID_FILTER: &'static str = "launch-template-id";
+
+    fn id(item: &types::LaunchTemplate) -> &str {
+        item.launch_template_id().unwrap_or_default()
+    }
+
+    fn tags(item: &types::LaunchTemplate) -> Tags {
+        from_sdk(item.tags())
+    }
+
+    /// The service has no filter by id, and among ids one that is missing is an error for all: so they are chosen here.
+    fn load(ec2: &dyn Ec2, mut filters: Vec<Filter>) -> CallFuture<'_, Vec<types::LaunchTemplate>> {
+        Box::pin(async move {
+            let by_id = |f: &Filter| f.name() == Some(Self::ID_FILTER);
+            let ids = filters.iter().position(by_id).map(|at| filters.swap_remove(at));
+            let filters = (!filters.is_empty()).then_some(filters);
+            let input =
+                op::describe_launch_templates::builders::DescribeLaunchTemplatesInputBuilder::default();
+            let mut input = input.set_filters(filters);
+            let all: Result<Vec<types::LaunchTemplate>, _> =
+                kind!(@pages ec2 describe_launch_templates launch_templates input 200);
+            let chosen = |t: &types::LaunchTemplate| {
+                ids.as_ref().is_none_or(|ids| ids.values().iter().any(|id| id == Self::id(t)))
+            };
+            Ok(all?.into_iter().filter(chosen).collect())
+        })
+    }
+
+    fn delete<'a>(ec2: &'a dyn Ec2, id: &'a str) -> CallFuture<'a, ()> {
+        Box::pin(async move {
+            let input = op::delete_launch_template::builders::DeleteLaunchTemplateInputBuilder::default();
+            ec2.delete_launch_template(input.launch_template_id(id)).await.map(drop)
+        })
+    }
+}
 
 /// Key pairs, with their public keys. Their names are their ids: all calls take them.
 pub struct KeyPair;

@@ -131,19 +131,22 @@ impl Manner {
         longest.mul_f64(0.5 + 0.5 * rand::random::<f64>())
     }
 
-    /// Whether a "not found" may be one of a thing just made: it names one, or nothing that could be known.
+    /// Whether a "not found" is one of a thing just made: it names one, by its id or its name.
     fn not_yet(&self, error: &CallError) -> bool {
-        if !error.not_found() {
+        if !error.not_found() && !error.unknown_profile() {
             return false;
         }
         let made = self.made();
-        let young = |id: &str| made.get(id).is_some_and(|at| at.elapsed() < NOT_YET);
-        let ids = ids(&error.message);
-        match ids.is_empty() {
-            true => made.values().any(|at| at.elapsed() < NOT_YET),
-            false => ids.into_iter().any(young),
-        }
+        let young = |name: &str| made.get(name).is_some_and(|at| at.elapsed() < NOT_YET);
+        ids(&error.message).into_iter().any(young) || names(&error.message).any(young)
     }
+}
+
+/// What a message may name: `'web'`, `(nodes)`, the last part of an ARN.
+fn names(message: &str) -> impl Iterator<Item = &str> {
+    let words = message.split(|c: char| c.is_whitespace() || "'\"`()[],;".contains(c));
+    let words = words.map(|word| word.trim_end_matches(['.', ':']));
+    words.flat_map(|word| [word, word.rsplit('/').next().unwrap_or_default()])
 }
 
 fn ids(message: &str) -> Vec<&str> {
@@ -185,6 +188,13 @@ pub async fn patiently<'a, T>(
             Outcome::Refused | Outcome::GivenUp => false,
         };
         if !again {
+            if count > 1 && matches!(error.outcome, Outcome::Throttled | Outcome::Doubtful) {
+                error.message += &format!(" ({count} attempts in {} s)", began.elapsed().as_secs());
+            }
+            if repeat == Repeat::Read && error.outcome == Outcome::Doubtful {
+                // Nothing was to be carried out.
+                error.outcome = Outcome::GivenUp;
+            }
             return Err(error);
         }
         doubt |= error.outcome == Outcome::Doubtful && repeat == Repeat::Same;
@@ -242,6 +252,16 @@ mod tests {
         manner.note_made("vpc-0123456789abcdef0");
         assert_eq!(attempts(&manner, Repeat::Same, 2, missing("vpc-0123456789abcdef0")).await, (3, true));
         assert_eq!(attempts(&manner, Repeat::Same, 2, missing("vpc-00000000000000001")).await, (1, false));
+        let role = |name: &str| {
+            error(Outcome::Refused, "NoSuchEntity", &format!("The role {name} cannot be found."))
+        };
+        assert_eq!(attempts(&manner, Repeat::Read, 2, role("nodes")).await, (1, false), "others were made");
+        manner.note_made("nodes");
+        assert_eq!(attempts(&manner, Repeat::Read, 2, role("nodes")).await, (3, true));
+        let profile =
+            "Value (arn:aws:iam::1:instance-profile/nodes) for parameter iamInstanceProfile.arn is invalid.";
+        let profile = error(Outcome::Refused, "InvalidParameterValue", profile);
+        assert_eq!(attempts(&manner, Repeat::Another, 2, profile).await, (3, true));
         // What another has made a moment ago, a creation waits for.
         assert_eq!(attempts(&manner, Repeat::Another, 2, missing("vpc-00000000000000001")).await, (3, true));
         let manner = Manner { others: Duration::ZERO, ..manner };

@@ -5,9 +5,7 @@ use super::error::CallError;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileSet};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region};
-use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_sdk_ec2::config::{Credentials, SharedHttpClient};
-use aws_types::os_shim_internal::{Env, Fs};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -46,15 +44,11 @@ impl Role {
 /// The credentials of the profile's role; `None` where the profile asks for no second factor.
 pub async fn credentials(
     profile: &str,
+    profiles: &ProfileSet,
     region: Option<Region>,
     http: SharedHttpClient,
 ) -> Result<Option<Credentials>, CallError> {
-    let files = EnvConfigFiles::default();
-    // What is wrong with the files is for the SDK to say.
-    let Ok(profiles) = aws_config::profile::load(&Fs::real(), &Env::real(), &files, None).await else {
-        return Ok(None);
-    };
-    let Some(role) = Role::of(profile, &profiles) else { return Ok(None) };
+    let Some(role) = Role::of(profile, profiles) else { return Ok(None) };
     let mut known = KNOWN.lock().await;
     if let Some(credentials) = known.get(profile) {
         return Ok(Some(credentials.clone()));

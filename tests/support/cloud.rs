@@ -298,7 +298,11 @@ fn call_at(
     action: &str,
     params: &[(&str, &str)],
 ) -> (u16, String) {
-    let version = if service == "ec2" { "2016-11-15" } else { "2011-01-01" };
+    let version = match service {
+        "ec2" => "2016-11-15",
+        "elasticloadbalancing" => "2015-12-01",
+        _ => "2011-01-01",
+    };
     let pairs = [("Action", action), ("Version", version)].into_iter().chain(params.iter().copied());
     let body: Vec<String> = pairs.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
     let scope = format!("Credential=AKIATESTING/20260101/{region}/{service}/aws4_request");

@@ -1,5 +1,5 @@
-//! What a machine asks when it joins: an instance's metadata (IMDSv2), a Vault, a web server with files, and a way to the
-//! tests' cloud for the Parameter Store. Answers as the real ones do to who asks rightly, and to nobody else.
+//! What a machine asks when it joins: an instance's metadata (IMDSv2), a Vault, a web server with files, the portal of
+//! IAM Identity Center, and a way to the tests' cloud for the Parameter Store. Answers as the real ones do to who asks rightly, and to nobody else.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The token that Vault takes.
 pub const VAULT_TOKEN: &str = "hvs.vault-token";
-const SESSION: &str = "imds-session";
+pub const SESSION: &str = "imds-session";
 
 #[derive(Default)]
 pub struct State {
@@ -97,7 +97,11 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>, cloud: Option<SocketAddr>)
         let _ = stream.write_all(&reply);
         return;
     }
-    let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", text.len());
+    let head = format!(
+        "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nX-Aws-Ec2-Metadata-Token-Ttl-Seconds: 600\r\nConnection: \
+         close\r\n\r\n",
+        text.len()
+    );
     let _ = stream.write_all((head + &text).as_bytes());
 }
 
@@ -128,11 +132,15 @@ fn answer(request: &Request, peer: IpAddr, state: &mut State) -> (u16, String) {
             "meta-data/placement/region" => ok("us-east-1"),
             "meta-data/iam/security-credentials/" => ok("node-role"),
             "meta-data/iam/security-credentials/node-role" => ok(&format!(
-                "{{\n  \"Code\" : \"Success\",\n  \"AccessKeyId\" : \"{}\",\n  \"SecretAccessKey\" : \"{}\",\n  \"Token\" : \"{}\"\n}}",
+                "{{\n  \"Code\" : \"Success\",\n  \"AccessKeyId\" : \"{}\",\n  \"SecretAccessKey\" : \"{}\",\n  \"Token\" : \"{}\",\n  \"Type\" : \"AWS-HMAC\",\n  \"LastUpdated\" : \"2026-01-01T00:00:00Z\",\n  \"Expiration\" : \"2099-01-01T00:00:00Z\"\n}}",
                 state.credentials[0], state.credentials[1], state.credentials[2]
             )),
             _ => none,
         };
+    }
+    // What IAM Identity Center's portal gives to who has logged in.
+    if request.path.starts_with("/federation/") && header("x-amz-sso_bearer_token") != Some(SESSION) {
+        return (401, "{}".into());
     }
     if request.path.starts_with("/v1/") {
         if header("x-vault-token") != Some(VAULT_TOKEN) {

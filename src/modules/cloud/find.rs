@@ -78,6 +78,8 @@ pub fn tag_changes(cx: &Cx<'_>, is: &Tags, wanted: Option<&Tags>, purge: bool) -
         Some(wanted) => identity::difference(is, wanted, purge),
         None => (Tags::new(), Vec::new()),
     };
+    // The name that it got for want of one is not the user's to purge.
+    gone.retain(|key| !(key == "Name" && is.get(key) == Some(&cx.identity.name())));
     if !identity::is_ours(is) && cx.args.bool("adopt") {
         set.extend(cx.identity.tags());
     } else if identity::is_ours(is) {

@@ -137,6 +137,11 @@ pub trait Resource: Send + Sync + 'static {
         steps: &'a Self::Steps,
     ) -> CloudFuture<'a, Map>;
 
+    /// Whether nothing is to be changed, but what is there is on its way and waited for.
+    fn waits(&self, _steps: &Self::Steps) -> bool {
+        false
+    }
+
     /// What of the seen belongs to the task, for `destroy`; with their tags.
     fn things(&self, seen: &Self::Seen) -> Vec<(Thing, Tags)>;
 }
@@ -209,6 +214,7 @@ impl<R: Resource> CloudModule for Stateful<R> {
                 return Ok(CloudOutcome { change, result, warnings, things: self.0.things(&seen) });
             }
             let result = match &change {
+                None if self.0.waits(&steps) => self.0.apply(cx, &seen, &steps).await?,
                 None => result,
                 Some(change) => {
                     (cx.begins)(change);

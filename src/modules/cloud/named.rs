@@ -25,26 +25,38 @@ pub async fn make<'a>(
     let account = &cx.account;
     account.note(&json!({"create": kind, "id": name, "op": op.id, "node": op.identity.node,
         "stack": op.identity.stack, "region": account.region}));
+    let noted = || {
+        account.manner.note_made(name);
+        account.note(&json!({"created": kind, "id": name, "op": op.id}));
+    };
     let mut doubt: Option<CallError> = None;
     for _ in 0..ATTEMPTS {
         match send().await {
             Ok(()) => {
-                account.note(&json!({"created": kind, "id": name, "op": op.id}));
+                noted();
                 return Ok(());
             }
             Err(error) if error.outcome == Outcome::Doubtful || doubt.is_some() => {
-                let there = match made(cx, kind, op, look).await {
+                let there = match soon(cx, kind, look).await {
                     Err(_) if account.manner.stopping() => return Err(may_be_there(error, kind, name)),
                     there => there?,
                 };
-                if there {
-                    account.note(&json!({"created": kind, "id": name, "op": op.id}));
+                if there.is_some_and(|tags| tags.get(OP) == Some(&op.id)) {
+                    noted();
                     return Ok(());
                 }
                 if error.outcome != Outcome::Doubtful {
                     return Err(error);
                 }
                 doubt = Some(error);
+            }
+            // By a run of this task that was killed a moment ago: reads did not show it yet.
+            Err(error) if error.taken() => {
+                let there = soon(cx, kind, look).await?;
+                return match there.is_some_and(|tags| cx.identity.is(&tags)) {
+                    true => Ok(noted()),
+                    false => Err(error),
+                };
             }
             Err(error) => return Err(error),
         }
@@ -61,20 +73,20 @@ fn may_be_there(error: CallError, kind: &str, name: &str) -> CallError {
     CallError { message, ..error }
 }
 
-async fn made<'a>(
+/// Looks for what may have been made a moment ago, with patience; `None`: it is not there.
+pub async fn soon<'a, T>(
     cx: &Cx<'_>,
     kind: &str,
-    op: &Op,
-    look: &(dyn Fn() -> CallFuture<'a, Option<Tags>> + Send + Sync),
-) -> Result<bool, CallError> {
+    look: &(dyn Fn() -> CallFuture<'a, Option<T>> + Send + Sync),
+) -> Result<Option<T>, CallError> {
     for pause in LOOKS {
         // The first look is made also when the run is being stopped.
         if !pause.is_zero() {
             cx.account.manner.pause(kind, pause).await?;
         }
-        if let Some(tags) = look().await? {
-            return Ok(tags.get(OP) == Some(&op.id));
+        if let Some(there) = look().await? {
+            return Ok(Some(there));
         }
     }
-    Ok(false)
+    Ok(None)
 }

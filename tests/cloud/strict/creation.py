@@ -2,7 +2,7 @@
 
 import re
 
-from .rules import ID, Refusal, after
+from .rules import ID, Refusal, after, before
 
 PREFIXES = {
     "elastic-ip": "eipalloc",
@@ -51,6 +51,14 @@ def _instances(call, text):
 def _belongings(instance):
     interfaces = [eni.id for eni in instance.nics.values()]
     return " ".join(interfaces + [block.volume_id for block in instance.block_device_mapping.values()])
+
+
+@before("RunInstances")
+def devices_without_a_volume(call):
+    """moto knows no instance store, and no device of the image that is left out."""
+    for name in list(call.params):
+        if match := re.match(r"(BlockDeviceMapping\.\d+\.)(VirtualName|NoDevice)$", name):
+            call.drop(match.group(1))
 
 
 @after("RunInstances")

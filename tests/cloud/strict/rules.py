@@ -42,6 +42,10 @@ class Call:
     def get(self, name, default=None):
         return self.params.get(name, default)
 
+    def value(self, name):
+        """Out of the form or the JSON."""
+        return (self.params if self.json is None else self.json).get(name)
+
     def true(self, name):
         return str(self.params.get(name, "")).lower() == "true"
 

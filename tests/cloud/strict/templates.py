@@ -1,4 +1,4 @@
-"""Launch templates: a new version inherits from its source, which moto leaves out."""
+"""Launch templates: a new version inherits from its source, and tags can change, which moto leaves out."""
 
 from .rules import Refusal, after, before
 
@@ -23,3 +23,11 @@ def inherits(call, text):
     if "source" in call.memo:
         version = _template(call).versions[-1]
         version.data = {**call.memo["source"], **{k: v for k, v in version.data.items() if v not in (None, [], {})}}
+
+
+@after("CreateTags", "DeleteTags")
+def tags_of_templates(call, text):
+    for name in call.values("ResourceId"):
+        if name in call.ec2.launch_templates:
+            template = call.ec2.launch_templates[name]
+            template.tags = template.get_tags()

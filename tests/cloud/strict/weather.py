@@ -1,4 +1,7 @@
-"""Eventual consistency: for a while after its creation a thing is not found and not listed."""
+"""Eventual consistency: for a while after its creation a thing is not found and not listed.
+
+What EC2 makes has an id; what other services make has its name, and who makes it again is told that it is there.
+"""
 
 import re
 import time
@@ -44,11 +47,27 @@ OWN = {
 }
 
 
+# Which parameter of a creation is the thing's name, and the same for who asks for it, with the code of the answer.
+NAMED = {
+    ("iam", "CreateRole"): "RoleName",
+    ("iam", "CreateInstanceProfile"): "InstanceProfileName",
+    ("autoscaling", "CreateAutoScalingGroup"): "AutoScalingGroupName",
+    ("ssm", "PutParameter"): "Name",
+}
+ASKED = {
+    ("iam", "GetRole"): ("RoleName", "NoSuchEntity"),
+    ("iam", "GetInstanceProfile"): ("InstanceProfileName", "NoSuchEntity"),
+    ("ssm", "GetParameter"): ("Name", "ParameterNotFound"),
+}
+
+
 def young(name):
     return time.monotonic() - BORN.get(name, float("-inf")) < SETTINGS["notfound"]
 
 
 def note_births(call, text):
+    if name := NAMED.get((call.service, call.action)):
+        BORN.setdefault((name, call.value(name)), time.monotonic())
     if call.service == "ec2" and CREATES.match(call.action):
         for match in ID.finditer(text):
             BORN.setdefault(match.group(0), time.monotonic())
@@ -56,6 +75,15 @@ def note_births(call, text):
 
 def refuse_young(call):
     """A call that names a thing too young is told that there is none."""
+    if name := ASKED.get((call.service, call.action)):
+        own = call.value(name[0])
+        if young((name[0], own)):
+            raise Refusal(name[1], f"The thing with name {own} cannot be found.", 404 if call.service == "iam" else 400)
+    if call.action in ("RunInstances", "CreateAutoScalingGroup"):
+        profile = call.get("IamInstanceProfile.Name")
+        if young(("InstanceProfileName", profile)):
+            message = f"Value ({profile}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
+            raise Refusal("InvalidParameterValue", message)
     if not SETTINGS["notfound"] or call.service != "ec2":
         return
     for key, value in call.params.items():
@@ -68,6 +96,8 @@ def refuse_young(call):
 
 def hide_young(call, text):
     """A list lacks what is too young."""
+    if SETTINGS["notfound"] and call.action == "DescribeAutoScalingGroups":
+        return _drop_groups(text)
     if not SETTINGS["notfound"] or call.service != "ec2":
         return text
     if call.action == "DescribeInstances":
@@ -75,6 +105,15 @@ def hide_young(call, text):
     if own := OWN.get(call.action):
         return _drop(text, None, own)
     return text
+
+
+def _drop_groups(text):
+    tree = Tree(text)
+    for groups in tree.all("AutoScalingGroups"):
+        for group in list(groups):
+            if young(("AutoScalingGroupName", tree.child(group, "AutoScalingGroupName").text)):
+                groups.remove(group)
+    return tree.text()
 
 
 def _drop(text, inner, own):

@@ -66,6 +66,9 @@ class Tree:
     def child(self, element, name):
         return next((child for child in element if self.name(child) == name), None)
 
+    def all(self, name):
+        return [element for element in self.root.iter() if self.name(element) == name]
+
     def the_set(self):
         """The one list of a Describe's reply."""
         lists = [e for e in self.root if self.name(e) not in ("requestId", "nextToken")]
