@@ -53,10 +53,11 @@ pub async fn make<'a>(
             // By a run of this task that was killed a moment ago: reads did not show it yet.
             Err(error) if error.taken() => {
                 let there = soon(cx, kind, look).await?;
-                return match there.is_some_and(|tags| cx.identity.is(&tags)) {
-                    true => Ok(noted()),
-                    false => Err(error),
-                };
+                if !there.is_some_and(|tags| cx.identity.is(&tags)) {
+                    return Err(error);
+                }
+                noted();
+                return Ok(());
             }
             Err(error) => return Err(error),
         }
