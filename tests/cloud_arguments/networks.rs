@@ -216,7 +216,8 @@ fn groups_keys_and_addresses_have_all_that_can_be_said_of_them() {
 - debug: {msg: '{{ told.addresses[0].tags | length }} tags at the address'}
 - ec2_eip: {device_id: '{{ one.instance_ids[0] }}', state: absent, release_on_disassociation: true}
 ";
-    world.playbook(&(first + &bare(&more.replace("IMAGE", DEBIAN)).split_once("tasks:\n").unwrap().1));
+    let further = bare(&more.replace("IMAGE", DEBIAN));
+    world.playbook(&(first + further.split_once("tasks:\n").unwrap().1));
     world.proxy.forget();
     world.apply().is(0, &["3 ways out, 3 tags", "3 tags at the address"]);
     let reassociated = |call: &Call| call.body.contains("AllowReassociation=true");
