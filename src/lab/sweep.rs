@@ -8,9 +8,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// How long what is still at work on a lab may take to end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Removes all of a lab. It is no error when some or all of it is gone already.
 pub(super) fn lab(state: &StateDir, name: &str) -> Result<(), LabError> {
     state::check_name(name)?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match take_down(state, name) {
+            // A program that a killed `up` was just about to start bore no mark yet when we looked. What it mounted since
+            // is undone in another go, and by then it is found.
+            Err(LabError::Io { source, .. })
+                if source.kind() == std::io::ErrorKind::ResourceBusy && Instant::now() < deadline => {}
+            other => return other,
+        }
+    }
+}
+
+fn take_down(state: &StateDir, name: &str) -> Result<(), LabError> {
     let dir = state.lab_dir(name);
     let record = state.read(name)?;
     end_making(state, name, record.as_ref())?;
@@ -35,7 +51,7 @@ pub(super) fn lab(state: &StateDir, name: &str) -> Result<(), LabError> {
 /// Ends what is still at work on the lab: an `up` that runs or was killed, the programs it had started, and hosts that
 /// have not yet entered their cgroup. After this only the cgroups' own processes can hold the lab.
 fn end_making(state: &StateDir, name: &str, record: Option<&Record>) -> Result<(), LabError> {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     let member = format!("{}-{name}", state.tag());
     let unfinished = record.filter(|r| r.maker != Maker::this() && !complete(state, &r.name));
     if let Some(record) = unfinished.filter(|record| record.maker.alive()) {
