@@ -91,6 +91,20 @@ impl Default for Inventory {
     }
 }
 
+/// The hosts that were met: a flag for each, since every play asks for all of them, and there may be ten thousand.
+struct Met(Vec<bool>);
+
+impl Met {
+    fn none(inventory: &Inventory) -> Met {
+        Met(vec![false; inventory.hosts.len()])
+    }
+
+    /// Notes the host; whether it had not been met.
+    fn first(&mut self, host: HostId) -> bool {
+        !std::mem::replace(&mut self.0[host.0 as usize], true)
+    }
+}
+
 impl std::ops::Index<HostId> for Inventory {
     type Output = Host;
     fn index(&self, id: HostId) -> &Host {
@@ -124,10 +138,10 @@ impl Inventory {
 
     /// The hosts of a group and of the groups below it, in Ansible's order.
     pub fn hosts_in(&self, group: GroupId) -> Vec<HostId> {
-        let (mut seen_groups, mut seen) = (HashSet::from([group]), HashSet::new());
+        let (mut seen_groups, mut met) = (HashSet::from([group]), Met::none(self));
         let (mut queue, mut hosts) = (VecDeque::from([group]), Vec::new());
         while let Some(next) = queue.pop_front() {
-            hosts.extend(self[next].hosts.iter().copied().filter(|h| seen.insert(*h)));
+            hosts.extend(self[next].hosts.iter().copied().filter(|h| met.first(*h)));
             queue.extend(self[next].children.iter().copied().filter(|g| seen_groups.insert(*g)));
         }
         hosts

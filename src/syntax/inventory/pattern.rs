@@ -1,6 +1,6 @@
 //! Host patterns: `web:db`, `all:!old`, `web:&prod`, `web*`, `~regex`, `web[0:2]`, `@file`.
 
-use super::{GroupId, HostId, Inventory};
+use super::{GroupId, HostId, Inventory, Met};
 use crate::base::diag::nearest;
 use std::collections::HashSet;
 use std::path::Path;
@@ -86,11 +86,11 @@ impl Inventory {
         let mut unknown = Vec::new();
         let plain = words.iter().filter(|w| !w.starts_with(['!', '&']));
         let mut hosts = Vec::new();
-        let mut seen = HashSet::new();
+        let mut met = Met::none(self);
         let mut any = false;
         for word in plain {
             any = true;
-            hosts.extend(self.word(word, &mut unknown)?.into_iter().filter(|h| seen.insert(*h)));
+            hosts.extend(self.word(word, &mut unknown)?.into_iter().filter(|h| met.first(*h)));
         }
         if !any && !words.is_empty() {
             hosts = self.hosts_in(super::ALL);
@@ -163,14 +163,15 @@ impl Inventory {
                 all.filter(|(_, g)| matcher.is(&g.name)).map(|(n, _)| GroupId(super::id(n))).collect()
             }
         };
-        let mut seen = HashSet::new();
+        let mut met = Met::none(self);
         let mut hosts: Vec<HostId> =
-            groups.iter().flat_map(|g| self.hosts_in(*g)).filter(|h| seen.insert(*h)).collect();
+            groups.iter().flat_map(|g| self.hosts_in(*g)).filter(|h| met.first(*h)).collect();
         match &matcher {
             Matcher::Name(name) if groups.is_empty() => hosts.extend(self.host(name)),
             Matcher::Name(_) => {}
-            matcher => hosts
-                .extend(self.host_ids().filter(|h| matcher.is(&self[*h].name)).filter(|h| seen.insert(*h))),
+            matcher => {
+                hosts.extend(self.host_ids().filter(|h| matcher.is(&self[*h].name)).filter(|h| met.first(*h)))
+            }
         }
         let found = !groups.is_empty() || !hosts.is_empty();
         Ok((hosts, found))
