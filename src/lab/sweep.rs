@@ -14,9 +14,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Removes all of a lab. It is no error when some or all of it is gone already.
 pub(super) fn lab(state: &StateDir, name: &str) -> Result<(), LabError> {
     state::check_name(name)?;
+    // Read once: its file may be among what a go has removed.
+    let record = state.read(name)?;
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match take_down(state, name) {
+        match take_down(state, name, record.as_ref()) {
             // A program that a killed `up` was just about to start bore no mark yet when we looked. What it mounted since
             // is undone in another go, and by then it is found.
             Err(LabError::Io { source, .. })
@@ -26,20 +28,17 @@ pub(super) fn lab(state: &StateDir, name: &str) -> Result<(), LabError> {
     }
 }
 
-fn take_down(state: &StateDir, name: &str) -> Result<(), LabError> {
+fn take_down(state: &StateDir, name: &str, record: Option<&Record>) -> Result<(), LabError> {
     let dir = state.lab_dir(name);
-    let record = state.read(name)?;
-    end_making(state, name, record.as_ref())?;
+    end_making(state, name, record)?;
     for host in cgroup::hosts(state, name) {
         cgroup::kill(name, &cgroup::host_path(state, name, &host))?;
     }
     cgroup::remove_lab(state, name);
     unmount_below(&dir)?;
-    net::remove(state, name, record.as_ref())?;
-    for index in 1..=record.as_ref().map_or(0, |r| r.hosts) {
-        if let Some(record) = &record {
-            HostPlan::new(state, record, index).keep_packages();
-        }
+    net::remove(state, name, record)?;
+    if let Some(record) = record {
+        (1..=record.hosts).for_each(|index| HostPlan::new(state, record, index).keep_packages());
     }
     {
         let _lock = state.lock("state")?;
