@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub fn validate(run: &Run, args: &Args, scope: &Arc<TaskScope>) -> Result<UnitOutcome, Failure> {
     let spec = args.map("argument_spec").cloned().unwrap_or_default();
     let given = args.map("provided_arguments").cloned();
-    let mut faults = Vec::new();
+    let mut faults = Faults::default();
     for (name, option) in &spec {
         let name = name.to_string();
         let value = match &given {
@@ -30,7 +30,7 @@ pub fn validate(run: &Run, args: &Args, scope: &Arc<TaskScope>) -> Result<UnitOu
         };
         check(&name, option, value.as_ref(), &mut faults);
     }
-    let faults = grouped(faults);
+    let faults = faults.told();
     if faults.is_empty() {
         let result = [("msg".into(), "The arg spec validation passed".into())].into_iter().collect();
         return Ok(UnitOutcome::done(None, result));
@@ -41,23 +41,34 @@ pub fn validate(run: &Run, args: &Args, scope: &Arc<TaskScope>) -> Result<UnitOu
     Err(failure)
 }
 
-const MISSING: &str = "missing required arguments: ";
-
-/// All that is missing as one fault, before the others.
-fn grouped(faults: Vec<String>) -> Vec<String> {
-    let (missing, others): (Vec<_>, Vec<_>) = faults.into_iter().partition(|f| f.starts_with(MISSING));
-    let mut names: Vec<_> = missing.iter().filter_map(|f| f.strip_prefix(MISSING)).collect();
-    names.sort_unstable();
-    let first = (!names.is_empty()).then(|| format!("{MISSING}{}", names.join(", ")));
-    first.into_iter().chain(others).collect()
+/// What is wrong with the values.
+#[derive(Default)]
+struct Faults {
+    /// Names of what has to be given and is not.
+    missing: Vec<String>,
+    others: Vec<String>,
 }
 
-fn check(name: &str, option: &Value, value: Option<&Value>, faults: &mut Vec<String>) {
+impl Faults {
+    fn push(&mut self, fault: String) {
+        self.others.push(fault);
+    }
+
+    /// All that is missing as one fault, before the others.
+    fn told(mut self) -> Vec<String> {
+        self.missing.sort_unstable();
+        let first = format!("missing required arguments: {}", self.missing.join(", "));
+        let first = (!self.missing.is_empty()).then_some(first);
+        first.into_iter().chain(self.others).collect()
+    }
+}
+
+fn check(name: &str, option: &Value, value: Option<&Value>, faults: &mut Faults) {
     let truth = |key: &str| option.get(key).and_then(crate::spec::to_bool).unwrap_or(false);
     let value = match value {
         None | Some(Value::Omit) => {
             if truth("required") {
-                faults.push(format!("{MISSING}{name}"));
+                faults.missing.push(name.to_string());
             }
             return;
         }
@@ -94,20 +105,20 @@ fn check(name: &str, option: &Value, value: Option<&Value>, faults: &mut Vec<Str
     }
 }
 
-fn inside(name: &str, members: &Map, map: &Map, faults: &mut Vec<String>) {
+fn inside(name: &str, members: &Map, map: &Map, faults: &mut Faults) {
     for (key, option) in members {
         let key = key.to_string();
         check(&format!("{name}.{key}"), option, map.get(key.as_str()), faults);
     }
     let unknown = map.keys().filter(|k| !members.contains_key(*k));
-    faults.extend(unknown.map(|k| format!("{name}: unknown option `{k}`")));
+    unknown.for_each(|k| faults.push(format!("{name}: unknown option `{k}`")));
 }
 
-fn choices(name: &str, option: &Value, value: &Value, faults: &mut Vec<String>) {
+fn choices(name: &str, option: &Value, value: &Value, faults: &mut Faults) {
     let Some(allowed) = option.get("choices").and_then(Value::as_list) else { return };
     let text = |v: &Value| crate::spec::to_text(v);
     let of: Vec<String> = allowed.iter().map(text).collect();
-    let one = |value: &Value, faults: &mut Vec<String>| {
+    let one = |value: &Value, faults: &mut Faults| {
         if !of.contains(&text(value)) {
             faults.push(format!("value of {name} must be one of: {}, got: {}", of.join(", "), text(value)));
         }
@@ -150,15 +161,22 @@ mod tests {
             (r#"{"type":"list","elements":"int"}"#, Some(r#"["q"]"#), "Elements value"),
         ];
         for (option, value, expected) in cases {
-            let mut faults = Vec::new();
+            let mut faults = Faults::default();
             check("p", &json(option), value.map(json).as_ref(), &mut faults);
+            let faults = faults.told();
             assert!(faults.iter().any(|f| f.contains(expected)), "{option}: {faults:?}");
         }
-        let faults = ["x: wrong", "missing required arguments: b", "missing required arguments: a"];
-        let grouped = grouped(faults.map(String::from).to_vec());
-        assert_eq!(grouped, ["missing required arguments: a, b", "x: wrong"]);
-        let mut faults = Vec::new();
-        check("p", &json(r#"{"type":"int"}"#), Some(&json("3")), &mut faults);
-        assert!(faults.is_empty());
+        let mut faults = Faults::default();
+        check("x", &json(r#"{"type":"int"}"#), Some(&json("3")), &mut faults);
+        assert!(faults.told().is_empty());
+        let mut faults = Faults::default();
+        check("x", &json(r#"{"type":"int"}"#), Some(&json(r#""q""#)), &mut faults);
+        for name in ["b", "a"] {
+            check(name, &json(r#"{"required":true}"#), None, &mut faults);
+        }
+        let told = faults.told();
+        assert_eq!(told.len(), 2);
+        assert_eq!(told[0], "missing required arguments: a, b");
+        assert!(told[1].starts_with("argument 'x'"), "{told:?}");
     }
 }
