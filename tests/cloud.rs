@@ -144,12 +144,7 @@ fn what_a_killed_run_made_is_found_when_it_shows() {
     let world = World::new(&cluster());
     world.settings(&json!({"notfound": 4}));
     for action in ["CreateVpc", "RunInstances"] {
-        world.proxy.fault(action, Fault::Held, 1);
-        let run = world.start(&["apply", "--yes", "site.yml"]);
-        world.proxy.wait_held();
-        run.signal(Signal::KILL);
-        run.end();
-        world.proxy.clear();
+        world.stopped_at(action, Signal::KILL);
     }
     good(&world.apply());
     world.settings(&json!({"notfound": 0}));

@@ -93,13 +93,8 @@ fn pairs_and_versions_are_right_after_a_run_that_was_ended() {
         for action in CREATES {
             n += 1;
             world.playbook(&parts(n));
-            world.proxy.fault(action, Fault::Held, 2);
-            let run = world.start(&["apply", "--yes", "site.yml"]);
-            world.proxy.wait_held();
-            run.signal(signal);
-            let seen = run.end();
+            let seen = world.stopped_at(action, signal);
             assert_ne!(seen.code, Some(0), "{}", seen.all());
-            world.proxy.clear();
             good(&world.apply());
             is_right(&world, n, &format!("{action} {signal:?}"));
         }
@@ -140,12 +135,7 @@ fn what_has_a_name_is_made_once_also_when_reads_lag_behind_a_killed_run() {
     ];
     for (n, action) in creates.iter().enumerate() {
         world.playbook(&named(n));
-        world.proxy.fault(action, Fault::Held, 1);
-        let run = world.start(&["apply", "--yes", "site.yml"]);
-        world.proxy.wait_held();
-        run.signal(Signal::KILL);
-        run.end();
-        world.proxy.clear();
+        world.stopped_at(action, Signal::KILL);
         let began = Instant::now();
         good(&world.apply());
         // Whether a name is there is no matter of patience: only what was made a moment ago is waited for.
@@ -170,13 +160,8 @@ fn a_pair_is_made_anew_only_where_its_key_was_never_written() {
     let id = world.ours().into_iter().find(|t| t.kind == "key-pair").unwrap().id;
     std::fs::rename(world.place.path().join("key-0"), world.place.path().join("elsewhere")).unwrap();
     world.plan().is(0, &["no changes"]);
-    world.proxy.fault("CreateKeyPair", Fault::Held, 1);
     world.playbook(&parts(1));
-    let run = world.start(&["apply", "--yes", "site.yml"]);
-    world.proxy.wait_held();
-    run.signal(Signal::KILL);
-    run.end();
-    world.proxy.clear();
+    world.stopped_at("CreateKeyPair", Signal::KILL);
     world.plan().is(2, &["private_key is lost, not in key-1, which cannot be changed in place"]);
     good(&world.apply());
     assert!(world.ours().iter().any(|t| t.id == id), "{:#?}", world.ours());

@@ -4,8 +4,9 @@
 //! At the end of the scope everything of the test's stacks must be gone. What a failed test left is destroyed then, and
 //! what a destroy leaves is a failure, too.
 
-use super::cloud_proxy::{Call, Proxy};
+use super::cloud_proxy::{Call, Fault, Proxy};
 use super::place::{Place, Running, Seen};
+use rustix::process::Signal;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -140,6 +141,17 @@ impl World {
 
     pub fn apply(&self) -> Seen {
         self.run(&["apply", "--yes", "site.yml"])
+    }
+
+    /// An apply that a signal meets while the reply to this call, and to another of its kind, is held back.
+    pub fn stopped_at(&self, action: &str, signal: Signal) -> Seen {
+        self.proxy.fault(action, Fault::Held, 2);
+        let run = self.start(&["apply", "--yes", "site.yml"]);
+        self.proxy.wait_held();
+        run.signal(signal);
+        let seen = run.end();
+        self.proxy.clear();
+        seen
     }
 
     pub fn plan(&self) -> Seen {
