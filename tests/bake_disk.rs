@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use sha2::{Digest, Sha256};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use support::place::{Place, Seen, stub};
 
@@ -202,16 +203,15 @@ fn a_disk_is_made_of_what_is_given() {
     };
     CLEANED.iter().for_each(|name| assert_eq!(sizes(name), 0, "{name}"));
     assert!(sizes("usr/sbin/x") > 0 && list.contains("./etc/machine-id"), "{list}");
-    let partitions =
-        support::output(Command::new("sfdisk").arg("--json").arg(place.path().join(format!("{base}.raw"))));
-    let partitions: serde_json::Value = serde_json::from_slice(&partitions.stdout).unwrap();
-    let names: Vec<_> =
-        partitions["partitiontable"]["partitions"].as_array().unwrap().iter().map(|p| &p["name"]).collect();
+    let partitions = partitions(&place.path().join(format!("{base}.raw")));
+    let names: Vec<_> = partitions.iter().map(|p| &p["name"]).collect();
     assert_eq!(names, ["bios", "esp", "root"]);
     let mut same = Command::new("qemu-img");
     same.args(["compare", &format!("{base}.raw"), &format!("{base}.qcow2")]).current_dir(place.path());
     assert!(support::output(&mut same).status.success());
     all_end(&place, "");
+
+    let before = listing(&place, &format!("{base}.tar"));
 
     // What was made is the source of the next: the raw disk, then the qcow2.
     let mut source = format!("{base}.raw");
@@ -226,6 +226,7 @@ fn a_disk_is_made_of_what_is_given() {
         ended.is(0, &[]);
         source = ended.out.lines().last().unwrap().to_string();
     }
+    assert_eq!(listing(&place, &source), before, "what goes through disks comes out as it was");
     let unpack = ["-xpf", &source, "--xattrs", "--xattrs-include=*", "-C", "next"];
     assert!(Command::new("tar").args(unpack).current_dir(place.path()).status().unwrap().success());
     let at = |name: &str| place.path().join("next").join(name);
@@ -234,6 +235,61 @@ fn a_disk_is_made_of_what_is_given() {
     let mut seen = [0; 20];
     let length = rustix::fs::getxattr(at("usr/bin/ping"), "security.capability", &mut seen).unwrap();
     assert_eq!(seen[..length], CAPABILITY);
+}
+
+/// Mode, owner, size and name of all that a tarball holds, without what a disk brings along.
+fn listing(place: &Place, tar: &str) -> Vec<String> {
+    let mut list = Command::new("tar");
+    list.args(["-tvf", tar, "--numeric-owner"]).current_dir(place.path());
+    let list = support::output(&mut list);
+    assert!(list.status.success());
+    let line = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        // Date and time stand between.
+        [&fields[..3], &fields[5..]].concat().join(" ")
+    };
+    let list = String::from_utf8(list.stdout).unwrap();
+    let mut lines: Vec<String> = list.lines().map(line).filter(|l| !l.contains("lost+found")).collect();
+    lines.sort();
+    assert!(lines.len() > CLEANED.len(), "{list}");
+    lines
+}
+
+#[test]
+fn two_disks_of_one_input_differ_in_times_of_change_alone() {
+    let place = place("raw");
+    let epoch = [("SOURCE_DATE_EPOCH", "1700000000")];
+    let disks = ["one", "two"].map(|out| {
+        let ended = seen(bake(&place, &["--out", out, "--force", "-e", "{\"image_verify\": false}"], &epoch));
+        ended.is(0, &[".raw"]);
+        place.path().join(ended.out.lines().find(|line| line.ends_with(".raw")).unwrap())
+    });
+    assert_ne!(disks[0], disks[1]);
+    let partitions = disks.each_ref().map(|disk| partitions(disk));
+    assert_eq!(partitions[0], partitions[1]);
+    // Nobody can set when an inode was changed, but in a file system that is not mounted.
+    let start = partitions[0].last().unwrap()["start"].as_u64().unwrap() * 512;
+    for disk in &disks {
+        let script: String = (1..200).fold(String::new(), |script, inode| {
+            script + &format!("set_inode_field <{inode}> ctime 0\nset_inode_field <{inode}> ctime_extra 0\n")
+        });
+        let script = place.write("ctimes", &script);
+        let mut zero = Command::new("debugfs");
+        zero.args(["-w", "-f"]).arg(script).arg(format!("{}?offset={start}", disk.display()));
+        let zeroed = support::output(zero.env("E2FSPROGS_FAKE_TIME", "1700000000"));
+        assert!(zeroed.status.success(), "{}", String::from_utf8_lossy(&zeroed.stderr));
+    }
+    let same = support::output(Command::new("cmp").args(&disks));
+    assert!(same.status.success(), "{}", String::from_utf8_lossy(&same.stdout));
+}
+
+fn partitions(disk: &Path) -> Vec<serde_json::Value> {
+    let table = support::output(Command::new("sfdisk").arg("--json").arg(disk));
+    let table: serde_json::Value = serde_json::from_slice(&table.stdout).unwrap();
+    let mut partitions = table["partitiontable"]["partitions"].as_array().unwrap().clone();
+    // The device's name is in each.
+    partitions.iter_mut().for_each(|p| drop(p.as_object_mut().unwrap().remove("node")));
+    partitions
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What every layer may use: source positions, diagnostics, and the runtime value.
 
+#[cfg(test)]
+pub mod busy;
 pub mod diag;
 pub mod mask;
 pub mod pyregex;

@@ -1,6 +1,7 @@
 //! Tests of the YAML reader.
 
 use super::*;
+use crate::base::busy::busy;
 
 fn read(text: &str) -> (Sources, Option<Node>, Diags) {
     let sources = Sources::default();
@@ -95,10 +96,9 @@ fn a_bomb_is_refused_soon() {
         let alias = format!("*a{}", i - 1);
         text += &format!("a{i}: &a{i} [{}]\n", [alias.as_str(); 9].join(", "));
     }
-    let start = std::time::Instant::now();
-    let message = bad(&text);
+    let (message, time) = busy(|| bad(&text));
     assert!(message.contains("error[yaml-bomb]") && message.contains("x.yml:6:"), "{message}");
-    assert!(start.elapsed().as_secs() < 2, "{:?}", start.elapsed());
+    assert!(time.as_secs() < 2, "{time:?}");
     let merges: String = (1..40).fold("a0: &a0 {k: [1, 2, 3, 4]}\n".into(), |text, i| {
         text + &format!("a{i}: &a{i} {{<<: *a{0}, x: *a{0}, y: *a{0}}}\n", i - 1)
     });
@@ -194,16 +194,15 @@ fn bytes_that_are_not_utf8_are_placed() {
 #[test]
 fn a_line_of_a_megabyte_makes_no_message_of_a_megabyte() {
     let word = "x".repeat(1 << 20);
-    let start = std::time::Instant::now();
     for text in [
         format!("a: b: {word}\n"),
         format!("a: {{{{ {word} }}}}\n"),
         format!("a: \"{word}\n"),
         format!("{word}: a\n"),
     ] {
-        let message = bad(&text);
+        let (message, time) = busy(|| bad(&text));
         assert!(message.len() < 5000, "{} bytes: {:.300}", message.len(), message);
+        assert!(time.as_secs() < 5, "{time:?}");
     }
-    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
     assert_eq!(json(&format!("a: {word}\n")).len(), word.len() + 8);
 }
