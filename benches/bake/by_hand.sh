@@ -11,11 +11,12 @@ packages='ca-certificates,dbus,grub-common,grub-efi-amd64-bin,grub-pc-bin,grub2-
 packages="$packages,libpam-systemd,linux-image-cloud-amd64,openssh-server,procps,systemd-resolved,systemd-sysv,udev"
 packages="$packages,curl,iptables,sudo"
 mmdebstrap --mode=root --format=directory --variant=minbase --include="$packages" \
-	--customize-hook="sh '$here/src/image/disk/base.sh' \"\$1\" /usr/local/share/ca-certificates" bookworm "$root" >/dev/null 2>&1
+	--customize-hook="sh '$here/src/image/disk/base.sh' \"\$1\" /usr/local/share/ca-certificates" bookworm "$root" >/dev/null
 
 # The provisioning.
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod 0755 "$root/usr/sbin/policy-rc.d"
+trap 'umount -q "$root/dev" "$root/proc" || :' EXIT
 mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"
 mv "$root/etc/resolv.conf" "$root/etc/resolv.conf.kept" 2>/dev/null || :
@@ -48,17 +49,17 @@ CONF
 chroot "$root" sh -ec '
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get -qq update
-	apt-get -qq install -y --no-install-recommends docker.io docker-cli >/dev/null 2>&1
+	apt-get -qq install -y --no-install-recommends docker.io >/dev/null
 	systemctl -q enable docker.service fitout-join.service
 	apt-get -qq clean
-	rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_* /usr/sbin/policy-rc.d' 2>/dev/null
+	rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_* /usr/sbin/policy-rc.d'
 rm "$root/etc/resolv.conf"
 mv "$root/etc/resolv.conf.kept" "$root/etc/resolv.conf" 2>/dev/null || :
 umount "$root/dev" "$root/proc"
 
 # The image.
 uuid=$(cat /proc/sys/kernel/random/uuid)
-sh "$here/src/image/disk/grub.sh" "$root" "$uuid" 2>/dev/null
+sh "$here/src/image/disk/grub.sh" "$root" "$uuid"
 disk=$work/disk.raw
 truncate -s 4G "$disk"
 printf 'label: gpt\nstart=2048, size=2048, type=21686148-6449-6E6F-744E-656564454649\nstart=4096, size=131072, type=U\nstart=135168\n' |
