@@ -32,7 +32,8 @@ impl Journal {
     pub fn line(&mut self, line: &serde_json::Value) {
         let Some(file) = &mut self.file else { return };
         // A full disk must not stop the run in the middle of its work: what was written stays readable.
-        if writeln!(file, "{line}").is_err() {
+        // In one write: a line is there as a whole or not at all.
+        if file.write_all(format!("{line}\n").as_bytes()).is_err() {
             self.file = None;
         }
     }
