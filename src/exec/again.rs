@@ -8,6 +8,7 @@ use super::host::Host;
 use super::order::shells;
 use super::unit::{Stage, Unit};
 use crate::plan::Claims;
+use crate::remote::Survey;
 use std::collections::VecDeque;
 
 /// How many units behind a stale one are considered at most; bounds the comparisons.
@@ -20,7 +21,19 @@ impl Host {
         if !unit.is_stale() {
             return;
         }
-        unit.send_probe();
+        let mut survey = Survey::default();
+        unit.send_probe(&mut survey);
+        self.look_behind(unit, waiting, flown, &mut survey);
+        survey.send();
+    }
+
+    fn look_behind(
+        &mut self,
+        unit: &Unit,
+        waiting: &mut VecDeque<Unit>,
+        flown: &[(Unit, Flying)],
+        survey: &mut Survey,
+    ) {
         let Stage::Ready(ready) = &unit.stage else { return };
         // Only within one shell do probes see the effects that were sent before them.
         let mut in_flight = self.flying.iter().flat_map(|run| run.shells()).chain(shells(flown));
@@ -36,7 +49,7 @@ impl Host {
             let touched = between.iter().any(|claims| claims.disturbs(&next.claims));
             if later.is_stale() && !(touched && later.chanced) {
                 later.chanced |= touched;
-                later.send_probe();
+                later.send_probe(survey);
             }
             let later: &Unit = later;
             if let Stage::Ready(next) = &later.stage {

@@ -16,6 +16,7 @@ use crate::eval::Truth;
 use crate::graph::{Act, Step, TaskNode};
 use crate::modules::Behaviour;
 use crate::plan::Claims;
+use crate::remote::Survey;
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -108,6 +109,8 @@ const WINDOW: usize = 1000;
 struct Walk {
     pending: Pending,
     left: usize,
+    /// The probes, which are sent when the walk is over.
+    survey: Survey,
 }
 
 impl Host {
@@ -118,19 +121,25 @@ impl Host {
         (name.starts_with("ansible_") && !given && !engine_own.contains(&name)) || name == "ansible_facts"
     }
 
-    /// Probes what can be probed now of the tasks behind the current one.
-    pub fn look_ahead(&mut self, current: Option<&TaskContext>) {
-        let mut walk = Walk { pending: Pending::default(), left: WINDOW };
+    /// Adds to the survey what can be probed now of the tasks behind the current one.
+    pub fn look_ahead(&mut self, current: Option<&TaskContext>, survey: Survey) -> Survey {
+        let mut walk = Walk { pending: Pending::default(), left: WINDOW, survey };
         match current {
             Some(cx) => walk.pending.add(&cx.node),
             None => walk.pending.facts = true,
         }
+        self.peek_behind(current.is_some(), &mut walk);
+        walk.survey
+    }
+
+    /// From the current step, which is passed over where it is a task, to the end of each enclosing list.
+    fn peek_behind(&mut self, at_task: bool, walk: &mut Walk) {
         let mut position = self.position.clone();
         for (depth, cursor) in self.cursors.clone().into_iter().enumerate().rev() {
             let Some(prefix) = self.prefix(depth) else { return };
             position.truncate(prefix);
-            let next = cursor.next + usize::from(current.is_some() || depth + 1 < self.cursors.len());
-            if self.scan(&cursor.steps, next, &cursor.frame, &position, &mut walk).is_break() {
+            let next = cursor.next + usize::from(at_task || depth + 1 < self.cursors.len());
+            if self.scan(&cursor.steps, next, &cursor.frame, &position, walk).is_break() {
                 return;
             }
             // After a body that fails or a rescue nobody knows; `always` follows both.
@@ -198,7 +207,7 @@ impl Host {
                 }
                 Behaviour::Staged(_) if readable && plain(&cx) => {
                     let mut plan = self.plan_units(&cx, module, args);
-                    plan.units.iter_mut().for_each(Unit::send_probe);
+                    plan.units.iter_mut().for_each(|unit| unit.send_probe(&mut walk.survey));
                     let blocked = plan.units.iter().any(blocks_view);
                     self.ahead.0.insert(here, plan);
                     walk.pending.add(node);
@@ -274,7 +283,7 @@ impl Host {
         self.cursors.push(super::host::Cursor { steps: body, next: 0, frame, prefix: 0 });
         // Files of variables that need facts may change what later tasks mean.
         if !self.play.late_files {
-            self.look_ahead(None);
+            self.look_ahead(None, Survey::default()).send();
         }
         self.cursors.pop();
         super::gather::receive(self, gathering).await

@@ -17,9 +17,7 @@ impl Host {
     /// One control task with all its items.
     pub async fn control(&mut self, cx: &Arc<TaskContext>, module: &Arc<Module>, raw: &Map) -> TaskOutcome {
         self.tell_started(cx);
-        let no_log =
-            super::unit::evaluated_flag(&self.run, &cx.keywords.no_log, &cx.scope, self.run.options.no_log)
-                .unwrap_or(true);
+        let no_log = super::unit::hidden(&self.run, &cx.keywords, &cx.scope);
         let loop_var = super::loops::variable(&self.run, cx);
         let items = match super::loops::items(&self.run, cx) {
             Ok(None) => {

@@ -67,22 +67,8 @@ impl Host {
                 let (seen, foreseen) = self.foresee(&ready, &*module, seen);
                 let flying = match module.decide(&ready.args, &seen, &*ready.controller) {
                     Ok(decision) if decision.change.is_some() => {
-                        let scope = Arc::clone(&unit.scope);
-                        if !ready.check {
-                            for user in ready.claims.writes.iter().filter_map(|w| w.strip_prefix("user:")) {
-                                ready.remote.leave(user).await;
-                            }
-                        }
-                        let armed = self.arm(&ready, cx, &scope).await;
                         let at = At { cx, unit: &unit, chain, foreseen };
-                        match armed {
-                            Ok(None) => self.carry_out(ready, decision, at),
-                            Ok(Some(armed)) => {
-                                let flying = self.carry_out(ready, decision, at);
-                                Flying::Landed(self.confirm(armed, flying).await)
-                            }
-                            Err(outcome) => Flying::Landed(*outcome),
-                        }
+                        self.change(ready, decision, at).await
                     }
                     Ok(decision) => self.carry_out(ready, decision, At { cx, unit: &unit, chain, foreseen }),
                     Err(failure) => Flying::Landed(self.unless_planned(&ready.claims, failure)),
@@ -98,6 +84,24 @@ impl Host {
             }
         };
         (unit, flying)
+    }
+
+    /// Carries out a change, and has it confirmed where the task asks for that.
+    async fn change(&mut self, ready: Prepared, decision: Decision, at: At<'_>) -> Flying {
+        if !ready.check {
+            // A user that still has processes cannot be removed or renamed.
+            for user in ready.claims.writes.iter().filter_map(|w| w.strip_prefix("user:")) {
+                ready.remote.leave(user).await;
+            }
+        }
+        match self.arm(&ready, at.cx, &at.unit.scope).await {
+            Ok(None) => self.carry_out(ready, decision, at),
+            Ok(Some(armed)) => {
+                let flying = self.carry_out(ready, decision, at);
+                Flying::Landed(self.confirm(armed, flying).await)
+            }
+            Err(outcome) => Flying::Landed(*outcome),
+        }
     }
 
     /// What was found, with what earlier planned changes will leave laid over it; whether that made a difference.
@@ -170,19 +174,23 @@ impl Host {
             return Flying::Landed(UnitOutcome::failed(failure));
         }
         self.effect_begins(&ready, &cx.title, &change);
+        self.looks.before(&ready.claims);
         let send = |mut job: Job| {
             job.chain = chain.or(job.chain);
             ready.remote.submit(&ready.who, job)
         };
-        let effects = decision.effects.clone().into_iter().map(send).collect();
-        let verify = if module.verify() {
-            let jobs = module.probe(&ready.args, &*ready.controller).unwrap_or_default();
-            jobs.into_iter().map(|job| ready.remote.submit(&ready.who, job)).collect()
-        } else {
-            Vec::new()
+        // What tells at the end how things are now.
+        let reads = decision.effects.iter().rev().take_while(|job| job.script.each).count();
+        let mut effects = decision.effects.clone();
+        let told = self.looks.add(&ready, effects.split_off(effects.len() - reads));
+        let effects = effects.into_iter().map(send).collect();
+        let verify = match module.verify() {
+            true => module.probe(&ready.args, &*ready.controller).unwrap_or_default(),
+            false => Vec::new(),
         };
+        let verify = self.looks.add(&ready, verify);
         self.disturb(&ready.claims);
-        Flying::Applying { ready: Box::new(ready), applying: Applying { decision, effects, verify } }
+        Flying::Applying { ready: Box::new(ready), applying: Applying { decision, effects, told, verify } }
     }
 
     async fn run_procedure(&mut self, ready: Prepared, cx: &TaskContext, unit: &Unit) -> UnitOutcome {
@@ -252,13 +260,18 @@ impl Host {
         let Behaviour::Staged(module) = ready.module.behaviour.clone() else {
             return Ok(UnitOutcome::failed(Failure::new("only staged modules have effects in flight")));
         };
-        let Applying { decision, effects, verify } = applying;
-        let outputs = match await_all(effects).await {
+        let Applying { decision, effects, told, verify } = applying;
+        self.looks.send();
+        let mut outputs = match await_all(effects).await {
             Ok(outputs) => outputs,
             Err(error) => return Ok(remote_failure(error)),
         };
         if outputs.iter().all(|o| o.status == JobStatus::Skipped) && !outputs.is_empty() {
             return Err(*ready);
+        }
+        match await_all(told).await {
+            Ok(told) => outputs.extend(told),
+            Err(error) => return Ok(remote_failure(error)),
         }
         let (change, warnings) = (decision.change.clone(), decision.warnings.clone());
         let cut = outputs.iter().any(|o| o.truncated);

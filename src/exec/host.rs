@@ -3,6 +3,7 @@
 use super::ahead::Ahead;
 use super::flow::{FailedTask, Flow, Frame, Steps};
 use super::lockstep::{Lockstep, Position};
+use super::looks::Looks;
 use super::outcome::TaskOutcome;
 use super::scope::{PlayScope, TaskScope, host_layers, task_layers};
 use super::state::Run;
@@ -42,6 +43,8 @@ pub struct Host {
     pub recent: Vec<Claims>,
     /// Tasks whose effects are on their way, in order.
     pub flying: VecDeque<TaskRun>,
+    /// Reads that wait behind the effects in flight.
+    pub looks: Looks,
     /// On a plan: effects that were not made.
     pub planned: Vec<(String, Claims)>,
     /// What those effects would leave.
@@ -85,6 +88,7 @@ impl Host {
             ahead: Ahead::default(),
             recent: Vec::new(),
             flying: VecDeque::new(),
+            looks: Looks::default(),
             planned: Vec::new(),
             forecast: Forecast::default(),
             handlers,

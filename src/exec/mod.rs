@@ -30,6 +30,7 @@ mod include;
 pub mod journal;
 mod landing;
 mod lockstep;
+mod looks;
 mod lookups;
 mod loops;
 mod manner;

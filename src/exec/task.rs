@@ -6,10 +6,11 @@ use super::host::{Host, TaskContext};
 use super::lockstep::Once;
 use super::order::blocks_view;
 use super::outcome::{TaskOutcome, UnitOutcome};
-use super::unit::{Unit, evaluated_flag, prepare};
+use super::unit::{Unit, evaluated_flag, hidden, prepare};
 use crate::base::Map;
 use crate::graph::{Act, TaskNode};
 use crate::modules::{Behaviour, Failure, Module};
+use crate::remote::Survey;
 use std::sync::Arc;
 
 /// A task whose units are decided; their effects may still be on their way.
@@ -197,10 +198,12 @@ impl Host {
             None => {
                 let mut plan = self.plan_units(cx, module, args);
                 let settled = self.flying.is_empty();
-                plan.units.iter_mut().for_each(Unit::send_probe);
+                let mut survey = Survey::default();
+                plan.units.iter_mut().for_each(|unit| unit.send_probe(&mut survey));
                 if settled && !plan.units.iter().any(blocks_view) {
-                    self.look_ahead(Some(cx));
+                    survey = self.look_ahead(Some(cx), survey);
                 }
+                survey.send();
                 plan
             }
         };
@@ -231,8 +234,7 @@ impl Host {
 
     /// The units of a task: one an item, or one.
     pub fn plan_units(&mut self, cx: &Arc<TaskContext>, module: &Arc<Module>, args: &Map) -> Plan {
-        let no_log = evaluated_flag(&self.run, &cx.keywords.no_log, &cx.scope, self.run.options.no_log)
-            .unwrap_or(true);
+        let no_log = hidden(&self.run, &cx.keywords, &cx.scope);
         let looped = cx.keywords.loop_.is_some();
         let loop_var = super::loops::variable(&self.run, cx);
         let items = match super::loops::items(&self.run, cx) {

@@ -7,7 +7,7 @@ use crate::eval::Truth;
 use crate::graph::TaskKeywords;
 use crate::modules::{Args, Failure, Module};
 use crate::plan::{Claims, Decision};
-use crate::remote::{Become, Job, JobFuture, Output, Remote, RemoteError, Script};
+use crate::remote::{Become, Job, JobFuture, Output, Remote, RemoteError, Script, Survey};
 use crate::syntax::ast::VARIABLE_ARGS;
 use crate::{modules::Behaviour, spec};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -77,6 +77,8 @@ pub struct Observed {
 pub struct Applying {
     pub decision: Decision,
     pub effects: Vec<JobFuture>,
+    /// The last of the decision's effects, where they only tell how things are now.
+    pub told: Vec<JobFuture>,
     pub verify: Vec<JobFuture>,
 }
 
@@ -98,16 +100,16 @@ impl Unit {
         self.probe.is_none() && matches!(self.stage, Stage::Ready(_))
     }
 
-    /// Sends the probes, unless they are on their way. What cannot be probed ahead of its turn (a file of the
+    /// Adds the probes to a survey, unless they are on their way. What cannot be probed ahead of its turn (a file of the
     /// controller that a task before it makes) is tried again then.
-    pub fn send_probe(&mut self) {
-        if let Ok(Some(probes)) = self.probes() {
+    pub fn send_probe(&mut self, survey: &mut Survey) {
+        if let Ok(Some(probes)) = self.probes(survey) {
             self.probe = Some(probes);
         }
     }
 
-    /// The probes, sent; `None` where there are none to send.
-    fn probes(&self) -> Result<Option<Probes>, Failure> {
+    /// The probes, on their way with the survey; `None` where there are none to send.
+    fn probes(&self, survey: &mut Survey) -> Result<Option<Probes>, Failure> {
         let (None, Stage::Ready(ready)) = (&self.probe, &self.stage) else { return Ok(None) };
         let Behaviour::Staged(module) = &ready.module.behaviour else { return Ok(None) };
         let mut jobs = module.probe(&ready.args, &*ready.controller)?;
@@ -116,10 +118,8 @@ impl Unit {
         if greets {
             jobs.push(Job::new(&GREETING));
         }
-        let remote = Arc::clone(&ready.remote);
-        let who = ready.who.clone();
         let kept = if ready.check { jobs.clone() } else { Vec::new() };
-        let answers = jobs.into_iter().map(|job| remote.submit(&who, job)).collect();
+        let answers = jobs.into_iter().map(|job| survey.add(&ready.remote, &ready.who, job)).collect();
         Ok(Some(Probes { jobs: kept, answers: Mutex::new(answers), greets }))
     }
 
@@ -133,11 +133,13 @@ impl Unit {
 
     /// The outputs of the probes, in their order.
     pub async fn observed(&mut self) -> Result<Observed, RemoteError> {
-        match self.probes() {
+        let mut survey = Survey::default();
+        match self.probes(&mut survey) {
             Ok(Some(probes)) => self.probe = Some(probes),
             Ok(None) => {}
             Err(failure) => self.stage = Stage::Fail(failure),
         }
+        survey.send();
         let Probes { jobs, answers, greets } = self.probe.take().unwrap_or_default();
         let answers = answers.into_inner().unwrap_or_else(|e| e.into_inner());
         let outputs = await_all(answers).await?;
@@ -290,6 +292,11 @@ fn ready(
         limit,
         controller,
     })
+}
+
+/// Whether `no_log` hides the task; where it cannot be told, it does.
+pub fn hidden(run: &Run, keywords: &TaskKeywords, scope: &Arc<TaskScope>) -> bool {
+    evaluated_flag(run, &keywords.no_log, scope, run.options.no_log).unwrap_or(true)
 }
 
 /// A keyword that is a boolean; `default` where it is not set.

@@ -5,9 +5,10 @@ use super::kit::{changed, diff, with_diff};
 use crate::base::Map;
 use crate::plan::{Action, Decision};
 use crate::remote::files::{Expect, WriteFile, write_file_job};
-use crate::remote::{Job, Output};
+use crate::remote::{Job, Output, Script};
 use crate::script;
 use sha1::{Digest, Sha1};
+use std::sync::{Arc, LazyLock};
 
 /// A text file as the probe found it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,9 +25,12 @@ pub struct TextFile {
     pub group: String,
 }
 
+static READ_TEXT: LazyLock<Arc<Script>> =
+    LazyLock::new(|| Script::for_each("kit.read_text", include_str!("read_text.sh")));
+
 /// The job that reads text files; `~user/…` stands for that user's home.
 pub fn read_text<P: AsRef<[u8]>>(paths: impl IntoIterator<Item = P>) -> Job {
-    Job::new(script!("kit.read_text", "read_text.sh")).args(paths)
+    Job::new(&READ_TEXT).args(paths)
 }
 
 /// One file of [`read_text`]'s output.

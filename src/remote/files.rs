@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 static STAT: LazyLock<Arc<Script>> =
-    LazyLock::new(|| Script::new("files.stat", include_str!("scripts/stat.sh")));
+    LazyLock::new(|| Script::for_each("files.stat", include_str!("scripts/stat.sh")));
 static WRITE: LazyLock<Arc<Script>> =
     LazyLock::new(|| Script::new("files.write", include_str!("scripts/write_file.sh")));
 
@@ -218,9 +218,9 @@ fn unhex(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl FileStat {
-    /// The lines of `stat -c`: raw mode, uid, gid, size, mtime, atime, ctime, inode, device, links, owner, group.
+    /// What `stat -c` was asked for, a line or with colons between: raw mode, uid, gid, size, mtime, atime, ctime, inode, device, links, owner, group.
     fn read_fields(&mut self, text: &str) {
-        let fields: Vec<&str> = text.lines().collect();
+        let fields: Vec<&str> = text.split(['\n', ':']).collect();
         let number = |i: usize| fields.get(i).and_then(|f| f.parse::<i64>().ok()).unwrap_or_default();
         let positive = |i: usize| u64::try_from(number(i)).unwrap_or_default();
         let id = |i: usize| u32::try_from(number(i)).unwrap_or_default();

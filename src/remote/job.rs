@@ -14,13 +14,20 @@ pub struct Script {
     /// `module.act`, e.g. `apt.probe`; for messages and the function's name.
     pub name: Arc<str>,
     pub text: Arc<str>,
+    /// It only reads, looks at each of its arguments by itself, and emits what it finds under the argument as the item.
+    pub each: bool,
 }
 
 impl Script {
     /// A constant script. The name stands in errors and in the fakes of tests; `text` is POSIX sh and holds
     /// no data.
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Arc<Script> {
-        Arc::new(Script { name: name.into(), text: text.into() })
+        Arc::new(Script { name: name.into(), text: text.into(), each: false })
+    }
+
+    /// A script that only reads, and whose arguments have nothing to do with each other (see [`Script::each`]).
+    pub fn for_each(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Arc<Script> {
+        Arc::new(Script { name: name.into(), text: text.into(), each: true })
     }
 }
 

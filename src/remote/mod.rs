@@ -11,6 +11,7 @@ mod quote;
 mod session;
 mod shell;
 mod ssh_error;
+mod survey;
 pub mod target;
 mod upload;
 mod watch;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use host::connect;
 pub use job::{Content, Job, Output, Script, Status};
+pub use survey::Survey;
 pub use target::{Connection, HostKeyChecking, SshOptions, Target};
 
 use std::future::Future;

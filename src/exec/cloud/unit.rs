@@ -6,7 +6,7 @@ use super::super::outcome::{Status, TaskOutcome, UnitOutcome, diff_value};
 use super::super::patience::Patience;
 use super::super::scope::{TaskController, TaskScope};
 use super::super::state::{Run, locked};
-use super::super::unit::{Blocked, Stage, arguments, conditions, evaluated_flag, false_condition};
+use super::super::unit::{Blocked, Stage, arguments, conditions, evaluated_flag, false_condition, hidden};
 use crate::base::{Map, Value};
 use crate::cloud::{Identity, together};
 use crate::eval::{Scope, Truth};
@@ -43,7 +43,7 @@ impl CloudTask {
         raw: &Arc<Map>,
         task: TaskRef,
     ) -> Result<CloudTask, TaskOutcome> {
-        let no_log = evaluated_flag(run, &cx.keywords.no_log, &cx.scope, run.options.no_log).unwrap_or(true);
+        let no_log = hidden(run, &cx.keywords, &cx.scope);
         let loop_var = super::super::loops::variable(run, cx);
         let units = match super::super::loops::items(run, cx) {
             Ok(None) => vec![CloudUnit { label: None, item: None, scope: Arc::clone(&cx.scope) }],

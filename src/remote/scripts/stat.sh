@@ -1,35 +1,86 @@
 # shellcheck disable=SC2154 # variables come with the job
-# Reports paths ("$@") without one process per attribute.
+# Reports paths ("$@") with as few processes as can be.
 # vars: follow, sums (`sha1 sha256` in any mix), max (content up to so many bytes, else empty), labels (SELinux context and
 # the flags of lsattr too)
 nl='
 '
-hash_of() { # TOOL OPENSSL-NAME FILE
-  if command -v "$1" >/dev/null 2>&1; then
-    sum=$("$1" <"$3") || return
+format=%f:%u:%g:%s:%Y:%X:%Z:%i:%d:%h:%U:%G
+
+# A mark for each path: - is not there, f is a file that can be read and is not a link that stays one, e anything else.
+# Without search permission on the way nobody can say that something is absent.
+marks=
+for item do
+  path=$item
+  place path
+  mark=-
+  if [ -e "$path" ] || { [ -z "$follow" ] && [ -L "$path" ]; }; then
+    mark=e
+    if [ -f "$path" ] && [ -r "$path" ] && { [ "$follow" ] || [ ! -L "$path" ]; }; then mark=f; fi
+  fi
+  marks=$marks$mark
+done
+
+# Of more than one path one process tells all there is: a line a path, in their order. It fails where it cannot tell of one
+# of them, and where a name might make two lines; then each path has a process of its own.
+at_once() { # MARKS PATH...
+  which=$1 rest=$marks
+  shift
+  case "$*" in *"$nl"*) return 1 ;; esac
+  for item do
+    shift
+    mark=${rest%"${rest#?}"}
+    rest=${rest#?}
+    case $which in *"$mark"*) ;; *) continue ;; esac
+    path=$item
+    place path
+    set -- "$@" "$path"
+  done
+  # shellcheck disable=SC2086 # words of this script
+  [ "$#" -gt 1 ] && exec $tool "$@" 2>/dev/null
+}
+tool="stat ${follow:+-L} -c $format"
+stats=$(at_once ef "$@") || stats=
+for kind in $sums; do
+  tool=${kind}sum
+  eval "$kind=\$(at_once f \"\$@\") || $kind="
+done
+
+sum_of() { # KIND FILE
+  eval "sum=\$$1"
+  if [ "$sum" ]; then
+    eval "$1=\${sum#*\"\$nl\"}"
+    sum=${sum%%"$nl"*}
+    # A backslash before the sum says that the name is quoted.
+    sum=${sum#\\}
+    sum=${sum%% *}
+  elif command -v "${1}sum" >/dev/null 2>&1; then
+    sum=$(exec "${1}sum" <"$2") || return
     sum=${sum%% *}
   else
-    sum=$(openssl dgst "-$2" <"$3") || return
+    sum=$(exec openssl dgst "-$1" <"$2") || return
     sum=${sum##* }
   fi
 }
-for item in "$@"; do
+for item do
   path=$item
   place path
-  if [ ! -e "$path" ]; then
-    if [ "$follow" ] || [ ! -L "$path" ]; then
-      # Without search permission on the way nobody can say that it is absent.
-      emit "$item" exists 0
-      continue
-    fi
+  mark=${marks%"${marks#?}"}
+  marks=${marks#?}
+  if [ "$mark" = - ]; then
+    emit "$item" exists 0
+    continue
   fi
   emit "$item" exists 1
-  # One field a line: names of users may hold blanks.
-  format="%f$nl%u$nl%g$nl%s$nl%Y$nl%X$nl%Z$nl%i$nl%d$nl%h$nl%U$nl%G"
-  if fields=$(stat ${follow:+-L} -c "$format" "$path" 2>/dev/null); then
+  if [ "$stats" ]; then
+    fields=${stats%%"$nl"*}
+    stats=${stats#*"$nl"}
+  else
+    fields=$(exec stat ${follow:+-L} -c "$format" "$path" 2>/dev/null)
+  fi
+  if [ "$fields" ]; then
     emit "$item" stat "$fields"
-    size=${fields#*"$nl"*"$nl"*"$nl"}
-    size=${size%%"$nl"*}
+    size=${fields#*:*:*:}
+    size=${size%%:*}
   else
     fields=$(ls -ldn ${follow:+-L} "$path") || { emit "$item" error "cannot stat"; continue; }
     emit "$item" ls "$fields"
@@ -48,12 +99,12 @@ for item in "$@"; do
     emit "$item" flags "${flags%% *}"
   fi
   [ -f "$path" ] || continue
-  if [ ! -r "$path" ]; then
+  if [ "$mark" != f ]; then
     emit "$item" unreadable 1
     continue
   fi
   for kind in $sums; do
-    hash_of "${kind}sum" "$kind" "$path" && emit "$item" "$kind" "$sum"
+    sum_of "$kind" "$path" && emit "$item" "$kind" "$sum"
   done
   if [ "$max" ]; then
     [ "$size" ] || size=$(wc -c <"$path")

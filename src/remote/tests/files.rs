@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::remote::files::*;
+use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 fn content(text: &str) -> Content {
@@ -138,6 +139,51 @@ fn links_directories_and_missing_folders() {
             let all = stats(&go(&remote, stat_job([at("link"), at("dangling")], &follow)).await);
             assert_eq!(all[at("link").as_bytes()].kind, FileKind::File, "{shell}");
             assert!(!all[at("dangling").as_bytes()].exists, "{shell}");
+        });
+    }
+}
+
+#[test]
+fn many_paths_at_once_are_told_as_each_alone() {
+    for shell in shells() {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let remote = local(&shell);
+            let at = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
+            for name in ["plain", "two words", "back\\slash", "-n", "$(id)", "empty"] {
+                std::fs::write(at(name), if name == "empty" { "" } else { name }).unwrap();
+            }
+            symlink("plain", at("link")).unwrap();
+            symlink("nowhere", at("dangling")).unwrap();
+            let paths =
+                ["empty", "gone", "link", "-n", "", "back\\slash", "dangling", "plain", "$(id)", "two words"];
+            let mut paths: Vec<String> = paths.map(at).into();
+            let full = StatOptions { sha1: true, sha256: true, content: Some(4), ..StatOptions::default() };
+            let all = [full.clone(), StatOptions { follow: true, ..full }, StatOptions::default()];
+            for round in 0..2 {
+                for options in &all {
+                    let mut each = BTreeMap::new();
+                    for path in &paths {
+                        each.extend(stats(&go(&remote, stat_job([path], options)).await));
+                    }
+                    let together = go(&remote, stat_job(&paths, options)).await;
+                    assert!(
+                        together.ok() && together.stderr.is_empty(),
+                        "{shell}: {}",
+                        together.stderr_text()
+                    );
+                    let mut together = stats(&together);
+                    // Reading is what changes it.
+                    each.values_mut().chain(together.values_mut()).for_each(|stat| stat.atime = 0);
+                    assert_eq!(together, each, "{shell}: {options:?}");
+                    assert_eq!(each.len(), paths.len());
+                }
+                // With it no process can tell of all in lines.
+                if round == 0 {
+                    paths.push(at("new\nline"));
+                    std::fs::write(at("new\nline"), "x").unwrap();
+                }
+            }
         });
     }
 }

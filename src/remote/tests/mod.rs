@@ -2,6 +2,7 @@
 
 mod files;
 mod protocol;
+mod survey;
 
 use super::*;
 use std::path::PathBuf;
