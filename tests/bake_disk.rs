@@ -338,6 +338,8 @@ fn signals_leave_nothing_and_gc_removes_what_a_kill_leaves() {
         all_end(&place, step);
     }
     assert!(!place.names("images").is_empty());
+    place.run(&["gc", "--plan"]).is(2, &["would remove images/.bake-"]);
+    assert!(!place.names("images").is_empty());
     place.run(&["gc", "--yes"]).is(0, &["removed images/.bake-"]);
     nothing_is_left(&place, "gc");
 }

@@ -8,6 +8,8 @@ use std::process::Command;
 
 enum Kind {
     Ssh(String),
+    /// All of these at once.
+    AtOnce(Vec<String>),
     ByHand,
     Tool(PathBuf),
     Cluster(PathBuf),
@@ -25,6 +27,12 @@ impl Contender {
     /// `ssh HOST true`: the unit.
     pub fn ssh(host: &str) -> Self {
         Contender { name: "ssh HOST true", kind: Kind::Ssh(host.into()) }
+    }
+
+    /// `ssh HOST true` for each of these hosts, all at the same time.
+    pub fn at_once(hosts: &[&str]) -> Self {
+        let hosts = hosts.iter().map(|host| host.to_string()).collect();
+        Contender { name: "ssh to all at once", kind: Kind::AtOnce(hosts) }
     }
 
     /// A shell script over one session.
@@ -58,7 +66,7 @@ impl Contender {
 
     /// Runs until there is nothing left to change for this tool, and says so when there always is.
     pub fn converge(&self, way: &Way) -> Fallible<()> {
-        if matches!(self.kind, Kind::Ssh(_) | Kind::ByHand) {
+        if matches!(self.kind, Kind::Ssh(_) | Kind::AtOnce(_) | Kind::ByHand) {
             return Ok(());
         }
         let mut said = String::new();
@@ -105,6 +113,12 @@ impl Contender {
         };
         let mut command = match &self.kind {
             Kind::Ssh(host) => ssh(&[host, "true"]),
+            Kind::AtOnce(hosts) => {
+                let mut command = Command::new("sh");
+                let each = "config=$1; shift; for host do ssh -F \"$config\" \"$host\" true & done; wait";
+                command.args(["-c", each, "sh"]).arg(way.file("ssh")).args(hosts);
+                command
+            }
             Kind::ByHand => ssh(&["node1", "sh", "-s"]),
             Kind::Tool(program) => {
                 let mut command = apply(program);

@@ -63,11 +63,15 @@ pub fn run(args: GcArgs) -> Done {
     let ask = move |count: usize| count > 0 && !plan && (yes || super::execute::confirmed().unwrap_or(false));
     let confirm = Confirm(Arc::new(ask));
     let (left, interrupted) = match args.playbooks.is_empty() {
-        true => match drafts(&args)? {
-            // Whoever only bakes disks has no cloud to look at.
-            1.. if no_cloud(&args) => (0, false),
-            _ => anywhere(&args, orphans, confirm)?,
-        },
+        true => {
+            let (found, kept) = drafts(&args, &confirm)?;
+            let (left, interrupted) = match found > 0 && no_cloud(&args) {
+                // Whoever only bakes disks has no cloud to look at.
+                true => (0, false),
+                false => anywhere(&args, orphans, confirm)?,
+            };
+            (left + kept, interrupted)
+        }
         false => of_playbooks(args, orphans, confirm)?,
     };
     Ok(match (left, interrupted) {
@@ -78,15 +82,23 @@ pub fn run(args: GcArgs) -> Done {
     })
 }
 
-/// Folders that bakes left which were killed; how many there were.
-fn drafts(args: &GcArgs) -> Result<usize, Fail> {
+/// Folders that bakes left which were killed: how many there were, and how many are there still.
+fn drafts(args: &GcArgs, confirm: &Confirm) -> Result<(usize, usize), Fail> {
     let dead = disk::dead(&args.out);
-    if !args.plan {
-        disk::sweep(&args.out).map_err(|e| Fail::failed(e.to_string()))?;
+    let tell = |what: &str| dead.iter().for_each(|folder| told!("{what} {}", folder.display()));
+    if args.plan {
+        tell("would remove");
+        return Ok((dead.len(), dead.len()));
     }
-    let did = if args.plan { "would remove" } else { "removed" };
-    dead.iter().for_each(|folder| told!("{did} {}", folder.display()));
-    Ok(dead.len())
+    if !args.yes {
+        tell("left by a killed bake:");
+    }
+    if !dead.is_empty() && !(confirm.0)(dead.len()) {
+        return Ok((dead.len(), dead.len()));
+    }
+    disk::sweep(&args.out).map_err(|e| Fail::failed(e.to_string()))?;
+    tell("removed");
+    Ok((dead.len(), 0))
 }
 
 /// Nothing here says where a cloud would be.

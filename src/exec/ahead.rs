@@ -11,11 +11,10 @@ use super::include::Target;
 use super::lockstep::Position;
 use super::order::blocks_view;
 use super::task::Plan;
-use super::unit::{Stage, Unit, conditions};
+use super::unit::{Effect, Unit, conditions};
 use crate::eval::Truth;
 use crate::graph::{Act, Step, TaskNode};
 use crate::modules::Behaviour;
-use crate::plan::Claims;
 use crate::remote::Survey;
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -42,15 +41,9 @@ impl Ahead {
     }
 
     /// Forgets observations that an effect may have made untrue; what was read stays, and is probed again.
-    pub fn disturb(&mut self, claims: &Claims) {
+    pub fn disturb(&mut self, effect: &Effect) {
         for unit in self.0.values_mut().flat_map(|plan| &mut plan.units) {
-            let stale = match &unit.stage {
-                Stage::Ready(ready) => claims.disturbs(&ready.claims),
-                _ => false,
-            };
-            if stale {
-                unit.probe = None;
-            }
+            unit.disturbed(std::slice::from_ref(effect));
         }
     }
 }

@@ -7,7 +7,7 @@
 use super::host::{Host, TaskContext};
 use super::outcome::{Status, UnitOutcome, diff_value};
 use super::saved::Made;
-use super::unit::{Applying, Observed, Prepared, Stage, Unit, await_all};
+use super::unit::{Applying, Effect, Observed, Prepared, Stage, Unit, await_all};
 use crate::base::{Map, Value};
 use crate::modules::{Behaviour, Call, Failure, Procedure, Staged};
 use crate::plan::{Action, Change, Claims, Decision};
@@ -189,7 +189,7 @@ impl Host {
             false => Vec::new(),
         };
         let verify = self.looks.add(&ready, verify);
-        self.disturb(&ready.claims);
+        self.disturb(Effect { claims: ready.claims.clone(), folder: new_folder(&decision) });
         Flying::Applying { ready: Box::new(ready), applying: Applying { decision, effects, told, verify } }
     }
 
@@ -218,7 +218,7 @@ impl Host {
                         self.note_decision(&ready, &made);
                         self.planned.push((task.to_string(), ready.claims.clone()));
                     } else {
-                        self.disturb(&ready.claims);
+                        self.disturb(Effect::of(&ready.claims));
                     }
                 }
                 let mut done = UnitOutcome::done(outcome.change, outcome.result);
@@ -226,7 +226,7 @@ impl Host {
                 done
             }
             Err(failure) => {
-                self.disturb(&ready.claims);
+                self.disturb(Effect::of(&ready.claims));
                 self.unless_planned(&ready.claims, failure)
             }
         }
@@ -329,10 +329,19 @@ impl Host {
     }
 
     /// An effect is on its way: everything probed before that it can touch is stale.
-    pub fn disturb(&mut self, claims: &Claims) {
-        self.ahead.disturb(claims);
-        self.recent.push(claims.clone());
+    pub fn disturb(&mut self, effect: Effect) {
+        self.ahead.disturb(&effect);
+        self.recent.push(effect);
     }
+}
+
+/// The job that makes it, where all that a decision does is to make a folder that is not there.
+fn new_folder(decision: &Decision) -> Option<Job> {
+    let mut effects = decision.effects.iter().filter(|job| !job.script.each);
+    let (Some(job), None) = (effects.next(), effects.next()) else { return None };
+    let folder = job.vars.iter().any(|(name, value)| &**name == "state" && value == b"directory");
+    let new = decision.change.as_ref().is_some_and(|change| change.action == Action::Create);
+    (new && folder && &*job.script.name == "file.make").then(|| job.clone())
 }
 
 /// The outcome of a decision that changes nothing.

@@ -8,6 +8,7 @@ use super::outcome::TaskOutcome;
 use super::scope::{PlayScope, TaskScope, host_layers, task_layers};
 use super::state::Run;
 use super::task::TaskRun;
+use super::unit::Effect;
 use crate::base::{Map, Value};
 use crate::eval::vars::{Layers, Level};
 use crate::graph::{BlockNode, Handler, RoleScope, Step, TaskKeywords, TaskNode};
@@ -40,7 +41,7 @@ pub struct Host {
     /// Units probed before their turn.
     pub ahead: Ahead,
     /// Effects sent since the last time everything was awaited.
-    pub recent: Vec<Claims>,
+    pub recent: Vec<Effect>,
     /// Tasks whose effects are on their way, in order.
     pub flying: VecDeque<TaskRun>,
     /// Reads that wait behind the effects in flight.

@@ -5,6 +5,7 @@ use super::state::Run;
 use crate::base::{Map, Value};
 use crate::eval::Truth;
 use crate::graph::TaskKeywords;
+use crate::modules::forecast::Forecast;
 use crate::modules::{Args, Failure, Module};
 use crate::plan::{Claims, Decision};
 use crate::remote::{Become, Job, JobFuture, Output, Remote, RemoteError, Script, Survey};
@@ -53,10 +54,26 @@ pub struct Unit {
     pub chanced: bool,
 }
 
-/// Jobs that read, and their answers to come. The jobs are kept where a forecast may be laid over what they find.
+/// An effect that was sent, as far as it concerns what was probed before.
+pub struct Effect {
+    pub claims: Claims,
+    /// The job, where all it does is to make a folder that was not there.
+    pub folder: Option<Job>,
+}
+
+impl Effect {
+    /// Of which nothing is known but what it may touch.
+    pub fn of(claims: &Claims) -> Effect {
+        Effect { claims: claims.clone(), folder: None }
+    }
+}
+
+/// Jobs that read, and their answers to come. The jobs are kept, for what is known to come may be laid over what they find.
 #[derive(Default)]
 pub struct Probes {
     jobs: Vec<Job>,
+    /// Folders that are made between these jobs and the unit's turn.
+    folders: Vec<Job>,
     /// Futures cannot be shared between threads; a unit can.
     answers: Mutex<Vec<JobFuture>>,
     /// The module reads nothing: the only job is a greeting.
@@ -68,7 +85,7 @@ static GREETING: LazyLock<Arc<Script>> = LazyLock::new(|| Script::new("exec.gree
 /// What the probes of a unit told.
 #[derive(Default)]
 pub struct Observed {
-    /// The probes, on a plan.
+    /// The probes.
     pub jobs: Vec<Job>,
     pub outputs: Vec<Output>,
 }
@@ -118,16 +135,21 @@ impl Unit {
         if greets {
             jobs.push(Job::new(&GREETING));
         }
-        let kept = if ready.check { jobs.clone() } else { Vec::new() };
+        let kept = jobs.clone();
         let answers = jobs.into_iter().map(|job| survey.add(&ready.remote, &ready.who, job)).collect();
-        Ok(Some(Probes { jobs: kept, answers: Mutex::new(answers), greets }))
+        Ok(Some(Probes { jobs: kept, folders: Vec::new(), answers: Mutex::new(answers), greets }))
     }
 
-    /// Drops the observation when one of these effects may have made it untrue.
-    pub fn disturbed(&mut self, effects: &[Claims]) {
+    /// Drops the observation when one of these effects may have made it untrue. A folder that is made for what the unit puts
+    /// into it does not: what will be found then is known.
+    pub fn disturbed(&mut self, effects: &[Effect]) {
         let Stage::Ready(ready) = &self.stage else { return };
-        if effects.iter().any(|effect| effect.disturbs(&ready.claims)) {
-            self.probe = None;
+        for effect in effects.iter().filter(|effect| effect.claims.disturbs(&ready.claims)) {
+            let Some(probe) = &mut self.probe else { return };
+            match &effect.folder {
+                Some(folder) if probe.needs_only(folder, ready) => probe.folders.push(folder.clone()),
+                _ => self.probe = None,
+            }
         }
     }
 
@@ -140,10 +162,26 @@ impl Unit {
             Err(failure) => self.stage = Stage::Fail(failure),
         }
         survey.send();
-        let Probes { jobs, answers, greets } = self.probe.take().unwrap_or_default();
+        let Probes { jobs, folders, answers, greets } = self.probe.take().unwrap_or_default();
         let answers = answers.into_inner().unwrap_or_else(|e| e.into_inner());
-        let outputs = await_all(answers).await?;
+        let mut outputs = await_all(answers).await?;
+        let mut made = Forecast::default();
+        made.learn(&folders, Vec::new());
+        for (job, output) in jobs.iter().zip(&mut outputs) {
+            made.amend(job, output);
+        }
         Ok(if greets { Observed::default() } else { Observed { jobs, outputs } })
+    }
+}
+
+impl Probes {
+    /// Whether all that this folder changes about what was asked is that it is there: only files were looked at, and what
+    /// the unit does is below it.
+    fn needs_only(&self, folder: &Job, ready: &Prepared) -> bool {
+        let path = folder.vars.iter().find(|(name, _)| &**name == "path");
+        let Some(path) = path.and_then(|(_, path)| std::str::from_utf8(path).ok()) else { return false };
+        let of_files = |job: &Job| ["files.stat", "kit.read_text"].contains(&&*job.script.name);
+        !ready.delegated && self.jobs.iter().all(of_files) && ready.claims.rest_on(path)
     }
 }
 

@@ -19,6 +19,19 @@ impl Claims {
         self.conflict(other).is_some()
     }
 
+    /// Whether the files that these name are below this folder, or have nothing to do with it: then all that they need of
+    /// the folder is that it is there.
+    pub fn rest_on(&self, folder: &str) -> bool {
+        let whole = format!("file:{folder}");
+        let exact = |pattern: &str| !pattern.starts_with('~') && !pattern.ends_with('*');
+        let writes = exact(folder)
+            && self.writes.iter().all(|write| match write.strip_prefix("file:") {
+                Some(path) if exact(path) => !below(path, folder),
+                _ => !overlap(write, &whole),
+            });
+        writes && !self.reads.iter().any(|read| read.starts_with("file:") && overlap(read, &whole))
+    }
+
     /// The first pair that meets: (what `self` writes, what `other` reads or writes).
     pub fn conflict<'a>(&'a self, other: &'a Claims) -> Option<(&'a str, &'a str)> {
         let touched = || other.reads.iter().chain(&other.writes);
@@ -68,6 +81,30 @@ fn below(parent: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_put_into_a_folder_rests_on_it() {
+        let claims = |reads: &[&str], writes: &[&str]| {
+            let list = |of: &[&str]| of.iter().map(|s| s.to_string()).collect();
+            Claims { reads: list(reads), writes: list(writes) }
+        };
+        for (reads, writes, rests) in [
+            (&["folder:/srv/a"][..], &["file:/srv/a/x"][..], true),
+            (&["*"], &["file:/srv/a/b/x", "folder:/srv/a/b", "folder:/srv/a"], true),
+            (&[], &["file:/srv/ab"], true),
+            (&[], &["file:/srv/a"], false),
+            (&[], &["file:/srv/a/"], false),
+            (&[], &["file:/srv"], false),
+            (&[], &["file:/srv/a/*"], false),
+            (&[], &["file:~/x"], false),
+            (&[], &["*"], false),
+            (&["file:/srv/a/y"], &["file:/srv/a/x"], false),
+            (&["file:/srv/b"], &["file:/srv/a/x"], true),
+        ] {
+            assert_eq!(claims(reads, writes).rest_on("/srv/a"), rests, "{reads:?} {writes:?}");
+        }
+        assert!(!claims(&[], &["file:/home/ada/x"]).rest_on("~/x"));
+    }
 
     #[test]
     fn patterns_overlap_where_they_can_name_one_thing() {
