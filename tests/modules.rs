@@ -10,6 +10,11 @@ use fitout::spec::from_yaml;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[path = "modules/git.rs"]
+mod git;
+#[path = "modules/uri.rs"]
+mod uri;
+
 struct Here {
     files: PathBuf,
 }
@@ -113,9 +118,13 @@ impl Host {
         let first = self.run(name, yaml).await;
         let (changed, result) = first.unwrap_or_else(|f| panic!("{name} {yaml}: {}", f.message));
         assert!(changed, "{name} {yaml}: nothing to do at first");
+        self.settled(name, yaml).await;
+        result
+    }
+
+    async fn settled(&self, name: &str, yaml: &str) {
         let (again, _) = self.run(name, yaml).await.unwrap_or_else(|f| panic!("{name} again: {}", f.message));
         assert!(!again, "{name} {yaml}: changed again");
-        result
     }
 
     fn read(&self, name: &str) -> String {

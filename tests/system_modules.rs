@@ -5,7 +5,7 @@
 use fitout::base::{Map, Value};
 use fitout::lab::{Guard, Lab, LabOptions};
 use fitout::modules::facts::{FactNeeds, gather_job, parse};
-use fitout::modules::{Behaviour, Controller, Failure, coerce, registry};
+use fitout::modules::{ArgsExt, Behaviour, Controller, Failure, coerce, registry};
 use fitout::plan::Decision;
 use fitout::remote::{Become, Connection, Output, Remote, SshOptions, Target, connect};
 use std::path::{Path, PathBuf};
@@ -290,6 +290,10 @@ async fn files(node: &Node) {
     node.converges("git", apart).await;
     assert_eq!(node.sh("cat /srv/apart/.git").await, "gitdir: /srv/apart.git");
     node.converges("git", &apart.replace("apart.git", "moved.git")).await;
+    let archive =
+        "{repo: /srv/origin, dest: /srv/checkout, version: v1, archive: /srv/v1.tar.gz, archive_prefix: v1/}";
+    assert_eq!(node.converges("git", archive).await.str("archive"), "/srv/v1.tar.gz");
+    assert_eq!(node.sh("tar -tzf /srv/v1.tar.gz").await, "v1/\nv1/f");
     flags(node).await;
     firewall(node).await;
 }

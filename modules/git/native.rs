@@ -1,14 +1,19 @@
-//! git: the commit checked out against the one the remote names.
+//! git: the commit checked out against the one the remote names, and an archive against what is checked out.
+
+mod archive;
 
 use crate::base::Value;
 use crate::modules::files::makes_folders;
 use crate::modules::kit::{changed, claims, field, only, result};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
 use crate::plan::{Action, Claims, Decision};
-use crate::remote::{Job, Output};
+use crate::remote::{Job, Output, Script};
 use crate::script;
 use crate::spec::{ModuleSpec, to_text};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+static PROBE: LazyLock<Arc<Script>> =
+    LazyLock::new(|| Script::new("git.probe", [archive::FUNCTIONS, include_str!("probe.sh")].concat()));
 
 /// The truth is HEAD of the checkout and `git ls-remote`; nothing is fetched to find out.
 pub fn behaviour() -> Behaviour {
@@ -24,7 +29,8 @@ impl Staged for Git {
         }
         let dest = format!("file:{}", args.str("dest"));
         let mut reads = vec!["package:*".to_string(), "file:/etc/*".into(), "file:/root/*".into(), "file:/home/*".into()];
-        let writes: Vec<String> = [dest].into_iter().chain(args.opt_str("separate_git_dir").map(|d| format!("file:{d}"))).collect();
+        let others = ["separate_git_dir", "archive"].into_iter().filter_map(|name| args.opt_str(name));
+        let writes: Vec<String> = [dest].into_iter().chain(others.map(|path| format!("file:{path}"))).collect();
         reads.extend(args.opt_str("key_file").map(|k| format!("file:{k}")));
         reads.extend(Some(args.str("repo")).filter(|r| r.starts_with('/')).map(|r| format!("file:{r}")));
         let mut claims = claims(&reads, &writes);
@@ -38,11 +44,21 @@ impl Staged for Git {
                 return Err(Failure::new(format!("`{}` is not a {name}", args.str(name))));
             }
         }
-        Ok(vec![job(args, Job::new(script!("git.probe", "probe.sh"))).flag("ask", true)])
+        Ok(vec![archive::variables(args, job(args, Job::new(&PROBE)))?.flag("ask", true)])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
         let output = only(seen)?;
+        let umask = args.value("umask").filter(|v| !v.is_null()).map(to_text).unwrap_or_default();
+        let store = archive::variables(args, job(args, Job::new(&archive::STORE)))?.var("umask", umask);
+        let decision = self.checkout(args, output)?;
+        archive::with_archive(args, output, decision, store)
+    }
+}
+
+impl Git {
+    /// What is to be done about the checkout.
+    fn checkout(&self, args: &Args, output: &Output) -> Result<Decision, Failure> {
         if output.field("", "tool").is_some() {
             return Err(Failure::new("the host has no git: install the package git first"));
         }
@@ -100,9 +116,7 @@ impl Staged for Git {
         let action = if there { Action::Update } else { Action::Create };
         Ok(changed(action, reason, vec![apply], out))
     }
-}
 
-impl Git {
     /// Kind of the version (branch, tag, head, ref, commit) and its commit.
     fn target(&self, args: &Args, output: &Output) -> Result<(&'static str, String), Failure> {
         let version = args.str("version");

@@ -9,7 +9,7 @@ dir=$dest/.git
 [ -z "$bare" ] || dir=$dest
 if [ -e "$dir/HEAD" ] || [ -f "$dir" ]; then
   emit '' there 1
-  emit '' before "$(git_ -c safe.directory='*' -C "$dest" rev-parse --verify -q HEAD)"
+  emit '' before "$(git_ -c safe.directory='*' -C "$dest" rev-parse --verify -q "$at^{commit}")"
   emit '' git_dir "$(git_ -c safe.directory='*' -C "$dest" rev-parse --absolute-git-dir)"
   emit '' url "$(git_ -c safe.directory='*' -C "$dest" config --get "remote.$remote.url")"
   if [ -z "$bare" ]; then emit '' dirty "$(git_ -c safe.directory='*' -C "$dest" status --porcelain -uno 2>/dev/null | head -n 5)"; fi
@@ -25,6 +25,20 @@ if [ "$ask" ]; then
     emit '' refs "$refs"
   else
     emit '' error "$refs"
+  fi
+fi
+if [ "$archive" ]; then
+  # The xz of busybox only unpacks.
+  if [ "$packer" ] && ! "$packer" -c </dev/null >/dev/null 2>&1; then
+    emit '' archive no-packer
+  elif [ -d "$archive" ]; then
+    emit '' archive folder
+  elif [ ! -e "$archive" ]; then
+    emit '' archive absent
+  elif same 2>/dev/null; then
+    emit '' archive same
+  else
+    emit '' archive differs
   fi
 fi
 :

@@ -1,9 +1,11 @@
 //! uri: one request from the host.
 
+mod multipart;
+
 use crate::base::{Map, Value};
 use crate::modules::files::{self, Attributes};
 use crate::modules::http::{REQUEST, Request};
-use crate::modules::{Args, ArgsExt, Behaviour, Call, Failure, Outcome, Procedure, ProcedureFuture, bytes};
+use crate::modules::{Args, ArgsExt, Behaviour, Call, Controller, Failure, Outcome, Procedure, ProcedureFuture, bytes};
 use crate::plan::{Action, Change};
 use crate::remote::{Content, Job, Output, Script};
 use crate::spec::to_text;
@@ -47,10 +49,14 @@ fn job(call: &Call<'_>) -> Result<Job, Failure> {
         "no" | "none" => false,
         _ => matches!(request.method.as_str(), "GET" | "HEAD"),
     };
-    let (body, kind) = body(args)?;
+    let (body, kind) = body(args, call.controller)?;
+    if args.str("body_format") == "form-multipart" {
+        // Without the boundary the form cannot be read, so this header is nobody else's.
+        request.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
+    }
     let named = request.headers.iter().any(|(k, _)| k.eq_ignore_ascii_case("content-type"));
     if let Some(kind) = kind.filter(|_| !named) {
-        request.headers.push(("Content-Type".into(), kind.into()));
+        request.headers.push(("Content-Type".into(), kind));
     }
     let wanted = Attributes::of(args);
     let url = args.str("url").split(['?', '#']).next().unwrap_or_default();
@@ -80,24 +86,28 @@ fn job(call: &Call<'_>) -> Result<Job, Failure> {
 }
 
 /// The body's bytes and its type.
-fn body(args: &Args) -> Result<(Option<Vec<u8>>, Option<&'static str>), Failure> {
+fn body(args: &Args, controller: &dyn Controller) -> Result<(Option<Vec<u8>>, Option<String>), Failure> {
     let Some(value) = args.value("body").filter(|v| !v.is_null()) else { return Ok((None, None)) };
     let text = match value {
         Value::Str(_) | Value::Secret(_) => Some(to_text(value)),
         _ => None,
     };
-    Ok(match (args.str("body_format"), text) {
-        ("json", Some(text)) => (Some(text.into_bytes()), Some("application/json")),
-        ("json", None) => (Some(plain_json(value).to_string().into_bytes()), Some("application/json")),
-        ("form-urlencoded", Some(text)) => {
-            (Some(text.into_bytes()), Some("application/x-www-form-urlencoded"))
+    let (body, kind) = match (args.str("body_format"), text) {
+        ("form-multipart", _) if args.bool("remote_src") => {
+            return Err(Failure::new("remote_src: the files of a form are read on this machine; send one with `src`"));
         }
-        ("form-urlencoded", None) => {
-            (Some(form(value)?.into_bytes()), Some("application/x-www-form-urlencoded"))
+        ("form-multipart", _) => {
+            let (form, kind) = multipart::encode(value, controller)?;
+            return Ok((Some(form), Some(kind)));
         }
-        (_, Some(text)) => (Some(text.into_bytes()), None),
-        (_, None) => (Some(plain_json(value).to_string().into_bytes()), None),
-    })
+        ("json", Some(text)) => (text, Some("application/json")),
+        ("json", None) => (plain_json(value).to_string(), Some("application/json")),
+        ("form-urlencoded", Some(text)) => (text, Some("application/x-www-form-urlencoded")),
+        ("form-urlencoded", None) => (form(value)?, Some("application/x-www-form-urlencoded")),
+        (_, Some(text)) => (text, None),
+        (_, None) => (plain_json(value).to_string(), None),
+    };
+    Ok((Some(body.into_bytes()), kind.map(str::to_string)))
 }
 
 /// As JSON with the secrets in it: it goes to the host only.
