@@ -3,6 +3,7 @@
 use super::flight::Flying;
 use super::flow::{FailedTask, Flow};
 use super::host::{Host, TaskContext};
+use super::looks::Looks;
 use super::outcome::{Status, TaskOutcome, UnitOutcome};
 use super::task::TaskRun;
 use super::unit::{Prepared, Stage, Unit, evaluated_flag};
@@ -54,6 +55,7 @@ impl Host {
             if !matches!(flow, Flow::Next) {
                 // Their effects were skipped by the broken chain, or had no effects.
                 self.flying.clear();
+                self.looks = Looks::default();
                 self.end_chain();
                 return flow;
             }

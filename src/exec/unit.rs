@@ -144,8 +144,13 @@ impl Unit {
     /// into it does not: what will be found then is known.
     pub fn disturbed(&mut self, effects: &[Effect]) {
         let Stage::Ready(ready) = &self.stage else { return };
-        for effect in effects.iter().filter(|effect| effect.claims.disturbs(&ready.claims)) {
+        for effect in effects {
             let Some(probe) = &mut self.probe else { return };
+            if !effect.claims.disturbs(&ready.claims)
+                || probe.of_files() && !effect.claims.disturbs_named(&ready.claims)
+            {
+                continue;
+            }
             match &effect.folder {
                 Some(folder) if probe.needs_only(folder, ready) => probe.folders.push(folder.clone()),
                 _ => self.probe = None,
@@ -175,13 +180,17 @@ impl Unit {
 }
 
 impl Probes {
+    /// Only files were looked at, all of which the unit's claims name.
+    fn of_files(&self) -> bool {
+        self.jobs.iter().all(|job| ["files.stat", "kit.read_text"].contains(&&*job.script.name))
+    }
+
     /// Whether all that this folder changes about what was asked is that it is there: only files were looked at, and what
     /// the unit does is below it.
     fn needs_only(&self, folder: &Job, ready: &Prepared) -> bool {
         let path = folder.vars.iter().find(|(name, _)| &**name == "path");
         let Some(path) = path.and_then(|(_, path)| std::str::from_utf8(path).ok()) else { return false };
-        let of_files = |job: &Job| ["files.stat", "kit.read_text"].contains(&&*job.script.name);
-        !ready.delegated && self.jobs.iter().all(of_files) && ready.claims.rest_on(path)
+        !ready.delegated && self.of_files() && ready.claims.rest_on(path)
     }
 }
 

@@ -19,6 +19,13 @@ impl Claims {
         self.conflict(other).is_some()
     }
 
+    /// As [`Claims::disturbs`], for what names all that it looks at: that it reads `*` is about its effect (a command that
+    /// validates), which comes later anyway.
+    pub fn disturbs_named(&self, other: &Claims) -> bool {
+        let named = || other.reads.iter().filter(|read| *read != "*").chain(&other.writes);
+        self.writes.iter().any(|write| named().any(|t| overlap(write, t)))
+    }
+
     /// Whether the files that these name are below this folder, or have nothing to do with it: then all that they need of
     /// the folder is that it is there.
     pub fn rest_on(&self, folder: &str) -> bool {
@@ -104,6 +111,10 @@ mod tests {
             assert_eq!(claims(reads, writes).rest_on("/srv/a"), rests, "{reads:?} {writes:?}");
         }
         assert!(!claims(&[], &["file:/home/ada/x"]).rest_on("~/x"));
+        let (effect, validated) = (claims(&[], &["file:/srv/a"]), claims(&["*"], &["file:/srv/b"]));
+        assert!(effect.disturbs(&validated) && !effect.disturbs_named(&validated));
+        assert!(effect.disturbs_named(&claims(&["*"], &["file:/srv/a/x"])));
+        assert!(Claims::everything().disturbs_named(&validated));
     }
 
     #[test]
