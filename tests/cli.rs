@@ -124,6 +124,68 @@ fn lists_read_as_ansibles() {
 }
 
 #[test]
+fn templated_tags_are_listed_as_a_run_takes_them() {
+    let site = "- hosts: all
+  name: Base
+  gather_facts: false
+  vars: {env: [prod, eu], late: '{{ ansible_os_family | lower }}'}
+  vars_files: [more.yml]
+  tags: ['{{ base }}']
+  tasks:
+    - {name: List, debug: {msg: x}, tags: ['{{ env }}', plain]}
+    - {name: Group, debug: {msg: x}, tags: '{{ part }},{{ file }}'}
+    - {name: Late, debug: {msg: x}, tags: ['{{ late }}', fixed]}
+    - {name: Own, debug: {msg: x}, tags: ['{{ own }}'], vars: {own: never}}
+    - {name: Shut, debug: {msg: x}, tags: ['x{{ key }}']}
+";
+    let hosts = "[web]\na\n[db]\nb\n[all:vars]\nansible_connection=local\n";
+    let args = ["vault", "encrypt_string", "--vault-password-file", "pw", "--name", "key", "hidden-key"];
+    let locked = Place::new().with("pw", "pw").run(&args).out;
+    let place = Place::new()
+        .with("site.yml", site)
+        .with("hosts", hosts)
+        .with("more.yml", "file: filed\n")
+        .with("pw", "pw")
+        .with("group_vars/all.yml", &locked)
+        .with("group_vars/web.yml", "part: front\n")
+        .with("group_vars/db.yml", "part: back\n");
+    let run = |more: &[&str]| {
+        let own = ["playbook", "site.yml", "-i", "hosts", "-e", "base=core", "--vault-password-file", "pw"];
+        let seen = place.run(&[&own, more].concat());
+        assert_eq!(seen.code, 0, "{more:?}: {}", seen.err);
+        // What the inventory says of tags is not known to the compiler, which warns.
+        assert!(
+            seen.err.is_empty() || more.iter().any(|tag| tag.contains("front")),
+            "{more:?}: {}",
+            seen.err
+        );
+        seen.out
+    };
+    let late = "(known at run time: ansible_os_family)";
+    let list = "      List\tTAGS: [core, eu, plain, prod]\n";
+    let group = "      Group\tTAGS: [back, core, filed, front]\n";
+    let open = format!("      Late\tTAGS: [{late}, core, fixed]\n");
+    let head = "\nplaybook: site.yml\n\n  play #1 (all): Base\tTAGS: [core]\n";
+    let tasks =
+        |more: &[&str]| run(&[&["--list-tasks"], more].concat()).replace(&format!("{head}    tasks:\n"), "");
+    let shut = "      Shut\tTAGS: [********, core]\n";
+    assert_eq!(tasks(&[]), format!("{list}{group}{open}{shut}"));
+    assert_eq!(tasks(&["-t", "prod"]), format!("{list}{open}"), "what only the run knows may be `prod`");
+    assert_eq!(tasks(&["-t", "prod", "--skip-tags", "fixed"]), list);
+    assert_eq!(tasks(&["-t", "front", "-e", "late=x"]), group);
+    assert_eq!(
+        tasks(&["-l", "a", "-t", "plain,front,back", "-e", "late=x"]),
+        format!("{list}{}", group.replace("back, ", ""))
+    );
+    let tags = run(&["--list-tags", "-t", "plain,fixed"]);
+    assert_eq!(tags, format!("{head}      TASK TAGS: [{late}, core, eu, fixed, plain, prod]\n"));
+    // The same tasks are carried out.
+    let ran = run(&["-t", "front", "-e", "late=x"]);
+    let names = ["List", "Group", "Late", "Own", "Shut"].map(|n| ran.contains(&format!("[{n}]")));
+    assert_eq!(names, [false, true, false, false, false], "{ran}");
+}
+
+#[test]
 fn syntax_check_says_the_playbook_and_fails_as_ansible_does() {
     let place =
         Place::new().with("site.yml", SITE).with("bad.yml", "- hosts: all\n  tasks:\n    - nosuch: {}\n");

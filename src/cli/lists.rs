@@ -2,6 +2,7 @@
 
 use super::fail::Fail;
 use crate::base::Value;
+use crate::exec::listing::Listing;
 use crate::graph::{Act, Program, Sequence, Step, TaskNode};
 use crate::syntax::inventory::Inventory;
 use std::collections::BTreeSet;
@@ -13,13 +14,6 @@ pub struct Wanted {
     pub tasks: bool,
     pub hosts: bool,
     pub tags: bool,
-}
-
-/// Tags given on the command line.
-#[derive(Clone, Debug, Default)]
-pub struct Chosen {
-    pub tags: Vec<String>,
-    pub skip: Vec<String>,
 }
 
 /// The tasks of a sequence and of the blocks in it, in order.
@@ -40,15 +34,16 @@ pub fn tasks(sequence: &Sequence) -> Vec<&Arc<TaskNode>> {
 pub fn text(
     title: &str,
     program: &Program,
+    listing: &Listing,
     inventory: &Inventory,
     limit: Option<&str>,
     wanted: Wanted,
-    chosen: &Chosen,
 ) -> Result<String, Fail> {
     let mut text = format!("\nplaybook: {title}\n");
     for (number, play) in program.plays.iter().enumerate() {
         let pattern = pattern(&play.hosts);
-        let own = tag_set(&play.keywords.tags);
+        let tags = listing.play(play).map_err(Fail::input)?;
+        let own = tags.of(&play.keywords, None).shown;
         let title = match shown(&play.name) {
             name if name.is_empty() => pattern.clone(),
             name => name,
@@ -57,21 +52,20 @@ pub fn text(
         if wanted.hosts {
             text += &hosts(&pattern, inventory, limit)?;
         }
-        let selected: Vec<_> =
-            tasks(&play.body).into_iter().filter(|t| chosen.takes(&tag_set(&t.keywords.tags))).collect();
+        if !wanted.tasks && !wanted.tags {
+            continue;
+        }
+        let all = tasks(&play.body).into_iter().map(|t| (t, tags.of(&t.keywords, t.role.as_ref())));
+        let selected: Vec<_> = all.filter(|(_, tags)| tags.taken).collect();
         if wanted.tasks {
             text += "    tasks:\n";
-            for task in &selected {
-                text += &format!(
-                    "      {}\tTAGS: [{}]\n",
-                    task_name(task),
-                    joined(&tag_set(&task.keywords.tags))
-                );
+            for (task, tags) in &selected {
+                text += &format!("      {}\tTAGS: [{}]\n", task_name(task), joined(&tags.shown));
             }
         }
         if wanted.tags {
             let all: BTreeSet<String> =
-                selected.iter().flat_map(|t| tag_set(&t.keywords.tags)).chain(own).collect();
+                selected.into_iter().flat_map(|(_, tags)| tags.shown).chain(own).collect();
             text += &format!("      TASK TAGS: [{}]\n", joined(&all));
         }
     }
@@ -121,54 +115,6 @@ pub fn shown(value: &Value) -> String {
     }
 }
 
-fn tag_set(tags: &[Value]) -> BTreeSet<String> {
-    let mut set = BTreeSet::new();
-    for tag in tags {
-        match tag {
-            Value::List(list) => set.extend(tag_set(list)),
-            other => {
-                set.extend(shown(other).split(',').map(|t| t.trim().to_string()).filter(|t| !t.is_empty()))
-            }
-        }
-    }
-    set
-}
-
 fn joined(tags: &BTreeSet<String>) -> String {
     tags.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
-}
-
-impl Chosen {
-    /// Ansible's rule, `always`, `never`, `tagged`, `untagged` and `all` included.
-    fn takes(&self, tags: &BTreeSet<String>) -> bool {
-        crate::exec::tags::allows(tags, &self.tags, &self.skip)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tags_choose_as_ansibles_do() {
-        let cases = [
-            ("", "", "", true),
-            ("", "", "never", false),
-            ("x", "", "never,x", true),
-            ("x", "", "y", false),
-            ("x", "", "always", true),
-            ("x", "always", "always", false),
-            ("all", "x", "x", false),
-            ("tagged", "", "", false),
-            ("untagged", "", "", true),
-            ("", "all", "always", true),
-            ("", "tagged", "x", false),
-        ];
-        for (tags, skip, of, expected) in cases {
-            let list = |t: &str| super::super::args::words(&[t.to_string()]);
-            let chosen = Chosen { tags: list(tags), skip: list(skip) };
-            let set = list(of).into_iter().collect();
-            assert_eq!(chosen.takes(&set), expected, "-t {tags:?} --skip-tags {skip:?} on {of:?}");
-        }
-    }
 }

@@ -1,15 +1,19 @@
 //! `fitout playbook`, also called `ansible-playbook`: that command's flags, output and exit codes.
 
 use super::args::RunArgs;
-use super::execute::Prepared;
+use super::execute::{Prepared, runtime};
 use super::fail::{Done, Fail, code};
-use super::lists::{self, Chosen, Wanted};
+use super::lists::{self, Wanted};
 use super::outputs::Kind;
-use super::program::{compile, tags};
+use super::program::compile;
+use crate::eval::Engine;
+use crate::exec::listing::Listing;
 use crate::exec::options::{Mode, RunReport};
+use crate::exec::{Redactor, Work};
 use crate::ui::Console;
 use clap::Args;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// ansible-playbook's exit codes where they are not ours.
 mod ansible_code {
@@ -86,14 +90,24 @@ fn exit(report: &RunReport) -> u8 {
 fn list(prepared: &Prepared, wanted: Wanted) -> Done {
     let (session, args) = (&prepared.session, &prepared.args);
     let inventory = session.inventory(&args.hosts)?;
-    let (tags, skip) = tags(session, args);
-    let chosen = Chosen { tags, skip };
+    // What a run has in it is made inside one.
+    let runtime = runtime()?;
+    let _inside = runtime.enter();
     for playbook in &prepared.playbooks {
         let one = std::slice::from_ref(playbook);
         let compiled = compile(session, one, args, &prepared.options.extra_vars, Some(&inventory))?;
         let title = playbook.display().to_string();
         let limit = args.hosts.limit.as_deref();
-        let text = lists::text(&title, &compiled.program, &inventory, limit, wanted, &chosen)?;
+        let work = Work {
+            program: compiled.program.clone(),
+            includer: compiled.includer,
+            inventory: Arc::new(inventory.clone()),
+            engine: Arc::new(Engine::new(session.sources.clone())),
+            keyring: Arc::clone(&session.keyring),
+            redactor: Arc::new(Redactor::default()),
+        };
+        let listing = Listing::new(prepared.options.clone(), work);
+        let text = lists::text(&title, &compiled.program, &listing, &inventory, limit, wanted)?;
         let nothing_else = !(wanted.tasks || wanted.hosts || wanted.tags);
         println!(
             "{}",

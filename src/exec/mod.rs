@@ -29,6 +29,7 @@ mod host;
 mod include;
 pub mod journal;
 mod landing;
+pub mod listing;
 mod lockstep;
 mod looks;
 mod lookups;

@@ -79,6 +79,8 @@ impl TaskScope {
         let options = &self.run.options;
         let path = |p: &Path| Value::from(p.to_string_lossy().into_owned());
         Some(match name {
+            // A play without hosts can be listed.
+            "inventory_hostname" if self.host.is_empty() => return None,
             "inventory_hostname" => self.host.as_ref().into(),
             "inventory_hostname_short" => self.host.split('.').next().unwrap_or_default().into(),
             "groups" => super::world::groups_value(&self.run),

@@ -21,7 +21,8 @@ pub fn chosen(run: &Run, tags: &[Value], scope: &Arc<TaskScope>) -> bool {
     allows(&own, &options.tags, &options.skip_tags)
 }
 
-fn collect(tag: &Value, into: &mut BTreeSet<String>) {
+/// The names in a tag: a list's, and those of a text with commas.
+pub fn collect(tag: &Value, into: &mut BTreeSet<String>) {
     match tag {
         Value::List(list) => list.iter().for_each(|t| collect(t, into)),
         Value::Str(text) => {
@@ -82,6 +83,8 @@ mod tests {
             ("", "", "untagged", false),
             ("a", "", "all", false),
             ("always", "", "all", true),
+            ("never x", "x", "", true),
+            ("x", "all", "x", false),
         ];
         for (own, only, skip, expected) in cases {
             let set = words(own).into_iter().collect();

@@ -5,7 +5,7 @@ use super::plays::Made;
 use super::unit::{Noted, Unit};
 use crate::base::diag::nearest;
 use crate::base::{Diag, Diags, Severity, Span, Value};
-use crate::graph::{Act, TaskKeywords};
+use crate::graph::{Act, TaskKeywords, TaskNode};
 use crate::syntax::inventory::Inventory;
 use std::path::{Path, PathBuf};
 
@@ -86,9 +86,9 @@ fn near_file(name: &str, looked: &[PathBuf]) -> Option<String> {
 pub(crate) fn tags(asked: &[String], made: &[Made]) -> Diags {
     const OWN: &[&str] = &["all", "tagged", "untagged", "always", "never"];
     let mut diags = Diags::default();
-    let mut known: Vec<&str> = OWN.to_vec();
+    let mut known: Vec<String> = OWN.iter().map(ToString::to_string).collect();
     let mut open = false;
-    for noted in made.iter().flat_map(|m| &m.unit.tasks) {
+    for (unit, noted) in made.iter().flat_map(|m| m.unit.tasks.iter().map(move |noted| (&m.unit, noted))) {
         open |= match &noted.node.act {
             Act::IncludeTasks { file, .. } => matches!(file, Value::Template(_)),
             Act::IncludeRole(role) => matches!(role.name, Value::Template(_)),
@@ -96,22 +96,38 @@ pub(crate) fn tags(asked: &[String], made: &[Made]) -> Diags {
         };
         for tag in &noted.node.keywords.tags {
             match tag {
-                Value::Str(tag) => known.extend(tag.split(',').map(str::trim)),
-                Value::Template(_) => open = true,
+                Value::Str(tag) => known.extend(tag.split(',').map(|t| t.trim().to_string())),
+                Value::Template(_) => {
+                    // The inventory, or the run, may say something else.
+                    open = true;
+                    known.extend(rendered(tag, unit, &noted.node));
+                }
                 _ => {}
             }
         }
     }
-    for tag in asked.iter().filter(|t| !known.contains(&t.as_str())) {
+    for tag in asked.iter().filter(|t| !known.contains(t)) {
         let message = format!("no task has the tag `{tag}`");
         let diag = match open {
             true => Diag::warning("unknown-tag", None, message),
             false => Diag::error("unknown-tag", None, message),
         };
-        let diag = diag.did_you_mean(tag, known.iter().copied());
+        let diag = diag.did_you_mean(tag, known.iter().map(String::as_str));
         diags.push(diag.hint("`fitout playbook --list-tags` shows all"));
     }
     diags
+}
+
+/// What a templated tag comes to by what playbook and command line say.
+fn rendered(tag: &Value, unit: &Unit, node: &TaskNode) -> Vec<String> {
+    let engine = crate::eval::Engine::new(unit.c.loader.sources.clone());
+    let scope = crate::eval::MapScope::new(unit.known(node.role.as_ref(), &node.keywords));
+    match engine.evaluate(tag, &scope) {
+        Ok(Value::Str(text)) => text.split(',').map(|t| t.trim().to_string()).collect(),
+        Ok(Value::List(list)) => list.iter().map(crate::spec::to_text).collect(),
+        Ok(other) => vec![crate::spec::to_text(&other)],
+        Err(_) => Vec::new(),
+    }
 }
 
 /// `--start-at-task` where no task is called so. What only the run includes cannot be started at, but comes by itself.

@@ -241,16 +241,7 @@ impl<'c> Unit<'c> {
 
     /// An expression over the variables that are known now.
     fn evaluated(&self, value: &Value, frame: &Frame) -> Option<String> {
-        let mut known = Map::new();
-        let mut add = |map: &Map| known.extend(map.iter().map(|(k, v)| (k.clone(), v.clone())));
-        let role = frame.role.as_ref();
-        role.iter().for_each(|r| add(&r.defaults));
-        add(&self.play.vars);
-        add(&self.play.files);
-        role.iter().for_each(|r| add(&r.vars));
-        frame.keywords.vars.iter().for_each(|m| add(m));
-        role.iter().for_each(|r| add(&r.params));
-        add(&self.c.extra_vars);
+        let mut known = self.known(frame.role.as_ref(), &frame.keywords);
         for name in ["playbook_dir", "role_path", "role_name"] {
             if let Some(text) = self.known_var(name, frame) {
                 known.insert(name.into(), text.into());
@@ -262,6 +253,20 @@ impl<'c> Unit<'c> {
             Value::Int(number) => Some(number.to_string()),
             _ => None,
         }
+    }
+
+    /// The variables of a task that are known now.
+    pub(crate) fn known(&self, role: Option<&Arc<RoleScope>>, keywords: &TaskKeywords) -> Map {
+        let mut known = Map::new();
+        let mut add = |map: &Map| known.extend(map.iter().map(|(k, v)| (k.clone(), v.clone())));
+        role.iter().for_each(|r| add(&r.defaults));
+        add(&self.play.vars);
+        add(&self.play.files);
+        role.iter().for_each(|r| add(&r.vars));
+        keywords.vars.iter().for_each(|m| add(m));
+        role.iter().for_each(|r| add(&r.params));
+        add(&self.c.extra_vars);
+        known
     }
 
     fn known_var(&self, name: &str, frame: &Frame) -> Option<String> {
