@@ -1,6 +1,7 @@
 //! A proxy in front of the tests' cloud: it keeps an exact log of calls, and makes bad weather where a test wants it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use super::cloud_http::{Request, error, names, read_request, status_of};
+use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -225,14 +226,6 @@ impl Shared {
     }
 }
 
-struct Request {
-    /// The first line and the headers, as they came.
-    head: String,
-    body: Vec<u8>,
-    service: String,
-    action: String,
-}
-
 fn serve(client: TcpStream, shared: &Shared) {
     let _ = client.set_nodelay(true);
     let Ok(reading) = client.try_clone() else { return };
@@ -316,91 +309,6 @@ fn forward(request: &Request, upstream: SocketAddr) -> Option<Vec<u8>> {
     let kept: String =
         head.lines().filter(|line| !names(line, "connection")).map(|line| format!("{line}\r\n")).collect();
     Some([kept.replacen("HTTP/1.0", "HTTP/1.1", 1).as_bytes(), b"\r\n", &reply[end + 4..]].concat())
-}
-
-fn names(line: &str, header: &str) -> bool {
-    line.split_once(':').is_some_and(|(name, _)| name.eq_ignore_ascii_case(header))
-}
-
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    head.lines()
-        .find(|line| names(line, name))
-        .and_then(|line| line.split_once(':'))
-        .map(|(_, value)| value.trim())
-}
-
-fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
-    let mut head = String::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        if line == "\r\n" {
-            break;
-        }
-        head += &line;
-    }
-    let chunked =
-        header(&head, "transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
-    let body =
-        if chunked { read_chunks(reader)? } else { read_exactly(reader, header(&head, "content-length"))? };
-    let authorization = header(&head, "authorization").unwrap_or_default();
-    let service = authorization.split('/').nth(3).unwrap_or("?").to_owned();
-    let text = String::from_utf8_lossy(&body);
-    let form = text.split('&').find_map(|pair| pair.strip_prefix("Action="));
-    let target = header(&head, "x-amz-target").and_then(|target| target.rsplit('.').next());
-    let line = head.lines().next().unwrap_or_default();
-    let plain = line.rsplit_once(' ').map_or(line, |(request, _)| request);
-    let action = form.or(target).unwrap_or(plain).to_owned();
-    Some(Request { head, body, service, action })
-}
-
-fn read_exactly(reader: &mut impl Read, length: Option<&str>) -> Option<Vec<u8>> {
-    let mut body = vec![0; length.map_or(Ok(0), str::parse).ok()?];
-    reader.read_exact(&mut body).ok()?;
-    Some(body)
-}
-
-fn read_chunks(reader: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        let length = usize::from_str_radix(line.trim().split(';').next()?, 16).ok()?;
-        let mut chunk = vec![0; length + 2];
-        reader.read_exact(&mut chunk).ok()?;
-        if length == 0 {
-            return Some(body);
-        }
-        body.extend_from_slice(&chunk[..length]);
-    }
-}
-
-fn status_of(reply: &[u8]) -> u16 {
-    let line = reply.split(|&byte| byte == b'\r').next().unwrap_or_default();
-    String::from_utf8_lossy(line).split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
-}
-
-/// An error in the form of the service that was called.
-fn error(request: &Request, status: u16, code: &str, message: &str) -> Vec<u8> {
-    let json = header(&request.head, "x-amz-target").is_some();
-    let text = match request.service.as_str() {
-        _ if json => serde_json::json!({ "__type": code, "message": message }).to_string(),
-        "ec2" => format!(
-            "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
-             <RequestID>injected</RequestID></Response>"
-        ),
-        "s3" => format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"),
-        _ => format!(
-            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
-             <RequestId>injected</RequestId></ErrorResponse>"
-        ),
-    };
-    let kind = if json { "application/x-amz-json-1.1" } else { "text/xml" };
-    let length = text.len();
-    format!("HTTP/1.1 {status} Injected\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{text}")
-        .into_bytes()
 }
 
 /// Ends a connection as a broken network does, not as a server that has finished.

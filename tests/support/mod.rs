@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod cloud;
+pub mod cloud_http;
 pub mod cloud_plays;
 pub mod cloud_proxy;
 pub mod metadata;

@@ -1,0 +1,147 @@
+//! Every option of amazon-ebs, in the call that it belongs to.
+
+use super::*;
+
+/// Options and the calls that they are seen in. Those of access are in tests/cloud_images.rs, those of the login at the end.
+const OPTIONS: &str = "
+source_ami_filter: {filters: {name: 'debian-12-amd64-*'}, owners: ['136693071363'], most_recent: true}
+    DescribeImages Filter.1.Value.1=debian-12-amd64-%2A
+    DescribeImages Owner.1=136693071363
+vpc_id: VPC
+    CreateSecurityGroup VpcId=VPC
+subnet_id: SUBNET
+    RunInstances SubnetId=SUBNET
+instance_type: t3.small
+    RunInstances InstanceType=t3.small
+iam_instance_profile: builder
+    RunInstances IamInstanceProfile.Name=builder
+associate_public_ip_address: true
+    RunInstances NetworkInterface.1.AssociatePublicIpAddress=true
+user_data: '#!/bin/sh'
+    RunInstances UserData=Q29udGVudC1UeXBlOiBtdWx0aXBhcn
+run_tags: {team: red}
+    RunInstances Tag.1.Key=Name
+    RunInstances Value=red
+run_volume_tags: {disk: blue}
+    RunInstances Value=blue
+metadata_options: {http_tokens: required, http_put_response_hop_limit: 2}
+    RunInstances MetadataOptions.HttpTokens=required
+    RunInstances MetadataOptions.HttpPutResponseHopLimit=2
+shutdown_behavior: stop
+    RunInstances InstanceInitiatedShutdownBehavior=stop
+spot_price: '0.05'
+    RunInstances InstanceMarketOptions.SpotOptions.MaxPrice=0.05
+temporary_security_group_source_cidrs: [192.0.2.7/32]
+    AuthorizeSecurityGroupIngress CidrIp=192.0.2.7%2F32
+temporary_key_pair_type: rsa
+    ImportKeyPair PublicKeyMaterial=c3NoLXJzY
+launch_block_device_mappings: [{device_name: /dev/xvda, volume_size: 20, volume_type: gp3, iops: 3500, throughput: 200, delete_on_termination: true}]
+    RunInstances BlockDeviceMapping.1.DeviceName=%2Fdev%2Fxvda
+    RunInstances BlockDeviceMapping.1.Ebs.VolumeSize=20
+    RunInstances BlockDeviceMapping.1.Ebs.VolumeType=gp3
+    RunInstances BlockDeviceMapping.1.Ebs.Iops=3500
+    RunInstances BlockDeviceMapping.1.Ebs.Throughput=200
+    RunInstances BlockDeviceMapping.1.Ebs.DeleteOnTermination=true
+ami_block_device_mappings: [{device_name: /dev/sdb, volume_size: 9, encrypted: true, kms_key_id: alias/b}]
+    CreateImage BlockDeviceMapping.1.Ebs.Encrypted=true
+    CreateImage BlockDeviceMapping.1.Ebs.KmsKeyId=alias%2Fb
+ami_name: 'node {{ isotime | default(1) }}'
+    CopyImage Name=node%201&
+ami_description: of a node
+    CreateImage Description=of%20a%20node
+ena_support: true
+    ModifyInstanceAttribute EnaSupport.Value=true
+sriov_support: true
+    ModifyInstanceAttribute SriovNetSupport.Value=simple
+encrypt_boot: true
+    CopyImage Encrypted=true
+kms_key_id: alias/home
+    CopyImage KmsKeyId=alias%2Fhome
+ami_regions: [eu-west-1]
+    CopyImage SourceRegion=us-east-1
+region_kms_key_ids: {eu-west-1: alias/away}
+    CopyImage KmsKeyId=alias%2Faway
+ami_users: ['123456789012']
+    ModifyImageAttribute LaunchPermission.Add.1.UserId=123456789012
+ami_groups: [all]
+    ModifyImageAttribute Group=all
+ami_org_arns: ['arn:o']
+    ModifyImageAttribute OrganizationArn=arn%3Ao
+imds_support: v2.0
+    ModifyImageAttribute ImdsSupport.Value=v2.0
+tags: {role: node}
+    CreateTags Value=node
+snapshot_tags: {of: node-disk}
+    CreateTags Value=node-disk
+snapshot_users: ['210987654321']
+    ModifySnapshotAttribute UserId=210987654321
+deprecate_at: '2030-01-01T00:00:00Z'
+    EnableImageDeprecation DeprecateAt=2030-01-01T00%3A00%3A00Z
+deregistration_protection: {enabled: true, with_cooldown: true}
+    EnableImageDeregistrationProtection WithCooldown=true
+ssh_username: admin
+ssh_host: 192.0.2.9
+ssh_port: 2222
+";
+
+#[test]
+fn every_option_is_seen_in_its_call() {
+    let world = world();
+    let vpc = world.make("ec2", "DescribeVpcs", &[], "vpcId");
+    let subnet = world.make("ec2", "DescribeSubnets", &[], "subnetId");
+    world.make("iam", "CreateInstanceProfile", &[("InstanceProfileName", "builder")], "Arn");
+    let text = OPTIONS.replace("VPC", &vpc).replace("SUBNET", &subnet);
+    let (calls, options): (Vec<&str>, Vec<&str>) =
+        text.lines().filter(|l| !l.is_empty()).partition(|line| line.starts_with(' '));
+    let play = |options: &str| {
+        let image = format!(
+            "    verify: false\n    builders:\n      - type: amazon-ebs\n        region: us-east-1\n{options}"
+        );
+        world.playbook(&format!(
+            "- name: x\n  hosts: all\n  gather_facts: false\n  image:\n{image}  tasks: []\n"
+        ));
+    };
+    let lines = |options: &[&str]| options.iter().map(|o| format!("        {o}\n")).collect::<String>();
+    play(&lines(&options));
+    seen(bake(&world, "o", &[], &[])).is(0, &["us-east-1:ami-", "eu-west-1:ami-"]);
+    let seen_calls = world.calls();
+    for wanted in calls {
+        let (action, part) = wanted.trim().split_once(' ').unwrap();
+        let bodies: Vec<&str> =
+            seen_calls.iter().filter(|c| c.action == action).map(|c| c.body.as_str()).collect();
+        assert!(bodies.iter().any(|body| body.contains(part)), "{wanted} in {bodies:#?}");
+    }
+    let logins = || std::fs::read_to_string(world.place.path().join("stubs/ssh.log")).unwrap();
+    assert!(logins().contains("-p 2222 -l admin -i "), "{}", logins());
+
+    // Keys and groups that are there already: none is made, and theirs is used.
+    let group = world.make("ec2", "DescribeSecurityGroups", &[], "groupId");
+    world.make("ec2", "CreateKeyPair", &[("KeyName", "mine")], "keyFingerprint");
+    let group = format!("security_group_ids: [{group}]");
+    let own = [
+        "source_ami: SOURCE",
+        "instance_type: t3.micro",
+        "ssh_username: admin",
+        "ssh_host: 192.0.2.9",
+        "ssh_keypair_name: mine",
+        "ssh_private_key_file: /own/key",
+        &group,
+        "ami_name: own",
+    ];
+    play(&lines(&own).replace("SOURCE", DEBIAN));
+    world.proxy.forget();
+    seen(bake(&world, "o", &[], &[])).is(0, &["us-east-1:ami-"]);
+    assert_eq!(world.times("ImportKeyPair") + world.times("CreateSecurityGroup"), 0);
+    let run = world.calls().into_iter().find(|c| c.action == "RunInstances").unwrap();
+    assert!(run.body.contains("KeyName=mine") && run.body.contains("SecurityGroupId.1=sg-"), "{}", run.body);
+    assert!(logins().contains("-i /own/key"), "{}", logins());
+    // The name is taken by an image of another content, which makes way for the new one.
+    play(&lines(&own).replace("SOURCE", DEBIAN).replace("t3.micro", "t3.small"));
+    seen(bake(&world, "o", &[], &[])).is(1, &["the name `own` is taken by ami-", "force_deregister"]);
+    let force = [&own[..], &["force_deregister: true", "force_delete_snapshot: true"]].concat();
+    play(&lines(&force).replace("SOURCE", DEBIAN).replace("t3.micro", "t3.small"));
+    world.proxy.forget();
+    seen(bake(&world, "o", &[], &[])).is(0, &["us-east-1:ami-"]);
+    // The old one and the draft that stood beside it, each with its snapshot.
+    assert_eq!((world.times("DeregisterImage"), world.times("DeleteSnapshot")), (2, 2));
+}
