@@ -2,7 +2,7 @@
 
 use crate::base::Map;
 use crate::modules::kit::result;
-use crate::modules::{ArgsExt, Behaviour, Call, Failure, Outcome, Procedure, ProcedureFuture};
+use crate::modules::{Args, ArgsExt, Behaviour, Call, Failure, Outcome, Procedure, ProcedureFuture};
 use crate::plan::{Action, Change};
 use crate::remote::{Job, Output, Remote, RemoteError};
 use crate::script;
@@ -34,7 +34,7 @@ async fn run(call: Call<'_>) -> Result<Outcome, Failure> {
     let began = Instant::now();
     let seconds = |name: &str| Duration::from_secs(u64::try_from(args.int(name)).unwrap_or(0));
     let before = submit(&call, boot_id(&call)).await.map_err(|e| Failure::new(e.to_string()))?;
-    let before = id(&before).ok_or_else(|| Failure::new("the host does not tell its boot id"))?;
+    let before = id(&before).ok_or_else(|| silent(args, &before))?;
     if args.str("boot_time_command").is_empty() && own_boot().is_some_and(|own| own == before) {
         return Err(Failure::new("this is the machine that fitout runs on: it is not rebooted"));
     }
@@ -105,6 +105,18 @@ fn own_boot() -> Option<String> {
     let stat = std::fs::read_to_string("/proc/1/stat").ok()?;
     let start = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.to_string();
     Some(format!("{} {start}", id.trim()))
+}
+
+/// Why there is no boot id.
+fn silent(args: &Args, output: &Output) -> Failure {
+    let why = match output.ok() {
+        true => "it prints nothing".to_string(),
+        false => Failure::from_output(output).message,
+    };
+    match args.str("boot_time_command").is_empty() {
+        true => Failure::new("the host does not tell its boot id: give a `boot_time_command` that tells boots apart"),
+        false => Failure::new(format!("boot_time_command: {why}")),
+    }
 }
 
 fn id(output: &Output) -> Option<String> {

@@ -66,6 +66,10 @@ fn check(args: &Args) -> Result<(), Failure> {
         "exclude_hosts should only be with state=drained".to_string()
     } else if let Some(name) = unknown {
         format!("unknown active_connection_state ({name}) defined")
+    } else if let Some(port) = args.opt_int("port").filter(|p| !(1..=65535).contains(p)) {
+        format!("argument `port` must be from 1 to 65535, not {port}")
+    } else if let Err(why) = args.opt_str("search_regex").map_or(Ok(()), |text| expression(text).map(drop)) {
+        why
     } else {
         return Ok(());
     };
@@ -120,6 +124,11 @@ fn table_address(host: &str) -> Option<String> {
     }
 }
 
+fn expression(text: &str) -> Result<fancy_regex::Regex, String> {
+    let flags = Flags { multi_line: true, ..Flags::default() };
+    pyregex::compile(text, flags).map_err(|why| format!("argument `search_regex`: {why}"))
+}
+
 enum Judged {
     Yes(Option<Map>),
     NotYet,
@@ -131,7 +140,7 @@ fn judge(args: &Args, output: &Output) -> Result<Judged, Failure> {
         return Ok(Judged::Late);
     }
     let Some(pattern) = args.opt_str("search_regex") else { return Ok(Judged::Yes(None)) };
-    let regex = pyregex::compile(pattern, Flags { multi_line: true, ..Flags::default() }).map_err(Failure::new)?;
+    let regex = expression(pattern).map_err(Failure::new)?;
     let text = output.field("", "text").unwrap_or_default();
     let captures = regex.captures(&text).map_err(|e| Failure::new(e.to_string()))?;
     // Gone is also a text that is not there any more.

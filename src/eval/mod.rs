@@ -43,6 +43,7 @@ pub use analyse::{NameUse, known_filters, known_lookups, known_tests, names_used
 pub use compile::TemplateOptions;
 pub use error::{ErrorKind, EvalError};
 pub(crate) use filters::expanduser;
+pub(crate) use methods::is_identifier;
 pub use pyrepr::PyRepr;
 pub use scope::{HostMatcher, LookupContext, MapScope, Scope, VaultOpener};
 pub use template_names::template_names;

@@ -61,7 +61,11 @@ impl Host {
     ) -> UnitOutcome {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         if ready.check {
-            return UnitOutcome::skipped("remote jobs are not started in check mode");
+            let mut skipped = UnitOutcome::skipped("remote jobs are not started in check mode");
+            // Whoever asks for the job is not told that there is none, but that it cannot be known.
+            let why = Value::Unknown("a job in the background".into());
+            skipped.result.insert("ansible_job_id".into(), why);
+            return skipped;
         }
         match super::connect::separate(&self.run, &cx.keywords, scope) {
             Ok(remote) => ready.remote = remote,

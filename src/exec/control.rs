@@ -6,8 +6,9 @@ use super::scope::TaskScope;
 use super::state::HostMemory;
 use super::unit::{Blocked, Stage, arguments, conditions, false_condition};
 use crate::base::{List, Map, Value};
-use crate::eval::Truth;
+use crate::eval::{Truth, is_identifier};
 use crate::modules::{Args, ArgsExt, Failure, Module};
+use crate::spec::{ArgType, convert};
 use crate::syntax::ast::VARIABLE_ARGS;
 use std::sync::Arc;
 
@@ -173,7 +174,10 @@ impl Host {
             }
             "pause" => self.pause(args).await,
             "async_status" => super::background::status(&self.run, args),
-            "set_stats" => Ok(UnitOutcome::done(None, Map::new())),
+            "set_stats" => {
+                let told = [("ansible_stats".into(), Value::from(args.clone()))].into_iter().collect();
+                Ok(UnitOutcome::done(None, told))
+            }
             "validate_argument_spec" => super::argspec::validate(&self.run, args, scope),
             other => Err(Failure::new(format!("{other} cannot run here"))),
         }
@@ -181,6 +185,19 @@ impl Host {
 
     fn evaluated(&self, value: &Value, scope: &Arc<TaskScope>) -> Result<Value, Failure> {
         self.run.engine.evaluate(value, &**scope).map_err(|e| Failure::new(e.to_string()))
+    }
+
+    /// An argument of a module whose arguments are not coerced, since others of them are expressions.
+    fn of_type(
+        &self,
+        raw: &Map,
+        name: &str,
+        kind: ArgType,
+        scope: &Arc<TaskScope>,
+    ) -> Result<Option<Value>, Failure> {
+        let Some(value) = raw.get(name) else { return Ok(None) };
+        let value = convert(kind, &self.evaluated(value, scope)?);
+        value.map(Some).map_err(|why| Failure::new(format!("argument `{name}` {why}")))
     }
 
     /// Conditions are read here and not as arguments: they are expressions, not templates.
@@ -191,10 +208,7 @@ impl Host {
                 None => Ok(default.into()),
             }
         };
-        let quiet = match raw.get("quiet") {
-            Some(value) => crate::spec::to_bool(&self.evaluated(value, scope)?).unwrap_or(false),
-            None => false,
-        };
+        let quiet = self.of_type(raw, "quiet", ArgType::Bool, scope)? == Some(Value::Bool(true));
         let that = match raw.get("that") {
             Some(Value::List(list)) => Arc::unwrap_or_clone(Arc::clone(list)),
             Some(one) => vec![one.clone()],
@@ -229,11 +243,10 @@ impl Host {
 
     fn debug(&self, raw: &Map, scope: &Arc<TaskScope>) -> Done {
         let mut result = Map::new();
-        if let Some(level) = raw.get("verbosity") {
-            let level = crate::spec::to_text(&self.evaluated(level, scope)?).parse::<u8>().unwrap_or(0);
-            if level > self.run.options.verbosity {
-                return Ok(UnitOutcome::skipped("Verbosity threshold not met."));
-            }
+        if let Some(Value::Int(level)) = self.of_type(raw, "verbosity", ArgType::Int, scope)?
+            && level > i64::from(self.run.options.verbosity)
+        {
+            return Ok(UnitOutcome::skipped("Verbosity threshold not met."));
         }
         match (raw.get("var"), raw.get("msg")) {
             (Some(var), _) => {
@@ -267,22 +280,26 @@ impl Host {
     fn set_fact(&mut self, cx: &TaskContext, module: &Module, raw: &Map, scope: &Arc<TaskScope>) -> Done {
         let mut facts =
             super::defaults::for_module(&self.run, &cx.keywords, module, scope).map_err(Failure::new)?;
-        let mut cacheable = false;
-        for (key, value) in raw {
+        let cacheable = self.of_type(raw, "cacheable", ArgType::Bool, scope)? == Some(Value::Bool(true));
+        for (key, value) in raw.iter().filter(|(key, _)| key.as_str() != Some("cacheable")) {
             let value = self.evaluated(value, scope)?;
             let key = match key.as_str() {
-                Some("cacheable") => {
-                    cacheable = crate::spec::to_bool(&value).unwrap_or(false);
-                    continue;
-                }
                 Some(text) if text.contains("{{") => {
                     let template = crate::base::Template { text: text.into(), span: None };
                     self.evaluated(&Value::Template(Arc::new(template)), scope)?
                 }
                 Some(text) => text.into(),
-                None => return Err(Failure::new(format!("set_fact: `{key}` is not a variable name"))),
+                None => Value::from(key.to_string()),
             };
-            facts.insert(crate::spec::to_text(&key).into(), value);
+            if let Value::Unknown(why) = &key {
+                return Ok(UnitOutcome::unknown(&**why));
+            }
+            let name = crate::spec::to_text(&key);
+            if !is_identifier(&name) {
+                let may = "it has letters, digits and underscores, and does not begin with a digit";
+                return Err(Failure::new(format!("set_fact: `{name}` is not a variable name: {may}")));
+            }
+            facts.insert(name.into(), value);
         }
         if facts.is_empty() {
             return Err(Failure::new(
@@ -326,17 +343,27 @@ impl Host {
         Ok(UnitOutcome::done(None, result))
     }
 
-    /// Once for all hosts in Ansible; here each host waits on its own, which takes no longer.
+    /// Once for all hosts in Ansible; here each host waits on its own, which takes no longer. Nobody waits in check mode.
     async fn pause(&mut self, args: &Args) -> Done {
         let seconds = args.int("seconds") + 60 * args.int("minutes");
-        if args.has("prompt") && seconds == 0 {
-            return Ok(UnitOutcome::done(None, super::prompt::ask(args)?));
-        }
         let seconds = u64::try_from(seconds).unwrap_or(0);
-        if !self.run.check() && self.interrupted_while(std::time::Duration::from_secs(seconds)).await {
+        let now = || Value::from(jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S%.6f").to_string());
+        let (start, begin) = (now(), std::time::Instant::now());
+        let mut result = Map::from_iter([("user_input".into(), "".into())]);
+        if args.has("prompt") && seconds == 0 {
+            result = super::prompt::ask(args)?;
+        } else if !self.run.check() && self.interrupted_while(std::time::Duration::from_secs(seconds)).await {
             return Err(Failure::new("interrupted"));
         }
-        let result = [("delta".into(), seconds.into())].into_iter().collect();
+        let waited = begin.elapsed();
+        let (unit, of) = if args.has("minutes") { ("minutes", 60.0) } else { ("seconds", 1.0) };
+        result.extend([
+            ("start".into(), start),
+            ("stop".into(), now()),
+            ("delta".into(), waited.as_secs().into()),
+            ("stdout".into(), format!("Paused for {:.2} {unit}", waited.as_secs_f64() / of).into()),
+            ("echo".into(), args.opt_bool("echo").unwrap_or(true).into()),
+        ]);
         Ok(UnitOutcome::done(None, result))
     }
 }

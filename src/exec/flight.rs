@@ -223,6 +223,9 @@ impl Host {
                 }
                 let mut done = UnitOutcome::done(outcome.change, outcome.result);
                 done.warnings = outcome.warnings;
+                if done.change.is_none() && done.result.get("skipped") == Some(&Value::Bool(true)) {
+                    done.status = Status::Skipped;
+                }
                 done
             }
             Err(failure) => {

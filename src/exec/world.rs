@@ -147,7 +147,9 @@ pub fn add_host(run: &Run, args: &Args) -> Result<(bool, Map), Failure> {
     }
     let groups = args.list("groups");
     let changed = change(run, |inventory| join(inventory, name, &groups, &vars));
-    let told = [("host_name", Value::from(name)), ("host_vars", vars.into())].into_iter().collect::<Value>();
+    let joined: List = groups.iter().map(|g| (*g).into()).collect();
+    let told = [("host_name", Value::from(name)), ("groups", joined.into()), ("host_vars", vars.into())];
+    let told = told.into_iter().collect::<Value>();
     Ok((changed, [("add_host".into(), told)].into_iter().collect()))
 }
 
@@ -156,7 +158,9 @@ pub fn group_by(run: &Run, host: &str, args: &Args) -> Result<(bool, Map), Failu
     let parents: Vec<String> = args.list("parents").iter().map(|p| p.replace(' ', "-")).collect();
     let parents: Vec<&str> = parents.iter().map(String::as_str).collect();
     let changed = change(run, |inventory| put_below(inventory, host, &name, &parents));
-    Ok((changed, [("add_group".into(), Value::from(name))].into_iter().collect()))
+    let above: List = parents.into_iter().map(Value::from).collect();
+    let told = [("add_group".into(), Value::from(name)), ("parent_groups".into(), above.into())];
+    Ok((changed, told.into_iter().collect()))
 }
 
 fn join(inventory: &mut Inventory, name: &str, groups: &[&str], vars: &Map) -> bool {
