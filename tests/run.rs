@@ -5,29 +5,16 @@
 
 #![allow(clippy::unwrap_used)]
 
-use fitout::base::{Diags, Sources};
-use fitout::eval::Engine;
-use fitout::exec::event::{Event, Sink, TaskDone};
-use fitout::exec::{Cancel, Mode, RunOptions, Work};
+#[path = "support/played.rs"]
+mod played;
+
+use fitout::base::Sources;
+use fitout::exec::event::TaskDone;
+use fitout::exec::{Mode, RunOptions};
 use fitout::resolve::{CompileOptions, compile};
-use fitout::syntax::inventory;
 use fitout::syntax::vault::Keyring;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-
-#[derive(Default)]
-struct Seen(Mutex<(Vec<(String, String)>, u64)>);
-
-impl Sink for Seen {
-    fn event(&self, event: &Event) {
-        let mut seen = self.0.lock().unwrap();
-        match event {
-            Event::TaskDone(done) => seen.0.push((done.task.host.to_string(), line(done))),
-            Event::RunDone { round_trips, .. } => seen.1 = *round_trips,
-            _ => {}
-        }
-    }
-}
+use std::sync::Arc;
 
 fn line(done: &TaskDone) -> String {
     let said = match done.result.get("msg").map(|m| m.to_json()) {
@@ -49,42 +36,19 @@ fn line(done: &TaskDone) -> String {
 
 fn run(path: &Path, dir: &Path) -> Result<(Vec<String>, u64), String> {
     let text = std::fs::read_to_string(path).unwrap();
-    let inventory_file = dir.join("hosts");
     let connection = "ansible_connection=local";
     let groups = format!(
         "[web]\nh1 {connection}\nh2 {connection} own=two\n[db]\nh3 {connection}\n[all:vars]\nscratch={}\n",
         dir.display()
     );
-    std::fs::write(&inventory_file, groups).unwrap();
-    let (sources, keyring) = (Sources::default(), Arc::new(Keyring::default()));
-    let mut diags = Diags::default();
-    let hosts = inventory::load(&[inventory_file.display().to_string()], &sources, &keyring, &mut diags);
-    let options = CompileOptions::new(path, Arc::clone(&keyring), sources.clone());
-    let compiled = compile(&options).map_err(|diags| {
-        diags.into_sorted().iter().map(|d| d.render(&sources, false)).collect::<Vec<_>>().join("\n")
-    })?;
-    let work = Work {
-        program: compiled.program,
-        includer: compiled.includer,
-        inventory: Arc::new(hosts),
-        engine: Arc::new(Engine::new(sources)),
-        keyring,
-        redactor: Arc::default(),
-    };
     let mode = if text.contains("# mode: plan") { Mode::Plan } else { Mode::Apply };
     let tags =
         text.lines().find_map(|l| l.strip_prefix("# tags: ")).map(|t| t.split(',').map(str::to_string));
     let tags = tags.map(Iterator::collect).unwrap_or_default();
-    let options = RunOptions { mode, tags, run_dir: dir.join("state"), ..RunOptions::default() };
-    let seen = Arc::new(Seen::default());
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let sink = Arc::<Seen>::clone(&seen);
-    runtime.block_on(fitout::exec::run(options, work, sink, Cancel::default()))?;
-    let seen = seen.0.lock().unwrap();
-    let mut lines = seen.0.clone();
+    let mut seen = played::play(path, dir, &groups, RunOptions { mode, tags, ..RunOptions::default() })?;
     // Hosts run at their own pace; the order of tasks is each host's own.
-    lines.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok((lines.into_iter().map(|(_, line)| line).collect(), seen.1))
+    seen.done.sort_by(|a, b| a.task.host.cmp(&b.task.host));
+    Ok((seen.done.iter().map(line).collect(), seen.round_trips))
 }
 
 fn check(path: &Path) -> Result<(), String> {

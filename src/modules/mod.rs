@@ -6,7 +6,8 @@
 //!   `each` as `"$@"`; the probe emits (item, property, value), `observe` says how each is compared;
 //! - or `native.rs` with `pub fn behaviour() -> crate::modules::Behaviour`. Its scripts are files beside it,
 //!   taken in with [`script!`](crate::script); a second file is declared in it as `mod second;`;
-//! - `cases.yml`: arguments and observed records → expected decision, run without a host (see cases.rs).
+//! - `cases.yml`: arguments and observed records → expected decision, run without a host (see cases.rs); of a module that
+//!   is no [`Staged`] one, tasks to be played and what must come of them (see tests/cases.rs).
 //!
 //! The build script finds the folders: a new module touches no other file. Folders of the same shape (without
 //! native.rs) in a user's `library/` are loaded at run time by [`Registry::with_library`].
