@@ -12,6 +12,7 @@ use crate::base::{Map, Value};
 use crate::modules::{Behaviour, Call, Failure, Procedure, Staged};
 use crate::plan::{Action, Change, Claims, Decision};
 use crate::remote::{Become, Job, Output, RemoteError, Status as JobStatus};
+use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
 /// A unit after its decision.
@@ -225,6 +226,9 @@ impl Host {
                 done.warnings = outcome.warnings;
                 if done.change.is_none() && done.result.get("skipped") == Some(&Value::Bool(true)) {
                     done.status = Status::Skipped;
+                    if self.run.options.mode == super::options::Mode::Plan {
+                        leave_open(&mut done, &ready.module.spec, task);
+                    }
                 }
                 done
             }
@@ -356,6 +360,14 @@ fn finished(decision: Decision, change: Option<Change>) -> UnitOutcome {
     let mut outcome = UnitOutcome::done(change, decision.result);
     outcome.warnings = decision.warnings;
     outcome
+}
+
+/// What a module that a plan skips would return.
+fn leave_open(outcome: &mut UnitOutcome, spec: &ModuleSpec, task: &str) {
+    for name in spec.returns.keys().filter(|name| !name.contains('.')) {
+        let unknown = || Value::Unknown(format!("`{task}` has run").into());
+        outcome.result.entry(name.as_str().into()).or_insert_with(unknown);
+    }
 }
 
 /// What a command will print, and how it will end, is known when it has run.
