@@ -18,7 +18,7 @@ const EVERYWHERE: [&str; 3] = ["state", "wait", "wait_timeout"];
 /// Nobody adds an argument that nothing runs.
 #[test]
 fn every_argument_is_in_some_test() {
-    let tests: String = ["tests", "tests/cloud_arguments", "playbooks"].iter().flat_map(texts).collect();
+    let tests: String = ["tests", "playbooks"].iter().map(|folder| texts(Path::new(folder))).collect();
     let words: BTreeSet<&str> = tests
         .split(|c: char| !(c.is_alphanumeric() || "_:".contains(c)))
         .filter_map(|word| word.strip_suffix(':'))
@@ -35,11 +35,14 @@ fn every_argument_is_in_some_test() {
     assert!(missing.is_empty(), "no test has {missing:#?}");
 }
 
-/// Files of this folder that are about the cloud.
-fn texts(folder: &&str) -> Vec<String> {
-    let files = std::fs::read_dir(Path::new(folder)).unwrap().map(|entry| entry.unwrap().path());
-    let files = files.filter(|path| path.is_file() && path.to_string_lossy().contains("cloud"));
-    files.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+/// Files of this folder, and of those in it, that are about the cloud.
+fn texts(folder: &Path) -> String {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let text = |path: std::path::PathBuf| match path.is_dir() {
+        true => texts(&path),
+        false => std::fs::read_to_string(path).unwrap(),
+    };
+    paths.filter(|path| path.to_string_lossy().contains("cloud")).map(text).collect()
 }
 
 fn arguments(place: &str, args: &serde_yaml::Value, words: &BTreeSet<&str>, missing: &mut Vec<String>) {
