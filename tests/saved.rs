@@ -17,7 +17,7 @@ fn plan(place: &Place, code: i32) {
 fn a_saved_plan_is_done_once_and_holds_no_secret() {
     let place = Place::new(
         HERE,
-        "- {name: note, copy: {content: 'pin 4711', dest: '{{ playbook_dir }}/note'}}\n\
+        "- {name: note, copy: {content: 'my pin', dest: '{{ playbook_dir }}/note'}}\n\
          - {name: quiet, command: touch quiet, args: {chdir: '{{ playbook_dir }}'}, changed_when: false}\n\
          - {name: made, file: {path: '{{ playbook_dir }}/d/e', state: directory}}\n\
          - {name: within, copy: {content: x, dest: '{{ playbook_dir }}/d/e/x'}}\n\
@@ -27,7 +27,7 @@ fn a_saved_plan_is_done_once_and_holds_no_secret() {
     let file = place.path().join("p");
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let text = std::fs::read_to_string(&file).unwrap();
-    assert!(!text.contains("4711") && text.contains("salt"), "{text}");
+    assert!(!text.contains("my pin") && text.contains("salt"), "{text}");
     // The salt makes two plans of one thing differ.
     plan(&place, 2);
     let again = std::fs::read_to_string(&file).unwrap();
