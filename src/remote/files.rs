@@ -218,7 +218,8 @@ fn unhex(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl FileStat {
-    /// What `stat -c` was asked for, a line or with colons between: raw mode, uid, gid, size, mtime, atime, ctime, inode, device, links, owner, group.
+    /// What `stat -c` was asked for, with line ends or colons between: raw mode, uid, gid, size, mtime, atime, ctime,
+    /// inode, device, links, owner, group.
     fn read_fields(&mut self, text: &str) {
         let fields: Vec<&str> = text.split(['\n', ':']).collect();
         let number = |i: usize| fields.get(i).and_then(|f| f.parse::<i64>().ok()).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::remote::files::*;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
@@ -183,6 +184,61 @@ fn many_paths_at_once_are_told_as_each_alone() {
                     paths.push(at("new\nline"));
                     std::fs::write(at("new\nline"), "x").unwrap();
                 }
+            }
+        });
+    }
+}
+
+/// One process tells the sums of all files; which of them is whose must not depend on what became of the others.
+#[test]
+fn a_path_that_changes_during_the_look_takes_nothing_of_the_others() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
+        for name in ["a", "b", "c", "d"] {
+            std::fs::write(at(name), name).unwrap();
+        }
+        std::fs::create_dir(at("bin")).unwrap();
+        let sums = format!("#!/bin/sh\n/usr/bin/sha1sum \"$@\"\nrm {0}\nln -fs d {1}\n", at("a"), at("b"));
+        std::fs::write(at("bin/sha1sum"), sums).unwrap();
+        std::fs::set_permissions(at("bin/sha1sum"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let options = StatOptions { sha1: true, content: Some(9), ..StatOptions::default() };
+        let mut job = stat_job(["a", "b", "c", "d"].map(at), &options);
+        job.env.push(("PATH".into(), format!("{}:/usr/bin:/bin", at("bin")).into_bytes()));
+        let seen = stats(&go(&local("/bin/sh"), job).await);
+        for name in ["c", "d"] {
+            let alone = stats(&go(&local("/bin/sh"), stat_job([at(name)], &options)).await);
+            let (seen, alone) = (&seen[at(name).as_bytes()], &alone[at(name).as_bytes()]);
+            assert_eq!((&seen.sha1, &seen.content), (&alone.sha1, &alone.content), "{name}");
+            assert_eq!(seen.content.as_deref(), Some(name.as_bytes()));
+        }
+        for name in ["a", "b"] {
+            assert_eq!(seen[at(name).as_bytes()].sha1, None, "{name} is no file any more");
+        }
+    });
+}
+
+/// More paths than one process is asked about.
+#[test]
+fn hundreds_of_paths_are_told_in_their_order() {
+    for shell in shells() {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let path = |number: usize| dir.path().join(format!("{number} x")).to_str().unwrap().to_string();
+            // Every seventh is missing, and the last list is not full.
+            for number in (0..200).filter(|number| number % 7 != 0) {
+                std::fs::write(path(number), number.to_string()).unwrap();
+            }
+            let options = StatOptions { sha256: true, content: Some(9), ..StatOptions::default() };
+            let seen = stats(&go(&local(&shell), stat_job((0..200).map(path), &options)).await);
+            assert_eq!(seen.len(), 200, "{shell}");
+            for number in 0..200 {
+                let stat = &seen[path(number).as_bytes()];
+                let text = (number % 7 != 0).then(|| number.to_string());
+                assert_eq!(stat.content.as_deref(), text.as_ref().map(|t| t.as_bytes()), "{shell}: {number}");
+                let sum =
+                    text.map(|text| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect());
+                assert_eq!(stat.sha256, sum, "{shell}: {number}");
             }
         });
     }
