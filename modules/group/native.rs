@@ -22,11 +22,11 @@ impl Staged for Group {
         if args.values().any(has_unknown) {
             return Claims::everything();
         }
-        let name = format!("group:{}", args.str("name"));
-        // All groups share these files, and groupadd chooses the next free number.
-        let files = ["file:/etc/group", "file:/etc/gshadow", "file:/etc/group-", "file:/etc/gshadow-", "file:/etc/.pwd.lock"];
-        let writes: Vec<&str> = files.into_iter().chain([name.as_str()]).collect();
-        claims(&["file:/etc/passwd", "file:/etc/login.defs"], &writes)
+        let name = args.str("name");
+        // An entry in each.
+        let files = ["/etc/group", "/etc/gshadow", "/etc/group-", "/etc/gshadow-", "/etc/.pwd.lock"];
+        let writes = files.iter().map(|file| format!("file:{file}/{name}")).chain([format!("group:{name}")]);
+        claims(&["file:/etc/passwd", "file:/etc/login.defs"], &writes.collect::<Vec<_>>())
     }
 
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {

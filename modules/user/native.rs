@@ -23,11 +23,11 @@ struct User;
 /// Stands for the number of a user or group that is not made yet.
 const NO_NUMBER: i64 = 4_294_967_294;
 
-/// The user database's files; useradd writes nearly all of them and chooses the next free number.
+/// The user database's files, of which useradd writes nearly all, an entry each. What another user's entry says does not change
+/// what is found about this one.
 const FILES: &[&str] = &[
-    "file:/etc/passwd", "file:/etc/shadow", "file:/etc/group", "file:/etc/gshadow", "file:/etc/subuid",
-    "file:/etc/subgid", "file:/etc/passwd-", "file:/etc/shadow-", "file:/etc/group-", "file:/etc/gshadow-",
-    "file:/etc/.pwd.lock", "file:/var/mail/*", "file:/var/log/*",
+    "/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/subuid", "/etc/subgid", "/etc/passwd-", "/etc/shadow-",
+    "/etc/group-", "/etc/gshadow-", "/etc/.pwd.lock", "/var/mail", "/var/log/lastlog", "/var/log/faillog",
 ];
 
 impl Staged for User {
@@ -36,7 +36,7 @@ impl Staged for User {
             return Claims::everything();
         }
         let name = args.str("name");
-        let mut writes: Vec<String> = FILES.iter().map(|f| (*f).to_string()).collect();
+        let mut writes: Vec<String> = FILES.iter().map(|f| format!("file:{f}/{name}")).collect();
         // A user brings a group of its own name.
         writes.extend([format!("user:{name}"), format!("group:{name}"), format!("file:/home/{name}")]);
         if name == "root" {

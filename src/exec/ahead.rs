@@ -115,13 +115,10 @@ impl Host {
     }
 
     /// Adds to the survey what can be probed now of the tasks behind the current one.
-    pub fn look_ahead(&mut self, current: Option<&TaskContext>, survey: Survey) -> Survey {
+    pub fn look_ahead(&mut self, current: &TaskContext, survey: Survey) -> Survey {
         let mut walk = Walk { pending: Pending::default(), left: WINDOW, survey };
-        match current {
-            Some(cx) => walk.pending.add(&cx.node),
-            None => walk.pending.facts = true,
-        }
-        self.peek_behind(current.is_some(), &mut walk);
+        walk.pending.add(&current.node);
+        self.peek_behind(true, &mut walk);
         walk.survey
     }
 
@@ -271,15 +268,28 @@ impl Host {
             Ok(gathering) => gathering,
             Err(flow) => return flow,
         };
-        let body = Steps::Sequence(Arc::clone(&self.play.plan.body));
-        let frame = Arc::new(Frame::default());
-        self.cursors.push(super::host::Cursor { steps: body, next: 0, frame, prefix: 0 });
         // Files of variables that need facts may change what later tasks mean.
-        if !self.play.late_files {
-            self.look_ahead(None, Survey::default()).send();
+        let early = !self.play.late_files;
+        if early {
+            self.look_from_the_start(true);
         }
+        let flow = super::gather::receive(self, gathering).await;
+        // What needed facts need not wait until its turn.
+        if early && matches!(flow, Flow::Next) {
+            self.look_from_the_start(false);
+        }
+        flow
+    }
+
+    /// Probes what can be of the play's tasks; `facts`: whether these are yet to come.
+    fn look_from_the_start(&mut self, facts: bool) {
+        let body = Steps::Sequence(Arc::clone(&self.play.plan.body));
+        self.cursors.push(super::host::Cursor { steps: body, next: 0, frame: Arc::default(), prefix: 0 });
+        let pending = Pending { facts, ..Pending::default() };
+        let mut walk = Walk { pending, left: WINDOW, survey: Survey::default() };
+        self.peek_behind(false, &mut walk);
+        walk.survey.send();
         self.cursors.pop();
-        super::gather::receive(self, gathering).await
     }
 }
 

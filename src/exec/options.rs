@@ -161,7 +161,7 @@ pub struct RunReport {
     pub failed: bool,
     pub unreachable: bool,
     pub interrupted: bool,
-    /// Things that `destroy` did not remove.
+    /// Things of a cloud that were to go and are still there: of `destroy`, or replaced.
     pub left: usize,
     pub saved: SavedPlan,
 }

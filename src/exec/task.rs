@@ -201,7 +201,7 @@ impl Host {
                 let mut survey = Survey::default();
                 plan.units.iter_mut().for_each(|unit| unit.send_probe(&mut survey));
                 if settled && !plan.units.iter().any(blocks_view) {
-                    survey = self.look_ahead(Some(cx), survey);
+                    survey = self.look_ahead(cx, survey);
                 }
                 survey.send();
                 plan

@@ -126,6 +126,8 @@ mod tests {
             ("file:/etc/*", "file:/etc/a/b", true),
             ("file:/etc/*", "file:/etc", true),
             ("file:/etc/a", "file:/etc/ab", false),
+            ("file:/etc/passwd/ada", "file:/etc/passwd", true),
+            ("file:/etc/passwd/ada", "file:/etc/passwd/bob", false),
             ("file:/", "file:/etc/ab", true),
             ("file:/etc", "file:/etc/apt/*", true),
             ("file:/et", "file:/etc/apt/*", false),
