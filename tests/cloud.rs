@@ -228,7 +228,7 @@ const MORE_CREATES: [&str; 10] = [
 fn more() -> World {
     let world = World::default();
     // Images are made of instances that run.
-    world.settings(&json!({"delays": {"instance.pending": 0}}));
+    world.settings(&json!({"delays": {"instance.pending": 0}, "page": 2}));
     let machine = [("ImageId", DEBIAN), ("InstanceType", "t3.micro"), ("MinCount", "1"), ("MaxCount", "1")];
     let id = world.make("ec2", "RunInstances", &machine, "instanceId");
     world.playbook(&MORE.replace("DEBIAN", DEBIAN).replace("ID", &id));
@@ -331,6 +331,14 @@ fn further_things_survive_faults_of_the_service() {
 #[test]
 fn further_things_survive_resets() {
     weather(&Fault::Reset, 1);
+}
+
+#[test]
+fn check_mode_of_further_things_makes_no_write_call() {
+    let world = more();
+    world.proxy.forget();
+    good(&world.run(&["playbook", "--check", "--diff", "site.yml"]));
+    assert_eq!(world.writes(), [""; 0]);
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 #[path = "cloud_bakes/options.rs"]
 mod options;
+#[path = "cloud_bakes/replaced.rs"]
+mod replaced;
 mod support;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -172,8 +174,9 @@ fn a_signal_leaves_nothing() {
         let (signal, code) = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)][n % 3];
         let mut child = caught(&world, at, &format!("s{n}"), signal != Signal::HUP);
         kill_process(Pid::from_child(&child), signal).unwrap();
-        world.proxy.clear();
+        // The reply stays held: a bake whose last call is answered before it hears the signal has succeeded.
         assert_eq!(child.wait().unwrap().code(), Some(code), "{} {}", at.0, at.1);
+        world.proxy.clear();
         nothing_is_left(&world, at.0);
     }
 }
@@ -261,4 +264,66 @@ fn what_is_left_for_a_look_is_told_and_asked_about() {
         gc(&world);
         nothing_is_left(&world, "gc");
     }
+}
+
+/// The playbook that makes a disk makes an AMI, with nothing added; and what an instance is that nothing is said of.
+#[test]
+fn the_nodes_playbook_makes_an_ami_of_debians_own_image() {
+    let world = world();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/node_image.yml");
+    let address = world.place.write("address", "192.0.2.7\n");
+    let mut command = world.command(&["bake", file, "-b", "amazon-ebs"]);
+    command.env("PATH", world.place.stubs()).env("STUB_FAILS", "*machine look*");
+    command.env("FITOUT_ADDRESS_SERVICE", format!("file://{}", address.display()));
+    seen(command).is(1, &["bake: login", "bake: provisioning: "]);
+    let calls = world.calls();
+    let body = |action: &str| calls.iter().find(|c| c.action == action).unwrap().body.as_str();
+    for (action, wanted) in [
+        ("DescribeImages", "debian-12-amd64-%2A"),
+        ("DescribeImages", "Owner.1=136693071363"),
+        ("DescribeImages", "Value.1=available"),
+        ("RunInstances", &*format!("ImageId={DEBIAN}")),
+        ("RunInstances", "InstanceType=t3.small"),
+        ("RunInstances", "MetadataOptions.HttpTokens=required"),
+        ("RunInstances", "InstanceInitiatedShutdownBehavior=terminate"),
+        ("AuthorizeSecurityGroupIngress", "CidrIp=192.0.2.7%2F32"),
+    ] {
+        assert!(body(action).contains(wanted), "{wanted} in {}", body(action));
+    }
+    assert_eq!(body("AuthorizeSecurityGroupIngress").matches("CidrIp=").count(), 1);
+    assert_eq!(world.times("AuthorizeSecurityGroupIngress"), 1);
+    let logins = std::fs::read_to_string(world.place.path().join("stubs/ssh.log")).unwrap();
+    assert!(logins.contains("-l admin "), "{logins}");
+    nothing_is_left(&world, "it was told to fail");
+}
+
+/// Names with the time are new at each bake; what goes into the image is not, until a file changes that it gets.
+#[test]
+fn a_template_is_found_again_until_what_goes_in_changes() {
+    let world = world();
+    let builder = |name: &str| {
+        json!({"type": "amazon-ebs", "name": name, "region": "us-east-1", "source_ami": DEBIAN,
+            "instance_type": "t3.micro", "ssh_username": "root", "ssh_host": "192.0.2.9", "ssh_timeout": "1s",
+            "temporary_security_group_source_cidrs": ["192.0.2.7/32"],
+            "ami_name": "x-{{timestamp}}-{{isotime \"150405\"}}-{{uuid}}"})
+    };
+    // Nothing answers on the instance: what goes in is another builder's.
+    let template = json!({"builders": [builder("a"), builder("b")], "provisioners": [
+        {"type": "shell", "only": ["a"], "scripts": ["s.sh"]},
+        {"type": "file", "only": ["a"], "source": "tree/", "destination": "/x"}]});
+    world.place.write("t.json", &template.to_string());
+    world.place.write("s.sh", "#!/bin/sh\n");
+    world.place.write("tree/f", "one");
+    let there = || {
+        let mut command = world.command(&["bake", "t.json", "-only=b"]);
+        command.env("PATH", world.place.stubs());
+        let ended = seen(command);
+        ended.is(0, &["us-east-1:ami-"]);
+        ended.all().contains("is there; nothing that goes into it has changed")
+    };
+    assert_eq!([there(), there()], [false, true]);
+    world.place.write("s.sh", "#!/bin/sh\necho\n");
+    assert_eq!([there(), there()], [false, true]);
+    world.place.write("tree/f", "two");
+    assert_eq!([there(), there()], [false, true]);
 }

@@ -26,6 +26,16 @@ fn what_had_another_name_is_found_by_its_tags() {
     world.apply().is(0, &[]);
     assert_eq!((world.count("role"), world.count("parameter")), (2, 2));
     world.playbook(&named("never", ""));
+    world.proxy.forget();
+    let asked = world.run(&["destroy", "site.yml"]);
+    assert!(
+        asked.all().contains("there is no terminal to ask on") && asked.code != Some(0),
+        "{}",
+        asked.all()
+    );
+    let shown = world.run(&["destroy", "--plan", "site.yml"]);
+    assert!(shown.all().contains("remove  role before ("), "{}", shown.all());
+    assert_eq!(world.writes(), [""; 0]);
     world
         .destroy()
         .is(0, &["removed role before (", "removed role after (", "/before/one", "/after/one", ", 0 left"]);

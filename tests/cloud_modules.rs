@@ -8,6 +8,7 @@ mod support;
 
 use support::cloud::{DEBIAN, World};
 use support::cloud_plays::{bare, converges, good, play};
+use support::cloud_proxy::Fault;
 
 #[test]
 fn a_launch_template_gets_a_version_only_where_something_differs() {
@@ -86,6 +87,52 @@ fn a_group_launches_refreshes_and_goes_with_its_instances() {
     world.playbook(&play(gone));
     good(&world.apply());
     world.assert_nothing_left();
+}
+
+#[test]
+fn named_instances_are_replaced_or_leave_the_group() {
+    let world = World::default();
+    let group = |more: &str| {
+        play(&format!(
+            "\
+- ec2_launch_template: {{name: nodes, image_id: {DEBIAN}, instance_type: t3.micro}}
+- autoscaling_group:
+    name: nodes
+    launch_template: {{launch_template_name: nodes}}
+    min_size: 0
+    max_size: 4
+    vpc_zone_identifier: ['{{{{ subnet.subnet.id }}}}']
+    {more}
+  register: group
+- debug: {{msg: '{{{{ group.viable_instances }}}} of {{{{ group.desired_capacity }}}} serve'}}
+"
+        ))
+    };
+    let instances = || -> Vec<String> {
+        let all = world.inventory().into_iter().filter(|t| t.kind == "instance");
+        all.map(|t| t.id).collect()
+    };
+    converges(&world, &group("desired_capacity: 3")).is(0, &["3 of 3 serve"]);
+    let [one, two, three] = instances().try_into().unwrap();
+    // They are of the right version.
+    let named = format!("replace_instances: ['{one}', '{two}', i-0123456789abcdef0]");
+    world.playbook(&group(&named));
+    good(&world.apply());
+    assert_eq!(world.times("TerminateInstanceInAutoScalingGroup"), 0);
+    world.proxy.fault("TerminateInstanceInAutoScalingGroup", Fault::ReplyLost, 1);
+    let seen = converges(&world, &group(&format!("{named}\n    lt_check: false")));
+    seen.is(0, &["3 of 3 serve", &format!("instances {one} is not wanted")]);
+    let now = instances();
+    assert!(!now.contains(&one) && !now.contains(&two) && now.contains(&three), "{now:?}");
+    // Those that leave run on: others come in their place, or none.
+    world.proxy.fault("DetachInstances", Fault::ReplyLost, 1);
+    converges(&world, &group(&format!("detach_instances: ['{three}']"))).is(0, &["3 of 3 serve"]);
+    assert_eq!(instances().len(), 4);
+    let member = now.iter().find(|id| **id != three).unwrap();
+    let fewer = format!("detach_instances: ['{member}']\n    decrement_desired_capacity: true");
+    converges(&world, &group(&fewer)).is(0, &["2 of 2 serve"]);
+    assert_eq!(instances().len(), 4);
+    good(&world.destroy());
 }
 
 #[test]

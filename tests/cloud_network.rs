@@ -8,6 +8,7 @@ use serde_json::json;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use support::cloud::{DEBIAN, World};
+use support::cloud_plays::bare;
 use support::cloud_proxy::Fault;
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJhZGtleWJhZGtleWJhZGtleWJhZGtleWJhZGtleWJh me@here";
@@ -111,6 +112,31 @@ fn what_others_made_is_not_touched_without_adopt() {
     world.apply().is(0, &["1 changed"]);
     world.destroy().is(0, &["0 left"]);
     assert_eq!(world.inventory().iter().filter(|t| t.id == vpc).count(), 0);
+}
+
+#[test]
+fn an_address_of_others_may_be_used_and_is_taken_over_only_with_adopt() {
+    let mut world = World::default();
+    world.unchecked = true;
+    let address = world.make("ec2", "AllocateAddress", &[("Domain", "vpc")], "publicIp");
+    let play = |more: &str| {
+        bare(&format!(
+            "- ec2_eip: {{public_ip: {address}{more}}}\n  register: it\n- debug: {{msg: 'ip {{{{ it.public_ip }}}}'}}\n"
+        ))
+    };
+    world.playbook(&play(""));
+    world.apply().is(0, &[&format!("ip {address}"), "changed=0"]);
+    world.playbook(&play(", tags: {Name: web}"));
+    world.apply().is(1, &[&address, "was not made by fitout", "adopt: true"]);
+    world.playbook(&play(", state: absent"));
+    world.apply().is(1, &[&address, "was not made by fitout"]);
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
+    world.playbook(&play(", tags: {Name: web}, adopt: true"));
+    world.apply().is(0, &[&format!("ip {address}"), "tags.Name"]);
+    assert_eq!(world.ours().len(), 1);
+    world.apply().is(0, &["changed=0"]);
+    world.destroy().is(0, &["0 left"]);
+    assert_eq!(world.count("elastic-ip"), 0);
 }
 
 const CREATES: [&str; 12] = [

@@ -45,7 +45,7 @@ const OLD_DEPLOY: &str = "\
     - ec2:
         key_name: old
         group_id: '{{ group.group_id }}'
-        instance_type: t3.micro
+        type: t3.micro
         image: DEBIAN
         wait: yes
         wait_timeout: 60

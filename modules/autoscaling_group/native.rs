@@ -1,6 +1,8 @@
 //! autoscaling_group: a group of instances that keeps its size, and their replacement.
 
 mod hooks;
+mod members;
+mod notices;
 mod shown;
 mod steps;
 mod wanted;
@@ -26,6 +28,8 @@ pub struct Seen {
     wanted: Wanted,
     /// Of the group, where the task speaks of them.
     hooks: Vec<types::LifecycleHook>,
+    /// Of the task's topic.
+    notices: Vec<String>,
 }
 
 /// What `apply` has to do; at most one of these a task.
@@ -34,7 +38,7 @@ pub enum Steps {
     #[default]
     None,
     Create,
-    Change(Changes),
+    Change(Box<Changes>),
     /// An earlier run ended before its instances served.
     Wait,
     Remove,
@@ -52,6 +56,8 @@ pub struct Changes {
     resume: Vec<String>,
     metrics: Option<bool>,
     hooks: hooks::HookChanges,
+    notices: bool,
+    members: members::MemberChanges,
     refresh: bool,
 }
 
@@ -79,7 +85,11 @@ impl Resource for Group {
                 true => hooks::there(&scaling, cx.args.str("name")).await?,
                 false => Vec::new(),
             };
-            Ok(Seen { group, wanted, hooks })
+            let notices = match group.is_some() && present {
+                true => notices::there(cx, &scaling).await?,
+                false => Vec::new(),
+            };
+            Ok(Seen { group, wanted, hooks, notices })
         })
     }
 
@@ -106,6 +116,8 @@ impl Resource for Group {
                 if let Some(wanted) = &seen.wanted.hooks {
                     changes.hooks = hooks::compare(wanted, &seen.hooks, &mut attributes);
                 }
+                changes.notices = notices::differ(cx, &seen.notices, &mut attributes);
+                changes.members = members::compare(cx, &seen.wanted, group, &mut attributes);
                 match attributes.change(&what) {
                     None => {
                         let waits = cx.args.bool("wait_for_instances") && !steps::serves(group);
@@ -114,7 +126,7 @@ impl Resource for Group {
                     }
                     Some(change) => {
                         owned::may_touch(cx, &what, &tags(group))?;
-                        Ok(Verdict::new(change, Steps::Change(changes), shown::predicted(cx, group)))
+                        Ok(Verdict::new(change, Steps::Change(Box::new(changes)), shown::predicted(cx, group)))
                     }
                 }
             }

@@ -86,6 +86,7 @@ pub async fn create(cx: &Cx<'_>, scaling: &AutoscalingClient, wanted: &Wanted) -
     if cx.args.bool("metrics_collection") {
         metrics(cx, scaling, true).await?;
     }
+    super::notices::put(cx, scaling).await?;
     Ok(())
 }
 
@@ -124,6 +125,10 @@ pub async fn alter(
     if let Some(on) = changes.metrics {
         metrics(cx, scaling, on).await?;
     }
+    if changes.notices {
+        super::notices::put(cx, scaling).await?;
+    }
+    super::members::alter(cx, scaling, &changes.members).await?;
     match changes.refresh {
         true => Ok(record! { "instance_refresh" => shown::refresh(&refresh(cx, scaling).await?) }),
         false => Ok(Map::new()),

@@ -256,17 +256,24 @@ impl Wanted {
         TagChange { set, remove }
     }
 
-    /// Instances of another template or version than the group's.
-    fn outdated(&self, cx: &Cx<'_>, group: &AutoScalingGroup, attributes: &mut Attributes) -> bool {
-        let Some(wanted) = &self.template else { return false };
+    /// Whether the instance was launched from what the task names.
+    pub fn is_current(&self, cx: &Cx<'_>, instance: &Instance) -> bool {
+        let Some(wanted) = &self.template else {
+            return instance.launch_configuration_name() == cx.text("launch_config_name");
+        };
         // `$Latest` and `$Default` name no version to compare with.
         let number = wanted.version().filter(|v| v.parse::<u64>().is_ok());
-        let current = |i: &&Instance| {
-            i.launch_template().is_some_and(|t| {
-                t.launch_template_id() == wanted.launch_template_id() && (number.is_none() || t.version() == number)
-            })
-        };
-        let old = group.instances().iter().filter(|i| !current(i)).count();
+        instance.launch_template().is_some_and(|t| {
+            t.launch_template_id() == wanted.launch_template_id() && (number.is_none() || t.version() == number)
+        })
+    }
+
+    /// Instances of another template or version than the group's.
+    fn outdated(&self, cx: &Cx<'_>, group: &AutoScalingGroup, attributes: &mut Attributes) -> bool {
+        if self.template.is_none() {
+            return false;
+        }
+        let old = group.instances().iter().filter(|i| !self.is_current(cx, i)).count();
         let all = !cx.args.bool("lt_check") && !attributes.is_empty();
         if old == 0 && !all {
             return false;

@@ -155,7 +155,8 @@ pub fn input(cx: &Cx<'_>, seen: &Seen) -> Result<RunInstancesInputBuilder, Failu
         input = input.license_specifications(license.build());
     }
     if let Some(price) = cx.text("spot_price") {
-        let spot = types::SpotMarketOptions::builder().max_price(price).build();
+        let kind = cx.text("spot_type").map(types::SpotInstanceType::from);
+        let spot = types::SpotMarketOptions::builder().max_price(price).set_spot_instance_type(kind).build();
         let market = types::InstanceMarketOptionsRequest::builder().market_type(types::MarketType::Spot);
         input = input.instance_market_options(market.spot_options(spot).build());
     }

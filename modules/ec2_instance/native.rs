@@ -111,6 +111,7 @@ async fn existing(cx: &Cx<'_>) -> Result<Vec<Arc<types::Instance>>, Failure> {
     if cx.args.has("instance_ids") {
         return by_ids(cx, all).await;
     }
+    let all = find::in_place::<Instance>(cx, &all);
     let many = cx.args.has("exact_count");
     let tagged: Vec<_> = all.iter().filter(|i| cx.identity.is(&from_sdk(i.tags()))).map(Arc::clone).collect();
     let natural = |i: &types::Instance| natural(cx, i);
@@ -177,8 +178,12 @@ fn absent(cx: &Cx<'_>, seen: &Seen, what: &str) -> Result<Verdict<Steps>, Failur
     if seen.instances.is_empty() {
         return Ok(Verdict::unchanged(result(Vec::new())));
     }
-    for instance in seen.instances.iter().filter(|_| !by_id) {
-        find::may_remove::<Instance>(cx, instance)?;
+    for instance in &seen.instances {
+        match by_id {
+            // Whoever names an id means it, whosever it is.
+            true => find::may_go::<Instance>(cx, instance)?,
+            false => find::may_remove::<Instance>(cx, instance)?,
+        }
     }
     let ids: Vec<String> = seen.instances.iter().map(|i| Instance::id(i).to_string()).collect();
     let change = Attributes::delete(&format!("{what} ({})", ids.join(", ")));

@@ -8,7 +8,7 @@ use crate::cloud::ec2::{input::*, types};
 use crate::cloud::identity::from_sdk;
 use crate::cloud::kinds::Instance;
 use crate::cloud::{CallError, Kind, together};
-use crate::modules::cloud::{self, Cx, TagChange};
+use crate::modules::cloud::{self, Cx, TagChange, find};
 use crate::modules::{ArgsExt, Failure};
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,11 +70,12 @@ pub async fn carry_out(cx: &Cx<'_>, seen: &Seen, steps: &Steps) -> Result<Map, F
     }
     let count = steps.launch + steps.replace.len();
     if count > 0 {
-        shown.extend(launch(cx, seen, count).await?);
+        shown.extend(launch(cx, seen, count, &steps.replace).await?);
     }
     let mut ids = steps.terminate.clone();
     ids.extend(steps.replace.iter().map(|i| Instance::id(i).to_string()));
     terminate(cx, &ids).await?;
+    steps.replace.iter().for_each(|old| account.spare::<Instance>(old));
     for instance in &mut shown {
         if let Some(known) = account.instances.get(&*account.ec2, Instance::id(instance)).await? {
             *instance = known;
@@ -117,7 +118,13 @@ async fn wait(cx: &Cx<'_>, id: &str, state: State) -> Result<Arc<types::Instance
     Err(Failure::new(format!("the instance {id} did not become {}: {why}", state.as_str())))
 }
 
-async fn launch(cx: &Cx<'_>, seen: &Seen, count: usize) -> Result<Vec<Arc<types::Instance>>, Failure> {
+/// `old`: those that the new ones take the place of.
+async fn launch(
+    cx: &Cx<'_>,
+    seen: &Seen,
+    count: usize,
+    old: &[Arc<types::Instance>],
+) -> Result<Vec<Arc<types::Instance>>, Failure> {
     let account = &cx.account;
     let op = cx.identity.op();
     let mut tags = cx.wanted_tags();
@@ -137,7 +144,8 @@ async fn launch(cx: &Cx<'_>, seen: &Seen, count: usize) -> Result<Vec<Arc<types:
         let input = input.clone();
         Box::pin(async move { Ok(account.ec2.run_instances(input).await?.instances.unwrap_or_default()) })
     };
-    let made = account.create_all(&account.instances, &op, count, &send).await?;
+    let launched = account.create_all(&account.instances, &op, count, &send);
+    let made = find::in_place_of::<Instance, _>(cx, old, launched).await?;
     // The launch itself cannot say it.
     if let Some(check) = super::compare::source_dest_check(cx).filter(|on| !on) {
         for instance in &made {

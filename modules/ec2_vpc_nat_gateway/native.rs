@@ -23,15 +23,16 @@ struct Nat;
 pub struct Seen {
     gateway: Option<Arc<types::NatGateway>>,
     /// Allocated by an earlier run of this task, which did not come to use it, or with the gateway.
-    own: Option<Arc<types::Address>>,
+    own: Vec<Arc<types::Address>>,
 }
 
-/// What `apply` has to do; of a gateway that is there only tags can change.
+/// What `apply` has to do; in place only tags can change.
 #[derive(Default)]
 pub enum Steps {
     #[default]
     None,
     Create,
+    Replace,
     Tags(TagChange),
     Wait,
     Remove,
@@ -60,7 +61,8 @@ impl Resource for Nat {
                     cx.text("subnet_id").is_some() && g.subnet_id() == cx.text("subnet_id")
                 })?,
             };
-            let own = addresses.into_iter().find(|a| cx.identity.is(&from_sdk(a.tags())));
+            let mut own = find::in_place::<Address>(cx, &addresses);
+            own.retain(|a| cx.identity.is(&from_sdk(a.tags())));
             Ok(Seen { gateway, own })
         })
     }
@@ -68,9 +70,9 @@ impl Resource for Nat {
     fn decide(&self, cx: &Cx<'_>, seen: &Seen) -> Result<Verdict<Steps>, Failure> {
         let what = format!("NAT gateway {}", self.key(cx.args));
         match (&seen.gateway, cx.args.str("state")) {
-            (None, "absent") => Ok(match &seen.own {
-                None => Verdict::unchanged(Map::new()),
-                Some(_) => {
+            (None, "absent") => Ok(match seen.own.is_empty() {
+                true => Verdict::unchanged(Map::new()),
+                false => {
                     Verdict::new(Attributes::delete(&format!("address of {what}")), Steps::Remove, Map::new())
                 }
             }),
@@ -86,7 +88,13 @@ impl Resource for Nat {
     fn apply<'a>(&'a self, cx: &'a Cx<'a>, seen: &'a Seen, steps: &'a Steps) -> CloudFuture<'a, Map> {
         Box::pin(async move {
             match (steps, &seen.gateway) {
-                (Steps::Create, _) => create(cx, seen).await,
+                (Steps::Create, _) => create(cx, seen, &[]).await,
+                (Steps::Replace, Some(old)) if keeps_address(cx) => {
+                    // Its address is free for the new one when it is gone.
+                    cx.account.remove(&cx.account.nat_gateways, NatGateway::id(old)).await?;
+                    create(cx, seen, &[]).await
+                }
+                (Steps::Replace, Some(old)) => create(cx, seen, std::slice::from_ref(old)).await,
                 (Steps::Tags(tags), Some(gateway)) => {
                     cx.write_tags(&[NatGateway::id(gateway)], tags).await?;
                     let is = from_sdk(gateway.tags());
@@ -108,7 +116,8 @@ impl Resource for Nat {
 
     fn things(&self, seen: &Seen) -> Vec<(Thing, Tags)> {
         let mut things = cloud::thing::<NatGateway>(&seen.gateway);
-        things.extend(cloud::thing::<Address>(&seen.own));
+        let own = seen.own.iter().map(|a| Some(Arc::clone(a)));
+        things.extend(own.flat_map(|address| cloud::thing::<Address>(&address)));
         things
     }
 }
@@ -122,25 +131,54 @@ fn creation(cx: &Cx<'_>, what: &str) -> Result<Verdict<Steps>, Failure> {
         return Err(Failure::new(format!("there is no {what}, and without `subnet_id` it cannot be made")));
     }
     let mut attributes = Attributes::default();
-    let subnet = cx.args.get("subnet_id").cloned().unwrap_or_default();
-    attributes.wanted("subnet_id", subnet.clone());
+    attributes.wanted("subnet_id", cx.args.get("subnet_id").cloned().unwrap_or_default());
     attributes.wanted("connectivity_type", cx.args.str("connectivity_type"));
     attributes.wanted("nat_gateway_id", cx.unknown());
-    let predicted = record! {
+    Ok(Verdict::new(attributes.create(what), Steps::Create, predicted(cx)))
+}
+
+/// One that is to be made.
+fn predicted(cx: &Cx<'_>) -> Map {
+    record! {
         "nat_gateway_id" => cx.unknown(),
-        "subnet_id" => subnet,
+        "subnet_id" => cx.args.get("subnet_id").cloned().unwrap_or_default(),
         "vpc_id" => cx.unknown(),
         "state" => if cx.args.bool("wait") { "available" } else { "pending" },
         "connectivity_type" => cx.args.str("connectivity_type"),
         "nat_gateway_addresses" => cx.unknown(),
         "create_time" => cx.unknown(),
         "tags" => cloud::tags_value(&cx.wanted_tags()),
-    };
-    Ok(Verdict::new(attributes.create(what), Steps::Create, predicted))
+    }
+}
+
+/// Whether the task names the address, so that two gateways cannot be there at once.
+fn keeps_address(cx: &Cx<'_>) -> bool {
+    cx.text("allocation_id").is_some() || cx.text("eip_address").is_some()
 }
 
 fn change(cx: &Cx<'_>, gateway: &types::NatGateway, what: &str) -> Result<Verdict<Steps>, Failure> {
     let mut attributes = Attributes::default();
+    if let Some(subnet) = cx.args.get("subnet_id").filter(|wanted| !wanted.is_null()) {
+        attributes.fixed("subnet_id", gateway.subnet_id(), subnet.clone());
+    }
+    if cx.text("nat_gateway_id").is_none() {
+        let is = gateway.connectivity_type().map_or("public", |kind| kind.as_str());
+        attributes.fixed("connectivity_type", is, cx.args.str("connectivity_type"));
+    }
+    for (name, wanted) in [("allocation_id", cx.text("allocation_id")), ("eip_address", cx.text("eip_address"))] {
+        let mut addresses = gateway.nat_gateway_addresses().iter();
+        let of = |a: &types::NatGatewayAddress| [a.allocation_id(), a.public_ip()].into_iter().flatten().any(|is| Some(is) == wanted);
+        if wanted.is_some() && !addresses.any(of) {
+            let is = gateway.nat_gateway_addresses().first();
+            let is = is.and_then(|a| if name == "allocation_id" { a.allocation_id() } else { a.public_ip() });
+            attributes.fixed(name, is, wanted);
+        }
+    }
+    if !attributes.forces().is_empty() {
+        find::may_remove::<NatGateway>(cx, gateway)?;
+        let change = attributes.change(what).ok_or_else(|| Failure::new("nothing differs"))?;
+        return Ok(Verdict::new(change, Steps::Replace, predicted(cx)));
+    }
     let tags = cx.compare_tags(&mut attributes, &from_sdk(gateway.tags()));
     let pending = matches!(gateway.state(), Some(types::NatGatewayState::Pending)) && cx.args.bool("wait");
     match attributes.change(what) {
@@ -155,7 +193,8 @@ fn change(cx: &Cx<'_>, gateway: &types::NatGateway, what: &str) -> Result<Verdic
     }
 }
 
-async fn create(cx: &Cx<'_>, seen: &Seen) -> Result<Map, Failure> {
+/// `old`: what the new one takes the place of, with its own address.
+async fn create(cx: &Cx<'_>, seen: &Seen, old: &[Arc<types::NatGateway>]) -> Result<Map, Failure> {
     let account = &cx.account;
     let allocation = match cx.args.str("connectivity_type") {
         "private" => None,
@@ -176,8 +215,17 @@ async fn create(cx: &Cx<'_>, seen: &Seen) -> Result<Map, Failure> {
             made.ok_or_else(|| CallError::own("ec2:CreateNatGateway", "the answer names no gateway"))
         })
     };
-    let gateway = account.create(&account.nat_gateways, &op, &send).await?;
+    let (used, _) = addresses(seen);
+    let used = if old.is_empty() { Vec::new() } else { used };
+    let made = find::in_place_of::<NatGateway, _>(cx, old, account.create(&account.nat_gateways, &op, &send));
+    let gateway = find::in_place_of::<Address, _>(cx, &used, made).await?;
     ready(cx, gateway).await
+}
+
+/// Its own addresses: those in use, and one that is not.
+fn addresses(seen: &Seen) -> (Vec<Arc<types::Address>>, Option<Arc<types::Address>>) {
+    let (used, free): (Vec<_>, Vec<_>) = seen.own.iter().cloned().partition(|a| a.association_id().is_some());
+    (used, free.into_iter().next())
 }
 
 /// The allocation that the task names, or one of its own.
@@ -186,13 +234,13 @@ async fn allocation(cx: &Cx<'_>, seen: &Seen) -> Result<String, Failure> {
         return Ok(id.to_string());
     }
     let account = &cx.account;
-    let address = match (cx.text("eip_address"), &seen.own) {
+    let address = match (cx.text("eip_address"), addresses(seen).1) {
         (Some(ip), _) => {
             let all = account.addresses.all(&*account.ec2).await?;
             let found = all.into_iter().find(|a| a.public_ip() == Some(ip));
             found.ok_or_else(|| Failure::new(format!("no address {ip} is allocated in {}", account.region)))?
         }
-        (None, Some(own)) => Arc::clone(own),
+        (None, Some(own)) => own,
         (None, None) => address::allocate(cx, &cx.wanted_tags(), None).await?,
     };
     Ok(Address::id(&address).to_string())
@@ -222,7 +270,7 @@ async fn ready(cx: &Cx<'_>, gateway: Arc<types::NatGateway>) -> Result<Map, Fail
 
 async fn remove(cx: &Cx<'_>, seen: &Seen, gateway: Option<&types::NatGateway>) -> Result<Map, Failure> {
     let account = &cx.account;
-    let mut released: Vec<&str> = seen.own.as_deref().map(Address::id).into_iter().collect();
+    let mut released: Vec<&str> = seen.own.iter().map(|a| Address::id(a)).collect();
     if let Some(gateway) = gateway {
         account.remove(&account.nat_gateways, NatGateway::id(gateway)).await?;
         if cx.args.bool("release_eip") {

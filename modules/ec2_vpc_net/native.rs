@@ -107,12 +107,11 @@ impl Resource for Net {
         Box::pin(async move {
             match (steps, &seen.vpc) {
                 (Steps::Create(changes), _) => {
-                    let vpc = create(cx).await?;
+                    let vpc = create(cx, &[]).await?;
                     alter(cx, &vpc, changes).await
                 }
                 (Steps::Replace(changes), Some(old)) => {
-                    let vpc = create(cx).await?;
-                    cx.account.depose::<Vpc>(old);
+                    let vpc = create(cx, std::slice::from_ref(old)).await?;
                     alter(cx, &vpc, changes).await
                 }
                 (Steps::Change(changes), Some(vpc)) => alter(cx, vpc, changes).await,
@@ -274,7 +273,8 @@ fn result(vpc: Map) -> Map {
     crate::record! { "vpc" => vpc }
 }
 
-async fn create(cx: &Cx<'_>) -> Result<Arc<types::Vpc>, Failure> {
+/// `old`: what the new one takes the place of.
+async fn create(cx: &Cx<'_>, old: &[Arc<types::Vpc>]) -> Result<Arc<types::Vpc>, Failure> {
     let account = &cx.account;
     let op = cx.identity.op();
     let tags = op.specification(types::ResourceType::Vpc, &cx.wanted_tags());
@@ -290,7 +290,7 @@ async fn create(cx: &Cx<'_>) -> Result<Arc<types::Vpc>, Failure> {
             made.ok_or_else(|| CallError::own("ec2:CreateVpc", "the answer names no VPC"))
         })
     };
-    let vpc = account.create(&account.vpcs, &op, &send).await?;
+    let vpc = find::in_place_of::<Vpc, _>(cx, old, account.create(&account.vpcs, &op, &send)).await?;
     let ready = |seen: Option<&Arc<types::Vpc>>| {
         seen.filter(|v| matches!(v.state(), Some(types::VpcState::Available))).map(Arc::clone)
     };

@@ -4,7 +4,7 @@ use crate::base::{List, Map};
 use crate::cloud::calls::CallFuture;
 use crate::cloud::ec2::{input::*, types};
 use crate::cloud::identity::from_sdk;
-use crate::cloud::kinds::Subnet;
+use crate::cloud::kinds::{Instance, Subnet};
 use crate::cloud::{CallError, Kind, Tags, Thing};
 use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChange, Verdict, find, values};
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
@@ -52,7 +52,11 @@ impl Resource for Net {
             let Some(vpc) = cx.text("vpc_id") else { return Ok(None) };
             let inside = |s: &types::Subnet| s.vpc_id() == Some(vpc);
             let all = cx.account.subnets.within(&cx.account, vpc, inside).await?;
-            find::one::<Subnet>(cx, &all, |s| s.cidr_block() == cx.text("cidr"))
+            let found = find::one::<Subnet>(cx, &all, |s| s.cidr_block() == cx.text("cidr"))?;
+            if let Some(subnet) = &found {
+                empty_if_replaced(cx, subnet).await?;
+            }
+            Ok(found)
         })
     }
 
@@ -104,6 +108,26 @@ impl Resource for Net {
     fn things(&self, seen: &Self::Seen) -> Vec<(Thing, Tags)> {
         cloud::thing::<Subnet>(seen)
     }
+}
+
+/// Two subnets cannot have one range, so the old one goes before its successor is there; with an instance inside it cannot.
+async fn empty_if_replaced(cx: &Cx<'_>, subnet: &types::Subnet) -> Result<(), Failure> {
+    let zone = subnet.availability_zone();
+    if cx.args.str("state") == "absent" || cx.text("az").is_none_or(|wanted| zone == Some(wanted)) {
+        return Ok(());
+    }
+    let instances = cx.account.instances.all(&*cx.account.ec2).await?;
+    let inside = |i: &&Arc<types::Instance>| i.subnet_id() == Some(Subnet::id(subnet));
+    let Some(instance) = instances.iter().find(inside) else { return Ok(()) };
+    Err(Failure::new(format!(
+        "the {} {} is in {}, and cannot move to {} while the instance {} is in it\nhint: terminate what is in it first, or \
+         make a subnet of another range",
+        Subnet::NAME,
+        find::described::<Subnet>(subnet),
+        zone.unwrap_or_default(),
+        cx.args.str("az"),
+        find::described::<Instance>(instance)
+    )))
 }
 
 /// What can be changed in place; of a new subnet (`None`) the defaults are known.

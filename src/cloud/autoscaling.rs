@@ -9,6 +9,7 @@ crate::service_calls! {
         read describe_launch_configurations(DescribeLaunchConfigurations: DescribeLaunchConfigurationsInputBuilder) -> DescribeLaunchConfigurationsOutput;
         read describe_lifecycle_hooks(DescribeLifecycleHooks: DescribeLifecycleHooksInputBuilder) -> DescribeLifecycleHooksOutput;
         read describe_instance_refreshes(DescribeInstanceRefreshes: DescribeInstanceRefreshesInputBuilder) -> DescribeInstanceRefreshesOutput;
+        read describe_notification_configurations(DescribeNotificationConfigurations: DescribeNotificationConfigurationsInputBuilder) -> DescribeNotificationConfigurationsOutput;
         read describe_tags(DescribeTags: DescribeTagsInputBuilder) -> DescribeTagsOutput;
         another create_auto_scaling_group(CreateAutoScalingGroup: CreateAutoScalingGroupInputBuilder) -> CreateAutoScalingGroupOutput;
         same update_auto_scaling_group(UpdateAutoScalingGroup: UpdateAutoScalingGroupInputBuilder) -> UpdateAutoScalingGroupOutput;
@@ -18,6 +19,7 @@ crate::service_calls! {
         same put_lifecycle_hook(PutLifecycleHook: PutLifecycleHookInputBuilder) -> PutLifecycleHookOutput;
         same delete_lifecycle_hook(DeleteLifecycleHook: DeleteLifecycleHookInputBuilder) -> DeleteLifecycleHookOutput;
         same complete_lifecycle_action(CompleteLifecycleAction: CompleteLifecycleActionInputBuilder) -> CompleteLifecycleActionOutput;
+        same put_notification_configuration(PutNotificationConfiguration: PutNotificationConfigurationInputBuilder) -> PutNotificationConfigurationOutput;
         another start_instance_refresh(StartInstanceRefresh: StartInstanceRefreshInputBuilder) -> StartInstanceRefreshOutput;
         same cancel_instance_refresh(CancelInstanceRefresh: CancelInstanceRefreshInputBuilder) -> CancelInstanceRefreshOutput;
         same suspend_processes(SuspendProcesses: SuspendProcessesInputBuilder) -> SuspendProcessesOutput;

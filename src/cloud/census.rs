@@ -102,7 +102,7 @@ impl Account {
 }
 
 impl Account {
-    /// What stacks have inside a VPC; of other things nothing is inside.
+    /// What stacks, this one and others, have inside a VPC; of other things nothing is inside.
     pub async fn inside(&self, thing: &Thing) -> Result<Vec<(Thing, Tags)>, CallError> {
         if thing.kind != Vpc::NAME {
             return Ok(Vec::new());

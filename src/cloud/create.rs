@@ -56,7 +56,7 @@ impl Account {
     ) -> Result<Vec<Arc<K::Item>>, CallError> {
         let (stack, node) = (&op.identity.stack, &op.identity.node);
         // Where it was seen, another one is wanted beside it or in its place.
-        let unseen = |before: &String| !self.replaces() && !table.knows(before);
+        let unseen = |before: &String| !self.replaces::<K>(before) && !table.knows(before);
         if let Some(before) = self.begun_lately(stack, node).filter(unseen) {
             let found = table.made_by(&*self.ec2, &self.manner, &before).await?;
             if found.len() >= count {

@@ -16,6 +16,10 @@ pub const KEEP: &str = "fitout:keep";
 /// When the thing may go, in UTC: `2026-12-24T18:00:00Z`. Set on what is temporary; `gc` removes it from then on.
 pub const EXPIRES: &str = "fitout:expires";
 
+/// Set on what another takes the place of, before that is made: it is not the thing of its task any more, and goes at the end
+/// of a run that went well.
+pub const DEPOSED: &str = "fitout:deposed";
+
 /// Set on a key pair whose private half was written down: the service tells it once.
 pub const TOLD: &str = "fitout:told";
 
@@ -74,6 +78,11 @@ impl Identity {
 
     /// Whether tags say that the thing is this one.
     pub fn is(&self, tags: &Tags) -> bool {
+        self.was(tags) && !tags.contains_key(DEPOSED)
+    }
+
+    /// Whether tags say that the thing is this one, or was, before another took its place.
+    pub fn was(&self, tags: &Tags) -> bool {
         tags.get(STACK) == Some(&self.stack) && tags.get(NODE) == Some(&self.node)
     }
 }
@@ -158,6 +167,8 @@ mod tests {
         assert_ne!(one.id, two.id);
         let tags = one.tags(&tags(&[("Name", "a")]));
         assert!(identity.is(&tags) && is_ours(&tags));
+        let deposed = Tags::from_iter(tags.clone().into_iter().chain([(DEPOSED.to_string(), "true".into())]));
+        assert!(!identity.is(&deposed) && identity.was(&deposed) && reserved(DEPOSED));
         assert_eq!((tags.get(OP), tags.get(KEEP).map(String::as_str)), (Some(&one.id), Some("true")));
         assert!(one.token().len() <= 64);
         assert_eq!(one.tags(&Tags::new())["Name"], "a");

@@ -3,6 +3,7 @@
 use super::access::Access;
 use super::ec2::{Ec2, Ec2Client};
 use super::error::CallError;
+use super::identity::{OP, Tags};
 use super::kinds::*;
 use super::kinds_images::{Image, Snapshot};
 use super::remove::Thing;
@@ -10,7 +11,7 @@ use super::retry::Manner;
 use super::table::{Kind, Table};
 use aws_config::SdkConfig;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{OnceCell, watch};
 
 /// Told of every intent before it is carried out, and of what came of it.
@@ -33,7 +34,8 @@ pub struct Account {
     pub config: SdkConfig,
     pub manner: Arc<Manner>,
     witness: Arc<dyn Witness>,
-    deposed: Mutex<Vec<Thing>>,
+    /// With its tags, which say the stack and the operation that made it.
+    deposed: Mutex<Vec<(Thing, Tags)>>,
     pub vpcs: Table<Vpc>,
     pub subnets: Table<Subnet>,
     pub internet_gateways: Table<InternetGateway>,
@@ -83,21 +85,39 @@ impl Account {
         }
     }
 
-    /// A thing that another has replaced; it goes at the end of the run, when nothing uses it any more.
+    /// A thing that another takes the place of, in this run or in one before; it goes at the end of the run, when nothing
+    /// uses it any more.
     pub fn depose<K: Kind>(&self, item: &K::Item) {
         let thing = Thing { kind: K::NAME, id: K::id(item).to_string() };
-        self.note(&serde_json::json!({"deposed": K::NAME, "id": thing.id, "region": self.region}));
-        self.deposed.lock().unwrap_or_else(|e| e.into_inner()).push(thing);
+        let mut deposed = self.deposed();
+        if !deposed.iter().any(|(known, _)| *known == thing) {
+            self.note(&serde_json::json!({"deposed": K::NAME, "id": thing.id, "region": self.region}));
+            deposed.push((thing, K::tags(item)));
+        }
     }
 
-    /// Whether something was deposed: what was inside it is made again.
-    pub fn replaces(&self) -> bool {
-        !self.deposed.lock().unwrap_or_else(|e| e.into_inner()).is_empty()
+    /// The end of the run need not care for the thing: it stays after all, or went already.
+    pub fn spare<K: Kind>(&self, item: &K::Item) {
+        self.deposed().retain(|(thing, _)| (thing.kind, thing.id.as_str()) != (K::NAME, K::id(item)));
     }
 
-    /// What was deposed since this was asked last.
-    pub fn take_deposed(&self) -> Vec<Thing> {
-        std::mem::take(&mut *self.deposed.lock().unwrap_or_else(|e| e.into_inner()))
+    /// Whether what this operation made, if it is of this kind, has to be made again: it was deposed, or something was that it
+    /// is inside of.
+    pub fn replaces<K: Kind>(&self, op: &str) -> bool {
+        let deposed = self.deposed();
+        match deposed.iter().any(|(thing, _)| thing.kind == K::NAME) {
+            true => deposed.iter().any(|(_, tags)| tags.get(OP).is_some_and(|made| made == op)),
+            false => !deposed.is_empty(),
+        }
+    }
+
+    /// What was deposed since this was asked last, with its tags.
+    pub fn take_deposed(&self) -> Vec<(Thing, Tags)> {
+        std::mem::take(&mut *self.deposed())
+    }
+
+    fn deposed(&self) -> MutexGuard<'_, Vec<(Thing, Tags)>> {
+        self.deposed.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     /// What an earlier run began to make a moment ago, as [`Witness`] knows.

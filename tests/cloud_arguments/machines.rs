@@ -31,6 +31,9 @@ fn an_instance_is_launched_as_the_task_says() {
     kernel: aki-12345678
     ramdisk: ari-12345678
     spot_price: '0.05'
+    spot_type: one-time
+    spot_wait_timeout: 60
+    spot_launch_group: both
     volumes:
     - {{device_name: /dev/sdb, ebs: {{volume_size: 5, volume_type: gp3, iops: 3100, throughput: 130, encrypted: true, kms_key_id: alias/ours}}}}
     - {{device_name: /dev/sdd, volume_size: 4, volume_type: gp3, iops: 3200, encrypted: false}}
@@ -63,6 +66,7 @@ fn an_instance_is_launched_as_the_task_says() {
         "KernelId=aki-12345678",
         "RamdiskId=ari-12345678",
         "SpotOptions.MaxPrice=0.05",
+        "SpotOptions.SpotInstanceType=one-time",
         "EbsOptimized=true",
         "MetadataOptions.HttpProtocolIpv6=disabled",
         "MetadataOptions.InstanceMetadataTags=enabled",

@@ -126,6 +126,7 @@ fn a_scaling_group_has_all_that_can_be_said_of_it() {
     replace_batch_size: 1
     lt_check: false
     placement_group: spread
+    notification_topic: arn:aws:sns:t
     tags: [{{a: b}}]
     lifecycle_hooks: [{{name: h, transition: terminating, notification_target_arn: 'arn:aws:sqs:q', role_arn: 'arn:aws:iam::1:role/r', notification_meta_data: more}}]
 "
@@ -148,6 +149,13 @@ fn a_scaling_group_has_all_that_can_be_said_of_it() {
             ],
         ),
         ("SuspendProcesses", &["AZRebalance"]),
+        (
+            "PutNotificationConfiguration",
+            &[
+                "TopicARN=arn:aws:sns:t",
+                "NotificationTypes.member.4=autoscaling:EC2_INSTANCE_TERMINATE_ERROR",
+            ],
+        ),
         ("EnableMetricsCollection", &["Metrics.member.1=GroupMinSize", "Granularity=1Minute"]),
     ];
     sends(&world, &group(&first), made);
@@ -160,6 +168,8 @@ fn a_scaling_group_has_all_that_can_be_said_of_it() {
     capacity_rebalance: false
     suspend_processes: []
     metrics_collection: false
+    notification_topic: arn:aws:sns:t
+    notification_types: ['autoscaling:EC2_INSTANCE_TERMINATE']
     purge_tags: true
     tags: [{c: d}]
     lifecycle_hooks: [{name: h, transition: terminating, notification_target_arn: 'arn:aws:sqs:q', role_arn: 'arn:aws:iam::1:role/r', notification_meta_data: other}]
@@ -176,6 +186,7 @@ fn a_scaling_group_has_all_that_can_be_said_of_it() {
         ("DetachLoadBalancerTargetGroups", &["TargetGroupARNs.member.1=arn:"]),
         ("ResumeProcesses", &["AZRebalance"]),
         ("DisableMetricsCollection", &[]),
+        ("PutNotificationConfiguration", &["NotificationTypes.member.1=autoscaling:EC2_INSTANCE_TERMINATE"]),
         ("DeleteTags", &["Key=a"]),
         ("PutLifecycleHook", &["NotificationMetadata=other"]),
     ];

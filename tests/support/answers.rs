@@ -5,11 +5,15 @@ use super::place::Seen;
 use base64::Engine as _;
 use fitout::lab::{Lab, LabOptions};
 use serde_json::json;
-use std::process::Command;
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// One host for all tests of this file: it is never changed but for its keys.
 pub struct Answers {
     pub lab: Lab,
+    /// `bootcmd` of the last instance's user data, as lines for a shell.
+    bootcmd: Arc<Mutex<String>>,
 }
 
 impl Answers {
@@ -21,7 +25,7 @@ impl Answers {
     pub fn beside(others: usize) -> Answers {
         let name = format!("ami{}", std::process::id() % 10000);
         let options = LabOptions { name, hosts: 1 + others, ephemeral: true, ..LabOptions::default() };
-        let answers = Answers { lab: Lab::up(&options).unwrap() };
+        let answers = Answers { lab: Lab::up(&options).unwrap(), bootcmd: Arc::default() };
         // The user that Debian's images have.
         answers.on(
             "useradd -m -s /bin/bash admin && mkdir -m 700 /home/admin/.ssh && chown admin: /home/admin/.ssh && \
@@ -33,12 +37,39 @@ impl Answers {
     /// A command on the host, past ssh, which has other keys by then.
     pub fn on(&self, command: &str) -> String {
         let pid = self.lab.hosts().remove(0).leader.unwrap().to_string();
-        let done = std::process::Command::new("nsenter")
-            .args(["-t", &pid, "-a", "sh", "-c", command])
-            .output()
-            .unwrap();
+        let done = inside(&pid, command);
         assert!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8_lossy(&done.stdout).into_owned()
+    }
+
+    /// Boots the host anew with the `bootcmd` of the last instance, as early as cloud-init runs it: before sysinit.target,
+    /// when there is no D-Bus. What `asked` says when it succeeds in the new boot.
+    pub fn boot_with_bootcmd(&self, asked: &str) -> String {
+        let root = self.lab.hosts().remove(0).root_dir().unwrap();
+        let script = format!("#!/bin/sh\nset -eu\n{}", self.bootcmd.lock().unwrap());
+        std::fs::write(root.join("etc/bootcmd"), script).unwrap();
+        let unit = "[Unit]\nDefaultDependencies=no\nAfter=local-fs.target\nBefore=sysinit.target\n\
+                    [Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh /etc/bootcmd\n\
+                    [Install]\nWantedBy=sysinit.target\n";
+        std::fs::write(root.join("etc/systemd/system/bootcmd.service"), unit).unwrap();
+        self.on("systemctl enable -q bootcmd && touch /run/before && systemctl --no-block reboot");
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let asked = format!("test ! -e /run/before && systemctl is-active -q basic.target && {asked}");
+        loop {
+            let leader = self.lab.hosts().remove(0).leader.map(|pid| pid.to_string());
+            let done = leader.map(|pid| inside(&pid, &asked));
+            match done {
+                Some(done) if done.status.success() => return String::from_utf8(done.stdout).unwrap(),
+                last => assert!(
+                    Instant::now() < deadline,
+                    "the host is not back: {last:?} {:?}",
+                    inside(
+                        &self.lab.hosts().remove(0).leader.unwrap().to_string(),
+                        "systemctl list-jobs; systemctl --failed"
+                    )
+                ),
+            }
+        }
     }
 
     /// The host gets what an instance gets: the key pair's public key, and the host key in its user data.
@@ -47,7 +78,8 @@ impl Answers {
         let root = host.root_dir().unwrap();
         let (address, say) = (host.address.clone(), world.sayer());
         let pid = host.leader.unwrap();
-        let key = std::sync::Mutex::new(String::new());
+        let key = Mutex::new(String::new());
+        let bootcmd = Arc::clone(&self.bootcmd);
         world.proxy.hook(move |action, body, reply| {
             let field = |name: &str| form(body, name).map(|text| decoded(&text)).unwrap_or_default();
             match action {
@@ -68,6 +100,7 @@ impl Answers {
                     let data = field("UserData");
                     if !data.is_empty() {
                         let data: serde_yaml::Value = serde_yaml::from_str(&data).unwrap();
+                        *bootcmd.lock().unwrap() = commands(&data["bootcmd"]);
                         let host_key = root.join("etc/ssh/ssh_host_ed25519_key");
                         std::fs::write(&host_key, data["ssh_keys"]["ed25519_private"].as_str().unwrap())
                             .unwrap();
@@ -89,6 +122,19 @@ impl Answers {
             }
         });
     }
+}
+
+fn inside(leader: &str, command: &str) -> Output {
+    Command::new("nsenter").args(["-t", leader, "-a", "sh", "-c", command]).output().unwrap()
+}
+
+/// Each command a list of words, as `bootcmd` of cloud-init has them.
+fn commands(list: &serde_yaml::Value) -> String {
+    let words = |command: &serde_yaml::Value| {
+        let words = command.as_sequence().unwrap().iter().map(|word| word.as_str().unwrap());
+        shell_words::join(words) + "\n"
+    };
+    list.as_sequence().into_iter().flatten().map(words).collect()
 }
 
 impl Drop for Answers {

@@ -113,19 +113,45 @@ async fn owned(run: &Arc<Run>) -> (Vec<Target>, usize) {
     (targets, failed)
 }
 
-/// What was replaced, and what this run's stack had inside of it.
+/// What was replaced, and what its stack had inside of it. It has its tag, so that a later run removes what this one, which
+/// failed, may still need.
 async fn deposed(run: &Arc<Run>) -> usize {
-    let mut targets = Vec::new();
+    let (mut targets, mut left) = (Vec::new(), 0);
+    let stays = super::super::report_failed(run) || run.cancel.requested();
     for account in run.cloud.session.accounts() {
         let target = |thing, tags| Target { account: Arc::clone(&account), thing, tags, why: String::new() };
-        for thing in account.take_deposed() {
-            if let Ok(inside) = account.inside(&thing).await {
-                targets.extend(inside.into_iter().map(|(thing, tags)| target(thing, tags)));
+        for (thing, tags) in account.take_deposed() {
+            let name = format!("{} {}", thing.kind, thing.id);
+            if stays {
+                warn(run, format!("{name} was replaced; it stays until a run comes to a good end"));
+                continue;
             }
-            targets.push(target(thing, Tags::new()));
+            let inside = match account.inside(&thing).await {
+                Ok(inside) => inside,
+                Err(error) => {
+                    warn(
+                        run,
+                        format!("{name} was replaced and stays, since nobody knows what is in it: {error}"),
+                    );
+                    left += 1;
+                    continue;
+                }
+            };
+            let (own, others): (Vec<_>, Vec<_>) =
+                inside.into_iter().partition(|(_, inner)| inner.get(STACK) == tags.get(STACK));
+            targets.extend(own.into_iter().map(|(thing, tags)| target(thing, tags)));
+            match others.first() {
+                None => targets.push(target(thing, Tags::new())),
+                Some((other, of)) => {
+                    let stack = of.get(STACK).map(String::as_str).unwrap_or_default();
+                    let other = format!("{} {} of the stack `{stack}`", other.kind, other.id);
+                    warn(run, format!("{name} was replaced and stays, since {other} is in it"));
+                    left += 1;
+                }
+            }
         }
     }
     targets.retain(|t| !t.kept());
     targets.sort_by_key(|t| t.thing.clone());
-    remove(&**run, &targets).await
+    left + remove(&**run, &targets).await
 }

@@ -36,6 +36,28 @@ fn expand(pattern: &str, args: &Map) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+
+    /// A misspelt kind orders nothing, and nobody would notice.
+    #[test]
+    fn each_kind_that_a_module_reads_is_one_that_a_module_writes() {
+        let entries = crate::modules::registry::generated::ENTRIES;
+        let specs: Vec<ModuleSpec> = entries.iter().map(|e| serde_yaml::from_str(e.spec).unwrap()).collect();
+        let kind = |pattern: &str| pattern.split_once(':').map_or(pattern, |(kind, _)| kind).to_string();
+        let written: BTreeSet<_> = specs.iter().flat_map(|s| &s.writes).map(|p| kind(p)).collect();
+        // The last ones no task changes.
+        let others = ["*", "aws", "host", "connection", "controller", "network"].map(str::to_string);
+        let (mut checked, mut unwritten) = (0, Vec::new());
+        for spec in &specs {
+            for read in &spec.reads {
+                checked += 1;
+                if !written.contains(&kind(read)) && !others.contains(&kind(read)) {
+                    unwritten.push(format!("{}: {read}", spec.name));
+                }
+            }
+        }
+        assert!(checked > 50 && unwritten.is_empty(), "of {checked}: {unwritten:#?}");
+    }
 
     #[test]
     fn the_unknown_covers_its_kind_and_removal_covers_all() {

@@ -1,8 +1,8 @@
 //! Finding a task's thing again: by its tags first, by what is natural for it second.
 
-use super::Cx;
-use crate::cloud::identity::{self, KEEP};
-use crate::cloud::{Kind, Tags};
+use super::{Cx, TagChange};
+use crate::cloud::identity::{self, DEPOSED, KEEP};
+use crate::cloud::{CallError, Kind, Outcome, Tags};
 use crate::modules::{ArgsExt, Failure};
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ pub fn one<K: Kind>(
     items: &[Arc<K::Item>],
     fits: impl Fn(&K::Item) -> bool,
 ) -> Result<Option<Arc<K::Item>>, Failure> {
+    let items = in_place::<K>(cx, items);
     let tagged: Vec<_> = items.iter().filter(|i| cx.identity.is(&K::tags(i))).collect();
     let by_tag = !tagged.is_empty();
     let found = if by_tag { tagged } else { items.iter().filter(|i| fits(i)).collect() };
@@ -34,6 +35,47 @@ pub fn one<K: Kind>(
             )))
         }
     }
+}
+
+/// Without what others took the place of. Where that was this task's and an earlier run ended before it could go, it goes at
+/// the end of this one.
+pub fn in_place<K: Kind>(cx: &Cx<'_>, items: &[Arc<K::Item>]) -> Vec<Arc<K::Item>> {
+    let deposed = |item: &Arc<K::Item>| {
+        let tags = K::tags(item);
+        let deposed = tags.contains_key(DEPOSED);
+        if deposed && cx.identity.was(&tags) {
+            cx.account.depose::<K>(item);
+        }
+        deposed
+    };
+    items.iter().filter(|item| !deposed(item)).cloned().collect()
+}
+
+/// Marks things that others are about to take the place of: from here on no run takes them for those that are meant, however
+/// this one ends. Where `make` was refused the marks are taken away again.
+///
+/// # Errors
+/// Those of the marking, and of `make`.
+pub async fn in_place_of<K: Kind, T>(
+    cx: &Cx<'_>,
+    old: &[Arc<K::Item>],
+    make: impl Future<Output = Result<T, CallError>> + Send,
+) -> Result<T, CallError> {
+    if old.is_empty() {
+        return make.await;
+    }
+    let ids: Vec<&str> = old.iter().map(|item| K::id(item)).collect();
+    let mark = TagChange { set: Tags::from([(DEPOSED.to_string(), "true".into())]), ..TagChange::default() };
+    cx.write_tags(&ids, &mark).await?;
+    old.iter().for_each(|item| cx.account.depose::<K>(item));
+    let made = make.await;
+    // Else nobody knows whether it was made.
+    if made.as_ref().is_err_and(|error| error.outcome == Outcome::Refused) {
+        let unmark = TagChange { remove: vec![DEPOSED.to_string()], ..TagChange::default() };
+        cx.write_tags(&ids, &unmark).await?;
+        old.iter().for_each(|item| cx.account.spare::<K>(item));
+    }
+    made
 }
 
 /// Its id, and its name where it has one.
@@ -61,6 +103,11 @@ pub fn may_touch<K: Kind>(cx: &Cx<'_>, item: &K::Item) -> Result<(), Failure> {
 /// What `prevent_destroy` keeps from being removed or replaced.
 pub fn may_remove<K: Kind>(cx: &Cx<'_>, item: &K::Item) -> Result<(), Failure> {
     may_touch::<K>(cx, item)?;
+    may_go::<K>(cx, item)
+}
+
+/// As [`may_remove`], of a thing that the task names by its id: that may be anybody's.
+pub fn may_go<K: Kind>(cx: &Cx<'_>, item: &K::Item) -> Result<(), Failure> {
     if cx.args.bool("prevent_destroy") || K::tags(item).contains_key(KEEP) {
         let message = format!(
             "the {} {} would be removed, and `prevent_destroy` forbids it",

@@ -13,6 +13,8 @@ from .wire import query_reply
 SERVICE = "autoscaling"
 # Groups being deleted with their instances, instances that a hook has let go, refreshes by group.
 LEAVING, RELEASED, REFRESHES = set(), set(), {}
+# Kinds of events by group and topic.
+NOTICES = {}
 
 
 def group_of(call):
@@ -127,6 +129,43 @@ def cancel_refresh(call):
         raise Refusal("ActiveInstanceRefreshNotFound", "No in progress or pending Instance Refresh found.")
     active[-1]["Status"] = "Cancelled"
     return query_reply(call, f"<InstanceRefreshId>{active[-1]['InstanceRefreshId']}</InstanceRefreshId>")
+
+
+@before("DetachInstances", service=SERVICE)
+def only_members_leave(call):
+    members = {state.instance.id for state in group_of(call).instance_states}
+    for instance in call.values("InstanceIds.member"):
+        if instance not in members:
+            message = f"The instance {instance} is not part of Auto Scaling group {call.get('AutoScalingGroupName')}."
+            raise Refusal("ValidationError", message)
+
+
+@before("TerminateInstanceInAutoScalingGroup", service=SERVICE)
+def only_members_end(call):
+    groups = call.autoscaling.autoscaling_groups.values()
+    members = {state.instance.id for group in groups for state in group.instance_states}
+    if call.get("InstanceId") not in members:
+        message = f"Instance Id not found - No managed instance found for instance ID: {call.get('InstanceId')}"
+        raise Refusal("ValidationError", message)
+
+
+@instead("PutNotificationConfiguration", service=SERVICE)
+def tell(call):
+    NOTICES[group_of(call).name, call.get("TopicARN")] = call.values("NotificationTypes.member")
+    return query_reply(call, "")
+
+
+@instead("DescribeNotificationConfigurations", service=SERVICE)
+def told(call):
+    groups = call.values("AutoScalingGroupNames.member")
+    members = "".join(
+        f"<member><AutoScalingGroupName>{escape(group)}</AutoScalingGroupName><TopicARN>{escape(topic)}</TopicARN>"
+        f"<NotificationType>{escape(kind)}</NotificationType></member>"
+        for (group, topic), kinds in NOTICES.items()
+        if not groups or group in groups
+        for kind in kinds
+    )
+    return query_reply(call, f"<NotificationConfigurations>{members}</NotificationConfigurations>")
 
 
 def _fields(refresh):
