@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "bake_disk/name.rs"]
+mod name;
 mod support;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -342,39 +344,4 @@ fn signals_leave_nothing_and_gc_removes_what_a_kill_leaves() {
     assert!(!place.names("images").is_empty());
     place.run(&["gc", "--yes"]).is(0, &["removed images/.bake-"]);
     nothing_is_left(&place, "gc");
-}
-
-#[test]
-fn a_name_is_made_of_all_that_goes_in() {
-    let place = place("tar");
-    let name = |image: &str, tasks: &str, more: &[&str]| {
-        let image = format!("{{formats: [tar], verify: false, source: {{path: root.tar}}, {image}}}");
-        let play =
-            format!("- name: n\n  hosts: all\n  gather_facts: false\n  image: {image}\n  tasks: [{tasks}]\n");
-        place.write("site.yml", &play);
-        let ended = seen(bake(&place, more, &[]));
-        ended.is(0, &[]);
-        (
-            ended.out.lines().last().unwrap().to_string(),
-            ended.err.contains("is there; nothing that goes into it"),
-        )
-    };
-    place.write("files/motd", "one");
-    let (first, found) = name("", "", &[]);
-    assert_eq!((name("", "", &[]), found), ((first.clone(), true), false));
-    let mut names = vec![first.clone(), name("", "", &["-e", "a=1"]).0, name("size: 1G", "", &[]).0];
-    names.push(name("", "{debug: {msg: x}}", &[]).0);
-    place.write("files/motd", "two");
-    names.push(name("", "", &[]).0);
-    place.write("files/motd", "one");
-    assert_eq!(name("", "", &[]).0, first);
-    let packed =
-        Command::new("tar").args(["-cf", "root.tar", "-C", "root", "usr"]).current_dir(place.path()).status();
-    assert!(packed.unwrap().success());
-    names.push(name("", "", &[]).0);
-    assert!(!name("", "", &["--force"]).1);
-    let count = names.len();
-    names.sort();
-    names.dedup();
-    assert_eq!(names.len(), count, "{names:?}");
 }

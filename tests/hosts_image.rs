@@ -31,6 +31,8 @@ const PLAY: &str = "- name: Tuned node
     - sysctl:
         values: {vm.swappiness: 10, net.core.somaxconn: 4096}
         sysctl_file: /etc/sysctl.d/60-node.conf
+    # The image has update-grub, which in the making has no disk to run on.
+    - kernel_cmdline: {parameters: [fitout.probe=1]}
     - copy:
         dest: /etc/systemd/system/probe.service
         content: |
@@ -53,6 +55,10 @@ const PLAY: &str = "- name: Tuned node
       register: seen
       changed_when: false
       failed_when: seen.stdout != '10'
+    - command: cat /proc/cmdline
+      register: booted
+      changed_when: false
+      failed_when: \"'fitout.probe=1' not in booted.stdout.split()\"
     - command: systemctl is-active probe
       changed_when: false
 ";

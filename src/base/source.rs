@@ -59,7 +59,14 @@ impl SourceFile {
 
 /// All files read in a run. Cheap to clone; append-only, so a [`Span`] never goes stale.
 #[derive(Clone, Debug, Default)]
-pub struct Sources(Arc<RwLock<Vec<Arc<SourceFile>>>>, Arc<RwLock<HashMap<PathBuf, Arc<str>>>>);
+pub struct Sources(Arc<RwLock<Vec<Arc<SourceFile>>>>, Arc<RwLock<HashMap<PathBuf, StandIn>>>);
+
+/// What is read instead of a file, and what of it counts in a hash.
+#[derive(Clone, Debug)]
+struct StandIn {
+    text: Arc<str>,
+    hashed: Arc<str>,
+}
 
 impl Sources {
     /// Takes a file that was read; each call makes a new id, also for a path that is known. Paths below the
@@ -71,14 +78,23 @@ impl Sources {
         FileId(u32::try_from(files.len() - 1).unwrap_or(u32::MAX))
     }
 
-    /// A text that is read instead of a file of this path, which need not be there.
-    pub fn stand_in(&self, path: impl Into<PathBuf>, text: impl Into<Arc<str>>) {
-        self.1.write().unwrap_or_else(|e| e.into_inner()).insert(path.into(), text.into());
+    /// A text that is read instead of a file of this path, which need not be there. `hashed`: what stands for it where
+    /// runs are compared, as without the moment at which it was made.
+    pub fn stand_in(&self, path: impl Into<PathBuf>, text: impl Into<Arc<str>>, hashed: impl Into<Arc<str>>) {
+        let text = StandIn { text: text.into(), hashed: hashed.into() };
+        self.1.write().unwrap_or_else(|e| e.into_inner()).insert(path.into(), text);
+    }
+
+    /// What of a file counts in a hash.
+    pub fn hashed(&self, file: &SourceFile) -> Arc<str> {
+        let all = self.1.read().unwrap_or_else(|e| e.into_inner());
+        let found = all.iter().find(|(path, _)| shown_path(path.to_path_buf()) == file.path);
+        found.map_or_else(|| Arc::clone(&file.text), |(_, stands)| Arc::clone(&stands.hashed))
     }
 
     /// What stands for a file, where something does.
     pub fn standing_in(&self, path: &Path) -> Option<Arc<str>> {
-        self.1.read().unwrap_or_else(|e| e.into_inner()).get(path).map(Arc::clone)
+        self.1.read().unwrap_or_else(|e| e.into_inner()).get(path).map(|stands| Arc::clone(&stands.text))
     }
 
     /// The file of an id of this collection; ids of another one panic or give another file.

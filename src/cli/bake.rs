@@ -1,5 +1,6 @@
 //! `bake`: a play with `image:`, or a template of Packer's, becomes machine images.
 
+mod inputs;
 mod recipe;
 mod tell;
 

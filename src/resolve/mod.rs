@@ -181,7 +181,7 @@ fn hash(options: &CompileOptions) -> String {
     feed(env!("CARGO_PKG_VERSION").as_bytes());
     for file in options.sources.all() {
         feed(file.path.as_os_str().as_encoded_bytes());
-        feed(file.text.as_bytes());
+        feed(options.sources.hashed(&file).as_bytes());
     }
     for (name, value) in &options.extra_vars {
         feed(name.to_string().as_bytes());

@@ -107,10 +107,10 @@ pub(crate) fn tags(asked: &[String], made: &[Made]) -> Diags {
         }
     }
     for tag in asked.iter().filter(|t| !known.contains(t)) {
-        let message = format!("no task has the tag `{tag}`");
         let diag = match open {
-            true => Diag::warning("unknown-tag", None, message),
-            false => Diag::error("unknown-tag", None, message),
+            // A tag, or a file with more tasks, has a name that hosts' variables make.
+            true => Diag::warning("unknown-tag", None, format!("no task is known to have the tag `{tag}`")),
+            false => Diag::error("unknown-tag", None, format!("no task has the tag `{tag}`")),
         };
         let diag = diag.did_you_mean(tag, known.iter().map(String::as_str));
         diags.push(diag.hint("`fitout playbook --list-tags` shows all"));

@@ -5,20 +5,17 @@ use super::super::fail::{Fail, code};
 use super::super::outputs::Kind;
 use super::super::program::compile;
 use super::tell::Tell;
-use super::{BakeArgs, on_error};
-use crate::base::{Diags, Map, Value};
+use super::{BakeArgs, inputs, on_error};
+use crate::base::{Diags, Map, Sources, Value};
 use crate::eval::{Engine, MapScope};
 use crate::exec::Cancel;
 use crate::exec::options::Mode;
-use crate::image::manifest;
-use crate::image::options::{BuilderOptions, ImageOptions, Source};
+use crate::image::options::{BuilderOptions, ImageOptions};
 use crate::image::packer::{self, Inputs};
 use crate::image::plays::Plays;
 use crate::image::{BakeError, Baked, Order, Render};
 use crate::resolve::Compiled;
 use crate::syntax::inventory::Inventory;
-use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -62,7 +59,9 @@ pub fn read(prepared: &mut Prepared, args: &BakeArgs, template: bool) -> Result<
     let value = evaluated(written, &evaluate)?;
     let options = ImageOptions::read(&value)
         .map_err(|error| Fail::input(format!("{}: {error}", prepared.session.sources.location(*span))))?;
-    let hash = hash(&compiled, &value, &options.source)?;
+    // The text of a template's playbook has it all, but for the moment and what is random.
+    let image = (!template).then_some(&value);
+    let hash = inputs::hash(&compiled, image, &options.source, &prepared.session.sources, &render)?;
     let title = match (&options.name, title) {
         (Some(name), _) => name.clone(),
         (None, Some(title)) => title,
@@ -84,6 +83,12 @@ fn translated(prepared: &Prepared, args: &BakeArgs) -> Result<PathBuf, Fail> {
     let inputs = Inputs { vars, var_files: args.var_file.clone() };
     let (sources, mut diags) = (&prepared.session.sources, Diags::default());
     let template = packer::read(&args.playbook, &inputs, sources, &mut diags);
+    // The moment of the bake is none of what goes into the image: its name and tags may have it.
+    let timeless = packer::timeless(|| {
+        let mut unsaid = Diags::default();
+        let template = packer::read(&args.playbook, &inputs, &Sources::default(), &mut unsaid)?;
+        packer::translate(&template, &mut unsaid)
+    });
     let translated = template.and_then(|template| packer::translate(&template, &mut diags));
     let failed = prepared.session.show(diags);
     let Some(translated) = translated.filter(|_| !failed) else { return Err(Fail::told(code::INPUT)) };
@@ -94,7 +99,8 @@ fn translated(prepared: &Prepared, args: &BakeArgs) -> Result<PathBuf, Fail> {
             args.playbook.with_file_name(format!("{name}.yml"))
         }
     };
-    sources.stand_in(&path, translated.playbook);
+    let hashed = timeless.map_or_else(|| translated.playbook.clone(), |t| t.playbook);
+    sources.stand_in(&path, translated.playbook, hashed);
     Ok(path)
 }
 
@@ -133,33 +139,6 @@ fn slug(title: &str) -> String {
     let words = words.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').filter(|w| !w.is_empty());
     let text = words.collect::<Vec<_>>().join("-");
     if text.is_empty() { "image".into() } else { text }
-}
-
-/// Of the compiled plays, `image:`, the source where it is a file, and the files that roles and playbooks bring.
-fn hash(compiled: &Compiled, image: &Value, source: &Source) -> Result<String, Fail> {
-    let mut hash = Sha256::new();
-    hash.update(&compiled.program.hash);
-    hash.update(image.to_json().to_string());
-    if let Source::Tarball { from, sha256: None } = source {
-        let path = Path::new(from);
-        let sum = manifest::sha256(path);
-        hash.update(sum.map_err(|e| Fail::input(format!("image: source: {}: {e}", path.display())))?);
-    }
-    let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
-    for play in &compiled.program.plays {
-        folders.insert(play.playbook_dir.clone());
-        folders.extend(play.role_layers.iter().map(|role| role.path.clone()));
-    }
-    for folder in folders.iter().flat_map(|f| ["files", "templates"].map(|name| f.join(name))) {
-        for entry in walkdir::WalkDir::new(&folder).sort_by_file_name().into_iter().flatten() {
-            if entry.file_type().is_file() {
-                let path = entry.path();
-                hash.update(path.strip_prefix(&folder).unwrap_or(path).as_os_str().as_encoded_bytes());
-                hash.update(std::fs::read(path).map_err(|e| Fail::io(path, &e))?);
-            }
-        }
-    }
-    Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
 }
 
 impl Recipe {

@@ -22,13 +22,10 @@ impl Step<Build> for Create {
             prepare(build).await?;
             let instance = build.instance()?.to_string();
             let op = build.temporary().op();
-            build.image = Some(Begun { op: op.clone(), thing: None });
+            build.home.image = Some(Begun { op: op.clone(), thing: None });
             let (account, options) = (&build.account, &build.options);
             let disks: Vec<_> = options.ami_disks.iter().map(mapping).collect();
-            let name = match build.drafts() {
-                true => draft_name(&options.ami_name),
-                false => options.ami_name.clone(),
-            };
+            let name = build.first_name();
             // An image that is yet to be looked at, or to get its name, must not be found by what users look for.
             let none = Tags::new();
             let (tags, snapshot_tags) = match build.early_tags() {
@@ -52,11 +49,10 @@ impl Step<Build> for Create {
             };
             let made = account.create(&account.images, &op, &send).await.map_err(|e| e.to_string())?;
             let id = Image::id(&made).to_string();
-            build.image = Some(Begun { op: op.clone(), thing: Some(made) });
+            build.home.image = Some(Begun { op: op.clone(), thing: Some(made) });
             let image = available(&build.account, &id, build.options.image_limit).await?;
-            let snapshots = snapshots(&image);
-            build.image = Some(Begun { op, thing: Some(image) });
-            build.artifacts.push(Artifact { region: build.account.region.clone(), id, snapshots });
+            build.artifacts.push(artifact(&build.account, &image));
+            build.home.image = Some(Begun { op, thing: Some(image) });
             Ok(())
         })
     }
@@ -66,27 +62,14 @@ impl Step<Build> for Create {
             if succeeded {
                 return Ok(());
             }
-            let Some(begun) = build.image.take() else { return Ok(()) };
-            let id = begun.thing.as_ref().map(|i| Image::id(i).to_string()).unwrap_or_default();
             build.artifacts.clear();
-            if build.old_gone {
-                // The old one is gone: what was made in its place is all there is.
-                return Err(format!("image {id} stays, as `{}`", draft_name(&build.options.ami_name)));
-            }
-            take_back(&build.account, begun).await
+            build.home.undo(&build.options).await
         })
     }
 
     fn holds(&self, build: &Build) -> Option<String> {
-        let image = build.image.as_ref()?.thing.as_ref()?;
-        Some(format!("image {}", Image::id(image)))
+        Some(format!("image {}", Image::id(build.home.made()?)))
     }
-}
-
-/// The name of an image that is yet to get its own. EC2 takes 128 characters.
-pub fn draft_name(name: &str) -> String {
-    let short: String = name.chars().take(120).collect();
-    format!("{short} (new)")
 }
 
 /// Attributes that images inherit from the instance.
@@ -123,6 +106,12 @@ pub async fn available(account: &Account, id: &str, limit: Duration) -> Result<A
             image.state_reason().and_then(|r| r.message()).unwrap_or("no reason is given")
         )),
     }
+}
+
+/// An image that is there, as the build speaks of it.
+pub fn artifact(account: &Account, image: &types::Image) -> Artifact {
+    let (region, id) = (account.region.clone(), Image::id(image).to_string());
+    Artifact { region, id, snapshots: snapshots(image) }
 }
 
 /// Ids of the snapshots that an image is made of.

@@ -1,6 +1,7 @@
 //! The builder behind `-b amazon-ebs`: an order's options, plays and name, and the manifest of what came of it.
 
 use super::super::manifest::{self, Manifest};
+use super::super::options::Source;
 use super::super::steps::{Ending, StepFuture};
 use super::super::{BakeError, Baked, Builder, BuilderFuture, Order, tools};
 use super::{Build, Options, Provision, Wishes};
@@ -10,6 +11,11 @@ use crate::exec::journal::{self, Journal};
 use crate::exec::options::Mode;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
+
+/// The account that publishes Debian's images.
+const DEBIAN_OWNER: &str = "136693071363";
+/// Suites, and the releases that images are named by.
+const DEBIAN: [(&str, u32); 2] = [("bookworm", 12), ("trixie", 13)];
 
 /// `-b amazon-ebs`: bakes on an instance of the source image, which is terminated afterwards.
 pub struct AmazonEbs;
@@ -94,10 +100,37 @@ pub fn options(order: &Order, image: &Map, idle: &[&str]) -> Result<Options, Str
             map.insert(key.clone(), value.clone());
         }
     }
+    if idle.is_empty()
+        && let Source::Debootstrap { suite, .. } = &order.image.source
+    {
+        of_debian(&mut map, suite);
+    }
     for name in idle {
         map.insert((*name).into(), "none".into());
     }
     Options::new(&map)
+}
+
+/// Where a play says what is bootstrapped and names no image: Debian's own image of that release, which is the same system.
+fn of_debian(map: &mut Map, suite: &str) {
+    let named = |name: &str| map.contains_key(name);
+    let release = DEBIAN.iter().find(|(name, _)| *name == suite).map(|(_, release)| release);
+    let Some(release) = release.filter(|_| !named("source_ami") && !named("source_ami_filter")) else {
+        return;
+    };
+    let typed = named("instance_type") || named("spot_instance_types");
+    let filter = crate::record! {
+        "filters" => crate::record! { "name" => format!("debian-{release}-amd64-*") },
+        "owners" => vec![Value::from(DEBIAN_OWNER)],
+        "most_recent" => true,
+    };
+    map.insert("source_ami_filter".into(), filter.into());
+    if !typed {
+        map.insert("instance_type".into(), "t3.small".into());
+    }
+    if !map.contains_key("ssh_username") {
+        map.insert("ssh_username".into(), "admin".into());
+    }
 }
 
 /// What templates see before the source image is known: every name with an empty value.

@@ -1,19 +1,11 @@
 //! Copies to other regions.
 
 use super::super::steps::{Step, StepFuture};
-use super::ami::{available, snapshots, take_back};
-use super::{Artifact, Begun, Build};
-use crate::cloud::calls::CallFuture;
-use crate::cloud::ec2::{input::*, types};
+use super::ami::{artifact, available};
+use super::slot::{Making, Slot, begin};
+use super::{Begun, Build};
+use crate::cloud::Kind;
 use crate::cloud::kinds_images::Image;
-use crate::cloud::{Access, Account, Kind, Op, Tags};
-use std::sync::Arc;
-
-/// A copy that was begun.
-pub struct Copy {
-    account: Arc<Account>,
-    begun: Begun<types::Image>,
-}
 
 pub struct CopyToRegions;
 
@@ -25,39 +17,44 @@ impl Step<Build> for CopyToRegions {
     fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
             let Some(first) = build.artifacts.first().cloned() else { return Ok(()) };
-            let home = build.account.region.clone();
-            let mut regions: Vec<String> = build.options.regions.clone();
-            regions.retain(|r| *r != home);
+            for region in build.away() {
+                // One may be there of a first attempt.
+                if build.copies.iter().all(|c| c.account.region != region) {
+                    let mut slot = Slot::new(build.account_of(&region).await?);
+                    slot.old = build.olds.get(&region).cloned();
+                    build.copies.push(slot);
+                }
+            }
+            let (early, identity) = build.making();
+            let options = &build.options;
+            let making = Making { options, region: &build.account.region, early, identity };
             // All are begun before the first is waited for.
-            for region in &regions {
-                let access = Access { region: Some(region.clone()), ..build.options.access.clone() };
-                let account = build.session.account(&access).await.map_err(|e| e.to_string())?;
-                if build.options.force_deregister {
-                    let named =
-                        vec![types::Filter::builder().name("name").values(&build.options.ami_name).build()];
-                    let old = Image::load(&*account.ec2, named).await.map_err(|e| e.to_string())?;
-                    for old in &old {
-                        retire(&account, old, build.options.force_delete_snapshot).await?;
-                    }
-                }
-                let begun = Begun::new(&build.temporary());
-                build.copies.push(Copy { account, begun });
-                let Some(Copy { account, begun }) = build.copies.last() else { continue };
-                let thing = begin(build, account, &begun.op, &first.id, &build.options.ami_name).await?;
-                if let Some(copy) = build.copies.last_mut() {
-                    copy.begun.thing = Some(thing);
-                }
+            for slot in build.copies.iter_mut().filter(|c| c.image.is_none()) {
+                let op = making.identity.op();
+                slot.image = Some(Begun { op: op.clone(), thing: None });
+                let name = slot.first_name(options, &making.identity.run);
+                let from = (making.region, first.id.as_str());
+                let made = begin(&making, &slot.account, &op, from, &name).await?;
+                slot.image = Some(Begun { op, thing: Some(made) });
             }
-            let limit = build.options.image_limit;
-            for copy in &mut build.copies {
-                let Some(thing) = &copy.begun.thing else { continue };
+            for slot in &mut build.copies {
+                let Some(thing) = slot.made().filter(|_| !slot.settled) else { continue };
                 let id = Image::id(thing).to_string();
-                let image = available(&copy.account, &id, limit).await?;
-                let snapshots = snapshots(&image);
-                let region = copy.account.region.clone();
-                build.artifacts.push(Artifact { region, id, snapshots });
-                copy.begun.thing = Some(image);
+                let image = available(&slot.account, &id, options.image_limit).await?;
+                if let Some(begun) = &mut slot.image {
+                    begun.thing = Some(image);
+                }
             }
+            for slot in &mut build.copies {
+                if slot.old.is_some() {
+                    let region = slot.account.region.clone();
+                    let within = Making { region: &region, identity: making.identity.clone(), ..making };
+                    slot.settle(&within).await.map_err(|e| format!("{region}: {e}"))?;
+                }
+                slot.settled = true;
+            }
+            let done = build.copies.iter().filter_map(|c| Some(artifact(&c.account, c.made()?)));
+            build.artifacts = std::iter::once(first).chain(done).collect();
             Ok(())
         })
     }
@@ -67,61 +64,16 @@ impl Step<Build> for CopyToRegions {
             if succeeded {
                 return Ok(());
             }
+            build.artifacts.truncate(1);
             let mut left = Vec::new();
-            for copy in build.copies.drain(..) {
-                if let Err(error) = take_back(&copy.account, copy.begun).await {
-                    left.push(format!("{} in {}", error, copy.account.region));
+            for slot in &mut build.copies {
+                if let Err(error) = slot.undo(&build.options).await {
+                    left.push(format!("{} in {}", error, slot.account.region));
                 }
             }
+            // What stays is not made again by a second attempt.
+            build.copies.retain(|c| c.image.is_some());
             if left.is_empty() { Ok(()) } else { Err(left.join("; ")) }
         })
     }
-}
-
-/// Removes an image that another takes the place of.
-pub async fn retire(account: &Account, old: &types::Image, with_snapshots: bool) -> Result<(), String> {
-    account.remove(&account.images, Image::id(old)).await.map_err(|e| e.to_string())?;
-    for snapshot in snapshots(old).iter().filter(|_| with_snapshots) {
-        account.remove(&account.snapshots, snapshot).await.map_err(|e| e.to_string())?;
-    }
-    Ok(())
-}
-
-/// Begins a copy of an image of the build's own region.
-pub async fn begin(
-    build: &Build,
-    account: &Account,
-    op: &Op,
-    from: &str,
-    name: &str,
-) -> Result<Arc<types::Image>, String> {
-    let options = &build.options;
-    let key =
-        options.region_kms_keys.get(&account.region).or(options.kms_key.as_ref()).filter(|k| !k.is_empty());
-    let encrypted = options.encrypt || options.region_kms_keys.contains_key(&account.region);
-    let none = Tags::new();
-    let (tags, snapshot_tags) = match build.early_tags() {
-        true => (&options.tags, &options.snapshot_tags),
-        false => (&none, &none),
-    };
-    let send = || -> CallFuture<'_, types::Image> {
-        let mut input = CopyImageInputBuilder::default()
-            .source_image_id(from)
-            .source_region(&build.account.region)
-            .name(name)
-            .description(&options.ami_description)
-            .client_token(op.token())
-            .tag_specifications(op.specification(types::ResourceType::Image, tags))
-            .tag_specifications(op.specification(types::ResourceType::Snapshot, snapshot_tags));
-        if encrypted {
-            input = input.encrypted(true).set_kms_key_id(key.cloned());
-        }
-        let ec2 = &account.ec2;
-        Box::pin(async move {
-            let made = ec2.copy_image(input).await?;
-            let image = types::Image::builder().set_image_id(made.image_id).name(name);
-            Ok(image.state(types::ImageState::Pending).build())
-        })
-    };
-    account.create(&account.images, op, &send).await.map_err(|e| e.to_string())
 }

@@ -106,14 +106,26 @@ pub fn mapping(disk: &Disk) -> types::BlockDeviceMapping {
     }
 }
 
+/// Switches the machine off after so many seconds. It runs before sysinit.target, when neither D-Bus nor logind are there:
+/// `shutdown -P +N` would switch off at once. systemd-run reaches systemd itself. It waits for the timer whatever it is
+/// told, so the timer must not wait for sysinit.target, and no boot waits for longer than this for it.
+/// In single quotes within YAML: it has none of its own.
+fn timer(seconds: u64) -> String {
+    format!(
+        "timeout 30 systemd-run --no-block --unit=fitout-lifetime --timer-property=DefaultDependencies=no \
+         --on-active={seconds}s systemctl poweroff || \
+         {{ setsid sh -c \"sleep {seconds}; poweroff\" </dev/null >/dev/null 2>&1 & }}"
+    )
+}
+
 /// The instance's own key, so that the first login is verified, and a timer that ends it whoever is gone; then what
 /// the user gives. The key is of this one instance and is removed before the image is made.
 pub fn user_data(options: &Options, private: &str, public: &str) -> String {
     let indented: String = private.lines().map(|l| format!("    {l}\n")).collect();
-    let minutes = options.lifetime.as_secs().div_ceil(60);
+    let timer = timer(options.lifetime.as_secs());
     let own = format!(
         "#cloud-config\nssh_deletekeys: true\nssh_keys:\n  ed25519_private: |\n{indented}  ed25519_public: {}\n\
-         bootcmd:\n  - [shutdown, -P, '+{minutes}']\n",
+         bootcmd:\n  - [sh, -c, '{timer}']\n",
         public.trim()
     );
     let Some(user) = &options.user_data else { return own };
@@ -142,7 +154,9 @@ mod tests {
         let own = user_data(&options, "BEGIN\nEND\n", "ssh-ed25519 AAAA fitout\n");
         let parsed: serde_yaml::Value = serde_yaml::from_str(&own).unwrap();
         assert_eq!(parsed["ssh_keys"]["ed25519_private"].as_str(), Some("BEGIN\nEND\n"));
-        assert_eq!(parsed["bootcmd"][0][2].as_str(), Some("+90"));
+        let command = parsed["bootcmd"][0][2].as_str().unwrap();
+        assert!(command.contains(" --on-active=5400s systemctl poweroff || "), "{command}");
+        assert!(!command.contains("shutdown"), "{command}");
         options.user_data = Some("#!/bin/sh\necho hello\n".into());
         let both = user_data(&options, "BEGIN\nEND\n", "ssh-ed25519 AAAA fitout\n");
         assert!(

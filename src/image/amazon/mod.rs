@@ -22,6 +22,7 @@ mod options;
 pub mod prune;
 mod publish;
 mod remote;
+mod slot;
 mod source;
 
 pub use builder::AmazonEbs;
@@ -102,21 +103,19 @@ pub struct Build {
     pub folder: tempfile::TempDir,
     pub contents: Contents,
     source: Option<types::Image>,
-    /// Has the name that the new image is to have.
-    old: Option<types::Image>,
-    /// Its name was free for the new one.
-    old_gone: bool,
+    /// The image in the build's own region.
+    home: slot::Slot,
+    /// In other regions: what has the name that the copy is to have.
+    olds: BTreeMap<String, types::Image>,
     key: Option<Begun<types::KeyPairInfo>>,
     group: Option<Begun<types::SecurityGroup>>,
     /// What is baked, and what is booted from the image.
     machines: [instance::Machine; 2],
     /// One of them could not be removed.
     instance_stays: bool,
-    image: Option<Begun<types::Image>>,
     /// That a disk's file was written into.
     snapshot: Option<Begun<types::Snapshot>>,
-    named: Option<Begun<types::Image>>,
-    copies: Vec<copies::Copy>,
+    copies: Vec<slot::Slot>,
     protected: Vec<Artifact>,
     pub artifacts: Vec<Artifact>,
     /// The image was there; nothing was made.
@@ -153,20 +152,18 @@ impl Build {
             wishes: Wishes::default(),
             late: None,
             session,
+            home: slot::Slot::new(Arc::clone(&account)),
             account,
             identity,
             folder: tempfile::Builder::new().prefix("fitout-bake-").tempdir()?,
             contents: Contents::default(),
             source: None,
-            old: None,
-            old_gone: false,
+            olds: BTreeMap::new(),
             key: None,
             group: None,
             machines: Default::default(),
             instance_stays: false,
-            image: None,
             snapshot: None,
-            named: None,
             copies: Vec::new(),
             protected: Vec::new(),
             artifacts: Vec::new(),
@@ -190,7 +187,15 @@ impl Build {
     /// Whether the image is made under another name first: the name is taken until the new one is there, or the
     /// encrypted copy is to have it.
     fn drafts(&self) -> bool {
-        (self.options.encrypt && self.snapshot.is_none()) || self.old.is_some()
+        (self.options.encrypt && self.snapshot.is_none()) || self.home.old.is_some()
+    }
+
+    /// What the image is called at first.
+    fn first_name(&self) -> String {
+        match self.drafts() {
+            true => slot::draft_name(&self.options.ami_name, &self.identity.run),
+            false => self.options.ami_name.clone(),
+        }
     }
 }
 

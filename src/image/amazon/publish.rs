@@ -1,13 +1,12 @@
 //! The image gets its name, its tags and its users, when it has been looked at.
 
 use super::super::steps::{Step, StepFuture};
-use super::ami::{available, snapshots, take_back};
-use super::copies::{self, begin, retire};
-use super::{Artifact, Begun, Build, HASH, Options};
+use super::ami::artifact;
+use super::slot::Making;
+use super::{Artifact, Build, HASH, Options, copies};
 use crate::cloud::ec2::{input::*, types};
 use crate::cloud::identity::{EXPIRES, KEEP, to_sdk};
-use crate::cloud::kinds_images::Image;
-use crate::cloud::{Access, Account, Kind, Tags};
+use crate::cloud::{Access, Account, Tags};
 use std::sync::Arc;
 
 impl Build {
@@ -23,8 +22,15 @@ impl Build {
         tags
     }
 
+    /// The regions that get copies.
+    pub fn away(&self) -> Vec<String> {
+        let mut regions = self.options.regions.clone();
+        regions.retain(|r| *r != self.account.region);
+        regions
+    }
+
     /// The account in one of the image's regions.
-    async fn account_of(&self, region: &str) -> Result<Arc<Account>, String> {
+    pub async fn account_of(&self, region: &str) -> Result<Arc<Account>, String> {
         if region == self.account.region {
             return Ok(Arc::clone(&self.account));
         }
@@ -47,43 +53,17 @@ impl Step<Build> for Named {
             if !build.drafts() {
                 return Ok(());
             }
-            let draft = build.artifacts.first().cloned().ok_or("there is no image")?;
-            let account = Arc::clone(&build.account);
-            if let Some(old) = build.old.clone() {
-                // From here on the draft is all there is, whoever is killed.
-                tag(&account, &draft, &build.marks(), &build.marks()).await?;
-                build.old_gone = true;
-                retire(&account, &old, false).await?;
-            }
-            let op = build.temporary().op();
-            build.named = Some(Begun { op: op.clone(), thing: None });
-            let made = begin(build, &account, &op, &draft.id, &build.options.ami_name).await?;
-            let id = Image::id(&made).to_string();
-            build.named = Some(Begun { op: op.clone(), thing: Some(made) });
-            let image = available(&account, &id, build.options.image_limit).await?;
-            let region = account.region.clone();
-            build.artifacts = vec![Artifact { region, id, snapshots: snapshots(&image) }];
-            build.named = None;
-            build.old_gone = false;
-            if let Some(draft) = build.image.replace(Begun { op, thing: Some(image) }) {
-                take_back(&account, draft).await?;
-            }
-            if let Some(old) = build.old.take().filter(|_| build.options.force_delete_snapshot) {
-                for snapshot in snapshots(&old) {
-                    account.remove(&account.snapshots, &snapshot).await.map_err(|e| e.to_string())?;
-                }
-            }
+            let (early, identity) = build.making();
+            let making = Making { options: &build.options, region: &build.account.region, early, identity };
+            build.home.settle(&making).await?;
+            let image = build.home.made().ok_or("there is no image")?;
+            build.artifacts = vec![artifact(&build.account, image)];
             Ok(())
         })
     }
 
-    fn undo<'a>(&'a self, build: &'a mut Build, succeeded: bool) -> StepFuture<'a, Result<(), String>> {
-        Box::pin(async move {
-            match build.named.take() {
-                Some(begun) if !succeeded => take_back(&build.account, begun).await,
-                _ => Ok(()),
-            }
-        })
+    fn undo<'a>(&'a self, build: &'a mut Build, _: bool) -> StepFuture<'a, Result<(), String>> {
+        Box::pin(build.home.tidy())
     }
 }
 
@@ -163,7 +143,12 @@ impl Step<Build> for Protect {
 }
 
 /// Tags an image and its snapshots, with one call where the tags are the same.
-async fn tag(account: &Account, artifact: &Artifact, image: &Tags, snapshots: &Tags) -> Result<(), String> {
+pub async fn tag(
+    account: &Account,
+    artifact: &Artifact,
+    image: &Tags,
+    snapshots: &Tags,
+) -> Result<(), String> {
     let mut calls = vec![(vec![artifact.id.clone()], image)];
     match image == snapshots {
         true => calls[0].0.extend(artifact.snapshots.iter().cloned()),

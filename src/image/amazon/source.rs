@@ -4,9 +4,10 @@ use super::super::steps::{Step, StepFuture};
 use super::instance::{Role, seen_by_the_play};
 use super::options::SourceFilter;
 use super::{Artifact, Build, HASH};
-use crate::cloud::Kind;
 use crate::cloud::ec2::{input::DescribeImagesInputBuilder, types};
+use crate::cloud::identity::STACK;
 use crate::cloud::kinds_images::Image;
+use crate::cloud::{Account, Kind, Tags, expiry};
 
 pub struct Choose;
 
@@ -76,17 +77,17 @@ fn described(filter: &SourceFilter) -> String {
 /// Looks for the image itself, and whether its name is free, before anything is made.
 pub async fn there(build: &mut Build) -> Result<(), String> {
     let options = &build.options;
-    let named = own(build, "name", &options.ami_name).await?;
+    let named = holder(build, &build.account).await?;
     let same = |image: &types::Image| {
         build.hash.is_some() && Image::tags(image).get(HASH) == build.hash.as_ref() && !build.wishes.force
     };
-    let mut found = named.iter().find(|image| same(image)).cloned();
+    let mut found = named.as_ref().filter(|image| same(image)).cloned();
     // Under another name, as of a template with a timestamp.
     if let (None, Some(hash), false) = (&found, &build.hash, build.wishes.force)
-        && named.is_empty()
+        && named.is_none()
         && !options.ami_name.contains(short(build.wishes.hash.as_ref()))
     {
-        let all = own(build, &format!("tag:{HASH}"), hash).await?;
+        let all = own(&build.account, &format!("tag:{HASH}"), &[hash]).await?;
         found = all.into_iter().max_by(|a, b| a.creation_date().cmp(&b.creation_date()));
     }
     if let Some(image) = found {
@@ -95,25 +96,60 @@ pub async fn there(build: &mut Build) -> Result<(), String> {
         build.found = true;
         return Ok(());
     }
-    match named.into_iter().next() {
-        Some(image) if replaces(build) && protected(&image) => Err(format!(
-            "{} has the name `{}` and is protected from being deregistered\nhint: aws ec2 disable-image-deregistration-protection --region {} --image-id {0}",
-            Image::id(&image),
-            options.ami_name,
-            build.account.region
-        )),
-        Some(image) if replaces(build) => {
-            build.options.force_deregister = true;
-            build.old = Some(image);
-            Ok(())
+    let account = std::sync::Arc::clone(&build.account);
+    if let Some(old) = replaced(build, &account, named)? {
+        build.options.force_deregister = true;
+        build.home.old = Some(old);
+    }
+    for region in build.away() {
+        let account = build.account_of(&region).await?;
+        let named = holder(build, &account).await?;
+        if let Some(old) = replaced(build, &account, named)? {
+            build.olds.insert(region, old);
         }
-        Some(image) => Err(format!(
-            "the name `{}` is taken by {} in {}\nhint: `force_deregister: true` replaces it, or use a name with {{{{timestamp}}}}",
+    }
+    Ok(())
+}
+
+/// The image that has the name in a region. Where that is a finished one, what a killed run was to put in its place goes.
+async fn holder(build: &Build, account: &Account) -> Result<Option<types::Image>, String> {
+    let name = &build.options.ami_name;
+    let found = own(account, "name", &[name, &super::slot::draft_names(name)]).await?;
+    let (named, drafts): (Vec<_>, Vec<_>) = found.into_iter().partition(|i| i.name() == Some(name));
+    let named = named.into_iter().next();
+    let now = jiff::Timestamp::now();
+    let over = |tags: &Tags| {
+        tags.get(STACK) == Some(&build.identity.stack)
+            && !tags.contains_key(HASH)
+            && expiry::expires(tags).is_some_and(|at| at < now)
+    };
+    if named.as_ref().is_some_and(|image| Image::tags(image).contains_key(HASH)) {
+        for draft in drafts.iter().filter(|image| over(&Image::tags(image))) {
+            super::slot::retire(account, draft, true).await.map_err(|e| e.to_string())?;
+        }
+    }
+    Ok(named)
+}
+
+/// Of an image that has the name: itself, where it makes way for the new one. An error says what is in the way.
+fn replaced(
+    build: &Build,
+    account: &Account,
+    named: Option<types::Image>,
+) -> Result<Option<types::Image>, String> {
+    let (options, region) = (&build.options, &account.region);
+    match named {
+        Some(image) if replaces(build) && protected(&image) => Err(format!(
+            "{} has the name `{}` in {region} and is protected from being deregistered\nhint: aws ec2 disable-image-deregistration-protection --region {region} --image-id {0}",
+            Image::id(&image),
+            options.ami_name,
+        )),
+        Some(image) if !replaces(build) => Err(format!(
+            "the name `{}` is taken by {} in {region}\nhint: `force_deregister: true` replaces it, or use a name with {{{{timestamp}}}}",
             options.ami_name,
             Image::id(&image),
-            build.account.region
         )),
-        None => Ok(()),
+        other => Ok(other),
     }
 }
 
@@ -132,7 +168,8 @@ fn short(hash: Option<&String>) -> &str {
     hash.and_then(|h| h.get(..12)).unwrap_or("no hash")
 }
 
-async fn own(build: &Build, filter: &str, value: &str) -> Result<Vec<types::Image>, String> {
-    let filter = types::Filter::builder().name(filter).values(value).build();
-    Image::load(&*build.account.ec2, vec![filter]).await.map_err(|e| e.to_string())
+async fn own(account: &Account, filter: &str, values: &[&str]) -> Result<Vec<types::Image>, String> {
+    let values = values.iter().map(|v| v.to_string()).collect();
+    let filter = types::Filter::builder().name(filter).set_values(Some(values)).build();
+    Image::load(&*account.ec2, vec![filter]).await.map_err(|e| e.to_string())
 }

@@ -2,19 +2,36 @@
 
 use super::gotime;
 use jiff::Timestamp;
+use std::cell::Cell;
 use std::sync::LazyLock;
 
 /// The moment a build began: the same in all names of one run.
 pub static BEGAN: LazyLock<Timestamp> = LazyLock::new(Timestamp::now);
 
+thread_local! {
+    static TIMELESS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What is read within has one moment and one UUID, whenever that is: for comparing templates of two runs.
+pub fn timeless<T>(read: impl FnOnce() -> T) -> T {
+    TIMELESS.set(true);
+    let done = read();
+    TIMELESS.set(false);
+    done
+}
+
+fn moment() -> Timestamp {
+    if TIMELESS.get() { Timestamp::UNIX_EPOCH } else { *BEGAN }
+}
+
 /// Seconds since 1970, as `{{timestamp}}`.
 pub fn timestamp() -> String {
-    BEGAN.as_second().to_string()
+    moment().as_second().to_string()
 }
 
 /// `{{isotime}}`, with a layout of Go's or without.
 pub fn isotime(layout: Option<&str>) -> String {
-    layout.map_or_else(|| gotime::rfc3339(*BEGAN), |layout| gotime::format(*BEGAN, layout))
+    layout.map_or_else(|| gotime::rfc3339(moment()), |layout| gotime::format(moment(), layout))
 }
 
 /// A name that EC2 takes for an image: what it does not allow becomes `-`.
@@ -25,7 +42,7 @@ pub fn clean_resource_name(name: &str) -> String {
 
 /// A random UUID, version 4.
 pub fn uuid() -> String {
-    let bytes: [u8; 16] = rand::random();
+    let bytes: [u8; 16] = if TIMELESS.get() { [0; 16] } else { rand::random() };
     let mut hex: Vec<char> =
         bytes.iter().flat_map(|b| format!("{b:02x}").chars().collect::<Vec<_>>()).collect();
     hex[12] = '4';

@@ -19,6 +19,7 @@ mod provision;
 mod shell;
 mod translate;
 
+pub use functions::timeless;
 pub use model::{Inputs, Part, Setting, Template};
 pub use provision::seconds;
 pub use translate::{Translated, translate};

@@ -78,8 +78,10 @@ impl Step<Build> for Written {
 
     fn undo<'a>(&'a self, build: &'a mut Build, succeeded: bool) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
+            // An image that stays, under another name than its own, is made of it.
+            let used = build.home.old_gone && !build.home.settled;
             match build.snapshot.take() {
-                Some(begun) if !succeeded => {
+                Some(begun) if !succeeded && !used => {
                     super::instance::take_back(&build.account, &build.account.snapshots, begun).await
                 }
                 _ => Ok(()),
@@ -119,7 +121,7 @@ impl Step<Build> for Registered {
                 build.snapshot.as_ref().and_then(|s| s.thing.as_ref()).ok_or("there is no snapshot")?;
             let snapshot = Snapshot::id(snapshot).to_string();
             let op = build.temporary().op();
-            build.image = Some(Begun { op: op.clone(), thing: None });
+            build.home.image = Some(Begun { op: op.clone(), thing: None });
             let (account, options) = (&build.account, &build.options);
             let size = options.launch_disks.first().and_then(|d| d.volume_size);
             let disk = types::EbsBlockDevice::builder()
@@ -130,10 +132,7 @@ impl Step<Build> for Registered {
             let disk = types::BlockDeviceMapping::builder().device_name(ROOT).ebs(disk.build()).build();
             let none = Tags::new();
             let tags = if build.early_tags() { &options.tags } else { &none };
-            let name = match build.drafts() {
-                true => super::ami::draft_name(&options.ami_name),
-                false => options.ami_name.clone(),
-            };
+            let name = build.first_name();
             let send = || -> CallFuture<'_, types::Image> {
                 let input = RegisterImageInputBuilder::default()
                     .name(&name)
@@ -155,9 +154,9 @@ impl Step<Build> for Registered {
             };
             let made = account.create(&account.images, &op, &send).await.map_err(|e| e.to_string())?;
             let id = Image::id(&made).to_string();
-            build.image = Some(Begun { op: op.clone(), thing: Some(made) });
+            build.home.image = Some(Begun { op: op.clone(), thing: Some(made) });
             let image = super::ami::available(&build.account, &id, build.options.image_limit).await?;
-            build.image = Some(Begun { op, thing: Some(image) });
+            build.home.image = Some(Begun { op, thing: Some(image) });
             let region = build.account.region.clone();
             build.artifacts.push(Artifact { region, id, snapshots: vec![snapshot] });
             Ok(())
@@ -166,20 +165,16 @@ impl Step<Build> for Registered {
 
     fn undo<'a>(&'a self, build: &'a mut Build, succeeded: bool) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
-            match build.image.take() {
-                Some(begun) if !succeeded => {
-                    build.artifacts.clear();
-                    // Its snapshot goes by its own step.
-                    super::instance::take_back(&build.account, &build.account.images, begun).await
-                }
-                _ => Ok(()),
+            if succeeded {
+                return Ok(());
             }
+            build.artifacts.clear();
+            build.home.undo(&build.options).await
         })
     }
 
     fn holds(&self, build: &Build) -> Option<String> {
-        let image = build.image.as_ref()?.thing.as_ref()?;
-        Some(format!("image {}", Image::id(image)))
+        Some(format!("image {}", Image::id(build.home.made()?)))
     }
 }
 
@@ -193,7 +188,7 @@ pub async fn register(
 ) -> Ending {
     let mut steps: Vec<Box<dyn Step<Build>>> =
         vec![Box::new(Written(Arc::new(upload))), Box::new(Registered)];
-    if build.old.is_some() {
+    if build.home.old.is_some() {
         steps.push(Box::new(publish::Named));
     }
     publish::last(&build.options, &mut steps);
