@@ -4,6 +4,7 @@
 
 mod support;
 
+use fitout::lab::Host;
 use support::place::{Place, Seen};
 use support::{lab, on};
 
@@ -46,8 +47,44 @@ fn an_engine_from_a_signed_repository() {
     assert_eq!(config, r#"{"debug":true,"labels":["a=b"]}"#);
     engine(&place, &fingerprint, "version: '23'").is(1, &["no version 23 of docker-ce; there are: 5:25.0.1"]);
 
+    a_bad_configuration_is_taken_back(&place, host, &fingerprint);
     old_playbooks(&place);
     assert!(on(host, "dpkg-query -W docker-engine").contains("25.0.1"));
+}
+
+/// One that the engine refuses is never in its place; with one that it does not start with, it runs as before.
+fn a_bad_configuration_is_taken_back(place: &Place, host: &Host, fingerprint: &str) {
+    let wish = |key: &str| engine(place, fingerprint, &format!("version: '24.0.7', config: {{{key}: true}}"));
+    let state = || on(host, "ls -A /etc/docker; cat /etc/docker/daemon.json; systemctl is-active docker");
+    let process = || on(host, "systemctl show -p MainPID,NRestarts,InvocationID docker");
+    let (files, runs) = (state(), process());
+    assert!(files.ends_with("\nactive\n") && files.starts_with("daemon.json\n{"), "{files}");
+
+    wish("refused")
+        .is(1, &["the engine refuses the new configuration, the old one stays: ", "no such key: refused"]);
+    assert_eq!((state(), process()), (files.clone(), runs.clone()), "nothing was to be touched");
+
+    wish("broken").is(
+        1,
+        &[
+            "the engine does not start: ",
+            "failed to start daemon: broken is set",
+            "the former configuration was put back, and the engine runs with it",
+        ],
+    );
+    assert_eq!(state(), files);
+    assert_ne!(process(), runs, "it was never restarted");
+    wish("debug").is(0, &["0 changed"]);
+
+    // Where there was none before, there is none again, and the refused one can be read.
+    on(host, "mv /etc/docker/daemon.json /root/");
+    wish("broken").is(1, &["the engine does not start: ", "and the engine runs with it"]);
+    let left = on(
+        host,
+        "ls -A /etc/docker; grep -c broken /etc/docker/daemon.json.refused; systemctl is-active docker",
+    );
+    assert_eq!(left, "daemon.json.refused\n1\nactive\n");
+    on(host, "rm /etc/docker/daemon.json.refused; mv /root/daemon.json /etc/docker/");
 }
 
 /// A key among those that apt trusts, a line in a list, a package by its former name, `state: installed`.

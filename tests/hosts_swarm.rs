@@ -3,13 +3,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "hosts_swarm/modules.rs"]
+mod modules;
 mod support;
 
 use fitout::lab::{Guard, Host};
+use modules::{a_swarm_of_its_own, modules_tell_and_change_it, tokens_are_rotated};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use support::place::{Place, Running};
+use support::watch::Watch;
 use support::{lab, on, output};
 
 /// The repository's playbooks with an inventory of these groups.
@@ -44,7 +48,12 @@ impl<'a> Cluster<'a> {
 
     #[track_caller]
     fn run(&self, act: &str, code: i32, said: &[&str]) -> String {
-        let args = Self::args(act, &[]);
+        self.run_with(act, &[], code, said)
+    }
+
+    #[track_caller]
+    fn run_with(&self, act: &str, more: &[&str], code: i32, said: &[&str]) -> String {
+        let args = Self::args(act, more);
         let seen = self.place.run(&args.iter().map(String::as_str).collect::<Vec<_>>());
         seen.is(code, said);
         seen.all()
@@ -76,8 +85,14 @@ impl<'a> Cluster<'a> {
         nodes
     }
 
-    fn token(&self, asked: &str) -> String {
-        on(&self.host(asked), "docker swarm join-token -q worker").trim().to_string()
+    fn token(&self, asked: &str, role: &str) -> String {
+        on(&self.host(asked), &format!("docker swarm join-token -q {role}")).trim().to_string()
+    }
+
+    /// The options of the swarm that this host is a manager of.
+    fn spec(&self, asked: &str) -> serde_json::Value {
+        let spec = on(&self.host(asked), "docker info -f '{{json .Swarm.Cluster.Spec}}'");
+        serde_json::from_str(&spec).unwrap()
     }
 }
 
@@ -98,7 +113,9 @@ fn a_swarm_from_bare_hosts_and_back() {
     tokens_are_rotated(&cluster);
     a_service_runs_on_two_nodes(&cluster);
     a_change_rolls_over_the_nodes(&cluster);
+    a_worker_is_rebooted(&cluster);
     a_worker_leaves(&cluster);
+    a_swarm_of_its_own(&cluster);
 }
 
 #[test]
@@ -111,9 +128,29 @@ fn a_swarm_outlives_its_managers_machines() {
     a_replaced_manager_takes_its_place(&cluster);
 }
 
+/// Stands on a command line of the run, to prove that the watch would see a token there.
+const MARK: &str = "seen-on-a-command-line";
+
+/// The mark and the tokens in a text; those that other tests have thought of are shorter than the engine's.
+fn tokens(text: &str) -> Vec<String> {
+    let begins = "SWMTKN-1-";
+    let real = |at: usize| {
+        text[at + begins.len()..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').count() > 60
+    };
+    let tokens = text.match_indices(begins).filter(|(at, _)| real(*at)).map(|(_, word)| word.to_string());
+    tokens.chain(text.contains(MARK).then(|| MARK.to_string())).collect()
+}
+
 fn bare_hosts_become_a_swarm(cluster: &Cluster<'_>) {
     cluster.run("plan", 2, &["node1 begins the swarm", "node2 joins as a manager"]);
-    let said = cluster.run("apply", 0, &["node1 begins the swarm", "node3 joins as a manager"]);
+    let watch = Watch::find(tokens);
+    let mark = format!("mark={MARK}");
+    let said =
+        cluster.run_with("apply", &["-e", &mark], 0, &["node1 begins the swarm", "node3 joins as a manager"]);
+    let words = watch.words();
+    assert!(words.iter().any(|(word, _)| word == MARK), "the watch sees nothing");
+    let leaked: Vec<_> = words.iter().filter(|(word, _)| word != MARK).collect();
+    assert!(leaked.is_empty(), "a token is on a command line: {leaked:?}");
     assert_eq!(cluster.nodes("node2"), READY);
     let again = cluster.run("apply", 0, &["0 changed"]);
     cluster.run("verify", 0, &[]);
@@ -129,79 +166,15 @@ fn two_runs_at_once_add_a_worker(cluster: &Cluster<'_>) {
     let other = Cluster::new(cluster.lab, &MANAGERS, &["node4"]);
     cluster.inventory(&MANAGERS, &["node4"]);
     let (one, two) = (cluster.start(), other.start());
-    for seen in [one.end(), two.end()] {
+    let ends = [one.end(), two.end()];
+    for seen in &ends {
         // A file that the other one has just written is not overwritten: that run says so, and ends.
         assert!(matches!(seen.code, Some(0 | 1)), "{}", seen.all());
     }
+    let all = || ends.iter().map(support::place::Seen::all).collect::<Vec<_>>().join("\n");
+    assert!(ends.iter().any(|seen| seen.code == Some(0)), "they have stopped each other:\n{}", all());
     cluster.run("apply", 0, &[]);
     assert_eq!(cluster.nodes("node1"), [&READY[..], &["node4 Ready Active"]].concat());
-}
-
-/// What the modules for single swarms and nodes say and do, on a manager and on a worker.
-fn modules_tell_and_change_it(cluster: &Cluster<'_>) {
-    let playbook = cluster.place.write("modules.yml", MODULES);
-    let run = |act: &[&str]| cluster.place.run(&[act, &["-i", "hosts", playbook.to_str().unwrap()]].concat());
-    let seen = run(&["apply", "--yes"]);
-    seen.is(0, &["label disk is not set, not ssd"]);
-    assert!(!seen.all().contains("SWMTKN"), "{}", seen.all());
-    run(&["apply", "--yes"]).is(0, &["0 changed"]);
-    // Who is asked for too much says so, and with which numbers.
-    cluster.inventory(&["node1 swarm_member_zone=a", "node2 swarm_member_zone=a"], &["node3", "node4"]);
-    cluster.run(
-        "plan",
-        2,
-        &[
-            "2 managers survive the loss of 0, no more than 1 would",
-            "all 2 managers are in zone a: its loss ends the quorum",
-        ],
-    );
-    cluster.inventory(&MANAGERS, &["node4"]);
-}
-
-const MODULES: &str = r#"
-- hosts: node1
-  gather_facts: false
-  tasks:
-    - docker_host_info: {images: true, networks: true}
-      register: engine
-    - assert: {that: engine.can_talk_to_docker and engine.host_info.Swarm.LocalNodeState == 'active' and engine.networks}
-    - docker_swarm_info: {nodes: true, nodes_filters: {role: manager}}
-      register: swarm
-    - assert: {that: swarm.docker_swarm_active and swarm.docker_swarm_manager and swarm.nodes | length == 3}
-    - docker_node_info: {self: true}
-      register: own
-    - assert: {that: "own.nodes[0].Description.Hostname == 'node1' and own.nodes[0].Spec.Role == 'manager'"}
-    - docker_node: {hostname: node4, labels: {disk: ssd}}
-      register: labelled
-    - assert: {that: labelled.node.Spec.Labels.disk == 'ssd'}
-    - swarm_health: {wait: 60, managers: 3, spare: 1, nodes: [node4]}
-      register: health
-    - assert: {that: health.healthy and health.managers.quorum == 2}
-- hosts: node4
-  gather_facts: false
-  tasks:
-    - docker_swarm_info:
-      register: refused
-      failed_when: "'not a swarm manager' not in refused.msg"
-    - docker_node: {hostname: node4, availability: drain}
-      register: refused
-      failed_when: "'run it on a manager' not in refused.msg"
-"#;
-
-fn tokens_are_rotated(cluster: &Cluster<'_>) {
-    let before = cluster.token("node1");
-    let rotate = cluster.place.write(
-        "rotate.yml",
-        "- hosts: node1\n  gather_facts: false\n  tasks:\n    - docker_swarm: {rotate_worker_token: true}\n      register: r\n    \
-         - assert: {that: \"r.actions == ['Swarm cluster updated']\"}\n    - debug: {var: r}\n",
-    );
-    let seen = cluster.place.run(&["apply", "--yes", "-i", "hosts", "-v", rotate.to_str().unwrap()]);
-    seen.is(0, &["the workers' token is replaced"]);
-    assert!(!seen.all().contains("SWMTKN") && !cluster.place.kept().contains("SWMTKN"), "{}", seen.all());
-    let after = cluster.token("node1");
-    assert_ne!(before, after);
-    // Tokens are used at join only: nothing else depends on them.
-    cluster.run("verify", 0, &[]);
 }
 
 /// A manager is cut off while a run is under way: the others are done, the run tells it, and the next one mends it.
@@ -328,6 +301,19 @@ fn a_change_rolls_over_the_nodes(cluster: &Cluster<'_>) {
     // Its task had moved away before node4 was changed.
     let moved = on(&cluster.host("node1"), "docker service ps web --format '{{.Node}} {{.DesiredState}}'");
     assert!(moved.contains("node4 Shutdown") && moved.matches("Running").count() == 2, "{moved}");
+}
+
+/// It is a node again by itself, and there is nothing to do.
+fn a_worker_is_rebooted(cluster: &Cluster<'_>) {
+    let boot = || {
+        on(&cluster.host("node4"), "systemctl show -p UserspaceTimestampMonotonic --value; cat /proc/1/stat")
+    };
+    let before = boot();
+    cluster.run_with("verify", &["--reboot", "--limit", "node4"], 0, &["1 host rebooted"]);
+    assert_ne!(boot(), before);
+    await_nodes(cluster, 4);
+    assert_eq!(cluster.nodes("node1"), [&READY[..], &["node4 Ready Active"]].concat());
+    cluster.run("apply", 0, &["0 changed"]);
 }
 
 /// A service runs on it; it is drained, which moves the service, leaves and is removed.

@@ -168,6 +168,30 @@ fn a_reboot_keeps_it(machine: &Machine) {
     assert_eq!(on(&machine.host(), limits).trim(), "5000 5000 files");
 }
 
+/// Two modules that are there after each boot, and one that is not.
+const MODULES: &str = "- modprobe: {name: br_netfilter, persistent: present}
+- modprobe: {name: loop, params: max_part=7, persistent: present}
+- modprobe: {name: dummy, persistent: present}
+- modprobe: {name: dummy, state: absent, persistent: absent}";
+
+#[track_caller]
+fn modules_are_loaded(machine: &Machine) {
+    assert_eq!(machine.read("/sys/module/loop/parameters/max_part"), "7");
+    on(&machine.host(), "test -d /sys/module/br_netfilter && ! test -e /sys/module/dummy");
+}
+
+/// Out of the kernel, and out of what is read at boot.
+fn modules_go(machine: &Machine) {
+    let gone = ["br_netfilter", "loop"];
+    let tasks = gone.map(|name| format!("- modprobe: {{name: {name}, state: absent, persistent: absent}}"));
+    machine.tasks(&tasks.join("\n")).is(0, &["2 changed"]);
+    for name in gone {
+        on(&machine.host(), &format!("! test -e /sys/module/{name}"));
+    }
+    let left = "grep -rlE --exclude=fitout-lab.conf 'br_netfilter|loop|dummy' /etc/modules-load.d /etc/modprobe.d /etc/modules || :";
+    assert_eq!(on(&machine.host(), left), "");
+}
+
 #[test]
 fn tuning_survives_a_reboot_and_what_would_not_is_told() {
     let machine = Machine::new("bookworm");
@@ -201,14 +225,24 @@ fn tuning_survives_a_reboot_and_what_would_not_is_told() {
     lost(", lost_at_boot: warn").is(0, &["/usr/lib/sysctl.d/90-vendor.conf"]);
     assert_eq!(machine.read("/proc/sys/vm/dirty_ratio"), "11");
 
+    machine.tasks(MODULES).is(0, &["4 changed"]);
+    modules_are_loaded(&machine);
+
     assert_eq!(machine.boot_id(), first, "nothing has rebooted it yet");
     a_reboot_keeps_it(&machine);
+    modules_are_loaded(&machine);
+    modules_go(&machine);
     assert_eq!(machine.read("/proc/sys/vm/dirty_ratio"), "33", "what was told to be lost is lost");
 
     let name = machine.guard.name().to_owned();
     drop(machine);
     assert_eq!(traces(&name), [""; 0]);
 }
+
+/// A vendor's file with one of ours in its place, and one that is masked: neither is read at boot.
+const VENDOR: &str = "cd /usr/lib/sysctl.d && echo 'vm.dirty_background_ratio = 33' >95-masked.conf && \
+    printf 'vm.dirty_expire_centisecs = 1111\nvm.dirty_writeback_centisecs = 333\n' >95-ours.conf && \
+    ln -s /dev/null /etc/sysctl.d/95-masked.conf && cat /proc/sys/vm/dirty_writeback_centisecs";
 
 #[test]
 fn debian_13_keeps_what_is_tuned() {
@@ -218,7 +252,21 @@ fn debian_13_keeps_what_is_tuned() {
     read_back(&machine.host());
     the_table_comes_late(&machine);
     // The module's own file: /etc/sysctl.conf is not read at boot there.
-    machine.tasks("- sysctl: {name: vm.dirty_ratio, value: 12}").is(0, &[]);
+    let writeback = on(&machine.host(), VENDOR);
+    machine
+        .tasks(
+            "- sysctl: {name: vm.dirty_ratio, value: 12}
+- sysctl: {name: vm.dirty_background_ratio, value: 7, sysctl_file: /etc/sysctl.d/10-ours.conf}
+- sysctl: {name: vm.dirty_expire_centisecs, value: 2222, sysctl_file: /etc/sysctl.d/95-ours.conf}",
+        )
+        .is(0, &["3 changed"]);
     a_reboot_keeps_it(&machine);
     assert_eq!(machine.read("/proc/sys/vm/dirty_ratio"), "12");
+    assert_eq!(machine.read("/proc/sys/vm/dirty_background_ratio"), "7", "what is masked is not read");
+    assert_eq!(machine.read("/proc/sys/vm/dirty_expire_centisecs"), "2222");
+    assert_eq!(
+        machine.read("/proc/sys/vm/dirty_writeback_centisecs"),
+        writeback.trim(),
+        "ours stands for all of it"
+    );
 }

@@ -236,6 +236,9 @@ fn configuration(args: &Args, seen: &Seen, files: &Output, work: &mut Work) -> R
 
 fn drop_in(args: &Args, files: &Output, work: &mut Work) -> Result<(), Failure> {
     let Some(text) = wanted::drop_in(args)? else { return Ok(()) };
+    if wanted::endless_files(args) {
+        work.warnings.push("no limit of open files: some programs in containers walk through all they might have open, and hang".into());
+    }
     let was = text_file(files, DROP_IN)?;
     if work.write(&was, &text) {
         work.new_unit = true;

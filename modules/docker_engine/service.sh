@@ -16,7 +16,8 @@ if said=$(run "$act"); then
   rm -f "$file.before"
   exit 0
 fi
-log=$(journalctl -u docker.service -n 20 -o cat --no-pager 2>/dev/null | grep -i -e fail -e error -e unable | tail -n 3)
+# What the engine itself said: with -u there would be systemd's words on it, which are the last ones and give no reason.
+log=$(journalctl _SYSTEMD_UNIT=docker.service -n 20 -o cat --no-pager 2>/dev/null | grep -i -e fail -e error -e unable | tail -n 3)
 printf 'the engine does not start: %s\n%s\n' "$said" "$log" >&2
 if [ -n "$new" ]; then
   if [ -e "$file.before" ]; then mv -f "$file.before" "$file"; else mv -f "$file" "$file.refused"; fi

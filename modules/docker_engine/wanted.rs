@@ -125,6 +125,13 @@ pub fn drop_in(args: &Args) -> Result<Option<String>, Failure> {
     Ok(Some(out))
 }
 
+/// Whether the limits let the engine, and so its containers, open files without end.
+pub fn endless_files(args: &Args) -> bool {
+    let value = args.map("limits").and_then(|l| l.get("LimitNOFILE")).map(to_text).unwrap_or_default();
+    let soft = value.split_once(':').map_or(value.as_str(), |(soft, _)| soft).trim();
+    ["infinity", "unlimited", "18446744073709551615"].contains(&soft)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

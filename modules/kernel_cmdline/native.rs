@@ -73,14 +73,16 @@ impl Staged for KernelCmdline {
             effects.push(remove_file(&path));
             diffs.push(diff(&path, was.content.as_str(), ""));
         }
-        let entries = output.field("", "entries");
+        let grub = output.field("", "grub").is_some();
+        // `update-grub` wants the disk it runs on; an image gets its boot loader when it is finished.
+        let updates = grub && live.touches(whose);
+        let entries = output.field("", "entries").filter(|_| updates);
         let late = entries.as_deref().map(|e| lacking(args, e)).unwrap_or_default();
         if present && reasons.is_empty() && !late.is_empty() {
             reasons.push(format!("/boot/grub/grub.cfg lacks {}", late.join(" ")));
         }
         let job = |act: &str| Job::new(script!("kernel_cmdline.apply", "apply.sh")).var("act", act).var("name", "fitout: kernel_cmdline");
-        let grub = output.field("", "grub").is_some();
-        if grub && live != Live::Never && !reasons.is_empty() {
+        if updates && !reasons.is_empty() {
             effects.push(job("update"));
         } else if !grub && live == Live::Required && whose != Place::Chroot && present {
             return Err(Failure::new(

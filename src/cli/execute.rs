@@ -316,7 +316,7 @@ pub fn exit(report: &RunReport) -> u8 {
     match report {
         r if r.interrupted => code::INTERRUPTED,
         r if r.unreachable => code::UNREACHABLE,
-        r if r.failed => code::FAILED,
+        r if r.failed || r.left > 0 => code::FAILED,
         _ => code::DONE,
     }
 }
@@ -361,6 +361,7 @@ mod tests {
         assert_eq!(exit(&report(true, true, true)), code::UNREACHABLE);
         assert_eq!(exit(&report(true, false, true)), code::FAILED);
         assert_eq!(exit(&report(false, false, true)), code::DONE);
+        assert_eq!(exit(&RunReport { left: 1, ..RunReport::default() }), code::FAILED);
         assert_eq!(pending(&report(false, false, true)), code::CHANGES);
         assert_eq!(pending(&report(true, false, true)), code::FAILED);
     }

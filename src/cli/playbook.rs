@@ -81,7 +81,7 @@ fn exit(report: &RunReport) -> u8 {
     match report {
         r if r.interrupted => code::INTERRUPTED,
         r => {
-            (if r.failed { ansible_code::FAILED } else { 0 })
+            (if r.failed || r.left > 0 { ansible_code::FAILED } else { 0 })
                 | (if r.unreachable { ansible_code::UNREACHABLE } else { 0 })
         }
     }

@@ -74,6 +74,10 @@ fn reboot(prepared: &Prepared, limit: u32) -> Result<RunReport, Fail> {
     prepared.run(options, compiled, inventory, Kind::Apply)
 }
 
+/// Until all that starts at boot has started: a login is possible long before, and a service that is on its way up would
+/// look like one that did not survive. A boot that does not end is looked at as it is.
+const BOOTED: &str = "timeout 180 systemctl is-system-running --wait 2>&1 || :";
+
 /// The same plays, with the same ways to their hosts, whose only task is a reboot; each host in the first that has it.
 fn reboots(
     compiled: Compiled,
@@ -104,6 +108,7 @@ fn reboots(
         }
         let mut args = Map::new();
         args.insert("reboot_timeout".into(), i64::from(seconds).into());
+        args.insert("test_command".into(), BOOTED.into());
         let keywords =
             Arc::new(TaskKeywords { tags: Vec::new(), when: Vec::new(), ..(*play.keywords).clone() });
         let task = adhoc::task(play.span, Arc::clone(&module), args, Arc::clone(&keywords));

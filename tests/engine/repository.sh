@@ -24,12 +24,35 @@ for version in 24.0.6 24.0.7 25.0.1; do
 			cat >"$dir/lib/systemd/system/docker.service" <<'END'
 [Unit]
 Description=An engine that does nothing
+StartLimitBurst=3
+StartLimitInterval=60s
 [Service]
-ExecStart=/bin/sleep infinity
+Type=notify
+NotifyAccess=all
+ExecStart=/usr/bin/dockerd
 ExecReload=/bin/true
+Restart=always
+RestartSec=2
 [Install]
 WantedBy=multi-user.target
 END
+			mkdir -p "$dir/usr/bin"
+			# It knows no key `refused`, and with a key `broken` it ends when it is started.
+			cat >"$dir/usr/bin/dockerd" <<'END'
+#!/bin/sh
+file=/etc/docker/daemon.json
+case "$*" in
+  --help) echo '      --validate    Validate daemon configuration and exit' ;;
+  *--validate*)
+    for file; do :; done
+    ! grep -q '"refused"' "$file" || { echo "unable to configure the daemon with file $file: no such key: refused" >&2; exit 1; } ;;
+  *)
+    [ ! -e "$file" ] || ! grep -q '"broken"' "$file" || { echo 'failed to start daemon: broken is set' >&2; exit 1; }
+    systemd-notify --ready
+    exec sleep infinity ;;
+esac
+END
+			chmod 755 "$dir/usr/bin/dockerd"
 			printf '#!/bin/sh\ngetent group docker >/dev/null || groupadd -r docker\n' >"$dir/DEBIAN/postinst"
 			chmod 755 "$dir/DEBIAN/postinst"
 		fi

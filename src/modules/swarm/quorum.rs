@@ -44,16 +44,6 @@ impl Managers {
         self.has_quorum() && self.without(reachable).has_quorum()
     }
 
-    /// Whether one may be restarted: out for a while, still known.
-    pub fn may_restart(self) -> bool {
-        self.spare() > 0 || self.known == 1
-    }
-
-    /// How many managers may be changed at the same time in a rolling change; one where there is no redundancy at all.
-    pub fn batch(self) -> usize {
-        self.spare().max(1)
-    }
-
     /// What an even number costs, in words.
     pub fn even(self) -> Option<String> {
         (self.known > 0 && self.known.is_multiple_of(2)).then(|| {
@@ -64,14 +54,6 @@ impl Managers {
                 needed(n),
                 n + 1
             )
-        })
-    }
-
-    /// Fewer than three survive no loss.
-    pub fn few(self) -> Option<String> {
-        (self.known == 1).then(|| {
-            "1 manager: when it is lost, nothing of the swarm can be changed any more; use 3, in 3 zones"
-                .to_string()
         })
     }
 }
@@ -119,22 +101,6 @@ mod tests {
     }
 
     #[test]
-    fn a_rolling_change_takes_no_more_than_can_be_missed() {
-        for (known, reachable, at_once, restart) in [
-            (1, 1, 1, true),
-            (2, 2, 1, false),
-            (3, 3, 1, true),
-            (3, 2, 1, false),
-            (5, 5, 2, true),
-            (7, 7, 3, true),
-            (7, 5, 1, true),
-        ] {
-            let managers = Managers::new(known, reachable);
-            assert_eq!((managers.batch(), managers.may_restart()), (at_once, restart), "{managers}");
-        }
-    }
-
-    #[test]
     fn even_numbers_are_told_with_the_numbers() {
         assert_eq!(Managers::new(3, 3).even(), None);
         let said = Managers::new(4, 4).even().unwrap();
@@ -143,6 +109,5 @@ mod tests {
             "4 managers survive the loss of 1, no more than 3 would: quorum is 3 of 4; use 3 or 5"
         );
         assert!(Managers::new(2, 2).even().unwrap().contains("survive the loss of 0"));
-        assert!(Managers::new(1, 1).few().is_some() && Managers::new(3, 3).few().is_none());
     }
 }

@@ -47,3 +47,150 @@ pub fn step(host: &str, step: &Step, drain_timeout: i64) -> Job {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::Command;
+
+    /// An engine whose answers are in files: `managers`, `own` (the node's reachability), `state`, `tasks` (so many
+    /// lists as there are lines, the last one stays), `errors` (of changes, a line each). It keeps the changes.
+    const ENGINE: &str = r#"#!/bin/sh
+cd "${0%/*}" || exit 1
+shift 2
+case "$*" in
+  'node ls '*) cat managers ;;
+  *ManagerStatus*) cat own ;;
+  *Status.State*) cat state ;;
+  'node ps '*)
+    head -n 1 tasks
+    [ "$(wc -l <tasks)" -le 1 ] || sed -i 1d tasks ;;
+  *)
+    echo "$*" >>asked
+    said=$(sed -n "$(wc -l <asked)p" errors)
+    [ -z "$said" ] || { echo "$said" >&2; exit 1; }
+    case "$*" in
+      *'role worker'*) : >own ;;
+      *'role manager'*) echo reachable >own ;;
+    esac ;;
+esac
+"#;
+
+    /// What the engine would say.
+    #[derive(Copy, Clone)]
+    struct Swarm<'a> {
+        managers: &'a str,
+        own: &'a str,
+        state: &'a str,
+        tasks: &'a str,
+        errors: &'a str,
+    }
+
+    const WELL: Swarm<'static> = Swarm {
+        managers: "Leader\nReachable\nReachable\n",
+        own: "",
+        state: "ready\n",
+        tasks: "\n",
+        errors: "",
+    };
+
+    fn program(path: &Path, text: &str) {
+        std::fs::write(path, text).unwrap();
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    /// Runs the step on node n3, called `three`: its exit code, the changes that were asked for, and what it said.
+    fn run(swarm: Swarm<'_>, act: &str, drained: &str) -> (i32, Vec<String>, String) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        for (name, text) in [
+            ("managers", swarm.managers),
+            ("own", swarm.own),
+            ("state", swarm.state),
+            ("tasks", swarm.tasks),
+            ("errors", swarm.errors),
+            ("asked", ""),
+        ] {
+            std::fs::write(path(name), text).unwrap();
+        }
+        program(&path("docker"), ENGINE);
+        // The step's pauses are no part of what is tested.
+        program(&path("sleep"), "#!/bin/sh\n");
+        let searched = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+        let output = Command::new("sh")
+            .args(["-c", include_str!("step.sh"), "step", "--availability", "drain"])
+            .env("PATH", searched)
+            .envs([("host", "unix:///x"), ("node", "n3"), ("name", "three"), ("limit", "2")])
+            .envs([("act", act), ("drained", drained)])
+            .output()
+            .unwrap();
+        let asked = std::fs::read_to_string(path("asked")).unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), asked.lines().map(str::to_string).collect(), said)
+    }
+
+    #[test]
+    fn the_quorum_is_counted_again_before_a_manager_goes() {
+        let lost = "Leader\nReachable\nUnreachable\n";
+        let (demote, remove) = ("node update --role worker n3", "node rm n3");
+        // (act, managers, the node's reachability, its state, what is asked for)
+        for (act, managers, own, state, change) in [
+            ("demote", WELL.managers, "reachable\n", "ready\n", demote),
+            ("demote", lost, "unreachable\n", "down\n", demote),
+            ("demote", lost, "", "ready\n", demote),
+            ("remove", lost, "", "down\n", remove),
+        ] {
+            let (code, asked, said) = run(Swarm { managers, own, state, ..WELL }, act, "");
+            assert_eq!((code, asked), (0, vec![change.to_string()]), "{act} {managers} {own}: {said}");
+        }
+        // Since the plan was made another manager was lost: nothing is asked for.
+        let told = "three: it stays a manager: 2 of 3 managers answer; without it 1 of 2, which is no quorum";
+        for (act, state) in [("demote", "ready\n"), ("remove", "down\n")] {
+            let (code, asked, said) =
+                run(Swarm { managers: lost, own: "reachable\n", state, ..WELL }, act, "");
+            assert_eq!((code, asked), (1, Vec::new()), "{act}: {said}");
+            assert!(said.contains(told), "{said}");
+        }
+        let (code, asked, said) = run(Swarm { managers: "", own: "reachable\n", ..WELL }, "demote", "");
+        assert_eq!((code, asked), (1, Vec::new()), "{said}");
+        assert!(said.contains("no manager answers"), "{said}");
+        // Nor is a node removed that lives.
+        let (code, asked, said) = run(WELL, "remove", "");
+        assert_eq!((code, asked), (1, Vec::new()), "{said}");
+        assert!(said.contains("it is not removed, because it is not down (it is: ready)"), "{said}");
+    }
+
+    #[test]
+    fn a_drain_waits_for_tasks_and_ends() {
+        let (running, drain) = ("web.1 Running 5 seconds ago\n", "node update --availability drain n3");
+        let gone = "web.1 Running 5 seconds ago\nweb.1 Running 5 seconds ago\nweb.1 Shutdown 1 second ago\n";
+        // An update with `--availability drain` waits as well.
+        for act in ["drain", "update"] {
+            for (tasks, state) in [(gone, "ready\n"), (running, "down\n")] {
+                let (code, asked, said) = run(Swarm { tasks, state, ..WELL }, act, "1");
+                assert_eq!((code, asked), (0, vec![drain.to_string()]), "{act} {tasks} {state}: {said}");
+            }
+            let (code, asked, said) = run(Swarm { tasks: running, ..WELL }, act, "1");
+            assert_eq!((code, asked), (1, vec![drain.to_string()]), "{act}: {said}");
+            let told = "three: after 2 seconds tasks still run there: web.1 Running 5 seconds ago";
+            assert!(said.contains(told), "{act}: {said}");
+        }
+        assert_eq!(run(Swarm { tasks: running, ..WELL }, "update", "").0, 0, "nobody asked to wait");
+    }
+
+    #[test]
+    fn a_change_beside_another_is_tried_again() {
+        let change = "node update --role manager n3".to_string();
+        let twice = "rpc error: update out of sequence\nrpc error: update out of sequence\n";
+        let (code, asked, said) = run(Swarm { errors: twice, ..WELL }, "promote", "");
+        assert_eq!((code, asked), (0, vec![change.clone(); 3]), "{said}");
+        let errors = &twice.repeat(6);
+        let (code, asked, said) = run(Swarm { errors, ..WELL }, "promote", "");
+        assert_eq!((code, asked), (1, vec![change.clone(); 10]), "{said}");
+        assert!(said.contains("three: ") && said.contains("out of sequence"), "{said}");
+        // Another refusal is told at once.
+        let (code, asked, said) = run(Swarm { errors: "node n3 not found\n", ..WELL }, "promote", "");
+        assert_eq!((code, asked), (1, vec![change]), "{said}");
+        assert!(said.contains("three: node n3 not found"), "{said}");
+    }
+}
