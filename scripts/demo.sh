@@ -92,14 +92,22 @@ show_line() {
 	printf '%s\n' "$said"
 	printf '%s\n' "$said" | grep -q "$line" || { echo "demo: no line has: $line" >&2; exit 1; }
 }
-nodes() { show fitout lab ssh --name "$name" node1 -- docker node ls; }
+# The swarm's nodes, which have to be these, all of them ready.
+show_nodes() {
+	said=$(show fitout lab ssh --name "$name" node1 -- docker node ls) || { printf '%s\n' "$said"; exit 1; }
+	printf '%s\n' "$said"
+	# Of a list's lines those below its head; the node that is asked has a star behind its ID.
+	ready=$(printf '%s\n' "$said" | tr -d '*' | awk 'list { print $2, $3 } $2 == "HOSTNAME" { list = 1 }' | sort)
+	wanted=$(printf '%s Ready\n' "$@" | sort)
+	[ "$ready" = "$wanted" ] || { printf 'demo: the nodes should be:\n%s\n' "$wanted" >&2; exit 1; }
+}
 inventory '' >"$groups"
 
 say "The same hosts become a Docker Swarm: a container engine on each, one manager, two workers"
 began=$(date +%s)
 show fitout apply --yes -i "$inventory" -i "$groups" "$cluster"
 echo "took $(($(date +%s) - began)) s"
-nodes
+show_nodes node1 node2 node3
 
 say "Applying it again: nothing changes"
 show fitout apply --yes -i "$inventory" -i "$groups" "$cluster"
@@ -108,7 +116,7 @@ show fitout verify -i "$inventory" -i "$groups" "$cluster"
 say "A fourth host is in the inventory, and node3 shall leave: one run"
 inventory 'swarm_member_state=absent' node4 >"$groups"
 show_line 'node3 is removed' fitout apply --yes -i "$inventory" -i "$groups" "$cluster"
-nodes
+show_nodes node1 node2 node4
 show fitout verify -i "$inventory" -i "$groups" "$cluster"
 
 say "Taking the hosts down; nothing is left of them"

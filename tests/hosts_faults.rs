@@ -7,13 +7,11 @@ mod links;
 mod support;
 
 use fitout::lab::{Guard, Host};
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use support::place::{Place, Seen};
+use support::watch::Watch;
 use support::{PASSWORD, lab, on, output, read_only, small_disk};
 
 /// A folder whose inventory is the lab's, with further variables for all hosts.
@@ -40,48 +38,6 @@ fn until(what: &str, mut seen: impl FnMut() -> bool) {
     while !seen() {
         assert!(Instant::now() < limit, "in vain waited for: {what}");
         std::thread::yield_now();
-    }
-}
-
-/// Looks at every process of this machine, the hosts' included, for words on command lines and in environments.
-struct Watch {
-    done: Arc<AtomicBool>,
-    seen: Arc<Mutex<BTreeSet<(String, String)>>>,
-    thread: std::thread::JoinHandle<()>,
-}
-
-impl Watch {
-    fn start(words: &[&str]) -> Watch {
-        let done = Arc::new(AtomicBool::new(false));
-        let seen = Arc::new(Mutex::new(BTreeSet::new()));
-        let words: Vec<String> = words.iter().map(|w| (*w).to_string()).collect();
-        let (stop, found) = (Arc::clone(&done), Arc::clone(&seen));
-        let thread = std::thread::spawn(move || {
-            while !stop.load(Ordering::Relaxed) {
-                for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-                    for file in ["cmdline", "environ"] {
-                        let path = entry.path().join(file);
-                        let text = std::fs::read(&path).unwrap_or_default();
-                        let text = String::from_utf8_lossy(&text);
-                        let here = words.iter().filter(|word| text.contains(*word));
-                        let here = here.map(|word| (word.clone(), path.display().to_string()));
-                        found.lock().unwrap().extend(here);
-                    }
-                }
-            }
-        });
-        Watch { done, seen, thread }
-    }
-
-    fn sees(&self, word: &str) -> bool {
-        self.seen.lock().unwrap().iter().any(|(seen, _)| seen == word)
-    }
-
-    /// Each word with where it was seen.
-    fn words(self) -> BTreeSet<(String, String)> {
-        self.done.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap();
-        self.seen.lock().unwrap().clone()
     }
 }
 
@@ -240,7 +196,8 @@ printf 'ID=bare\nNAME=Bare\n' >/bare/etc/os-release
 mount --bind /dev /bare/dev && mount -t proc proc /bare/proc
 useradd -o -u 0 -g 0 -d /root -M -s /bin/sh bare
 printf 'Match User bare\n  ChrootDirectory /bare\n' >/etc/ssh/sshd_config.d/bare.conf
-systemctl reload ssh
+# Not reload: that comes back before the daemon listens again.
+systemctl restart ssh
 "#;
 
 #[test]
