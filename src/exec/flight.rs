@@ -11,7 +11,7 @@ use super::unit::{Applying, Effect, Observed, Prepared, Stage, Unit, await_all};
 use crate::base::{Map, Value};
 use crate::modules::{Behaviour, Call, Failure, Procedure, Staged};
 use crate::plan::{Action, Change, Claims, Decision};
-use crate::remote::{Become, Job, Output, RemoteError, Status as JobStatus};
+use crate::remote::{Become, Content, Job, Output, RemoteError, Status as JobStatus};
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
@@ -190,7 +190,9 @@ impl Host {
             false => Vec::new(),
         };
         let verify = self.looks.add(&ready, verify);
-        self.disturb(Effect { claims: ready.claims.clone(), folder: new_folder(&decision) });
+        // What follows it in another chain would run although it has failed.
+        let known = known_effect(&decision).filter(|_| chain.is_some() && chain == self.chain);
+        self.disturb(Effect { claims: ready.claims.clone(), known });
         Flying::Applying { ready: Box::new(ready), applying: Applying { decision, effects, told, verify } }
     }
 
@@ -342,13 +344,23 @@ impl Host {
     }
 }
 
-/// The job that makes it, where all that a decision does is to make a folder that is not there.
-fn new_folder(decision: &Decision) -> Option<Job> {
+/// The only job of a decision, where what it leaves is known: it makes a folder that is not there, or gives a file that is
+/// there a text that it is sent, if that still has the text the decision rests on.
+fn known_effect(decision: &Decision) -> Option<Job> {
     let mut effects = decision.effects.iter().filter(|job| !job.script.each);
     let (Some(job), None) = (effects.next(), effects.next()) else { return None };
-    let folder = job.vars.iter().any(|(name, value)| &**name == "state" && value == b"directory");
-    let new = decision.change.as_ref().is_some_and(|change| change.action == Action::Create);
-    (new && folder && &*job.script.name == "file.make").then(|| job.clone())
+    let is = |name: &str, wanted: fn(&[u8]) -> bool| job.vars.iter().any(|(n, v)| &**n == name && wanted(v));
+    let known = match (&*job.script.name, decision.change.as_ref()?.action) {
+        ("file.make", Action::Create) => is("state", |state| state == b"directory"),
+        // Of owners by name only one has a number that is known here.
+        ("files.write", Action::Update) => {
+            is("expect", |sum| sum.len() == 40)
+                && matches!(job.stdin, None | Some(Content::Bytes(_)))
+                && ["owner", "group"].iter().all(|name| is(name, |who| matches!(who, b"" | b"root")))
+        }
+        _ => false,
+    };
+    known.then(|| job.clone())
 }
 
 /// The outcome of a decision that changes nothing.

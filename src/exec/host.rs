@@ -60,7 +60,7 @@ pub struct Host {
     /// Which use of a role has run, of roles that run once.
     pub ran_roles: HashMap<Arc<str>, usize>,
     /// The chain that effects in flight share.
-    chain: Option<u64>,
+    pub(super) chain: Option<u64>,
     pub started: bool,
     /// Tasks that a failure kept from being reached.
     pub undone: usize,

@@ -57,14 +57,14 @@ pub struct Unit {
 /// An effect that was sent, as far as it concerns what was probed before.
 pub struct Effect {
     pub claims: Claims,
-    /// The job, where all it does is to make a folder that was not there.
-    pub folder: Option<Job>,
+    /// The job, where what it leaves is known before it has run: a folder that was not there, the text of a file that was.
+    pub known: Option<Job>,
 }
 
 impl Effect {
     /// Of which nothing is known but what it may touch.
     pub fn of(claims: &Claims) -> Effect {
-        Effect { claims: claims.clone(), folder: None }
+        Effect { claims: claims.clone(), known: None }
     }
 }
 
@@ -72,8 +72,8 @@ impl Effect {
 #[derive(Default)]
 pub struct Probes {
     jobs: Vec<Job>,
-    /// Folders that are made between these jobs and the unit's turn.
-    folders: Vec<Job>,
+    /// Effects between these jobs and the unit's turn of which it is known what will be found then.
+    known: Vec<Job>,
     /// Futures cannot be shared between threads; a unit can.
     answers: Mutex<Vec<JobFuture>>,
     /// The module reads nothing: the only job is a greeting.
@@ -137,11 +137,11 @@ impl Unit {
         }
         let kept = jobs.clone();
         let answers = jobs.into_iter().map(|job| survey.add(&ready.remote, &ready.who, job)).collect();
-        Ok(Some(Probes { jobs: kept, folders: Vec::new(), answers: Mutex::new(answers), greets }))
+        Ok(Some(Probes { jobs: kept, known: Vec::new(), answers: Mutex::new(answers), greets }))
     }
 
-    /// Drops the observation when one of these effects may have made it untrue. A folder that is made for what the unit puts
-    /// into it does not: what will be found then is known.
+    /// Drops the observation when one of these effects may have made it untrue, unless what will be found then is known: a
+    /// folder that is made for what the unit puts into it, the text of the file that it goes on to edit.
     pub fn disturbed(&mut self, effects: &[Effect]) {
         let Stage::Ready(ready) = &self.stage else { return };
         for effect in effects {
@@ -151,8 +151,8 @@ impl Unit {
             {
                 continue;
             }
-            match &effect.folder {
-                Some(folder) if probe.needs_only(folder, ready) => probe.folders.push(folder.clone()),
+            match &effect.known {
+                Some(job) if probe.foresees(job, ready) => probe.known.push(job.clone()),
                 _ => self.probe = None,
             }
         }
@@ -167,11 +167,11 @@ impl Unit {
             Err(failure) => self.stage = Stage::Fail(failure),
         }
         survey.send();
-        let Probes { jobs, folders, answers, greets } = self.probe.take().unwrap_or_default();
+        let Probes { jobs, known, answers, greets } = self.probe.take().unwrap_or_default();
         let answers = answers.into_inner().unwrap_or_else(|e| e.into_inner());
         let mut outputs = await_all(answers).await?;
         let mut made = Forecast::default();
-        made.learn(&folders, Vec::new());
+        made.learn(&known, Vec::new());
         for (job, output) in jobs.iter().zip(&mut outputs) {
             made.amend(job, output);
         }
@@ -185,12 +185,21 @@ impl Probes {
         self.jobs.iter().all(|job| ["files.stat", "kit.read_text"].contains(&&*job.script.name))
     }
 
-    /// Whether all that this folder changes about what was asked is that it is there: only files were looked at, and what
-    /// the unit does is below it.
-    fn needs_only(&self, folder: &Job, ready: &Prepared) -> bool {
-        let path = folder.vars.iter().find(|(name, _)| &**name == "path");
+    /// Whether it is known what these jobs would find behind this effect: only files were looked at, and either it makes a
+    /// folder and what the unit does is below it, or it writes the file whose text the unit's decision rests on.
+    fn foresees(&self, effect: &Job, ready: &Prepared) -> bool {
+        let path = effect.vars.iter().find(|(name, _)| &**name == "path");
         let Some(path) = path.and_then(|(_, path)| std::str::from_utf8(path).ok()) else { return false };
-        !ready.delegated && self.of_files() && ready.claims.rest_on(path)
+        if ready.delegated || !self.of_files() {
+            return false;
+        }
+        match (&*effect.script.name, &ready.module.behaviour) {
+            ("files.write", Behaviour::Staged(module)) => {
+                module.rests_on_text()
+                    && self.jobs.iter().flat_map(|job| &job.args).any(|arg| arg == path.as_bytes())
+            }
+            _ => ready.claims.rest_on(path),
+        }
     }
 }
 

@@ -104,6 +104,11 @@ pub trait Staged: Send + Sync {
         let _ = (args, seen, forecast);
         false
     }
+    /// Whether the decision rests on nothing of the files that are probed but text, owner and mode, so that it can be made on
+    /// what is about to be written there. Not where it tells times or inodes.
+    fn rests_on_text(&self) -> bool {
+        false
+    }
     /// Whether to probe once more after the effects and fail if `decide` still sees a change.
     fn verify(&self) -> bool {
         true

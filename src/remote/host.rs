@@ -40,7 +40,6 @@ struct State {
 pub struct Context {
     pub target: Arc<Target>,
     pub session: Arc<Session>,
-    pub trips: Arc<Trips>,
     wrong: Arc<Wrong>,
 }
 
@@ -71,7 +70,8 @@ impl Context {
     }
 }
 
-/// Counts exchanges: a job sent after an answer may depend on it, so it is one exchange further.
+/// Counts exchanges: a job handed over after an answer was taken may depend on it, so it is one exchange further. When the
+/// network brings an answer that nobody has taken yet does not count: the number is that of the run, not of its weather.
 #[derive(Default)]
 pub struct Trips {
     answered: AtomicU64,
@@ -79,13 +79,13 @@ pub struct Trips {
 }
 
 impl Trips {
-    pub fn sent(&self) -> u64 {
+    fn sent(&self) -> u64 {
         let depth = self.answered.load(Ordering::SeqCst) + 1;
         self.deepest.fetch_max(depth, Ordering::SeqCst);
         depth
     }
 
-    pub fn answered(&self, depth: u64) {
+    fn answered(&self, depth: u64) {
         self.answered.fetch_max(depth, Ordering::SeqCst);
     }
 }
@@ -105,8 +105,8 @@ impl Host {
             Some(context) if context.session.usable() => Arc::clone(context),
             _ => {
                 let session = Session::new((*self.target).clone());
-                let (target, trips) = (Arc::clone(&self.target), Arc::clone(&self.trips));
-                let context = Arc::new(Context { target, session, trips, wrong: Arc::clone(&self.wrong) });
+                let (target, wrong) = (Arc::clone(&self.target), Arc::clone(&self.wrong));
+                let context = Arc::new(Context { target, session, wrong });
                 state.context = Some(Arc::clone(&context));
                 context
             }
@@ -127,10 +127,14 @@ impl Remote for Host {
             return Box::pin(std::future::ready(Err(error)));
         }
         let (reply, answer) = oneshot::channel();
+        let trips = Arc::clone(&self.trips);
+        let depth = trips.sent();
         self.send(who, job, reply);
         let host = self.target.inventory_hostname.clone();
         Box::pin(async move {
-            answer.await.unwrap_or_else(|_| Err(RemoteError::Lost(format!("{host}: the shell ended"))))
+            let answer = answer.await;
+            trips.answered(depth);
+            answer.unwrap_or_else(|_| Err(RemoteError::Lost(format!("{host}: the shell ended"))))
         })
     }
 

@@ -122,7 +122,6 @@ struct Pending {
     script: Arc<Script>,
     stdin: Option<Content>,
     timeout: Option<Duration>,
-    depth: u64,
     reply: Reply,
     out: Option<Mark>,
     err: Option<Mark>,
@@ -201,13 +200,11 @@ impl Driver {
         self.next += 1;
         quote::job(&mut self.burst, seq, slot, &job, &input);
         let large = matches!(input, quote::Input::Fifo);
-        let depth = self.context.trips.sent();
         self.pending.push_back(Pending {
             seq,
             script: job.script,
             stdin: job.stdin.filter(|_| large),
             timeout: job.timeout,
-            depth,
             reply,
             out: None,
             err: None,
@@ -268,7 +265,7 @@ impl Driver {
     /// Replies to those at the front that are complete.
     fn settle(&mut self) {
         while self.pending.front().is_some_and(|p| p.out.is_some() && p.err.is_some()) {
-            let Some(Pending { out: Some(out), err: Some(err), reply, signals, depth, .. }) =
+            let Some(Pending { out: Some(out), err: Some(err), reply, signals, .. }) =
                 self.pending.pop_front()
             else {
                 return;
@@ -280,7 +277,6 @@ impl Driver {
             };
             let rc = out.rest.parse().unwrap_or(-1);
             let truncated = out.truncated || err.truncated;
-            self.context.trips.answered(depth);
             let output = Output { status, rc, stdout: out.body, stderr: err.body, truncated };
             // Nobody may be waiting any more.
             let _ = reply.send(Ok(output));

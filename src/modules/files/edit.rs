@@ -35,6 +35,10 @@ impl Staged for Editor {
         (self.0)(args, seen)
     }
 
+    fn rests_on_text(&self) -> bool {
+        true
+    }
+
     /// `backup` is Ansible's name for the copy in these modules.
     fn finish(&self, _: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
         let mut result = super::finish(decision, done)?;

@@ -70,8 +70,7 @@ impl Forecast {
             record(output, item, "dir", stat.as_bytes());
             foreseen = true;
         }
-        let is = FileStat { exists: output.field(item, "exists").is_some(), ..FileStat::default() };
-        let Some((will, bytes)) = self.file(&path, &is) else { return foreseen };
+        let Some((will, bytes)) = self.file(&path, &text_stat(item, output)) else { return foreseen };
         if !will.exists {
             let kept = ["user", "path", "dir"].map(|key| (key, output.field(item, key)));
             without(output, item);
@@ -83,7 +82,7 @@ impl Forecast {
             return true;
         }
         // Attributes alone may be foreseen; then the content is as it was found.
-        if bytes.is_some() || !is.exists {
+        if bytes.is_some() || output.field(item, "exists").is_none() {
             record(output, item, "exists", b"1");
             record(output, item, "content", bytes.as_deref().unwrap_or_default());
             let stat = format!("{:o} {} {}", will.mode, will.owner, will.group);
@@ -91,6 +90,21 @@ impl Forecast {
             foreseen = true;
         }
         foreseen
+    }
+}
+
+/// What the probe of a text found of the file.
+fn text_stat(item: &str, output: &Output) -> FileStat {
+    let stat = output.field(item, "stat").unwrap_or_default();
+    let mut words = stat.split_whitespace();
+    let mode = words.next().and_then(|mode| u32::from_str_radix(mode, 8).ok()).unwrap_or_default();
+    let mut name = || words.next().unwrap_or_default().to_string();
+    FileStat {
+        exists: output.field(item, "exists").is_some(),
+        mode,
+        owner: name(),
+        group: name(),
+        ..FileStat::default()
     }
 }
 

@@ -58,6 +58,23 @@ fn the_home_of_a_planned_user_is_known_to_who_reads_a_file_in_it() {
 }
 
 #[test]
+fn a_text_that_is_edited_keeps_its_owner_and_mode() {
+    let mut forecast = Forecast::default();
+    forecast.learn(&[write_file_job(WriteFile::new("/etc/hosts", bytes("new\n")))], Vec::new());
+    let mut output = Output::done(0, "", "");
+    for (key, value) in [("dir", "755 0 0"), ("exists", "1"), ("stat", "640 root adm"), ("content", "old\n")]
+    {
+        record(&mut output, "/etc/hosts", key, value.as_bytes());
+    }
+    assert!(forecast.amend(&crate::modules::text::read_text(["/etc/hosts"]), &mut output));
+    let file = crate::modules::text::text_file(&output, "/etc/hosts").unwrap();
+    assert_eq!(
+        (file.content.as_str(), file.mode.as_str(), file.owner.as_str(), file.group.as_str()),
+        ("new\n", "640", "root", "adm")
+    );
+}
+
+#[test]
 fn packages_are_known_by_parts_of_their_names() {
     let mut forecast = Forecast::default();
     forecast.learn(
