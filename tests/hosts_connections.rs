@@ -90,3 +90,22 @@ fn a_converged_host_costs_three_round_trips_at_most() {
     // Facts and all probes of the shell of root.
     assert!(done["round_trips"].as_u64().unwrap() <= 3, "{done}");
 }
+
+/// The relay node of the benchmark, which has effects that look at those before them, templates made of facts, and a handler.
+#[test]
+fn a_bare_host_costs_a_few_round_trips() {
+    let lab = support::lab(1);
+    let inventory = lab.inventory_path().display().to_string();
+    let site = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/converge/site.yml");
+    let place = Place::new("", "");
+    let trips = |changed: u64| {
+        let seen = place.run(&["apply", "--yes", "--json", "-i", &inventory, site]);
+        let done = seen.out.lines().find(|l| l.contains("\"run_done\"")).unwrap();
+        let done: serde_json::Value = serde_json::from_str(done).unwrap();
+        assert_eq!(done["recap"]["node1"]["changed"], changed, "{}", seen.out);
+        done["round_trips"].as_u64().unwrap()
+    };
+    // Facts and probes; effects, and what to look at once more behind them; the handler.
+    assert_eq!(trips(19), 3);
+    assert_eq!(trips(0), 1);
+}

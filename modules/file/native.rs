@@ -60,6 +60,11 @@ impl Staged for File {
         Ok(jobs)
     }
 
+    /// Of what a link leads to only matters that it is there.
+    fn rests_on_text(&self, args: &Args) -> bool {
+        args.str("state") == "link"
+    }
+
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
         let path = args.str("path");
         let here = files::seen_one(seen.first(), path)?;

@@ -36,7 +36,7 @@ impl Staged for User {
             return Claims::everything();
         }
         let name = args.str("name");
-        let mut writes: Vec<String> = FILES.iter().map(|f| format!("file:{f}/{name}")).collect();
+        let mut writes: Vec<String> = FILES.iter().map(|f| format!("file:{f}//{name}")).collect();
         // A user brings a group of its own name.
         writes.extend([format!("user:{name}"), format!("group:{name}"), format!("file:/home/{name}")]);
         if name == "root" {
@@ -80,6 +80,11 @@ impl Staged for User {
             None => Ok(changes::create(args)),
             Some(is) => Ok(changes::update(args, &is, output)),
         }
+    }
+
+    /// That a user is in a group that was not there cannot have been found.
+    fn holds(&self, args: &Args, made: &str) -> bool {
+        made.strip_prefix("group:").is_some_and(|group| args.opt_str("group") != Some(group))
     }
 
     fn leaves(&self, args: &Args, decision: &Decision) -> Vec<(String, Option<Map>)> {

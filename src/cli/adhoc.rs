@@ -177,6 +177,7 @@ pub fn task(span: Span, module: Arc<Module>, args: Map, keywords: Arc<TaskKeywor
         keywords,
         role: None,
         uses: None,
+        looks: None,
         uses_other_hosts: false,
     }
 }

@@ -21,6 +21,8 @@ impl Host {
         if !unit.is_stale() {
             return;
         }
+        // Whoever waits is told in the same trip what earlier effects have left.
+        self.looks.send();
         let mut survey = Survey::default();
         unit.send_probe(&mut survey);
         self.look_behind(unit, waiting, flown, &mut survey);

@@ -10,8 +10,9 @@ use super::host::{Host, TaskContext};
 use super::include::Target;
 use super::lockstep::Position;
 use super::order::blocks_view;
+use super::probes::Effect;
 use super::task::Plan;
-use super::unit::{Effect, Unit, conditions};
+use super::unit::{Unit, conditions};
 use crate::eval::Truth;
 use crate::graph::{Act, Step, TaskNode};
 use crate::modules::Behaviour;
@@ -63,7 +64,7 @@ impl Pending {
         if self.all {
             return true;
         }
-        match &node.uses {
+        match node.looks.as_ref().or(node.uses.as_ref()) {
             None => self.facts || !self.names.is_empty(),
             Some(_) if self.names.is_empty() && !self.facts => false,
             Some(uses) => {
@@ -186,7 +187,7 @@ impl Host {
         if self.did_before(&cx, &self.step(&here)) {
             return ControlFlow::Continue(());
         }
-        let readable = !walk.pending.blocks(self, node) && !node.uses_other_hosts;
+        let readable = !walk.pending.blocks(self, node) && (!node.uses_other_hosts || node.looks.is_some());
         match &node.act {
             Act::Meta(_) => self.peek_condition(&cx, readable),
             Act::IncludeTasks { .. } | Act::IncludeRole(_) => self.peek_include(&cx, readable, here, walk),

@@ -6,9 +6,10 @@
 use super::flight::{predicted_alone, remote_failure};
 use super::host::{Host, TaskContext};
 use super::outcome::{TaskOutcome, UnitOutcome};
+use super::probes::await_all;
 use super::saved::Held;
 use super::state::{Run, locked};
-use super::unit::{Prepared, Stage, await_all};
+use super::unit::{Prepared, Stage};
 use crate::base::{Map, Value};
 use crate::modules::{Args, ArgsExt, Behaviour, Call, Failure, Module};
 use std::collections::HashMap;

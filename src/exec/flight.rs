@@ -6,8 +6,9 @@
 
 use super::host::{Host, TaskContext};
 use super::outcome::{Status, UnitOutcome, diff_value};
+use super::probes::{Effect, Observed, await_all};
 use super::saved::Made;
-use super::unit::{Applying, Effect, Observed, Prepared, Stage, Unit, await_all};
+use super::unit::{Applying, Prepared, Stage, Unit};
 use crate::base::{Map, Value};
 use crate::modules::{Behaviour, Call, Failure, Procedure, Staged};
 use crate::plan::{Action, Change, Claims, Decision};
@@ -191,8 +192,11 @@ impl Host {
         };
         let verify = self.looks.add(&ready, verify);
         // What follows it in another chain would run although it has failed.
-        let known = known_effect(&decision).filter(|_| chain.is_some() && chain == self.chain);
-        self.disturb(Effect { claims: ready.claims.clone(), known });
+        let chained = chain.is_some() && chain == self.chain;
+        let known = known_effect(&decision).filter(|_| chained);
+        let made =
+            if chained { made_things(&decision, module.leaves(&ready.args, &decision)) } else { Vec::new() };
+        self.disturb(Effect { claims: ready.claims.clone(), known, made });
         Flying::Applying { ready: Box::new(ready), applying: Applying { decision, effects, told, verify } }
     }
 
@@ -361,6 +365,13 @@ fn known_effect(decision: &Decision) -> Option<Job> {
         _ => false,
     };
     known.then(|| job.clone())
+}
+
+/// What a decision makes that was not there, by claim, where its module says all that it leaves.
+fn made_things(decision: &Decision, leaves: Vec<(String, Option<Map>)>) -> Vec<String> {
+    let creates = decision.change.as_ref().is_some_and(|change| change.action == Action::Create);
+    let made = leaves.into_iter().filter(|_| creates).map(|(claim, thing)| thing.map(|_| claim));
+    made.collect::<Option<_>>().unwrap_or_default()
 }
 
 /// The outcome of a decision that changes nothing.

@@ -1,6 +1,7 @@
 //! Looking at what was changed. What follows an effect and only reads need not come right behind it: looks wait until
 //! something has to know, or is going to touch what they look at, and then travel merged.
 
+use super::probes::Looked;
 use super::unit::Prepared;
 use crate::plan::Claims;
 use crate::remote::{Job, JobFuture, Survey};
@@ -9,24 +10,23 @@ use crate::remote::{Job, JobFuture, Survey};
 #[derive(Default)]
 pub struct Looks {
     survey: Survey,
-    /// What they look at.
-    claims: Vec<Claims>,
+    /// The looks of each unit, and its claims.
+    pending: Vec<(Vec<Job>, Claims)>,
 }
 
 impl Looks {
     /// Adds jobs that only read what this unit's effects make.
     pub fn add(&mut self, ready: &Prepared, jobs: impl IntoIterator<Item = Job>) -> Vec<JobFuture> {
-        let added: Vec<_> =
-            jobs.into_iter().map(|job| self.survey.add(&ready.remote, &ready.who, job)).collect();
-        if !added.is_empty() {
-            self.claims.push(ready.claims.clone());
+        let jobs: Vec<Job> = jobs.into_iter().collect();
+        if !jobs.is_empty() {
+            self.pending.push((jobs.clone(), ready.claims.clone()));
         }
-        added
+        jobs.into_iter().map(|job| self.survey.add(&ready.remote, &ready.who, job)).collect()
     }
 
     /// Effects with these claims are next: whoever would look at what they touch has to look before.
     pub fn before(&mut self, effect: &Claims) {
-        if self.claims.iter().any(|look| effect.disturbs(look)) {
+        if self.pending.iter().any(|(jobs, claims)| Looked::of(jobs, claims).touched_by(effect)) {
             self.send();
         }
     }

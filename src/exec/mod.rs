@@ -41,6 +41,7 @@ mod order;
 mod outcome;
 mod patience;
 mod play;
+mod probes;
 mod prompt;
 mod reach;
 pub mod redact;

@@ -194,6 +194,12 @@ impl Host {
     async fn start(&mut self, cx: &Arc<TaskContext>, module: &Arc<Module>, args: &Arc<Map>) -> TaskRun {
         self.tell_started(cx);
         let mut plan = match self.ahead.take(&self.position) {
+            // It was looked at without the names of the file that it renders, which now are there.
+            Some(before) if cx.node.looks.is_some() => {
+                let mut plan = self.plan_units(cx, module, args);
+                plan.units.iter_mut().zip(before.units).for_each(|(unit, was)| unit.take_over(was));
+                plan
+            }
             Some(plan) => plan,
             None => {
                 let mut plan = self.plan_units(cx, module, args);

@@ -1,17 +1,17 @@
 //! A unit: one task for one item on one host, from raw arguments to something that can be probed.
 
+use super::probes::Probes;
 use super::scope::{TaskController, TaskScope};
 use super::state::Run;
 use crate::base::{Map, Value};
 use crate::eval::Truth;
 use crate::graph::TaskKeywords;
-use crate::modules::forecast::Forecast;
 use crate::modules::{Args, Failure, Module};
 use crate::plan::{Claims, Decision};
-use crate::remote::{Become, Job, JobFuture, Output, Remote, RemoteError, Script, Survey};
+use crate::remote::{Become, JobFuture, Remote};
 use crate::syntax::ast::VARIABLE_ARGS;
 use crate::{modules::Behaviour, spec};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::Arc;
 
 /// Everything about a unit that is known before the host is asked.
 pub struct Prepared {
@@ -54,42 +54,6 @@ pub struct Unit {
     pub chanced: bool,
 }
 
-/// An effect that was sent, as far as it concerns what was probed before.
-pub struct Effect {
-    pub claims: Claims,
-    /// The job, where what it leaves is known before it has run: a folder that was not there, the text of a file that was.
-    pub known: Option<Job>,
-}
-
-impl Effect {
-    /// Of which nothing is known but what it may touch.
-    pub fn of(claims: &Claims) -> Effect {
-        Effect { claims: claims.clone(), known: None }
-    }
-}
-
-/// Jobs that read, and their answers to come. The jobs are kept, for what is known to come may be laid over what they find.
-#[derive(Default)]
-pub struct Probes {
-    jobs: Vec<Job>,
-    /// Effects between these jobs and the unit's turn of which it is known what will be found then.
-    known: Vec<Job>,
-    /// Futures cannot be shared between threads; a unit can.
-    answers: Mutex<Vec<JobFuture>>,
-    /// The module reads nothing: the only job is a greeting.
-    greets: bool,
-}
-
-static GREETING: LazyLock<Arc<Script>> = LazyLock::new(|| Script::new("exec.greeting", ":"));
-
-/// What the probes of a unit told.
-#[derive(Default)]
-pub struct Observed {
-    /// The probes.
-    pub jobs: Vec<Job>,
-    pub outputs: Vec<Output>,
-}
-
 /// Effects on their way.
 pub struct Applying {
     pub decision: Decision,
@@ -111,105 +75,6 @@ impl Unit {
         let (label, item) = (self.label.clone(), self.item.clone());
         Unit { index: self.index, label, item, ..Unit::single(&self.scope, stage) }
     }
-
-    /// It was not probed, or an effect has made untrue what was found.
-    pub fn is_stale(&self) -> bool {
-        self.probe.is_none() && matches!(self.stage, Stage::Ready(_))
-    }
-
-    /// Adds the probes to a survey, unless they are on their way. What cannot be probed ahead of its turn (a file of the
-    /// controller that a task before it makes) is tried again then.
-    pub fn send_probe(&mut self, survey: &mut Survey) {
-        if let Ok(Some(probes)) = self.probes(survey) {
-            self.probe = Some(probes);
-        }
-    }
-
-    /// The probes, on their way with the survey; `None` where there are none to send.
-    fn probes(&self, survey: &mut Survey) -> Result<Option<Probes>, Failure> {
-        let (None, Stage::Ready(ready)) = (&self.probe, &self.stage) else { return Ok(None) };
-        let Behaviour::Staged(module) = &ready.module.behaviour else { return Ok(None) };
-        let mut jobs = module.probe(&ready.args, &*ready.controller)?;
-        // A plan is of hosts that answer, also where nothing has to be read.
-        let greets = ready.check && jobs.is_empty();
-        if greets {
-            jobs.push(Job::new(&GREETING));
-        }
-        let kept = jobs.clone();
-        let answers = jobs.into_iter().map(|job| survey.add(&ready.remote, &ready.who, job)).collect();
-        Ok(Some(Probes { jobs: kept, known: Vec::new(), answers: Mutex::new(answers), greets }))
-    }
-
-    /// Drops the observation when one of these effects may have made it untrue, unless what will be found then is known: a
-    /// folder that is made for what the unit puts into it, the text of the file that it goes on to edit.
-    pub fn disturbed(&mut self, effects: &[Effect]) {
-        let Stage::Ready(ready) = &self.stage else { return };
-        for effect in effects {
-            let Some(probe) = &mut self.probe else { return };
-            if !effect.claims.disturbs(&ready.claims)
-                || probe.of_files() && !effect.claims.disturbs_named(&ready.claims)
-            {
-                continue;
-            }
-            match &effect.known {
-                Some(job) if probe.foresees(job, ready) => probe.known.push(job.clone()),
-                _ => self.probe = None,
-            }
-        }
-    }
-
-    /// The outputs of the probes, in their order.
-    pub async fn observed(&mut self) -> Result<Observed, RemoteError> {
-        let mut survey = Survey::default();
-        match self.probes(&mut survey) {
-            Ok(Some(probes)) => self.probe = Some(probes),
-            Ok(None) => {}
-            Err(failure) => self.stage = Stage::Fail(failure),
-        }
-        survey.send();
-        let Probes { jobs, known, answers, greets } = self.probe.take().unwrap_or_default();
-        let answers = answers.into_inner().unwrap_or_else(|e| e.into_inner());
-        let mut outputs = await_all(answers).await?;
-        let mut made = Forecast::default();
-        made.learn(&known, Vec::new());
-        for (job, output) in jobs.iter().zip(&mut outputs) {
-            made.amend(job, output);
-        }
-        Ok(if greets { Observed::default() } else { Observed { jobs, outputs } })
-    }
-}
-
-impl Probes {
-    /// Only files were looked at, all of which the unit's claims name.
-    fn of_files(&self) -> bool {
-        self.jobs.iter().all(|job| ["files.stat", "kit.read_text"].contains(&&*job.script.name))
-    }
-
-    /// Whether it is known what these jobs would find behind this effect: only files were looked at, and either it makes a
-    /// folder and what the unit does is below it, or it writes the file whose text the unit's decision rests on.
-    fn foresees(&self, effect: &Job, ready: &Prepared) -> bool {
-        let path = effect.vars.iter().find(|(name, _)| &**name == "path");
-        let Some(path) = path.and_then(|(_, path)| std::str::from_utf8(path).ok()) else { return false };
-        if ready.delegated || !self.of_files() {
-            return false;
-        }
-        match (&*effect.script.name, &ready.module.behaviour) {
-            ("files.write", Behaviour::Staged(module)) => {
-                module.rests_on_text()
-                    && self.jobs.iter().flat_map(|job| &job.args).any(|arg| arg == path.as_bytes())
-            }
-            _ => ready.claims.rest_on(path),
-        }
-    }
-}
-
-/// Awaits jobs in order; the first connection error wins.
-pub async fn await_all(jobs: Vec<JobFuture>) -> Result<Vec<Output>, RemoteError> {
-    let mut outputs = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        outputs.push(job.await?);
-    }
-    Ok(outputs)
 }
 
 /// Evaluates condition and arguments of one unit.

@@ -105,6 +105,8 @@ pub struct TaskNode {
     /// Names this task's values, conditions and loop mention (transitively through variables known at compile
     /// time); `None`: cannot be told (templated names, `vars[...]`, `hostvars`), so all.
     pub uses: Option<Vec<Arc<str>>>,
+    /// Of a task that renders a file, the names without those of the file: all that it takes to look at the host.
+    pub looks: Option<Vec<Arc<str>>>,
     /// Whether it mentions `hostvars` or other hosts' results: waits for the others.
     pub uses_other_hosts: bool,
 }

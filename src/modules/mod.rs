@@ -104,9 +104,15 @@ pub trait Staged: Send + Sync {
         let _ = (args, seen, forecast);
         false
     }
-    /// Whether the decision rests on nothing of the files that are probed but text, owner and mode, so that it can be made on
-    /// what is about to be written there. Not where it tells times or inodes.
-    fn rests_on_text(&self) -> bool {
+    /// Whether the decision rests on nothing of the files that are probed but what they are, text, owner and mode, so that it
+    /// can be made on what is about to be written there. Not where it tells times or inodes.
+    fn rests_on_text(&self, args: &Args) -> bool {
+        let _ = args;
+        false
+    }
+    /// Whether what the probes find stays true when this thing is made that was not there (a claim: `group:web`).
+    fn holds(&self, args: &Args, made: &str) -> bool {
+        let _ = (args, made);
         false
     }
     /// Whether to probe once more after the effects and fail if `decide` still sees a change.

@@ -1,7 +1,7 @@
 //! Claims: which resources of a host a task reads and writes; disjoint claims need no order.
 
-/// Resources read and written, as `kind:name` patterns: `file:/etc/fstab`, `file:/etc/*` (all below),
-/// `package:*`, `service:docker`, `lock:dpkg`. `*` alone is everything.
+/// Resources read and written, as `kind:name` patterns: `file:/etc/fstab`, `file:/etc/*` (all below), `file:/etc/passwd//ada`
+/// (an entry of the file), `package:*`, `service:docker`, `lock:dpkg`. `*` alone is everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
     pub reads: Vec<String>,
@@ -19,11 +19,19 @@ impl Claims {
         self.conflict(other).is_some()
     }
 
-    /// As [`Claims::disturbs`], for what names all that it looks at: that it reads `*` is about its effect (a command that
-    /// validates), which comes later anyway.
-    pub fn disturbs_named(&self, other: &Claims) -> bool {
-        let named = || other.reads.iter().filter(|read| *read != "*").chain(&other.writes);
-        self.writes.iter().any(|write| named().any(|t| overlap(write, t)))
+    /// Whether an effect can change what is found at this very path, its text or attributes: by writing it, or a folder that
+    /// it is in. What is put into a folder leaves the folder as it is.
+    pub fn touches(&self, path: &str) -> bool {
+        self.writes.iter().any(|write| match write.split_once(':') {
+            Some(("file", own)) if own.starts_with('~') || own.ends_with('*') => {
+                overlap(write, &format!("file:{path}"))
+            }
+            Some(("file", own)) => below(own.split_once("//").map_or(own, |(file, _)| file), path),
+            Some(("folder", own)) => own == path.trim_end_matches('/'),
+            // A package brings files that nobody names.
+            Some((kind, _)) => kind == "package",
+            None => write == "*",
+        })
     }
 
     /// Whether the files that these name are below this folder, or have nothing to do with it: then all that they need of
@@ -111,10 +119,32 @@ mod tests {
             assert_eq!(claims(reads, writes).rest_on("/srv/a"), rests, "{reads:?} {writes:?}");
         }
         assert!(!claims(&[], &["file:/home/ada/x"]).rest_on("~/x"));
-        let (effect, validated) = (claims(&[], &["file:/srv/a"]), claims(&["*"], &["file:/srv/b"]));
-        assert!(effect.disturbs(&validated) && !effect.disturbs_named(&validated));
-        assert!(effect.disturbs_named(&claims(&["*"], &["file:/srv/a/x"])));
-        assert!(Claims::everything().disturbs_named(&validated));
+    }
+
+    #[test]
+    fn what_is_put_into_a_folder_leaves_the_folder_as_it_is() {
+        for (write, touches) in [
+            ("file:/srv/a", true),
+            ("file:/srv/a/", true),
+            ("file:/srv", true),
+            ("file:/", true),
+            ("file:/srv/a/x", false),
+            ("file:/srv/ab", false),
+            ("file:/srv/a//an entry", true),
+            ("file:/srv/*", true),
+            ("file:/srv/a*", true),
+            ("file:/srv/b*", false),
+            ("file:~/a", true),
+            ("folder:/srv/a", true),
+            ("folder:/srv", false),
+            ("user:a", false),
+            ("service:a", false),
+            ("package:a", true),
+            ("*", true),
+        ] {
+            let claims = Claims { reads: Vec::new(), writes: vec![write.to_string()] };
+            assert_eq!(claims.touches("/srv/a"), touches, "{write}");
+        }
     }
 
     #[test]
@@ -126,8 +156,8 @@ mod tests {
             ("file:/etc/*", "file:/etc/a/b", true),
             ("file:/etc/*", "file:/etc", true),
             ("file:/etc/a", "file:/etc/ab", false),
-            ("file:/etc/passwd/ada", "file:/etc/passwd", true),
-            ("file:/etc/passwd/ada", "file:/etc/passwd/bob", false),
+            ("file:/etc/passwd//ada", "file:/etc/passwd", true),
+            ("file:/etc/passwd//ada", "file:/etc/passwd//bob", false),
             ("file:/", "file:/etc/ab", true),
             ("file:/etc", "file:/etc/apt/*", true),
             ("file:/et", "file:/etc/apt/*", false),

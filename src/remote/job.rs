@@ -32,7 +32,7 @@ impl Script {
 }
 
 /// Bytes for a job's stdin.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     Bytes(Arc<[u8]>),
     /// A file on the controller, streamed with bounded memory.
@@ -40,7 +40,7 @@ pub enum Content {
 }
 
 /// One script to run on a host, with its inputs. It is a value: nothing happens before it is submitted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
     pub script: Arc<Script>,
     /// Names are `[a-z_][a-z0-9_]*`; values are any bytes but NUL, and may be secret: they travel in the

@@ -62,6 +62,7 @@ impl Unit<'_> {
             keywords: Arc::new(keywords),
             role: frame.role.clone(),
             uses: None,
+            looks: None,
             uses_other_hosts: false,
         });
         self.tasks.push(Noted {

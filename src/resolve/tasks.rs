@@ -157,6 +157,7 @@ impl Unit<'_> {
             keywords: Arc::new(keywords),
             role: frame.role.clone(),
             uses: uses.names,
+            looks: uses.looks,
             uses_other_hosts: other_hosts,
         });
         let place = |entries: &Entries| -> Vec<(Arc<str>, Span, Span)> {

@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub(crate) struct Uses {
     pub names: Option<Vec<Arc<str>>>,
     pub other_hosts: bool,
+    /// Without those of the file that it renders, where there is one.
+    pub looks: Option<Vec<Arc<str>>>,
 }
 
 /// What a text uses, or what is wrong with it.
@@ -26,7 +28,8 @@ const BARE: &[&str] = &["when", "changed_when", "failed_when", "until"];
 
 impl Unit<'_> {
     pub fn uses(&mut self, act: &Act, keywords: &TaskKeywords, frame: &Frame) -> Uses {
-        let mut walk = Walk { names: Vec::new(), seen: HashSet::new(), all: false };
+        let mut walk = Walk::default();
+        let mut renders = false;
         let k = keywords;
         for value in k.when.iter().chain(&k.changed_when).chain(&k.failed_when).chain(&k.until) {
             walk.value(self, value, true);
@@ -48,24 +51,23 @@ impl Unit<'_> {
                 });
                 // A template file and a file of variables have names of their own.
                 walk.all |= module.spec.name == "validate_argument_spec";
-                if module.spec.name == "template" {
-                    // With delimiters of its own the file reads otherwise.
-                    let usual = !args.keys().any(|k| k.to_string().ends_with("_string"));
-                    walk.file(self, args.get("src").filter(|_| usual), frame);
-                }
+                renders = module.spec.name == "template";
             }
             Act::IncludeTasks { file, .. } => walk.value(self, file, false),
             Act::IncludeRole(_) => walk.all = true,
             Act::Meta(_) => {}
         }
-        let mut next = 0;
-        while next < walk.names.len() && !walk.all {
-            let name = Arc::clone(&walk.names[next]);
-            next += 1;
-            walk.define(self, &name, k, frame);
+        walk.follow(self, k, frame);
+        let mut looks = None;
+        if let (Act::Module { args, .. }, true) = (act, renders) {
+            looks = walk.told();
+            // With delimiters of its own the file reads otherwise.
+            let usual = !args.keys().any(|k| k.to_string().ends_with("_string"));
+            walk.file(self, args.get("src").filter(|_| usual), frame);
+            walk.follow(self, k, frame);
         }
-        let other_hosts = walk.all || walk.names.iter().any(|n| matches!(&**n, "hostvars" | "vars"));
-        Uses { names: (!walk.all && !other_hosts).then_some(walk.names), other_hosts }
+        let names = walk.told();
+        Uses { other_hosts: names.is_none(), names, looks }
     }
 
     /// What a text uses; each text is looked at once a run.
@@ -224,13 +226,31 @@ struct Place {
     lazy: bool,
 }
 
+#[derive(Default)]
 struct Walk {
     names: Vec<Arc<str>>,
     seen: HashSet<Arc<str>>,
     all: bool,
+    /// How many of the names were followed into what defines them.
+    followed: usize,
 }
 
 impl Walk {
+    /// The names; `None` where they cannot be told, or other hosts' are among them.
+    fn told(&self) -> Option<Vec<Arc<str>>> {
+        let other_hosts = self.names.iter().any(|n| matches!(&**n, "hostvars" | "vars"));
+        (!self.all && !other_hosts).then(|| self.names.clone())
+    }
+
+    /// Adds the names that the values of these names mention.
+    fn follow(&mut self, unit: &Unit, k: &TaskKeywords, frame: &Frame) {
+        while self.followed < self.names.len() && !self.all {
+            let name = Arc::clone(&self.names[self.followed]);
+            self.followed += 1;
+            self.define(unit, &name, k, frame);
+        }
+    }
+
     fn value(&mut self, unit: &Unit, value: &Value, bare: bool) {
         match value {
             Value::Template(t) => self.text(unit, &t.text, false),

@@ -35,7 +35,7 @@ impl Staged for Editor {
         (self.0)(args, seen)
     }
 
-    fn rests_on_text(&self) -> bool {
+    fn rests_on_text(&self, _: &Args) -> bool {
         true
     }
 
