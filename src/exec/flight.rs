@@ -184,13 +184,14 @@ impl Host {
         // What tells at the end how things are now.
         let reads = decision.effects.iter().rev().take_while(|job| job.script.each).count();
         let mut effects = decision.effects.clone();
-        let told = self.looks.add(&ready, effects.split_off(effects.len() - reads));
+        let gone = change.action == Action::Delete;
+        let told = self.looks.add(&ready, gone, effects.split_off(effects.len() - reads));
         let effects = effects.into_iter().map(send).collect();
         let verify = match module.verify() {
             true => module.probe(&ready.args, &*ready.controller).unwrap_or_default(),
             false => Vec::new(),
         };
-        let verify = self.looks.add(&ready, verify);
+        let verify = self.looks.add(&ready, gone, verify);
         // What follows it in another chain would run although it has failed.
         let chained = chain.is_some() && chain == self.chain;
         let known = known_effect(&decision).filter(|_| chained);

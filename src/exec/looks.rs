@@ -10,23 +10,33 @@ use crate::remote::{Job, JobFuture, Survey};
 #[derive(Default)]
 pub struct Looks {
     survey: Survey,
-    /// The looks of each unit, and its claims.
-    pending: Vec<(Vec<Job>, Claims)>,
+    pending: Vec<Pending>,
+}
+
+/// What a unit looks at.
+struct Pending {
+    jobs: Vec<Job>,
+    claims: Claims,
+    /// Its effects have removed it.
+    gone: bool,
 }
 
 impl Looks {
-    /// Adds jobs that only read what this unit's effects make.
-    pub fn add(&mut self, ready: &Prepared, jobs: impl IntoIterator<Item = Job>) -> Vec<JobFuture> {
-        let jobs: Vec<Job> = jobs.into_iter().collect();
+    /// Adds jobs that only read what this unit's effects leave; `gone`: that it is not there any more.
+    pub fn add(&mut self, ready: &Prepared, gone: bool, jobs: Vec<Job>) -> Vec<JobFuture> {
         if !jobs.is_empty() {
-            self.pending.push((jobs.clone(), ready.claims.clone()));
+            self.pending.push(Pending { jobs: jobs.clone(), claims: ready.claims.clone(), gone });
         }
         jobs.into_iter().map(|job| self.survey.add(&ready.remote, &ready.who, job)).collect()
     }
 
     /// Effects with these claims are next: whoever would look at what they touch has to look before.
     pub fn before(&mut self, effect: &Claims) {
-        if self.pending.iter().any(|(jobs, claims)| Looked::of(jobs, claims).touched_by(effect)) {
+        let touched = |look: &Pending| match Looked::of(&look.jobs, &look.claims) {
+            Looked::Paths(paths) if !look.gone => paths.iter().any(|path| effect.rewrites(path)),
+            looked => looked.touched_by(effect),
+        };
+        if self.pending.iter().any(touched) {
             self.send();
         }
     }

@@ -20,14 +20,19 @@ impl Claims {
     }
 
     /// Whether an effect can change what is found at this very path, its text or attributes: by writing it, or a folder that
-    /// it is in. What is put into a folder leaves the folder as it is.
+    /// it is in. What is put into a folder leaves the folder as it is; one that is missing may be made for it.
     pub fn touches(&self, path: &str) -> bool {
+        let makes = |write: &String| write.strip_prefix("folder:") == Some(path.trim_end_matches('/'));
+        self.rewrites(path) || self.writes.iter().any(makes)
+    }
+
+    /// As [`Claims::touches`], of a path where something is.
+    pub fn rewrites(&self, path: &str) -> bool {
         self.writes.iter().any(|write| match write.split_once(':') {
             Some(("file", own)) if own.starts_with('~') || own.ends_with('*') => {
                 overlap(write, &format!("file:{path}"))
             }
             Some(("file", own)) => below(own.split_once("//").map_or(own, |(file, _)| file), path),
-            Some(("folder", own)) => own == path.trim_end_matches('/'),
             // A package brings files that nobody names.
             Some((kind, _)) => kind == "package",
             None => write == "*",
@@ -144,6 +149,7 @@ mod tests {
         ] {
             let claims = Claims { reads: Vec::new(), writes: vec![write.to_string()] };
             assert_eq!(claims.touches("/srv/a"), touches, "{write}");
+            assert_eq!(claims.rewrites("/srv/a"), touches && !write.starts_with("folder"), "{write}");
         }
     }
 

@@ -36,7 +36,9 @@ changed() {
       ;;
   esac
 }
-changed && stop 75 "$path: changed while this run was on it; nothing was written"
+was_changed="$path: changed while this run was on it; nothing was written"
+# What is there is summed once, at the end.
+if [ "$expect" = absent ] && changed; then stop 75 "$was_changed"; fi
 
 # A process costs more than all the rest of this; so what the shell can do itself it does.
 umask 077
@@ -56,9 +58,13 @@ fi
 was=
 base=0644
 if [ -e "$path" ]; then
-  if was=$(stat -L -c '%a %u:%g' "$path" 2>/dev/null); then
-    base=${was%% *}
-    [ "${was#* }" = "$(stat -c '%u:%g' "$tmp")" ] || chown "${was#* }" "$tmp" 2>/dev/null || :
+  # A line each.
+  if was=$(stat -L -c '%u:%g %a' "$path" "$tmp" 2>/dev/null); then
+    mine=${was##*"$nl"}
+    was=${was%"$nl"*}
+    base=${was#* }
+    was=${was% *}
+    [ "$was" = "${mine% *}" ] || chown "$was" "$tmp" 2>/dev/null || :
   fi
   if [ -e /sys/fs/selinux/enforce ] && command -v chcon >/dev/null 2>&1; then
     chcon --reference="$path" "$tmp" 2>/dev/null || :
@@ -77,13 +83,13 @@ esac
 if [ "$validate" ]; then
   said=$(eval "$validate" 2>&1 </dev/null) || stop 72 "failed to validate: ${said:-exit status $?}"
 fi
+if changed; then stop 75 "$was_changed"; fi
 if [ "$backup" ] && [ -e "$path" ]; then
   copy=$path.$$.$(date +%Y-%m-%d@%H:%M:%S)~
   cp -p "$path" "$copy" || exit 1
   emit "$item" backup_file "$copy"
 fi
 
-changed && stop 75 "$path: changed while this run was on it; nothing was written"
 if said=$(mv -f "$tmp" "$path" 2>&1); then
   tmp=
 elif [ "$unsafe" ]; then
