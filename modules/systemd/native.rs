@@ -46,6 +46,16 @@ impl Staged for Service {
         claims(&reads, &[unit.as_str(), "file:/etc/systemd/*"])
     }
 
+    /// The unit's own files; that a configuration is another one now does not show in how its service is.
+    fn looks_at(&self, args: &Args) -> Option<Claims> {
+        let plain = args.has("name") && !args.bool("daemon_reload") && scope(args) == "system" && !args.has("pattern");
+        let name = plain.then(|| bare(args.str("name")))?;
+        let folders = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system", "/usr/local/lib/systemd/system", "/etc/init.d", "/etc/conf.d"];
+        let mut reads: Vec<String> = folders.iter().map(|folder| format!("file:{folder}/{name}*")).collect();
+        reads.extend([format!("service:{name}"), "file:/run/*".into(), "file:/etc/runlevels/*".into(), "package:*".into()]);
+        Some(Claims { reads, writes: Vec::new() })
+    }
+
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
         let name = args.str("name");
         if name.starts_with('-') || name.contains('/') {

@@ -181,16 +181,15 @@ impl Host {
             job.chain = chain.or(job.chain);
             ready.remote.submit(&ready.who, job)
         };
+        let probe = module.probe(&ready.args, &*ready.controller).unwrap_or_default();
         // What tells at the end how things are now.
-        let reads = decision.effects.iter().rev().take_while(|job| job.script.each).count();
+        let tells = |job: &&Job| job.script.each || probe.contains(job);
+        let reads = decision.effects.iter().rev().take_while(tells).count();
         let mut effects = decision.effects.clone();
         let gone = change.action == Action::Delete;
         let told = self.looks.add(&ready, gone, effects.split_off(effects.len() - reads));
         let effects = effects.into_iter().map(send).collect();
-        let verify = match module.verify() {
-            true => module.probe(&ready.args, &*ready.controller).unwrap_or_default(),
-            false => Vec::new(),
-        };
+        let verify = if module.verify() { probe } else { Vec::new() };
         let verify = self.looks.add(&ready, gone, verify);
         // What follows it in another chain would run although it has failed.
         let chained = chain.is_some() && chain == self.chain;

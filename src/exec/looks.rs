@@ -25,7 +25,7 @@ impl Looks {
     /// Adds jobs that only read what this unit's effects leave; `gone`: that it is not there any more.
     pub fn add(&mut self, ready: &Prepared, gone: bool, jobs: Vec<Job>) -> Vec<JobFuture> {
         if !jobs.is_empty() {
-            self.pending.push(Pending { jobs: jobs.clone(), claims: ready.claims.clone(), gone });
+            self.pending.push(Pending { jobs: jobs.clone(), claims: ready.looks.clone(), gone });
         }
         jobs.into_iter().map(|job| self.survey.add(&ready.remote, &ready.who, job)).collect()
     }

@@ -124,7 +124,7 @@ impl Unit {
         let Stage::Ready(ready) = &self.stage else { return };
         for effect in effects {
             let Some(probe) = &mut self.probe else { return };
-            let looked = Looked::of(&probe.jobs, &ready.claims);
+            let looked = Looked::of(&probe.jobs, &ready.looks);
             if !looked.touched_by(&effect.claims) || ready.outlives(&effect.made) {
                 continue;
             }
@@ -171,7 +171,7 @@ impl Probes {
         let path = effect.vars.iter().find(|(name, _)| &**name == "path");
         let Some(path) = path.and_then(|(_, path)| std::str::from_utf8(path).ok()) else { return false };
         let Behaviour::Staged(module) = &ready.module.behaviour else { return false };
-        let Looked::Paths(paths) = Looked::of(&self.jobs, &ready.claims) else { return false };
+        let Looked::Paths(paths) = Looked::of(&self.jobs, &ready.looks) else { return false };
         if ready.delegated {
             return false;
         }

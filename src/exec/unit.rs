@@ -18,6 +18,8 @@ pub struct Prepared {
     pub module: Arc<Module>,
     pub args: Args,
     pub claims: Claims,
+    /// What its probes look at.
+    pub looks: Claims,
     pub remote: Arc<dyn Remote>,
     pub who: Become,
     pub check: bool,
@@ -201,9 +203,14 @@ fn ready(
         crate::graph::as_user(&mut claims, user);
     }
     let controller = Arc::new(TaskController::new(Arc::clone(run), Arc::clone(scope), check, diff));
+    let looks = match &module.behaviour {
+        Behaviour::Staged(staged) => staged.looks_at(&args),
+        _ => None,
+    };
     Stage::Ready(Prepared {
         module: Arc::clone(module),
         args,
+        looks: looks.unwrap_or_else(|| claims.clone()),
         claims,
         remote,
         who,

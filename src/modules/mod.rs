@@ -110,6 +110,11 @@ pub trait Staged: Send + Sync {
         let _ = args;
         false
     }
+    /// What the probes look at, where that is less than what the task's effects touch and need.
+    fn looks_at(&self, args: &Args) -> Option<Claims> {
+        let _ = args;
+        None
+    }
     /// Whether what the probes find stays true when this thing is made that was not there (a claim: `group:web`).
     fn holds(&self, args: &Args, made: &str) -> bool {
         let _ = (args, made);
