@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 static STAT: LazyLock<Arc<Script>> =
     LazyLock::new(|| Script::for_each("files.stat", include_str!("scripts/stat.sh")));
-static WRITE: LazyLock<Arc<Script>> =
+pub(super) static WRITE: LazyLock<Arc<Script>> =
     LazyLock::new(|| Script::new("files.write", include_str!("scripts/write_file.sh")));
 
 /// Exit status of [`write_file_job`]: the folder is missing.

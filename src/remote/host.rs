@@ -1,6 +1,7 @@
 //! A host as the executor sees it: one session, a shell for each become user, reconnected on demand.
 
-use super::job::{Content, Job};
+use super::batch::{Batch, Reply, merged, share};
+use super::job::{Content, Job, Output};
 use super::session::Session;
 use super::shell::{Request, Shell};
 use super::{Become, JobFuture, Remote, RemoteError, Target};
@@ -15,19 +16,33 @@ use tokio::sync::oneshot;
 
 /// A host that connects when its first job is submitted. Must be used inside a tokio runtime.
 pub fn connect(target: Target) -> Arc<dyn Remote> {
-    Arc::new(Host {
+    Arc::new(Host(Arc::new(Line {
         target: Arc::new(target),
-        trips: Arc::default(),
+        trips: Trips::default(),
         wrong: Arc::default(),
         state: Mutex::default(),
-    })
+        batch: Mutex::default(),
+    })))
 }
 
-struct Host {
+struct Host(Arc<Line>);
+
+/// The way to a host, and what waits to go there.
+struct Line {
     target: Arc<Target>,
-    trips: Arc<Trips>,
+    trips: Trips,
     wrong: Arc<Wrong>,
     state: Mutex<State>,
+    batch: Mutex<Batch>,
+}
+
+/// Sends what waits when somebody wants its answer, or nobody does any more.
+struct Sends(Arc<Line>);
+
+impl Drop for Sends {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
 }
 
 #[derive(Default)]
@@ -90,7 +105,36 @@ impl Trips {
     }
 }
 
-impl Host {
+impl Line {
+    /// Takes a job: a write of a file waits for the next, all else goes at once, behind what waits.
+    fn queue(&self, who: &Become, job: Job, reply: Reply) {
+        let mut batch = self.batch.lock().unwrap_or_else(|e| e.into_inner());
+        let Err((job, reply)) = batch.add(who, job, reply) else { return };
+        self.send_batch(&mut batch);
+        if let Err((job, reply)) = batch.add(who, job, reply) {
+            self.send(who, job, reply);
+        }
+    }
+
+    fn flush(&self) {
+        // When all ends, there is nobody left to send.
+        if tokio::runtime::Handle::try_current().is_err() {
+            return;
+        }
+        self.send_batch(&mut self.batch.lock().unwrap_or_else(|e| e.into_inner()));
+    }
+
+    fn send_batch(&self, batch: &mut Batch) {
+        let (who, jobs) = batch.take();
+        let Some(merged) = merged(&jobs) else {
+            return jobs.into_iter().for_each(|(job, reply)| self.send(&who, job, reply));
+        };
+        let (reply, answer) = oneshot::channel();
+        self.send(&who, merged, reply);
+        let host = self.target.inventory_hostname.clone();
+        tokio::spawn(async move { share(jobs, answered(answer.await, &host)) });
+    }
+
     /// Hands a job to the live shell of `who`, starting it and the session where there is none.
     fn send(&self, who: &Become, job: Job, reply: super::shell::Reply) {
         let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
@@ -118,6 +162,13 @@ impl Host {
     }
 }
 
+type Answer = Result<Result<Output, RemoteError>, oneshot::error::RecvError>;
+
+/// The answer, also where the shell has ended without one.
+fn answered(answer: Answer, host: &str) -> Result<Output, RemoteError> {
+    answer.unwrap_or_else(|_| Err(RemoteError::Lost(format!("{host}: the shell ended"))))
+}
+
 impl Remote for Host {
     fn submit(&self, who: &Become, job: Job) -> JobFuture {
         if let Some(Content::File(path)) = &job.stdin
@@ -127,24 +178,26 @@ impl Remote for Host {
             return Box::pin(std::future::ready(Err(error)));
         }
         let (reply, answer) = oneshot::channel();
-        let trips = Arc::clone(&self.trips);
-        let depth = trips.sent();
-        self.send(who, job, reply);
-        let host = self.target.inventory_hostname.clone();
+        let line = Arc::clone(&self.0);
+        let depth = line.trips.sent();
+        line.queue(who, job, reply);
+        let sends = Sends(Arc::clone(&line));
         Box::pin(async move {
+            drop(sends);
             let answer = answer.await;
-            trips.answered(depth);
-            answer.unwrap_or_else(|_| Err(RemoteError::Lost(format!("{host}: the shell ended"))))
+            line.trips.answered(depth);
+            answered(answer, &line.target.inventory_hostname)
         })
     }
 
     fn round_trips(&self) -> u64 {
-        self.trips.deepest.load(Ordering::SeqCst)
+        self.0.trips.deepest.load(Ordering::SeqCst)
     }
 
     fn leave(&self, user: &str) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let of_user = |who: &Become| matches!(who, Become::User { user: name, .. } if **name == *user);
-        let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
+        self.0.flush();
+        let mut state = self.0.state.lock().unwrap_or_else(|e| e.into_inner());
         let shells: Vec<Shell> = state.shells.extract_if(|who, _| of_user(who)).map(|(_, s)| s).collect();
         Box::pin(async move {
             for shell in shells {
@@ -157,7 +210,8 @@ impl Remote for Host {
     }
 
     fn reset(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let state = std::mem::take(&mut *self.state.lock().unwrap_or_else(|e| e.into_inner()));
+        self.0.flush();
+        let state = std::mem::take(&mut *self.0.state.lock().unwrap_or_else(|e| e.into_inner()));
         Box::pin(async move {
             let mut stops = Vec::new();
             for shell in state.shells.values() {

@@ -1,5 +1,6 @@
 //! A shell on a host: jobs go out pipelined, their outputs come back framed and in order.
 
+mod batch;
 mod container;
 pub mod fake;
 pub mod files;

@@ -1,5 +1,6 @@
 //! The protocol against real shells on this machine.
 
+mod batch;
 mod files;
 mod protocol;
 mod survey;

@@ -1,0 +1,172 @@
+//! Files that are written together are what they would be alone.
+
+use super::*;
+use crate::remote::files::*;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+fn new(path: &Path, content: &str) -> Job {
+    let file = WriteFile {
+        expect: Expect::Absent,
+        mode: Some("0640".into()),
+        ..WriteFile::new(path.to_str().unwrap(), Content::Bytes(Arc::from(content.as_bytes())))
+    };
+    Job { chain: Some(1), ..write_file_job(file) }
+}
+
+/// Sends all, then awaits them in order.
+async fn together(remote: &Arc<dyn Remote>, jobs: Vec<Job>) -> Vec<Output> {
+    let sent: Vec<_> = jobs.into_iter().map(|job| remote.submit(&Become::No, job)).collect();
+    let mut outputs = Vec::new();
+    for output in sent {
+        outputs.push(output.await.unwrap());
+    }
+    outputs
+}
+
+/// Names and contents that a shell could take for something else.
+const AWKWARD: [(&str, &str); 7] = [
+    ("plain", "text\n"),
+    ("two words", ""),
+    ("quo'te\"s", "no line's end"),
+    ("new\nline\n", "\n\n\n"),
+    ("$(touch x)`id`", "$(id) `id` %s %d \\n \\0 '\n"),
+    ("-n", "-n"),
+    ("*", "ü\u{1}\n"),
+];
+
+#[test]
+fn files_written_together_are_whole_whatever_their_names() {
+    for shell in shells() {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let remote = local(&shell);
+            let jobs = AWKWARD.map(|(name, content)| new(&dir.path().join(name), content));
+            for (output, (name, _)) in together(&remote, jobs.to_vec()).await.iter().zip(AWKWARD) {
+                assert!(output.ok(), "{shell}: {name:?}: {}", output.stderr_text());
+                let path = dir.path().join(name);
+                assert_eq!(output.field(path.to_str().unwrap(), "written").as_deref(), Some("1"), "{shell}");
+            }
+            for (name, content) in AWKWARD {
+                let path = dir.path().join(name);
+                assert_eq!(std::fs::read_to_string(&path).unwrap(), content, "{shell}: {name:?}");
+                assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o640);
+            }
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), AWKWARD.len(), "nothing else is left");
+        });
+    }
+}
+
+#[test]
+fn what_cannot_be_written_stops_those_behind_it() {
+    for shell in shells() {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let remote = local(&shell);
+            let at = |name: &str| dir.path().join(name);
+            let folder = at("folder");
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::write(at("came"), "other").unwrap();
+            for (bad, rc, says) in
+                [(&folder, RC_IS_DIRECTORY, "is a directory"), (&at("came"), RC_CHANGED, "changed while")]
+            {
+                // What goes another way, behind them in the chain.
+                let after = Job { chain: Some(1), ..Job::new(&Script::new("t", ": >\"$1\"")) };
+                let after = after.args([at("after").to_str().unwrap()]);
+                let jobs = vec![new(&at("one"), "1"), new(bad, "2"), new(&at("three"), "3"), after];
+                let seen = together(&remote, jobs).await;
+                assert!(seen[0].ok(), "{shell}: {}", seen[0].stderr_text());
+                assert_eq!((seen[1].status, seen[1].rc), (Status::Done, rc), "{shell}");
+                assert!(seen[1].stderr_text().contains(says), "{shell}: {}", seen[1].stderr_text());
+                let skipped = |output: &Output| output.status == Status::Skipped;
+                assert!(skipped(&seen[2]) && skipped(&seen[3]), "{shell}: {seen:?}");
+                assert_eq!(std::fs::read_to_string(at("one")).unwrap(), "1");
+                assert!(!at("three").exists() && !at("after").exists(), "{shell}");
+                std::fs::remove_file(at("one")).unwrap();
+                assert_eq!(
+                    std::fs::read_dir(dir.path()).unwrap().count(),
+                    2,
+                    "{shell}: nothing else is left"
+                );
+                remote.reset().await;
+            }
+        });
+    }
+}
+
+#[test]
+fn an_owner_that_is_not_there_leaves_nothing() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let remote = local(&shells()[0]);
+        let jobs = ["a", "b"].map(|name| new(&dir.path().join(name), "x"));
+        let jobs = jobs.map(|mut job| {
+            let owner = job.vars.iter_mut().find(|(name, _)| &**name == "owner").unwrap();
+            owner.1 = b"nobody-of-that-name".to_vec();
+            job
+        });
+        let seen = together(&remote, jobs.to_vec()).await;
+        assert!(!seen[0].ok() && seen[0].stderr_text().contains("nobody-of-that-name"), "{:?}", seen[0]);
+        assert_eq!(seen[1].status, Status::Skipped);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    });
+}
+
+/// What waits for its like goes out before anything else, and when nobody waits for its answer.
+#[test]
+fn the_order_is_that_of_submission() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let remote = local(&shells()[0]);
+        let at = |name: &str| dir.path().join(name);
+        drop([
+            remote.submit(&Become::No, new(&at("a"), "1")),
+            remote.submit(&Become::No, new(&at("b"), "2")),
+        ]);
+        let list = Job::new(&Script::new("t", "cat \"$1/a\" \"$1/b\"; ls \"$1\""))
+            .args([dir.path().to_str().unwrap()]);
+        let waits = remote.submit(&Become::No, new(&at("c"), "3"));
+        let listed = remote.submit(&Become::No, list).await.unwrap();
+        assert_eq!(listed.stdout, b"12a\nb\nc\n");
+        assert!(waits.await.unwrap().ok());
+    });
+}
+
+/// What would not come out the same in one job goes by itself.
+#[test]
+fn only_new_files_of_one_kind_wait_for_each_other() {
+    use crate::remote::batch::Batch;
+    let path = Path::new("/srv/a/one");
+    let set = |name: &'static str, value: &'static str| {
+        move |job: &mut Job| {
+            let var = job.vars.iter_mut().find(|(n, _)| &**n == name).unwrap();
+            var.1 = value.into();
+        }
+    };
+    let cases: Vec<(&str, Box<dyn Fn(&mut Job)>, bool)> = vec![
+        ("another file", Box::new(|_| ()), true),
+        ("the same file", Box::new(set("path", "/srv/a/one")), false),
+        ("another folder", Box::new(set("path", "/srv/b/two")), false),
+        ("another mode", Box::new(set("mode", "0600")), false),
+        ("a mode of letters", Box::new(set("mode", "u+x")), false),
+        ("another owner", Box::new(set("owner", "bin")), false),
+        ("a file that is there", Box::new(set("expect", "0123")), false),
+        ("a validated file", Box::new(set("validate", "true")), false),
+        ("a hidden file", Box::new(set("path", "/srv/a/.two")), false),
+        ("another chain", Box::new(|job| job.chain = Some(2)), false),
+        ("no chain", Box::new(|job| job.chain = None), false),
+        ("a time limit", Box::new(|job| job.timeout = Some(Duration::from_secs(1))), false),
+        ("a NUL", Box::new(|job| job.stdin = Some(Content::Bytes(Arc::from(&b"a\0"[..])))), false),
+        ("much", Box::new(|job| job.stdin = Some(Content::Bytes(Arc::from(vec![b'a'; 40 << 10])))), false),
+    ];
+    for (what, change, goes) in cases {
+        let mut batch = Batch::default();
+        let reply = || tokio::sync::oneshot::channel().0;
+        assert!(batch.add(&Become::No, new(path, "1"), reply()).is_ok());
+        let mut job = new(Path::new("/srv/a/two"), "2");
+        change(&mut job);
+        assert_eq!(batch.add(&Become::No, job, reply()).is_ok(), goes, "{what}");
+        let merged = crate::remote::batch::merged(&batch.take().1);
+        assert_eq!(merged.map(|job| job.args.len()), goes.then_some(6), "{what}");
+    }
+}
