@@ -8,6 +8,7 @@ use super::kinds::*;
 use super::kinds_images::{Image, Snapshot};
 use super::remove::Thing;
 use super::retry::Manner;
+use super::scaling_groups::ScalingGroups;
 use super::table::{Kind, Table};
 use aws_config::SdkConfig;
 use std::collections::HashMap;
@@ -50,6 +51,7 @@ pub struct Account {
     pub launch_templates: Table<LaunchTemplate>,
     pub images: Table<Image>,
     pub snapshots: Table<Snapshot>,
+    pub scaling_groups: ScalingGroups,
 }
 
 impl Account {
@@ -82,6 +84,7 @@ impl Account {
             launch_templates: Table::default(),
             images: Table::default(),
             snapshots: Table::default(),
+            scaling_groups: ScalingGroups::default(),
         }
     }
 
