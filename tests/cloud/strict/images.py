@@ -1,5 +1,7 @@
 """Images that were baked: names are unique, the root device is the source's, snapshots carry their tags."""
 
+import re
+
 from moto.ec2.models.amis import Ami
 
 from .rules import ID, Refusal, after, before, instead
@@ -95,3 +97,15 @@ def tells_of_protection(call, text):
             told = f"<imageId>{image.id}</imageId>"
             text = text.replace(told, f"{told}<deregistrationProtection>{word}</deregistrationProtection>")
     return text
+
+
+@after("ModifySnapshotAttribute")
+def who_may_make_volumes(call, text):
+    """moto knows the older parameters alone."""
+    ways = {"Add": call.ec2.add_create_volume_permission, "Remove": call.ec2.remove_create_volume_permission}
+    for way, change in ways.items():
+        named = [(re.fullmatch(rf"CreateVolumePermission\.{way}\.\d+\.(UserId|Group)", k), v) for k, v in call.params.items()]
+        users = [value for match, value in named if match and match.group(1) == "UserId"]
+        groups = [value for match, value in named if match and match.group(1) == "Group"]
+        if users or groups:
+            change(call.get("SnapshotId"), user_ids=users, groups=groups)
