@@ -52,6 +52,19 @@ def like_the_original(call, text):
     _tag_snapshot(call, image)
 
 
+@after("RegisterImage")
+def of_the_snapshots(call, text):
+    """moto gives the image a snapshot of its own."""
+    image, at, devices = _image(call, text), 1, []
+    while name := call.get(f"BlockDeviceMapping.{at}.DeviceName"):
+        if snapshot := call.get(f"BlockDeviceMapping.{at}.Ebs.SnapshotId"):
+            size = int(call.get(f"BlockDeviceMapping.{at}.Ebs.VolumeSize") or 8)
+            ebs = {"SnapshotId": snapshot, "VolumeSize": size, "DeleteOnTermination": True, "VolumeType": "gp3"}
+            devices.append({"DeviceName": name, "Ebs": ebs})
+        at += 1
+    image.strict_devices = devices
+
+
 def _image(call, text):
     return next(call.ec2.amis[m.group(0)] for m in ID.finditer(text) if m.group(1) == "ami")
 
