@@ -114,6 +114,11 @@ impl Account {
         }
     }
 
+    /// Whether anything was deposed by now: what an earlier run began inside of it may hang on nothing.
+    pub fn has_deposed(&self) -> bool {
+        !self.deposed().is_empty()
+    }
+
     /// What was deposed since this was asked last, with its tags.
     pub fn take_deposed(&self) -> Vec<(Thing, Tags)> {
         std::mem::take(&mut *self.deposed())

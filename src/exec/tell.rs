@@ -160,8 +160,7 @@ impl Host {
         for (index, unit) in outcome.units.iter().enumerate() {
             match &unit.change {
                 _ if unit.status == Status::Unknown => self.note_unknown(cx, index, unit.label.as_ref()),
-                // Also one that the task does not call a change.
-                Some(change) if cloud && matches!(unit.status, Status::Changed | Status::Ok) => {
+                Some(change) if cloud && unit.status == Status::Changed => {
                     self.note_change(cx, index, unit, change, outcome.no_log);
                 }
                 None if cloud && unit.foreseen => self.note_open(cx, index, unit.label.as_ref()),
