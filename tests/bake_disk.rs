@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "bake_disk/direct.rs"]
+mod direct;
 #[path = "bake_disk/name.rs"]
 mod name;
 mod support;
@@ -344,4 +346,23 @@ fn signals_leave_nothing_and_gc_removes_what_a_kill_leaves() {
     assert!(!place.names("images").is_empty());
     place.run(&["gc", "--yes"]).is(0, &["removed images/.bake-"]);
     nothing_is_left(&place, "gc");
+}
+
+#[test]
+fn a_disk_that_is_too_small_is_told_what_it_needs() {
+    let place = place("raw");
+    // More than the root file system of the smallest disk can hold, and nothing that a hole could stand for.
+    let big = std::fs::File::create(place.path().join("big")).unwrap();
+    std::io::copy(&mut std::io::Read::take(std::io::repeat(1), 480 << 20), &mut &big).unwrap();
+    let mut add = Command::new("tar");
+    add.args(["-rf", "root.tar", "big"]).current_dir(place.path());
+    assert!(add.status().unwrap().success());
+    let image = "{size: 512M, formats: [raw], verify: false, source: {path: root.tar}}";
+    place.write(
+        "site.yml",
+        &format!("- name: disk\n  hosts: all\n  gather_facts: false\n  image: {image}\n  tasks: []\n"),
+    );
+    let ended = seen(bake(&place, &[], &[]));
+    ended.is(1, &["bake: disk: ", "the disk is too small", "hint: give more `size`"]);
+    nothing_is_left(&place, &ended.all());
 }

@@ -256,7 +256,7 @@ fn an_image_in_use_is_never_pruned() {
     };
     world.settings(&json!({"delays": {"image.pending": 0}}));
     let (first, second, third) = (image("a-1"), image("a-2"), image("a-3"));
-    let [default, other, guarded] = ["a-4", "a-5", "a-6"].map(image);
+    let [default, other, guarded, configured] = ["a-4", "a-5", "a-6", "a-7"].map(image);
     let template = |call: &str, name: &str, image: &str| {
         let given = [("LaunchTemplateName", name), ("LaunchTemplateData.ImageId", image)];
         world.make("ec2", call, &given, "launchTemplateId");
@@ -279,6 +279,8 @@ fn an_image_in_use_is_never_pruned() {
         let given = [&[("AutoScalingGroupName", name)], &size[..], &how].concat();
         world.make("autoscaling", "CreateAutoScalingGroup", &given, "RequestId");
     }
+    let old = [("LaunchConfigurationName", "old"), ("ImageId", &configured), ("InstanceType", "t3.micro")];
+    world.make("autoscaling", "CreateLaunchConfiguration", &old, "RequestId");
     world.make("ec2", "EnableImageDeregistrationProtection", &[("ImageId", &guarded)], "return");
     world.make(
         "ec2",
@@ -301,10 +303,14 @@ fn an_image_in_use_is_never_pruned() {
             &format!("kept a-4 us-east-1:{default}: used by launch template lt-"),
             &format!("kept a-5 us-east-1:{other}: used by launch template lt-"),
             &format!("kept a-6 us-east-1:{guarded}: protected"),
+            &format!("kept a-7 us-east-1:{configured}: used by launch configuration old"),
         ],
     );
     let left: Vec<String> = world.ours().into_iter().filter(|t| t.kind == "image").map(|t| t.id).collect();
-    assert!([first, second, default, other, guarded].iter().all(|id| left.contains(id)), "{left:?}");
+    assert!(
+        [first, second, default, other, guarded, configured].iter().all(|id| left.contains(id)),
+        "{left:?}"
+    );
     assert!(!left.contains(&third), "{left:?}");
     // The newest stays, however old the others are.
     world.run(&["images", "prune", "--region", "us-east-1", "--keep", "0", "--older-than", "1"]).is(0, &[]);

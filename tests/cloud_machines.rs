@@ -182,3 +182,31 @@ fn a_group_has_several_types_and_a_network_an_address() {
     converges(&world, &tasks(20)).is(0, &["on_demand_percentage_above_base_capacity"]);
     world.destroy().is(0, &["0 left"]);
 }
+
+#[test]
+fn volumes_that_are_otherwise_are_named_and_left() {
+    let world = World::default();
+    let volumes = |more: &str| node(&format!("volumes: [{more}]"));
+    let one = "{device_name: /dev/sdb, ebs: {volume_size: 5, volume_type: gp3, encrypted: false}}";
+    let seen = converges(&world, &volumes(one));
+    assert!(!seen.all().contains("left as they are"), "{}", seen.all());
+    world.proxy.forget();
+    let same = world.apply();
+    good(&same);
+    assert!(!same.all().contains("left as they are"), "{}", same.all());
+    assert_eq!(world.times("DescribeVolumes"), 1);
+    let other = "{device_name: /dev/sdb, ebs: {volume_size: 6, volume_type: io2, delete_on_termination: false}}, \
+        {device_name: /dev/sdc, ebs: {volume_size: 1}}, {device_name: /dev/sdd, virtual_name: ephemeral0}";
+    world.playbook(&volumes(other));
+    world.proxy.forget();
+    let said = [
+        "are left as they are: /dev/sdb (vol-",
+        "volume_size is 5, not 6, volume_type is gp3, not io2, delete_on_termination is True, not False; /dev/sdc is not there",
+    ];
+    world.plan().is(0, &said);
+    world.apply().is(0, &[&said[..], &["EC2's ModifyVolume changes size"]].concat());
+    world.playbook(&volumes("{device_name: /dev/sdb, no_device: true}"));
+    world.apply().is(0, &["/dev/sdb is there and is not wanted"]);
+    assert_eq!(world.writes(), [""; 0]);
+    good(&world.destroy());
+}

@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "cloud_modules/counts.rs"]
+mod counts;
 #[path = "cloud_modules/infos.rs"]
 mod infos;
+#[path = "cloud_modules/refresh.rs"]
+mod refresh;
 mod support;
 
 use support::cloud::{DEBIAN, World};

@@ -194,3 +194,22 @@ fn two_that_fit_are_both_named() {
     world.plan().is(1, &["two VPCs could be meant", &one, &two, "both are tagged `ec2_vpc_net/web`"]);
     assert_eq!(world.writes().len(), 0);
 }
+
+#[test]
+fn a_gateway_that_was_never_attached_goes_to_the_networks_successor() {
+    let site = |range: &str| {
+        bare(&format!(
+            "- ec2_vpc_net: {{name: n, cidr_block: {range}}}\n  register: n\n- ec2_vpc_igw: {{vpc_id: '{{{{ n.vpc.id }}}}'}}\n"
+        ))
+    };
+    let world = World::new(&site("10.10.0.0/16"));
+    world.proxy.fault("AttachInternetGateway", Fault::Denied, 99);
+    world.apply().is(1, &["AttachInternetGateway"]);
+    world.proxy.clear();
+    assert_eq!(world.count("internet-gateway"), 1);
+    world.playbook(&site("10.20.0.0/16"));
+    world.apply().is(0, &["cidr_block is 10.10.0.0/16, not 10.20.0.0/16"]);
+    assert_eq!(world.count("internet-gateway"), 1, "{:?}", world.ours());
+    world.plan().is(0, &["no changes"]);
+    world.destroy().is(0, &["0 left"]);
+}

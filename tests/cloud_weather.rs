@@ -1,4 +1,5 @@
-//! Random stacks, made, changed and destroyed in random weather: in the end each is right, and then nothing is left.
+//! Random stacks, made, changed, replaced and destroyed in random weather, by runs of which some are killed: in the end each is
+//! right, and then nothing is left.
 //!
 //! A stack and its weather come from a seed, which a failure names; `FITOUT_SEEDS=7,8` tries others.
 
@@ -7,6 +8,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 use support::cloud::{DEBIAN, World};
 use support::cloud_proxy::Fault;
 
@@ -28,7 +30,8 @@ impl Dice {
     }
 }
 
-/// What a stack may have: each part with its node, what it needs, and its task (`<n>` is a number that changes).
+/// What a stack may have: each part with its node, what it needs, and its task. `<n>` is a number that changes; `<r>` is one of
+/// three that changes what cannot be changed in place, and is the same in a whole playbook.
 struct Part {
     node: &'static str,
     needs: &'static [&'static str],
@@ -39,17 +42,17 @@ const PARTS: [Part; 11] = [
     Part {
         node: "ec2_vpc_net/net",
         needs: &[],
-        task: "- ec2_vpc_net: {name: net, cidr_block: 10.10.0.0/16, tags: {n: '<n>'}}\n      register: net",
+        task: "- ec2_vpc_net: {name: net, cidr_block: 10.<r>.0.0/16, tags: {n: '<n>'}}\n      register: net",
     },
     Part {
-        node: "ec2_vpc_subnet/10.10.1.0/24",
+        node: "ec2_vpc_subnet/10.<r>.1.0/24",
         needs: &["ec2_vpc_net/net"],
-        task: "- ec2_vpc_subnet: {vpc_id: '{{ net.vpc.id }}', cidr: 10.10.1.0/24, az: us-east-1a, tags: {n: '<n>'}}\n      register: one",
+        task: "- ec2_vpc_subnet: {vpc_id: '{{ net.vpc.id }}', cidr: 10.<r>.1.0/24, az: us-east-1a, tags: {n: '<n>'}}\n      register: one",
     },
     Part {
-        node: "ec2_vpc_subnet/10.10.2.0/24",
+        node: "ec2_vpc_subnet/10.<r>.2.0/24",
         needs: &["ec2_vpc_net/net"],
-        task: "- ec2_vpc_subnet: {vpc_id: '{{ net.vpc.id }}', cidr: 10.10.2.0/24, az: us-east-1b}",
+        task: "- ec2_vpc_subnet: {vpc_id: '{{ net.vpc.id }}', cidr: 10.<r>.2.0/24, az: 'us-east-1<z>'}",
     },
     Part {
         node: "ec2_vpc_igw",
@@ -58,7 +61,7 @@ const PARTS: [Part; 11] = [
     },
     Part {
         node: "ec2_vpc_route_table",
-        needs: &["ec2_vpc_igw", "ec2_vpc_subnet/10.10.1.0/24"],
+        needs: &["ec2_vpc_igw", "ec2_vpc_subnet/10.<r>.1.0/24"],
         task: "- ec2_vpc_route_table: {vpc_id: '{{ net.vpc.id }}', subnets: ['{{ one.subnet.id }}'], routes: [{dest: '10.<n>.0.0/16', gateway_id: '{{ gateway.gateway_id }}'}], tags: {Name: routes}}",
     },
     Part {
@@ -68,8 +71,8 @@ const PARTS: [Part; 11] = [
     },
     Part {
         node: "ec2_instance/node",
-        needs: &["ec2_vpc_subnet/10.10.1.0/24", "ec2_security_group/group"],
-        task: "- ec2_instance: {name: node, image_id: <image>, instance_type: t3.micro, vpc_subnet_id: '{{ one.subnet.id }}', security_groups: ['{{ group.group_id }}'], tags: {n: '<n>'}}",
+        needs: &["ec2_vpc_subnet/10.<r>.1.0/24", "ec2_security_group/group"],
+        task: "- ec2_instance: {name: node, image_id: <image>, instance_type: t3.micro, vpc_subnet_id: '{{ one.subnet.id }}', security_groups: ['{{ group.group_id }}'], user_data: 'zone <z>', tags: {n: '<n>'}}",
     },
     Part { node: "ec2_eip", needs: &[], task: "- ec2_eip: {tags: {Name: address, n: '<n>'}}" },
     Part {
@@ -101,41 +104,56 @@ fn choose(dice: &mut Dice) -> Vec<&'static Part> {
     chosen
 }
 
-fn playbook(parts: &[&Part], dice: &mut Dice) -> String {
-    let mut text = String::from(
-        "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n    - debug: {msg: begun}\n",
-    );
-    for part in parts {
-        let number = (20 + dice.roll(200)).to_string();
-        text += &format!("    {}\n", part.task.replace("<n>", &number).replace("<image>", DEBIAN));
-    }
-    text
+/// Some parts, their task list, and the number of the network that they stand in.
+struct Stack {
+    parts: Vec<&'static Part>,
+    net: String,
 }
+
+impl Stack {
+    fn new(dice: &mut Dice) -> Stack {
+        Stack { parts: choose(dice), net: (10 + dice.roll(3)).to_string() }
+    }
+
+    fn playbook(&self, dice: &mut Dice) -> String {
+        let mut text = String::from(
+            "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n    - debug: {msg: begun}\n",
+        );
+        for part in &self.parts {
+            let number = (20 + dice.roll(200)).to_string();
+            let task = part.task.replace("<n>", &number).replace("<z>", dice.one::<&str>(&["b", "c", "d"]));
+            text += &format!("    {}\n", task.replace("<r>", &self.net).replace("<image>", DEBIAN));
+        }
+        text
+    }
+}
+
+/// The calls that something befalls.
+const CALLS: [&str; 20] = [
+    "CreateVpc",
+    "CreateSubnet",
+    "CreateInternetGateway",
+    "AttachInternetGateway",
+    "CreateRouteTable",
+    "CreateRoute",
+    "AssociateRouteTable",
+    "CreateSecurityGroup",
+    "AuthorizeSecurityGroupIngress",
+    "RunInstances",
+    "AllocateAddress",
+    "CreateLaunchTemplate",
+    "PutParameter",
+    "CreateRole",
+    "DescribeVpcs",
+    "TerminateInstances",
+    "DeleteSubnet",
+    "DeleteVpc",
+    "CreateTags",
+    "DeleteSecurityGroup",
+];
 
 /// Faults on the calls that come, some on each.
 fn weather(world: &World, dice: &mut Dice) {
-    const CALLS: [&str; 20] = [
-        "CreateVpc",
-        "CreateSubnet",
-        "CreateInternetGateway",
-        "AttachInternetGateway",
-        "CreateRouteTable",
-        "CreateRoute",
-        "AssociateRouteTable",
-        "CreateSecurityGroup",
-        "AuthorizeSecurityGroupIngress",
-        "RunInstances",
-        "AllocateAddress",
-        "CreateLaunchTemplate",
-        "PutParameter",
-        "CreateRole",
-        "DescribeVpcs",
-        "TerminateInstances",
-        "DeleteSubnet",
-        "DeleteVpc",
-        "CreateTags",
-        "DeleteSecurityGroup",
-    ];
     world.proxy.clear();
     for _ in 0..6 {
         let fault = dice.one(&[Fault::ReplyLost, Fault::Reset, Fault::Throttled, Fault::Broken]).clone();
@@ -146,21 +164,45 @@ fn weather(world: &World, dice: &mut Dice) {
 
 /// Every part is there once.
 #[track_caller]
-fn is_right(world: &World, parts: &[&Part], seed: u64) {
+fn is_right(world: &World, stack: &Stack, seed: u64) {
     let mut nodes: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    // What hangs on an instance or a role carries its node, too.
+    // What hangs on an instance or a role carries its node, too, and a terminated instance is shown for a while.
     let own = |kind: &str| !["volume", "network-interface", "instance-profile"].contains(&kind);
-    for thing in world.ours().into_iter().filter(|t| own(&t.kind)) {
+    let things =
+        world.ours().into_iter().filter(|t| own(&t.kind) && t.state.as_deref() != Some("terminated"));
+    for thing in things {
         nodes.entry(thing.tags["fitout:node"].clone()).or_default().push(thing.id);
     }
-    for part in parts {
+    for part in &stack.parts {
+        let wanted = part.node.replace("<r>", &stack.net);
         let found = nodes
             .iter()
-            .filter(|(node, _)| node.starts_with(part.node))
+            .filter(|(node, _)| node.starts_with(&wanted))
             .map(|(_, ids)| ids.len())
             .sum::<usize>();
-        assert_eq!(found, 1, "seed {seed}: {} in {nodes:#?}", part.node);
+        assert_eq!(found, 1, "seed {seed}: {wanted} in {nodes:#?}");
     }
+}
+
+/// Applies in this weather. Some runs are killed where a reply is awaited, and what was asked for is there.
+fn apply(world: &World, dice: &mut Dice) {
+    weather(world, dice);
+    if dice.roll(2) == 0 {
+        world.apply();
+        return;
+    }
+    // Any call, of which a run makes some twenty.
+    let calls = dice.roll(20);
+    world.proxy.fault_after("*", calls, Fault::Held, 1);
+    let mut run = world.start(&["apply", "--yes", "site.yml"]);
+    while !run.ended() && !world.proxy.holds() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    if world.proxy.holds() {
+        eprintln!("killed after {calls} calls");
+        run.signal(rustix::process::Signal::KILL);
+    }
+    run.end();
 }
 
 fn story(seed: u64) {
@@ -169,15 +211,14 @@ fn story(seed: u64) {
         dice.roll(2);
     }
     let world = World::default();
-    let first = choose(&mut dice);
-    world.playbook(&playbook(&first, &mut dice));
-    weather(&world, &mut dice);
-    world.apply();
-    // Other numbers, and some parts more or less.
-    let second = choose(&mut dice);
-    world.playbook(&playbook(&second, &mut dice));
-    weather(&world, &mut dice);
-    world.apply();
+    let first = Stack::new(&mut dice);
+    world.playbook(&first.playbook(&mut dice));
+    apply(&world, &mut dice);
+    // Other numbers, another network or the same, and some parts more or less.
+    let second = Stack::new(&mut dice);
+    world.playbook(&second.playbook(&mut dice));
+    apply(&world, &mut dice);
+    apply(&world, &mut dice);
     world.proxy.clear();
     let seen = world.apply();
     assert_eq!(seen.code, Some(0), "seed {seed}: {}", seen.all());

@@ -8,13 +8,14 @@ mod steps;
 mod wanted;
 
 use crate::base::Map;
-use crate::cloud::autoscaling::{Autoscaling, AutoscalingClient, input::*, types};
-use crate::cloud::{CallError, Tags, Thing};
+use crate::cloud::autoscaling::types;
+use crate::cloud::scaling_groups::named as get;
+use crate::cloud::{Tags, Thing};
 use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChange, Verdict, owned};
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use wanted::Wanted;
 
-/// The truth is DescribeAutoScalingGroups by name, with hooks and tags; sizes are instances, health's grace
+/// The truth is DescribeAutoScalingGroups, read once for all tasks, with hooks and tags; sizes are instances, health's grace
 /// period is seconds.
 pub fn behaviour() -> Behaviour {
     Behaviour::Cloud(cloud::resource(Group))
@@ -79,7 +80,7 @@ impl Resource for Group {
                     false => Ok(Wanted::default()),
                 }
             };
-            let group = async { Ok(get(&scaling, cx.args.str("name")).await?) };
+            let group = async { Ok(cx.account.scaling_groups.get(&scaling, cx.args.str("name")).await?) };
             let (group, wanted) = tokio::try_join!(group, wanted)?;
             let hooks = match group.is_some() && wanted.hooks.is_some() {
                 true => hooks::there(&scaling, cx.args.str("name")).await?,
@@ -167,15 +168,6 @@ impl Resource for Group {
         let thing = |g| (Thing { kind: crate::cloud::named::SCALING_GROUP, id: name(g) }, tags(g));
         seen.group.iter().map(thing).collect()
     }
-}
-
-/// The group of this name.
-pub async fn get(
-    scaling: &AutoscalingClient,
-    name: &str,
-) -> Result<Option<types::AutoScalingGroup>, CallError> {
-    let input = DescribeAutoScalingGroupsInputBuilder::default().auto_scaling_group_names(name);
-    Ok(scaling.describe_auto_scaling_groups(input).await?.auto_scaling_groups.and_then(|all| all.into_iter().next()))
 }
 
 /// A group as return values.

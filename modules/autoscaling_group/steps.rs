@@ -5,7 +5,7 @@ use super::{Changes, Seen, get, shown, tags};
 use crate::base::Map;
 use crate::cloud::autoscaling::{Autoscaling, AutoscalingClient, input::*, types};
 use crate::cloud::calls::CallFuture;
-use crate::cloud::{CallError, Tags, interval};
+use crate::cloud::{CallError, Outcome, Tags, interval};
 use crate::modules::cloud::{Cx, named};
 use crate::modules::{ArgsExt, Failure};
 use crate::record;
@@ -265,19 +265,26 @@ async fn refresh(cx: &Cx<'_>, scaling: &AutoscalingClient) -> Result<types::Inst
         .skip_matching(cx.args.bool("lt_check"))
         .build();
     let input = StartInstanceRefreshInputBuilder::default().auto_scaling_group_name(name).preferences(preferences);
-    match scaling.start_instance_refresh(input).await {
-        Err(error) if error.is(&["InstanceRefreshInProgress", "InstanceRefreshInProgressFault"]) => {}
-        // Whether it was started, the list of refreshes says.
-        Err(error) if error.outcome == crate::cloud::Outcome::Doubtful => {
-            if latest(scaling, name).await?.is_none_or(|r| ended(&r)) {
-                return Err(error.into());
-            }
-        }
-        other => {
-            other?;
-        }
+    let id = |refresh: Option<types::InstanceRefresh>| refresh.and_then(|r| r.instance_refresh_id);
+    let before = id(latest(scaling, name).await?);
+    let mut started = start(scaling, &input).await;
+    // Whether it was started, the list of refreshes says: it has another one then. A second attempt while one runs is refused.
+    if started.as_ref().is_err_and(|error| error.outcome == Outcome::Doubtful) {
+        started = match id(latest(scaling, name).await?) == before {
+            true => start(scaling, &input).await,
+            false => Ok(()),
+        };
     }
+    started?;
     follow(cx, scaling, name).await
+}
+
+/// One that runs already is as good.
+async fn start(scaling: &AutoscalingClient, input: &StartInstanceRefreshInputBuilder) -> Result<(), CallError> {
+    match scaling.start_instance_refresh(input.clone()).await {
+        Err(error) if error.is(&["InstanceRefreshInProgress", "InstanceRefreshInProgressFault"]) => Ok(()),
+        other => other.map(drop),
+    }
 }
 
 async fn latest(scaling: &AutoscalingClient, name: &str) -> Result<Option<types::InstanceRefresh>, CallError> {
@@ -291,7 +298,7 @@ fn ended(refresh: &types::InstanceRefresh) -> bool {
     matches!(refresh.status(), Some(Successful | Failed | Cancelled | RollbackFailed | RollbackSuccessful))
 }
 
-/// The way of the refresh goes into the journal, step by step.
+/// The way of the refresh is told, step by step, and goes into the journal.
 async fn follow(
     cx: &Cx<'_>,
     scaling: &AutoscalingClient,
@@ -302,10 +309,12 @@ async fn follow(
         if let Some(refresh) = latest(scaling, name).await? {
             let done = refresh.percentage_complete();
             if done != told {
-                let status = refresh.status().map(|s| s.as_str().to_string());
+                let status = refresh.status().map(|s| s.as_str()).unwrap_or_default();
                 cx.account.note(
                     &serde_json::json!({"refresh": name, "status": status, "percentage_complete": done}),
                 );
+                let left = refresh.instances_to_update().unwrap_or_default();
+                (cx.progress)(&format!("instance refresh of {name}: {status}, {left} to replace"), done);
                 told = done;
             }
             if ended(&refresh) {

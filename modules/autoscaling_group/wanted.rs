@@ -17,6 +17,8 @@ pub struct Wanted {
     /// The template with a version; what the task leaves open is looked up.
     pub template: Option<LaunchTemplateSpecification>,
     pub policy: Option<MixedInstancesPolicy>,
+    /// The version of the template that new instances get now.
+    pub number: Option<String>,
     pub tags: Tags,
     /// Whether a tag is handed to instances.
     pub propagate: BTreeMap<String, bool>,
@@ -24,14 +26,15 @@ pub struct Wanted {
 }
 
 pub async fn wanted(cx: &Cx<'_>) -> Result<Wanted, Failure> {
-    let template = template(cx).await?;
+    let (template, number) = template(cx).await?.unzip();
     let (tags, propagate) = wanted_tags(cx);
     let hooks = super::hooks::wanted(cx);
-    Ok(Wanted { policy: policy(cx, template.as_ref()), template, tags, propagate, hooks })
+    Ok(Wanted { policy: policy(cx, template.as_ref()), template, number, tags, propagate, hooks })
 }
 
-/// Templates are named by id or name, and a version that is left open is the latest one's number.
-async fn template(cx: &Cx<'_>) -> Result<Option<LaunchTemplateSpecification>, Failure> {
+/// Templates are named by id or name, and a version that is left open is the latest one's number; with it the number of the
+/// version that is meant.
+async fn template(cx: &Cx<'_>) -> Result<Option<(LaunchTemplateSpecification, String)>, Failure> {
     let Some(given) = cx.args.map("launch_template") else { return Ok(None) };
     let unknown = |name: &str| given.get(name).is_some_and(|v| matches!(v, Value::Unknown(_)));
     if unknown("launch_template_id") || unknown("launch_template_name") {
@@ -59,8 +62,14 @@ async fn template(cx: &Cx<'_>) -> Result<Option<LaunchTemplateSpecification>, Fa
         Some(version) if !version.eq_ignore_ascii_case("latest") => version,
         _ => found.latest_version_number().unwrap_or(1).to_string(),
     };
+    let number = match version.as_str() {
+        "$Latest" => found.latest_version_number().unwrap_or(1).to_string(),
+        "$Default" => found.default_version_number().unwrap_or(1).to_string(),
+        number => number.to_string(),
+    };
     let id = <TemplateKind as crate::cloud::Kind>::id(found);
-    Ok(Some(LaunchTemplateSpecification::builder().launch_template_id(id).version(version).build()))
+    let template = LaunchTemplateSpecification::builder().launch_template_id(id).version(version).build();
+    Ok(Some((template, number)))
 }
 
 fn policy(cx: &Cx<'_>, template: Option<&LaunchTemplateSpecification>) -> Option<MixedInstancesPolicy> {
@@ -261,10 +270,8 @@ impl Wanted {
         let Some(wanted) = &self.template else {
             return instance.launch_configuration_name() == cx.text("launch_config_name");
         };
-        // `$Latest` and `$Default` name no version to compare with.
-        let number = wanted.version().filter(|v| v.parse::<u64>().is_ok());
         instance.launch_template().is_some_and(|t| {
-            t.launch_template_id() == wanted.launch_template_id() && (number.is_none() || t.version() == number)
+            t.launch_template_id() == wanted.launch_template_id() && t.version() == self.number.as_deref()
         })
     }
 

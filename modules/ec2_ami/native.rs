@@ -1,6 +1,7 @@
-//! ec2_ami: an image of an instance.
+//! ec2_ami: an image of an instance, or of snapshots.
 
 mod permissions;
+mod source;
 
 use crate::base::{List, Map, Value};
 use crate::cloud::calls::CallFuture;
@@ -26,6 +27,8 @@ pub struct Seen {
     image: Option<Arc<types::Image>>,
     /// Looked up where the task says who may launch it.
     permissions: Permissions,
+    /// Made of an instance, so that its snapshots are its own.
+    of_instance: bool,
 }
 
 /// What `apply` has to do; an image that is there is never made anew.
@@ -66,7 +69,7 @@ impl Resource for Ami {
                 (Some(image), true) => permissions::read(cx, Image::id(image)).await?,
                 _ => Permissions::default(),
             };
-            Ok(Seen { image, permissions })
+            Ok(Seen { image, permissions, of_instance: cx.args.has("instance_id") })
         })
     }
 
@@ -78,11 +81,16 @@ impl Resource for Ami {
                 find::may_remove::<Image>(cx, image)?;
                 Ok(Verdict::new(Attributes::delete(&what), Steps::Remove, baked::shown(image)))
             }
-            (None, _) if !cx.args.has("instance_id") => {
-                Err(Failure::new(format!("there is no {what}, and without `instance_id` it cannot be made")))
-            }
+            (None, _) if !cx.args.has("instance_id") && !source::can_register(cx) => Err(Failure::new(format!(
+                "there is no {what}, and without `instance_id`, or a `snapshot_id` in `device_mapping`, it cannot be made"
+            ))),
             (None, _) => {
-                let attributes = baked::creation(cx, "instance_id");
+                let mut attributes = baked::creation(cx, "instance_id");
+                if !cx.args.has("instance_id") {
+                    for name in source::OF_REGISTERED {
+                        attributes.wanted(name, cx.args.get(name).cloned().unwrap_or_default());
+                    }
+                }
                 Ok(Verdict::new(attributes.create(&what), Steps::Create, baked::predicted(cx)))
             }
             (Some(image), _) => change(cx, image, seen, &what),
@@ -125,7 +133,10 @@ impl Resource for Ami {
     }
 
     fn things(&self, seen: &Seen) -> Vec<(Thing, Tags)> {
-        baked::things(&seen.image)
+        match seen.of_instance {
+            true => baked::things(&seen.image),
+            false => cloud::thing::<Image>(&seen.image),
+        }
     }
 }
 
@@ -171,23 +182,12 @@ async fn create(cx: &Cx<'_>) -> Result<Map, Failure> {
     let account = &cx.account;
     let op = cx.identity.op();
     let tags = baked::tags(cx);
-    let devices: Vec<_> =
-        cx.args.items("device_mapping").iter().filter_map(Value::as_map).map(device).collect();
-    let text = |name: &str| cx.text(name).map(str::to_string);
-    let input = CreateImageInputBuilder::default()
-        .set_instance_id(text("instance_id"))
-        .set_name(text("name"))
-        .set_description(text("description"))
-        .no_reboot(cx.args.bool("no_reboot"))
-        .set_block_device_mappings((!devices.is_empty()).then_some(devices))
-        .tag_specifications(op.specification(types::ResourceType::Image, &tags))
-        .tag_specifications(op.specification(types::ResourceType::Snapshot, &tags));
+    let made = source::send(cx, &op);
     let all = crate::cloud::identity::to_sdk(&op.tags(&tags));
     let send = || -> CallFuture<'_, types::Image> {
-        let (input, all) = (input.clone(), all.clone());
+        let (made, all) = (made(), all.clone());
         Box::pin(async move {
-            let made = account.ec2.create_image(input).await?.image_id;
-            let id = made.ok_or_else(|| CallError::own("ec2:CreateImage", "the answer names no image"))?;
+            let id = made.await?.ok_or_else(|| CallError::own("making an image", "the answer names no image"))?;
             let image = types::Image::builder().image_id(id).state(types::ImageState::Pending);
             Ok(image.set_tags(Some(all)).build())
         })
@@ -217,23 +217,4 @@ async fn describe(cx: &Cx<'_>, id: &str) -> Result<(), CallError> {
     let description = types::AttributeValue::builder().value(cx.args.str("description")).build();
     let input = ModifyImageAttributeInputBuilder::default().image_id(id).description(description);
     cx.account.ec2.modify_image_attribute(input).await.map(drop)
-}
-
-fn device(map: &Map) -> types::BlockDeviceMapping {
-    let text = |name: &str| map.opt_str(name).map(str::to_string);
-    let int = |name: &str| map.opt_int(name).and_then(|n| i32::try_from(n).ok());
-    let ebs = types::EbsBlockDevice::builder()
-        .set_delete_on_termination(map.opt_bool("delete_on_termination"))
-        .set_encrypted(map.opt_bool("encrypted"))
-        .set_iops(int("iops"))
-        .set_snapshot_id(text("snapshot_id"))
-        .set_volume_size(int("volume_size"))
-        .set_volume_type(map.opt_str("volume_type").map(Into::into))
-        .build();
-    let mapping = types::BlockDeviceMapping::builder().set_device_name(text("device_name"));
-    match (map.bool("no_device"), text("virtual_name")) {
-        (true, _) => mapping.no_device("").build(),
-        (false, Some(name)) => mapping.virtual_name(name).build(),
-        (false, None) => mapping.ebs(ebs).build(),
-    }
 }

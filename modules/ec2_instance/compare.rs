@@ -98,6 +98,9 @@ pub fn compare(
             Instance::id(instance)
         ));
     }
+    if attributes.forces().is_empty() {
+        warnings.extend(super::volumes::otherwise(cx, instance, &seen.volumes));
+    }
     let mut changes = Changes::default();
     in_place(cx, attributes, instance, seen, &mut changes);
     if let (Some(is), Some(wanted)) = (protected, cx.args.opt_bool("termination_protection"))

@@ -213,7 +213,8 @@ fn placement(cx: &Cx<'_>) -> Option<types::Placement> {
     (placement != types::Placement::builder().build()).then_some(placement)
 }
 
-fn volumes(cx: &Cx<'_>) -> Option<Vec<types::BlockDeviceMapping>> {
+/// The task's volumes as the launch has them.
+pub fn volumes(cx: &Cx<'_>) -> Option<Vec<types::BlockDeviceMapping>> {
     let one = |volume: &Value| {
         let member = |name: &str| {
             let inner = volume.get("ebs").and_then(|e| e.get(name)).filter(|v| !v.is_null());

@@ -6,6 +6,7 @@ mod image;
 mod launch;
 mod network;
 mod steps;
+mod volumes;
 
 use crate::base::{List, Map, Value};
 use crate::cloud::ec2::types;
@@ -37,6 +38,8 @@ pub struct Seen {
     groups: List,
     /// Of each instance, where the task says it.
     protected: Vec<bool>,
+    /// Of the region, where the task says what volumes the instances have.
+    volumes: Vec<Arc<types::Volume>>,
 }
 
 impl Resource for Instances {
@@ -62,6 +65,7 @@ impl Resource for Instances {
             }
             seen.image = image::choose(cx).await?;
             seen.groups = launch::groups(cx).await?;
+            seen.volumes = volumes::read(cx, &seen.instances).await?;
             if cx.args.has("termination_protection") {
                 for instance in &seen.instances {
                     seen.protected.push(compare::protected(cx, instance).await?);

@@ -1,5 +1,7 @@
 //! ec2_snapshot: a snapshot of a volume.
 
+mod sharing;
+
 use crate::base::Map;
 use crate::cloud::calls::CallFuture;
 use crate::cloud::ec2::{input::*, types};
@@ -24,13 +26,21 @@ struct SnapshotModule;
 pub enum Steps {
     #[default]
     None,
-    Create,
+    Create(sharing::Changes),
+    /// Who may make volumes of it.
+    Share(sharing::Changes),
     Wait,
     Remove,
 }
 
+/// The snapshot, and who may make volumes of it where the task says that.
+pub struct Seen {
+    snapshot: Option<Arc<types::Snapshot>>,
+    sharers: sharing::Sharers,
+}
+
 impl Resource for SnapshotModule {
-    type Seen = Option<Arc<types::Snapshot>>;
+    type Seen = Seen;
     type Steps = Steps;
 
     fn key(&self, args: &Args) -> String {
@@ -45,19 +55,20 @@ impl Resource for SnapshotModule {
 
     fn observe<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Self::Seen> {
         Box::pin(async move {
-            let all = cx.account.snapshots.all(&*cx.account.ec2).await?;
-            if let Some(id) = cx.text("snapshot_id") {
-                return Ok(all.into_iter().find(|s| s.snapshot_id() == Some(id)));
-            }
-            // Of those that the task made over time, the last one counts.
-            let mine = all.into_iter().filter(|s| cx.identity.is(&Snapshot::tags(s)));
-            Ok(mine.max_by_key(|s| s.start_time().map(|t| (t.secs(), t.subsec_nanos()))))
+            let snapshot = find_it(cx).await?;
+            let sharers = match &snapshot {
+                Some(it) if sharing::said(cx) && cx.args.str("state") == "present" => {
+                    sharing::read(cx, Snapshot::id(it)).await?
+                }
+                _ => sharing::Sharers::new(),
+            };
+            Ok(Seen { snapshot, sharers })
         })
     }
 
     fn decide(&self, cx: &Cx<'_>, seen: &Self::Seen) -> Result<Verdict<Steps>, Failure> {
         let what = format!("snapshot of {}", self.key(cx.args));
-        match (seen, cx.args.str("state")) {
+        match (&seen.snapshot, cx.args.str("state")) {
             (None, "absent") => Ok(Verdict::unchanged(Map::new())),
             (Some(snapshot), "absent") => {
                 find::may_remove::<Snapshot>(cx, snapshot)?;
@@ -68,6 +79,12 @@ impl Resource for SnapshotModule {
                 Err(Failure::new(format!("there is no snapshot {id} in {}", cx.account.region)))
             }
             (Some(snapshot), _) if !too_old(cx, snapshot) => {
+                let mut attributes = Attributes::default();
+                let changes = sharing::compare(cx, &seen.sharers, &mut attributes);
+                if let Some(change) = attributes.change(&what) {
+                    find::may_touch::<Snapshot>(cx, snapshot)?;
+                    return Ok(Verdict::new(change, Steps::Share(changes), shown(snapshot)));
+                }
                 let pending = matches!(snapshot.state(), Some(types::SnapshotState::Pending));
                 let steps = if pending && cx.args.bool("wait") { Steps::Wait } else { Steps::None };
                 Ok(Verdict { change: None, steps, result: shown(snapshot), warnings: Vec::new() })
@@ -83,7 +100,8 @@ impl Resource for SnapshotModule {
                     "volume_size" => cx.unknown(),
                     "tags" => cloud::tags_value(&tags(cx)),
                 };
-                Ok(Verdict::new(attributes.create(&what), Steps::Create, predicted))
+                let sharing = sharing::compare(cx, &sharing::Sharers::new(), &mut attributes);
+                Ok(Verdict::new(attributes.create(&what), Steps::Create(sharing), predicted))
             }
         }
     }
@@ -96,10 +114,15 @@ impl Resource for SnapshotModule {
     ) -> CloudFuture<'a, Map> {
         Box::pin(async move {
             let account = &cx.account;
-            match (steps, seen) {
-                (Steps::Create, _) => {
+            match (steps, &seen.snapshot) {
+                (Steps::Create(sharers), _) => {
                     let made = create(cx).await?;
+                    sharing::write(cx, Snapshot::id(&made), sharers).await?;
                     finish(cx, &made).await
+                }
+                (Steps::Share(changes), Some(snapshot)) => {
+                    sharing::write(cx, Snapshot::id(snapshot), changes).await?;
+                    finish(cx, snapshot).await
                 }
                 (Steps::Wait, Some(snapshot)) => finish(cx, snapshot).await,
                 (Steps::Remove, Some(snapshot)) => {
@@ -117,8 +140,19 @@ impl Resource for SnapshotModule {
     }
 
     fn things(&self, seen: &Self::Seen) -> Vec<(Thing, Tags)> {
-        cloud::thing::<Snapshot>(seen)
+        cloud::thing::<Snapshot>(&seen.snapshot)
     }
+}
+
+/// By its id, or by the task's tags.
+async fn find_it(cx: &Cx<'_>) -> Result<Option<Arc<types::Snapshot>>, Failure> {
+    let all = cx.account.snapshots.all(&*cx.account.ec2).await?;
+    if let Some(id) = cx.text("snapshot_id") {
+        return Ok(all.into_iter().find(|s| s.snapshot_id() == Some(id)));
+    }
+    // Of those that the task made over time, the last one counts.
+    let mine = all.into_iter().filter(|s| cx.identity.is(&Snapshot::tags(s)));
+    Ok(mine.max_by_key(|s| s.start_time().map(|t| (t.secs(), t.subsec_nanos()))))
 }
 
 fn too_old(cx: &Cx<'_>, snapshot: &types::Snapshot) -> bool {

@@ -59,7 +59,13 @@ impl Resource for Gateway {
                 g.attachments().is_empty() && cx.identity.is(&from_sdk(g.tags()))
             };
             let near = |g: &types::InternetGateway| attached(g, vpc) || loose(g);
-            let mut all = account.internet_gateways.within(account, vpc, near).await?;
+            // In a VPC that this run made is nothing of an earlier one, but where it replaces another, one may have been made
+            // for that and never attached.
+            let mut all = match account.has_deposed() {
+                true => account.internet_gateways.all(&*account.ec2).await?,
+                false => account.internet_gateways.within(account, vpc, near).await?,
+            };
+            all.retain(|g| near(g));
             if all.iter().any(|g| attached(g, vpc)) {
                 all.retain(|g| attached(g, vpc));
             }

@@ -22,6 +22,7 @@ crate::service_calls! {
         read describe_images(DescribeImages: DescribeImagesInputBuilder) -> DescribeImagesOutput;
         read describe_image_attribute(DescribeImageAttribute: DescribeImageAttributeInputBuilder) -> DescribeImageAttributeOutput;
         read describe_snapshots(DescribeSnapshots: DescribeSnapshotsInputBuilder) -> DescribeSnapshotsOutput;
+        read describe_snapshot_attribute(DescribeSnapshotAttribute: DescribeSnapshotAttributeInputBuilder) -> DescribeSnapshotAttributeOutput;
         read describe_volumes(DescribeVolumes: DescribeVolumesInputBuilder) -> DescribeVolumesOutput;
         read describe_network_interfaces(DescribeNetworkInterfaces: DescribeNetworkInterfacesInputBuilder) -> DescribeNetworkInterfacesOutput;
         read describe_addresses(DescribeAddresses: DescribeAddressesInputBuilder) -> DescribeAddressesOutput;

@@ -33,6 +33,7 @@ pub mod lock;
 pub mod named;
 pub mod remove;
 pub mod retry;
+pub mod scaling_groups;
 mod second_factor;
 pub mod session;
 pub mod ssm;

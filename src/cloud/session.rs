@@ -8,6 +8,7 @@ use super::kinds::*;
 use super::kinds_images::{Image, Snapshot};
 use super::remove::Thing;
 use super::retry::Manner;
+use super::scaling_groups::ScalingGroups;
 use super::table::{Kind, Table};
 use aws_config::SdkConfig;
 use std::collections::HashMap;
@@ -50,6 +51,7 @@ pub struct Account {
     pub launch_templates: Table<LaunchTemplate>,
     pub images: Table<Image>,
     pub snapshots: Table<Snapshot>,
+    pub scaling_groups: ScalingGroups,
 }
 
 impl Account {
@@ -82,6 +84,7 @@ impl Account {
             launch_templates: Table::default(),
             images: Table::default(),
             snapshots: Table::default(),
+            scaling_groups: ScalingGroups::default(),
         }
     }
 
@@ -109,6 +112,11 @@ impl Account {
             true => deposed.iter().any(|(_, tags)| tags.get(OP).is_some_and(|made| made == op)),
             false => !deposed.is_empty(),
         }
+    }
+
+    /// Whether anything was deposed by now: what an earlier run began inside of it may hang on nothing.
+    pub fn has_deposed(&self) -> bool {
+        !self.deposed().is_empty()
     }
 
     /// What was deposed since this was asked last, with its tags.

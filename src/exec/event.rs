@@ -147,6 +147,14 @@ pub enum Event {
         item: Option<Value>,
         change: Change,
     },
+    /// How far an effect is that takes its time.
+    Progress {
+        task: TaskRef,
+        item: Option<Value>,
+        message: String,
+        /// Where that is known.
+        percent: Option<i32>,
+    },
     TaskDone(Box<TaskDone>),
     Included {
         task: TaskRef,
@@ -249,6 +257,7 @@ impl Event {
             Event::HostsUnknown { .. } => "hosts_unknown",
             Event::TaskStarted(_) => "task_started",
             Event::Effect { .. } => "effect",
+            Event::Progress { .. } => "progress",
             Event::TaskDone(_) => "task_done",
             Event::Included { .. } => "included",
             Event::Retry { .. } => "retry",
@@ -279,6 +288,13 @@ impl Event {
                 let mut json = task.json();
                 json["item"] = item.as_ref().map_or(Json::Null, Value::to_json);
                 json["change"] = change_json(change);
+                json
+            }
+            Event::Progress { task, item, message, percent } => {
+                let mut json = task.json();
+                json["item"] = item.as_ref().map_or(Json::Null, Value::to_json);
+                json["message"] = message.as_str().into();
+                json["percent"] = (*percent).into();
                 json
             }
             Event::TaskDone(done) => {

@@ -3,11 +3,14 @@
 //! A plan keeps what was decided for each host, step and item, with a fingerprint of all that makes it up: the action,
 //! its reason, the diffs, and every job that would be sent with all its inputs. `fitout apply FILE` looks at the
 //! hosts again before it begins, and holds each decision of the run against the plan before its effects are sent.
-//! What the plan itself could only foresee (a folder that is not there yet) or left unknown is not held against it.
+//! What the plan itself could only foresee (a folder that is not there yet) or left unknown is not held against it. A cloud's
+//! change that rests on what the run will only make (`open`) may come out otherwise, but removes nothing unforeseen.
 
 use super::host::{Host, TaskContext};
-use super::state::locked;
+use super::outcome::UnitOutcome;
+use super::state::{Run, locked};
 use super::unit::{Prepared, Unit};
+use crate::base::Value;
 use crate::modules::Failure;
 use crate::plan::{Action, Change};
 use crate::remote::{Content, Job};
@@ -32,7 +35,7 @@ pub struct SavedPlan {
 }
 
 /// The format of saved plans; a plan of another version is refused, not read.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// One decision of a plan as it stands in the file. Contents and secrets are in its fingerprint only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,12 +55,19 @@ pub struct SavedDecision {
     pub reason: String,
     /// Rests on what earlier changes will leave, so it may come out otherwise.
     pub foreseen: bool,
+    /// Of a cloud, and rests on what the run will only make: it may come out otherwise, but what was not to be removed or
+    /// replaced stays.
+    #[serde(default)]
+    pub open: bool,
     /// SHA-256 over salt, action, reason, diffs and effects; empty for what is unknown.
     pub fingerprint: String,
 }
 
 /// In place of a reason that no_log covers.
 const HIDDEN: &str = "hidden by no_log";
+
+/// The action of a decision that there is nothing to do as things are now.
+const NOTHING: &str = "nothing";
 
 /// A new random salt.
 pub fn salt() -> String {
@@ -112,6 +122,9 @@ fn file_sum(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
 /// Whether a decision is the one of the saved plan.
 pub type Held = Box<dyn FnOnce(&Change, &[Job]) -> Result<(), Failure> + Send>;
 
+/// An item of a loop: its index and label.
+pub type Item<'a> = (usize, Option<&'a Value>);
+
 /// A decision where it was made.
 pub struct Made<'a> {
     pub cx: &'a TaskContext,
@@ -135,8 +148,16 @@ impl Host {
     }
 
     /// Notes a change that is not made by jobs on a host.
-    pub fn note_change(&self, cx: &TaskContext, index: usize, label: &str, change: &Change, hidden: bool) {
-        let mut noted = self.named_by(cx, index, self.run.redactor.text(label));
+    pub fn note_change(
+        &self,
+        cx: &TaskContext,
+        index: usize,
+        unit: &UnitOutcome,
+        change: &Change,
+        hidden: bool,
+    ) {
+        let mut noted = self.run.named(&self.name, cx, index, unit.label.as_ref());
+        noted.open = unit.foreseen;
         noted.action = action_word(change.action).into();
         noted.reason = if hidden { HIDDEN.into() } else { self.run.redactor.text(&change.reason) };
         if let Some(salt) = &self.run.options.salt {
@@ -146,10 +167,15 @@ impl Host {
     }
 
     /// Notes that a plan cannot tell.
-    pub fn note_unknown(&self, cx: &TaskContext, index: usize, label: &str) {
-        let label = self.run.redactor.text(label);
-        let named = self.named_by(cx, index, label);
+    pub fn note_unknown(&self, cx: &TaskContext, index: usize, label: Option<&Value>) {
+        let named = self.run.named(&self.name, cx, index, label);
         locked(&self.run.decisions).push(SavedDecision { action: "unknown".into(), ..named });
+    }
+
+    /// Notes that there is nothing to do, unless an earlier change of the run makes it so.
+    pub fn note_open(&self, cx: &TaskContext, index: usize, label: Option<&Value>) {
+        let named = self.run.named(&self.name, cx, index, label);
+        locked(&self.run.decisions).push(SavedDecision { action: NOTHING.into(), open: true, ..named });
     }
 
     /// Whether a saved plan has this decision; asked before its effects are sent.
@@ -170,18 +196,36 @@ impl Host {
     }
 
     fn named(&self, cx: &TaskContext, unit: &Unit) -> SavedDecision {
-        let label = unit.label.as_ref().map(crate::spec::to_text).unwrap_or_default();
-        self.named_by(cx, unit.index, self.run.redactor.text(&label))
+        self.run.named(&self.name, cx, unit.index, unit.label.as_ref())
+    }
+}
+
+impl Run {
+    /// As [`Host::hold_against_plan`], of a change that is not made by jobs on a host.
+    ///
+    /// # Errors
+    /// It is another one, or was not part of the plan.
+    pub fn hold_change(
+        &self,
+        host: &str,
+        cx: &TaskContext,
+        at: Item<'_>,
+        change: &Change,
+    ) -> Result<(), Failure> {
+        match &self.options.saved {
+            Some(saved) => saved.hold(&self.named(host, cx, at.0, at.1), change, &[]),
+            None => Ok(()),
+        }
     }
 
-    fn named_by(&self, cx: &TaskContext, index: usize, item: String) -> SavedDecision {
+    fn named(&self, host: &str, cx: &TaskContext, index: usize, label: Option<&Value>) -> SavedDecision {
         SavedDecision {
-            host: self.name.to_string(),
+            host: host.to_string(),
             step: cx.step.clone(),
             index,
-            place: self.run.engine.sources().location(cx.node.span),
-            task: self.run.redactor.text(&cx.title),
-            item,
+            place: self.engine.sources().location(cx.node.span),
+            task: self.redactor.text(&cx.title),
+            item: self.redactor.text(&label.map(crate::spec::to_text).unwrap_or_default()),
             ..SavedDecision::default()
         }
     }
@@ -208,8 +252,12 @@ impl SavedPlan {
         let reason = &change.reason;
         match self.decisions.iter().find(|d| d.same_object(key)) {
             None => Err(stale(format!("this change was not part of the plan ({reason})"))),
-            Some(known) if known.foreseen || known.fingerprint.is_empty() => Ok(()),
+            Some(known) if known.open && known.covers(change.action) => Ok(()),
+            Some(known) if known.foreseen || known.fingerprint.is_empty() && !known.open => Ok(()),
             Some(known) if known.fingerprint == fingerprint(&self.salt, change, effects) => Ok(()),
+            Some(known) if known.action == NOTHING => {
+                Err(stale(format!("the plan was to leave it, now it is: {reason}")))
+            }
             Some(known) => Err(stale(format!(
                 "the plan was to {} ({}), now it is: {reason}",
                 known.action, known.reason
@@ -225,7 +273,7 @@ impl SavedPlan {
                 "the playbook, its files, variables or inventory changed since the plan was made".into(),
             );
         }
-        for saved in self.decisions.iter().filter(|d| !d.foreseen) {
+        for saved in self.decisions.iter().filter(|d| !d.foreseen && d.action != NOTHING) {
             let at = format!("{}: `{}`", saved.host, saved.title());
             match now.decisions.iter().find(|d| d.same_object(saved)) {
                 None => found.push(format!("{at} needs no change any more")),
@@ -235,7 +283,8 @@ impl SavedPlan {
                 Some(_) => {}
             }
         }
-        let is_new = |d: &&SavedDecision| !self.decisions.iter().any(|s| s.same_object(d));
+        let is_new =
+            |d: &&SavedDecision| d.action != NOTHING && !self.decisions.iter().any(|s| s.same_object(d));
         found.extend(
             now.decisions
                 .iter()
@@ -249,6 +298,11 @@ impl SavedPlan {
 impl SavedDecision {
     fn title(&self) -> String {
         if self.item.is_empty() { self.task.clone() } else { format!("{} ({})", self.task, self.item) }
+    }
+
+    /// Whether an action is no worse than the planned one.
+    fn covers(&self, action: Action) -> bool {
+        !matches!(action, Action::Delete | Action::Replace) || self.action == action_word(action)
     }
 
     fn same_object(&self, other: &Self) -> bool {
@@ -297,6 +351,26 @@ mod tests {
             plan(vec![foreseen]).drift(&plan(vec![])).is_empty(),
             "what was foreseen may turn out needless"
         );
+    }
+
+    #[test]
+    fn what_is_open_may_come_out_otherwise_but_removes_nothing_unforeseen() {
+        let key = decision("a", "mode");
+        let held = |known: &SavedDecision, action| {
+            let now = Change { action, ..change("other") };
+            plan(vec![known.clone()]).hold(&key, &now, &[]).is_ok()
+        };
+        let open = SavedDecision { open: true, action: "update".into(), ..key.clone() };
+        assert!(held(&open, Action::Update) && held(&open, Action::Create));
+        assert!(!held(&open, Action::Delete) && !held(&open, Action::Replace));
+        assert!(held(&SavedDecision { action: "replace".into(), ..open.clone() }, Action::Replace));
+        assert!(!held(&key, Action::Update), "another reason");
+        let nothing = SavedDecision { action: NOTHING.into(), fingerprint: String::new(), ..open.clone() };
+        assert!(held(&nothing, Action::Update) && !held(&nothing, Action::Replace));
+        assert!(plan(vec![nothing.clone()]).drift(&plan(vec![])).is_empty());
+        assert!(plan(vec![]).drift(&plan(vec![nothing])).is_empty());
+        let now = plan(vec![decision("a", "owner")]);
+        assert_eq!(plan(vec![open]).drift(&now).len(), 1, "two plans see the same");
     }
 
     #[test]

@@ -158,12 +158,12 @@ impl Host {
     fn note_rest(&self, cx: &TaskContext, outcome: &TaskOutcome) {
         let cloud = matches!(&cx.node.act, Act::Module { module, .. } if matches!(module.behaviour, Behaviour::Cloud(_)));
         for (index, unit) in outcome.units.iter().enumerate() {
-            let label = unit.label.as_ref().map(crate::spec::to_text).unwrap_or_default();
             match &unit.change {
-                _ if unit.status == Status::Unknown => self.note_unknown(cx, index, &label),
+                _ if unit.status == Status::Unknown => self.note_unknown(cx, index, unit.label.as_ref()),
                 Some(change) if cloud && unit.status == Status::Changed => {
-                    self.note_change(cx, index, &label, change, outcome.no_log);
+                    self.note_change(cx, index, unit, change, outcome.no_log);
                 }
+                None if cloud && unit.foreseen => self.note_open(cx, index, unit.label.as_ref()),
                 _ => {}
             }
         }

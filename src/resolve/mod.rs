@@ -141,7 +141,7 @@ pub fn compile(options: &CompileOptions) -> Result<Compiled, Diags> {
         play.plan.facts_used = facts.clone();
         plays.push(Arc::new(play.plan));
     }
-    let mut program = Program { plays, hash: hash(options) };
+    let mut program = Program { plays, hash: hash(options, env!("CARGO_PKG_VERSION")) };
     if !diags.has_errors()
         && needing
         && let Err(found) = crate::graph::arrange(&mut program)
@@ -171,14 +171,14 @@ fn texts(options: &CompileOptions, made: &[plays::Made]) -> facts::Needed {
 }
 
 /// SHA-256 over every file read, the options and the tool's version.
-fn hash(options: &CompileOptions) -> String {
+fn hash(options: &CompileOptions, version: &str) -> String {
     use sha2::{Digest, Sha256};
     let mut sha = Sha256::new();
     let mut feed = |bytes: &[u8]| {
         sha.update((bytes.len() as u64).to_le_bytes());
         sha.update(bytes);
     };
-    feed(env!("CARGO_PKG_VERSION").as_bytes());
+    feed(version.as_bytes());
     for file in options.sources.all() {
         feed(file.path.as_os_str().as_encoded_bytes());
         feed(options.sources.hashed(&file).as_bytes());

@@ -215,3 +215,15 @@ fn a_tag_that_no_task_has_is_an_error_with_the_nearest_name() {
     options.tags = vec!["deploy".into(), "always".into()];
     assert!(compile(&options).is_ok());
 }
+
+/// An image's hash has this one in it, and a saved plan is held to it.
+#[test]
+fn the_hash_of_a_program_has_the_tools_version() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("site.yml"), "- hosts: all\n  tasks: []\n").unwrap();
+    let options = options(dir.path());
+    let Ok(made) = compile(&options) else { panic!("it compiles") };
+    let made = made.program.hash;
+    assert_eq!(made, super::hash(&options, env!("CARGO_PKG_VERSION")));
+    assert_ne!(made, super::hash(&options, "0.0.0-another"));
+}

@@ -53,6 +53,12 @@ impl Ansible {
                 let line = format!("included: {} for {}", printable(what), task.host);
                 self.console.line(&self.view.style.paint(Paint::Skip, &line));
             }
+            Event::Progress { task, message, percent, .. } => {
+                self.task_banner(state, task);
+                let done = percent.map(|n| format!(", {n} %")).unwrap_or_default();
+                let line = format!("PROGRESS: [{}]: {}{done}", task.host, printable(message));
+                self.console.line(&self.view.style.paint(Paint::Quiet, &line));
+            }
             Event::Retry { task, attempt, retries, .. } => {
                 self.task_banner(state, task);
                 let left = retries.saturating_sub(*attempt);
@@ -174,9 +180,10 @@ impl Sink for Ansible {
             Event::PlayStarted { hosts, .. } => state.merge.begin(hosts),
             Event::PlayEnded { .. } | Event::RunDone { .. } => state.merge.finish(),
             Event::HostDone { host, .. } => state.merge.out(host),
-            Event::TaskStarted(task) | Event::Included { task, .. } | Event::Retry { task, .. } => {
-                state.merge.push(task, event.clone())
-            }
+            Event::TaskStarted(task)
+            | Event::Included { task, .. }
+            | Event::Progress { task, .. }
+            | Event::Retry { task, .. } => state.merge.push(task, event.clone()),
             Event::TaskDone(done) => state.merge.push(&done.task, event.clone()),
             _ => Vec::new(),
         };

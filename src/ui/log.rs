@@ -151,6 +151,12 @@ impl Sink for Log {
                 self.console.line(&self.view.style.paint(Paint::Skip, &line));
             }
             Event::TaskDone(done) => self.done(done),
+            Event::Progress { task, message, percent, .. } => {
+                let done = percent.map(|n| format!(", {n} %")).unwrap_or_default();
+                let line =
+                    format!("  {}: {}: {}{done}", task.host, printable(&task.name), printable(message));
+                self.console.line(&self.view.style.paint(Paint::Quiet, &line));
+            }
             Event::Retry { task, attempt, retries, message } => self.console.line(&format!(
                 "  {}: {}: attempt {attempt} failed, {} left: {}",
                 task.host,

@@ -1,6 +1,6 @@
 //! Progress on a terminal: one line a host while that fits, one line for all where it does not.
 
-use super::style::one_line;
+use super::style::{one_line, printable};
 use crate::exec::event::{Event, Name, Sink};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::{HashMap, VecDeque};
@@ -129,6 +129,10 @@ impl Sink for Progress {
             Event::Effect { task, change, .. } => {
                 let word = crate::exec::saved::action_word(change.action);
                 self.show(state, &task.host, &format!(" [{word}]"));
+            }
+            Event::Progress { task, message, percent, .. } => {
+                let done = percent.map(|n| format!(" {n} %")).unwrap_or_default();
+                self.show(state, &task.host, &format!(" [{}{done}]", printable(message)));
             }
             Event::Retry { task, attempt, retries, .. } => {
                 self.show(state, &task.host, &format!(" (attempt {} of {retries})", attempt + 1));

@@ -82,7 +82,7 @@ pub fn status_of(reply: &[u8]) -> u16 {
 
 /// An error in the form of the service that was called.
 pub fn error(request: &Request, status: u16, code: &str, message: &str) -> Vec<u8> {
-    let json = header(&request.head, "x-amz-target").is_some();
+    let json = header(&request.head, "x-amz-target").is_some() || request.service == "ebs";
     let text = match request.service.as_str() {
         _ if json => serde_json::json!({ "__type": code, "message": message }).to_string(),
         "ec2" => format!(

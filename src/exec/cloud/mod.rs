@@ -32,7 +32,8 @@ use super::state::locked;
 use crate::base::{Map, Value};
 use crate::cloud::{Account, Session, Tags, Thing, Witness};
 use crate::graph::{Act, Step, TaskNode};
-use crate::modules::{Behaviour, Module};
+use crate::modules::{Args, Behaviour, Module, has_unknown};
+use crate::plan::{Action, Change, Claims};
 use order::Item;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -50,6 +51,8 @@ pub struct CloudRun {
     lock_places: Mutex<HashMap<String, lock::LockPlace>>,
     /// For `gc`: what the playbook's tasks are.
     nodes: Mutex<orphans::Nodes>,
+    /// In a plan: what the changes so far would touch.
+    planned: Mutex<Vec<Claims>>,
     /// In a plan: groups that get hosts when something is done, and what that is.
     to_come: Mutex<Vec<(String, String)>>,
     /// Held by a run that changes things.
@@ -102,10 +105,24 @@ impl CloudRun {
             used: Mutex::default(),
             nodes: Mutex::default(),
             lock_places: Mutex::default(),
+            planned: Mutex::default(),
             to_come: Mutex::default(),
             locks: lock::Locks::default(),
             _stop: tasks,
         }
+    }
+
+    /// In a plan: whether a decision rests on what is not there yet, so that it may come out otherwise. A removal is of what is
+    /// there, though its claims are everything.
+    fn foresees(&self, change: Option<&Change>, args: &Args, claims: Claims) -> bool {
+        let mut planned = locked(&self.planned);
+        let disturbed = || planned.iter().any(|earlier| earlier.disturbs(&claims));
+        let removes = change.is_some_and(|change| change.action == Action::Delete);
+        let open = args.values().any(has_unknown) || !removes && disturbed();
+        if change.is_some() {
+            planned.push(claims);
+        }
+        open
     }
 
     /// Lets others have the stacks that this run held.
@@ -201,11 +218,12 @@ impl Host {
     }
 
     async fn region(&mut self, nodes: Vec<Arc<TaskNode>>, frame: &Arc<Frame>) -> Flow {
-        let mut chosen = Vec::new();
-        for node in nodes {
+        let (mut chosen, mut steps) = (Vec::new(), Vec::new());
+        for (at, node) in nodes.into_iter().enumerate() {
             let cx = TaskContext::new(self, &node, frame);
             if self.chosen(&node, &cx.keywords, &cx.scope) {
                 chosen.push(node);
+                steps.push(at);
             }
         }
         let items = self.order(&chosen, frame);
@@ -219,7 +237,10 @@ impl Host {
             let ready =
                 (0..chosen.len()).find(|at| open && state[*at] == Progress::Waiting && done(&state, *at));
             if let Some(at) = ready {
-                let cx = Arc::new(TaskContext::new(self, &chosen[at], frame));
+                let mut cx = TaskContext::new(self, &chosen[at], frame);
+                // The region is one step of the walk, and its tasks are told apart within it.
+                cx.step = format!("{}+{}", cx.step, steps[at]);
+                let cx = Arc::new(cx);
                 match self.begin(&cx).await {
                     Begun::Task(task) => {
                         state[at] = Progress::Running;
@@ -297,8 +318,8 @@ impl Host {
             }
             let claims = match (&module.behaviour, crate::modules::coerce(&module.spec, raw)) {
                 (Behaviour::Cloud(_), Ok(args)) => module.claims(&args),
-                (Behaviour::Cloud(_), Err(_)) => crate::plan::Claims::everything(),
-                _ => crate::plan::Claims::default(),
+                (Behaviour::Cloud(_), Err(_)) => Claims::everything(),
+                _ => Claims::default(),
             };
             let uses = node.uses.as_ref().map(|uses| uses.iter().cloned().collect());
             let barrier = matches!(module.spec.name.as_str(), "assert" | "fail")

@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// One item, ready to be carried out.
 pub struct CloudUnit {
+    /// Of the loop.
+    pub index: usize,
     pub label: Option<Value>,
     pub item: Option<Value>,
     pub scope: Arc<TaskScope>,
@@ -46,14 +48,14 @@ impl CloudTask {
         let no_log = hidden(run, &cx.keywords, &cx.scope);
         let loop_var = super::super::loops::variable(run, cx);
         let units = match super::super::loops::items(run, cx) {
-            Ok(None) => vec![CloudUnit { label: None, item: None, scope: Arc::clone(&cx.scope) }],
+            Ok(None) => vec![CloudUnit { index: 0, label: None, item: None, scope: Arc::clone(&cx.scope) }],
             Ok(Some(items)) => {
                 let scopes = super::super::loops::scopes(run, cx, &items, &loop_var);
-                let unit = |(item, scope): (Value, Arc<TaskScope>)| {
+                let unit = |(index, (item, scope)): (usize, (Value, Arc<TaskScope>))| {
                     let label = super::super::loops::label(run, cx, &scope, &item, no_log);
-                    CloudUnit { label: Some(label), item: Some(item), scope }
+                    CloudUnit { index, label: Some(label), item: Some(item), scope }
                 };
-                items.into_iter().zip(scopes).map(unit).collect()
+                items.into_iter().zip(scopes).enumerate().map(unit).collect()
             }
             Err(stage) => {
                 let unit = match stage {
@@ -174,9 +176,12 @@ impl CloudTask {
         }
         let title = &self.cx.title;
         let begins = |change: &Change| self.begins(run, unit, change);
-        let cx = Cx { args, account, identity, check, title, controller: &controller, begins: &begins };
+        let progress = |message: &str, percent: Option<i32>| self.progress(run, unit, message, percent);
+        let (begins, progress, controller) = (&begins, &progress, &controller);
+        let cx = Cx { args, account, identity, check, title, controller, begins, progress };
+        let claims = self.module.claims(args);
         // What only reads excludes nobody.
-        if !check && !self.module.claims(args).writes.is_empty() {
+        if !check && !claims.writes.is_empty() {
             let place = super::access::lock(run, &unit.scope)?;
             super::lock::take(run, &place, &stack, &cx.account).await?;
         }
@@ -184,7 +189,8 @@ impl CloudTask {
         if !done.things.is_empty() {
             run.cloud.note(&cx.identity.stack, &cx.account, done.things);
         }
-        let mut outcome = UnitOutcome::done(done.change, done.result);
+        let foreseen = check && run.cloud.foresees(done.change.as_ref(), args, claims);
+        let mut outcome = UnitOutcome { foreseen, ..UnitOutcome::done(done.change, done.result) };
         outcome.warnings = done.warnings;
         if diff && !self.no_log && outcome.status == Status::Changed {
             let diffs = outcome.change.iter().flat_map(|c| &c.diffs).cloned().collect::<Vec<_>>();
@@ -195,17 +201,30 @@ impl CloudTask {
 }
 
 impl CloudTask {
-    /// An effect is about to be made: the journal and those who listen have it before.
-    fn begins(&self, run: &Run, unit: &CloudUnit, change: &Change) {
+    /// An effect is about to be made: it is held against the saved plan, and the journal and those who listen have it before.
+    fn begins(&self, run: &Run, unit: &CloudUnit, change: &Change) -> Result<(), Failure> {
+        run.hold_change(&self.task.host, &self.cx, (unit.index, unit.label.as_ref()), change)?;
         let reason = if self.no_log { "" } else { &change.reason };
         run.journal_begin(&self.task.host, &self.task.name, &self.task.action, reason);
         if self.no_log {
-            return;
+            return Ok(());
         }
         let item = unit.label.as_ref().map(|l| run.redactor.value(l));
         let change =
             Change { action: change.action, reason: run.redactor.text(&change.reason), diffs: Vec::new() };
         run.emit(Event::Effect { task: self.task.clone(), item, change });
+        Ok(())
+    }
+}
+
+impl CloudTask {
+    fn progress(&self, run: &Run, unit: &CloudUnit, message: &str, percent: Option<i32>) {
+        if self.no_log {
+            return;
+        }
+        let item = unit.label.as_ref().map(|l| run.redactor.value(l));
+        let message = run.redactor.text(message);
+        run.emit(Event::Progress { task: self.task.clone(), item, message, percent });
     }
 }
 

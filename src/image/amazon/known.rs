@@ -122,10 +122,22 @@ pub const REFUSED: &[(&str, &str)] = &[
     ("shared_credentials_file", "set AWS_SHARED_CREDENTIALS_FILE"),
     ("skip_save_build_region", "bake in a region that may keep the image"),
     ("spot_tags", "`run_tags` are on the instance"),
+    ("ssh_bastion_certificate_file", "name it in ~/.ssh/config (CertificateFile)"),
+    (
+        "ssh_bastion_interactive",
+        "nobody answers prompts during a bake: `ssh_bastion_private_key_file`, or an agent",
+    ),
     ("ssh_bastion_password", "use a key: `ssh_bastion_private_key_file`"),
     ("ssh_certificate_file", "name it in ~/.ssh/config (CertificateFile)"),
+    ("ssh_ciphers", "name them in ~/.ssh/config (Ciphers)"),
+    ("ssh_key_exchange_algorithms", "name them in ~/.ssh/config (KexAlgorithms)"),
+    ("ssh_local_tunnels", "name them in ~/.ssh/config (LocalForward)"),
     ("ssh_password", "use a key: `ssh_private_key_file`, or none for a temporary one"),
     ("ssh_proxy_host", "name it in ~/.ssh/config (ProxyCommand)"),
+    ("ssh_proxy_password", "name a ProxyCommand in ~/.ssh/config"),
+    ("ssh_proxy_port", "name a ProxyCommand in ~/.ssh/config"),
+    ("ssh_proxy_username", "name a ProxyCommand in ~/.ssh/config"),
+    ("ssh_remote_tunnels", "name them in ~/.ssh/config (RemoteForward)"),
     ("vault_aws_engine", "get the credentials before the bake: `credential_process` of a profile"),
 ];
 
@@ -156,6 +168,8 @@ mod tests {
             |key: &str| check(&[(key, Value::from("x"))].into_iter().map(|(k, v)| (k.into(), v)).collect());
         assert_eq!(read("ami_name"), Ok(()));
         assert!(read("ami_nam").unwrap_err().contains("did you mean `ami_name`?"));
+        assert!(read("ssh_bastion_certificate_file").unwrap_err().contains("CertificateFile"));
+        assert!(read("ssh_bastion_interactive").unwrap_err().contains("ssh_bastion_private_key_file"));
         assert!(read("mfa_code").unwrap_err().contains("hint: name a `profile`"));
         let all = OPTIONS.iter().chain(IDLE).chain(REFUSED.iter().map(|(name, _)| name));
         let mut names: Vec<&str> = all.copied().collect();

@@ -58,6 +58,13 @@ pub async fn answered(host: &Map, limit: Duration) -> Result<(), String> {
         let Err(Refused(why)) = run(host, wait, "").await else { return Ok(()) };
         if began.elapsed() > limit {
             let address = host.get("ansible_host").map(crate::spec::to_text).unwrap_or_default();
+            if is_another_key(&why) {
+                return Err(format!(
+                    "{address} shows another host key than the one that the instance was given at its start: {why}\nhint: \
+                     nothing was sent to it. The source image must take host keys from user data (cloud-init does), and \
+                     nothing else may answer at that address"
+                ));
+            }
             return Err(format!(
                 "no login to {address} within {} s: {why}\nhint: is this machine let in? \
                  (`temporary_security_group_source_cidrs`, or the rules of the groups that are named)",
@@ -67,6 +74,11 @@ pub async fn answered(host: &Map, limit: Duration) -> Result<(), String> {
         tokio::time::sleep(pause).await;
         pause = pause.mul_f64(1.5).min(Duration::from_secs(3));
     }
+}
+
+/// Whether these last words of ssh are about the key of the host, or its kind.
+fn is_another_key(why: &str) -> bool {
+    why.contains("Host key verification failed") || why.contains("no matching host key type")
 }
 
 /// Until every unit that was to start has started.

@@ -51,8 +51,10 @@ pub struct Cx<'a> {
     /// The task's name, for what is not known yet.
     pub title: &'a str,
     pub controller: &'a dyn Controller,
-    /// Told of a change before it is made.
-    pub begins: &'a (dyn Fn(&Change) + Send + Sync),
+    /// Told of a change before it is made; an error where it may not be made.
+    pub begins: &'a (dyn Fn(&Change) -> Result<(), Failure> + Send + Sync),
+    /// Told how far a change is that takes its time: in words, and in percent where that is known.
+    pub progress: &'a (dyn Fn(&str, Option<i32>) + Send + Sync),
 }
 
 impl Cx<'_> {
@@ -217,7 +219,7 @@ impl<R: Resource> CloudModule for Stateful<R> {
                 None if self.0.waits(&steps) => self.0.apply(cx, &seen, &steps).await?,
                 None => result,
                 Some(change) => {
-                    (cx.begins)(change);
+                    (cx.begins)(change)?;
                     self.0.apply(cx, &seen, &steps).await?
                 }
             };

@@ -5,7 +5,7 @@ import threading
 import traceback
 
 from . import control, pages, tokens, transitions, weather, wire
-from . import autoscaling, creation, dependencies, groups, images, parameters, profiles, routes, templates  # noqa: F401 (they register rules)
+from . import autoscaling, creation, dependencies, ebs, groups, images, parameters, profiles, routes, templates  # noqa: F401 (they register rules)
 from .rules import AFTER, BEFORE, INSTEAD, Refusal
 
 

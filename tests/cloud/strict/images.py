@@ -1,5 +1,7 @@
 """Images that were baked: names are unique, the root device is the source's, snapshots carry their tags."""
 
+import re
+
 from moto.ec2.models.amis import Ami
 
 from .rules import ID, Refusal, after, before, instead
@@ -50,6 +52,19 @@ def like_the_original(call, text):
     _tag_snapshot(call, image)
 
 
+@after("RegisterImage")
+def of_the_snapshots(call, text):
+    """moto gives the image a snapshot of its own."""
+    image, at, devices = _image(call, text), 1, []
+    while name := call.get(f"BlockDeviceMapping.{at}.DeviceName"):
+        if snapshot := call.get(f"BlockDeviceMapping.{at}.Ebs.SnapshotId"):
+            size = int(call.get(f"BlockDeviceMapping.{at}.Ebs.VolumeSize") or 8)
+            ebs = {"SnapshotId": snapshot, "VolumeSize": size, "DeleteOnTermination": True, "VolumeType": "gp3"}
+            devices.append({"DeviceName": name, "Ebs": ebs})
+        at += 1
+    image.strict_devices = devices
+
+
 def _image(call, text):
     return next(call.ec2.amis[m.group(0)] for m in ID.finditer(text) if m.group(1) == "ami")
 
@@ -95,3 +110,15 @@ def tells_of_protection(call, text):
             told = f"<imageId>{image.id}</imageId>"
             text = text.replace(told, f"{told}<deregistrationProtection>{word}</deregistrationProtection>")
     return text
+
+
+@after("ModifySnapshotAttribute")
+def who_may_make_volumes(call, text):
+    """moto knows the older parameters alone."""
+    ways = {"Add": call.ec2.add_create_volume_permission, "Remove": call.ec2.remove_create_volume_permission}
+    for way, change in ways.items():
+        named = [(re.fullmatch(rf"CreateVolumePermission\.{way}\.\d+\.(UserId|Group)", k), v) for k, v in call.params.items()]
+        users = [value for match, value in named if match and match.group(1) == "UserId"]
+        groups = [value for match, value in named if match and match.group(1) == "Group"]
+        if users or groups:
+            change(call.get("SnapshotId"), user_ids=users, groups=groups)
