@@ -4,6 +4,8 @@
 //! and `fs.*` are the machine's and read-only. What those need is tested in a virtual machine.
 #![allow(clippy::unwrap_used)]
 
+#[path = "hosts_kernel/confirm.rs"]
+mod confirm;
 mod support;
 
 use fitout::lab::{Guard, Host};
@@ -283,66 +285,6 @@ fn the_roles_settle_on_a_host() {
     strict.is(1, &["cannot be set in this container"]);
     // A parameter of the wrong kind is found before anything is done.
     ours(&guard, "tuning.yml", &["-e", "node_tuning_swap=maybe"]).is(1, &["node_tuning_swap"]);
-}
-
-#[test]
-fn a_change_that_cuts_the_connection_is_taken_back() {
-    let guard = lab(1);
-    let node = guard.hosts().remove(0);
-    let keepalive = "/proc/sys/net/ipv4/tcp_keepalive_time";
-    let before = on(&node, &format!("cat {keepalive}"));
-
-    // A harmless change is confirmed, and nothing is left of the supervisor.
-    let place = place(&guard, "- sysctl: {name: net.ipv4.tcp_keepalive_time, value: 888, confirm: 60}");
-    settles(&place);
-    assert_eq!(on(&node, &format!("cat {keepalive}")).trim(), "888");
-    assert_eq!(
-        on(&node, "ls /run/fitout-confirm; systemctl list-units --all --no-legend 'fitout-confirm*'").trim(),
-        ""
-    );
-    on(&node, &format!("echo {} >{keepalive}", before.trim()));
-
-    // Every connection is cut; then, with the open one left alone, no new one can be made.
-    let gateway = on(&node, "ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p'");
-    let route = format!("blackhole {}/32", gateway.trim());
-    for supervisor in ["systemd-run", "nohup"] {
-        if supervisor == "nohup" {
-            on(&node, "mv /usr/bin/systemd-run /usr/bin/systemd-run.not");
-        }
-        place.tasks(&format!(
-            "- shell: {{cmd: 'echo cut >/run/cut; ip route add {route}', confirm: 6, confirm_restore: 'ip route del {route}; echo undone >/run/undone'}}
-- command: touch /run/after"
-        ));
-        let seen = place.apply(&[]);
-        seen.is(1, &["the former values are restored"]);
-        assert!(seen.all().contains("failed=1"), "{}", seen.all());
-        assert_eq!(on(&node, "cat /run/cut /run/undone; ls /run/after 2>/dev/null || :"), "cut\nundone\n");
-        assert_eq!(on(&node, "ls /run/fitout-confirm").trim(), "");
-        on(&node, "rm /run/cut /run/undone");
-    }
-
-    place.tasks(
-        "- shell: {cmd: systemctl stop ssh.socket ssh.service, confirm: 6, confirm_restore: systemctl start ssh.service}",
-    );
-    place
-        .apply(&[])
-        .is(1, &["no new connection could confirm it within 6 s", "the former values are restored"]);
-
-    // Files and parameters of a task that fails come back at once.
-    place.tasks(
-        "- sysctl:
-    confirm: 60
-    sysctl_file: /etc/sysctl.d/99-t.conf
-    values: {net.ipv4.tcp_keepalive_time: 999, net.core.somaxconn: many}",
-    );
-    place.apply(&[]).is(1, &["the kernel does not take", "the former values are restored"]);
-    assert_eq!(on(&node, &format!("cat {keepalive}")), before);
-    on(&node, "! test -e /etc/sysctl.d/99-t.conf");
-
-    // What cannot be put back is not begun.
-    place.tasks("- command: {cmd: touch /run/begun, confirm: 5}");
-    place.apply(&[]).is(1, &["`confirm_restore` has to undo it"]);
-    on(&node, "! test -e /run/begun");
 }
 
 /// A canary of two hosts: only it is rebooted. What a late writer overwrites at boot cannot be computed from sysctl.d,
