@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use support::place::{Place, Running};
 use support::watch::Watch;
-use support::{lab, on, output};
+use support::{IMAGE, lab, on, output};
 
 /// The repository's playbooks with an inventory of these groups.
 struct Cluster<'a> {
@@ -330,11 +330,6 @@ fn a_worker_leaves(cluster: &Cluster<'_>) {
     cluster.place.run(&["verify", "-i", "hosts", health.to_str().unwrap()]).is(0, &[]);
     cluster.run("verify", 0, &[]);
 }
-
-/// An image of what the host itself has, as no registry is at hand.
-const IMAGE: &str = "d=$(mktemp -d) && mkdir -p $d/bin $d/lib/x86_64-linux-gnu $d/lib64 && cp /bin/sleep $d/bin/ && \
-    cp /lib/x86_64-linux-gnu/libc.so.6 $d/lib/x86_64-linux-gnu/ && cp /lib64/ld-linux-x86-64.so.2 $d/lib64/ && \
-    tar -C $d -c . | docker import - pause:1 >/dev/null";
 
 /// A command on a host as words, for a program that runs it.
 fn command(host: &Host, text: &str) -> Vec<String> {
