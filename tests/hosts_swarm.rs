@@ -1,8 +1,10 @@
-//! A real swarm on lab hosts: begun, joined, healed, rotated, rolled, taken apart; two stories on two labs, because engines
-//! are slow to install.
+//! A real swarm on lab hosts: begun, joined, healed, rotated, rolled, taken apart; three stories on three labs, because
+//! engines are slow to install.
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "hosts_swarm/members.rs"]
+mod members;
 #[path = "hosts_swarm/modules.rs"]
 mod modules;
 mod support;
@@ -12,7 +14,7 @@ use modules::{a_swarm_of_its_own, modules_tell_and_change_it, tokens_are_rotated
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use support::place::{Place, Running};
+use support::place::{Place, Running, Seen};
 use support::watch::Watch;
 use support::{IMAGE, lab, on, output};
 
@@ -171,7 +173,7 @@ fn two_runs_at_once_add_a_worker(cluster: &Cluster<'_>) {
         // A file that the other one has just written is not overwritten: that run says so, and ends.
         assert!(matches!(seen.code, Some(0 | 1)), "{}", seen.all());
     }
-    let all = || ends.iter().map(support::place::Seen::all).collect::<Vec<_>>().join("\n");
+    let all = || ends.iter().map(Seen::all).collect::<Vec<_>>().join("\n");
     assert!(ends.iter().any(|seen| seen.code == Some(0)), "they have stopped each other:\n{}", all());
     cluster.run("apply", 0, &[]);
     assert_eq!(cluster.nodes("node1"), [&READY[..], &["node4 Ready Active"]].concat());
