@@ -155,4 +155,17 @@ fn containers_have_limits_and_live_on() {
     start("three");
     assert_eq!((files("one"), files("three")), ("4096 4096".to_string(), "3000 3000".to_string()));
     wish("limits: {LimitNOFILE: 3000}").is(0, &["0 changed"]);
+
+    // The engine makes the host forward, unless it is told not to: the warning says what really happens.
+    let forwards =
+        || on(host, "systemctl restart docker; cat /proc/sys/net/ipv4/ip_forward").trim().to_string();
+    let sysctl = "- sysctl: {name: net.ipv4.ip_forward, value: 0}";
+    place.tasks(sysctl);
+    place.apply(&[]).is(0, &["net.ipv4.ip_forward will be 1 again: the container engine"]);
+    assert_eq!(forwards(), "1");
+    wish("limits: {LimitNOFILE: 3000}, config: {ip-forward: false}").is(0, &["ip-forward differs"]);
+    place.tasks(sysctl);
+    let seen = place.apply(&[]);
+    assert!(seen.code == Some(0) && !seen.all().contains("will be 1 again"), "{}", seen.all());
+    assert_eq!(forwards(), "0");
 }

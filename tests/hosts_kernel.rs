@@ -88,7 +88,8 @@ fn files_decide_at_boot_as_computed() {
 fn kernel_parameters_are_set_written_and_win_at_boot() {
     let guard = lab(1);
     let node = guard.hosts().remove(0);
-    let apply_boot = "/lib/systemd/systemd-sysctl 2>/dev/null";
+    // It ends with a failure where a line cannot be carried out, after all that can.
+    let apply_boot = "/lib/systemd/systemd-sysctl 2>/dev/null || true";
 
     // One key, Ansible's way, and many; in the same run a vendor's file comes that would win over the named file.
     let place = place(
@@ -121,9 +122,23 @@ fn kernel_parameters_are_set_written_and_win_at_boot() {
     place.run(&["plan", "-i", "hosts", "site.yml"]).is(1, &[lost]);
     place.apply(&[]).is(1, &[lost]);
 
+    // What is no assignment is told, not fatal, and hides nothing that is one.
+    on(
+        &node,
+        r"printf 'what is this\n-\n\377\001 = x\nnet.core.somaxconn = 128\n' >/usr/lib/sysctl.d/k8s.conf",
+    );
+    let seen = place.apply(&[]);
+    seen.is(
+        1,
+        &["net.core.somaxconn would be lost at boot: /usr/lib/sysctl.d/k8s.conf:4 sets it to 128 again"],
+    );
+
     // Without a named file the line goes where it wins.
     place.tasks("- sysctl: {name: net.core.somaxconn, value: 4321}");
-    settles(&place);
+    settles(&place).is(
+        0,
+        &["k8s.conf:1 sets nothing at boot and is left alone: `what is this` (and 2 more such lines)"],
+    );
     on(&node, &format!("echo 1 >/proc/sys/net/core/somaxconn; {apply_boot}"));
     assert_eq!(on(&node, "cat /proc/sys/net/core/somaxconn").trim(), "4321");
 
