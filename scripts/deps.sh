@@ -7,6 +7,7 @@ wanted='
 cc gcc
 busybox busybox-static
 curl curl
+wget wget
 git git
 ip iproute2
 iptables iptables

@@ -1,4 +1,5 @@
-//! docker_engine from a signed repository of packages that are called as Docker's, and the way old playbooks do it.
+//! docker_engine from a signed repository of packages that are called as Docker's, and the way old playbooks do it; and
+//! what containers of the distribution's real engine see of it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,7 +7,7 @@ mod support;
 
 use fitout::lab::Host;
 use support::place::{Place, Seen};
-use support::{lab, on};
+use support::{IMAGE, lab, on};
 
 const REPOSITORY: &str = include_str!("engine/repository.sh");
 
@@ -97,4 +98,74 @@ fn old_playbooks(place: &Place) {
     );
     place.apply(&[]).is(0, &[]);
     place.apply(&[]).is(0, &["0 changed"]);
+}
+
+/// Containers have the limits that were asked for, and do not end when the engine is reloaded or restarted with
+/// `live-restore`, though it be the same change that brings it; nor when containerd is.
+#[test]
+fn containers_have_limits_and_live_on() {
+    let lab = lab(1);
+    let host = &lab.hosts()[0];
+    let place = Place::new(&std::fs::read_to_string(lab.inventory_path()).unwrap(), "- ping:");
+    let wish = |more: &str| {
+        place.tasks(&format!("- docker_engine: {{source: distribution, {more}}}"));
+        place.apply(&[])
+    };
+    let pids = |units: &str| on(host, &format!("systemctl show -p MainPID --value {units}"));
+    let start = |name: &str| {
+        on(host, &format!("docker run -d --network none --name {name} pause:1 /bin/sleep 100000 >/dev/null"));
+    };
+    let process = |name: &str| {
+        on(host, &format!("docker inspect -f '{{{{.State.Running}}}} {{{{.State.Pid}}}}' {name}"))
+            .trim()
+            .to_string()
+    };
+    let files = |name: &str| {
+        let limits = on(host, &format!("docker exec {name} /bin/cat /proc/1/limits"));
+        let line = limits.lines().find_map(|l| l.strip_prefix("Max open files")).unwrap().to_string();
+        line.split_whitespace().take(2).map(str::to_string).collect::<Vec<_>>().join(" ")
+    };
+
+    wish("limits: {LimitNOFILE: 4096}").is(0, &["docker.io is not installed"]);
+    wish("limits: {LimitNOFILE: 4096}").is(0, &["0 changed"]);
+    on(host, IMAGE);
+    start("one");
+    assert_eq!(files("one"), "4096 4096", "what containerd has, a container has");
+    let (one, engine) = (process("one"), pids("docker"));
+    assert!(one.starts_with("true "), "{one}");
+
+    // One key needs a restart, the other one is what lets containers survive it.
+    let own = "limits: {LimitNOFILE: 4096}, config: {live-restore: true, default-ulimits: {nofile: {Name: nofile, Soft: 1024, Hard: 2048}}}";
+    wish(own).is(0, &["live-restore, default-ulimits differ"]);
+    assert_ne!(pids("docker"), engine, "it was to be restarted");
+    assert_eq!(process("one"), one, "the container was to live on");
+    start("two");
+    assert_eq!((files("one"), files("two")), ("4096 4096".to_string(), "1024 2048".to_string()));
+
+    // A reload is enough: not even the engine ends.
+    let (two, engine) = (process("two"), pids("docker"));
+    wish(&own.replace("true", "true, debug: true")).is(0, &["debug differs"]);
+    assert_eq!((pids("docker"), process("one"), process("two")), (engine, one.clone(), two.clone()));
+
+    let (engine, runtime) = (pids("docker"), pids("containerd"));
+    wish("limits: {LimitNOFILE: 3000}, config_purge: [default-ulimits]").is(0, &["default-ulimits differs"]);
+    assert_ne!(pids("docker"), engine);
+    assert_ne!(pids("containerd"), runtime);
+    assert_eq!((process("one"), process("two")), (one, two));
+    start("three");
+    assert_eq!((files("one"), files("three")), ("4096 4096".to_string(), "3000 3000".to_string()));
+    wish("limits: {LimitNOFILE: 3000}").is(0, &["0 changed"]);
+
+    // The engine makes the host forward, unless it is told not to: the warning says what really happens.
+    let forwards =
+        || on(host, "systemctl restart docker; cat /proc/sys/net/ipv4/ip_forward").trim().to_string();
+    let sysctl = "- sysctl: {name: net.ipv4.ip_forward, value: 0}";
+    place.tasks(sysctl);
+    place.apply(&[]).is(0, &["net.ipv4.ip_forward will be 1 again: the container engine"]);
+    assert_eq!(forwards(), "1");
+    wish("limits: {LimitNOFILE: 3000}, config: {ip-forward: false}").is(0, &["ip-forward differs"]);
+    place.tasks(sysctl);
+    let seen = place.apply(&[]);
+    assert!(seen.code == Some(0) && !seen.all().contains("will be 1 again"), "{}", seen.all());
+    assert_eq!(forwards(), "0");
 }

@@ -4,6 +4,8 @@
 //! and `fs.*` are the machine's and read-only. What those need is tested in a virtual machine.
 #![allow(clippy::unwrap_used)]
 
+#[path = "hosts_kernel/confirm.rs"]
+mod confirm;
 mod support;
 
 use fitout::lab::{Guard, Host};
@@ -86,7 +88,8 @@ fn files_decide_at_boot_as_computed() {
 fn kernel_parameters_are_set_written_and_win_at_boot() {
     let guard = lab(1);
     let node = guard.hosts().remove(0);
-    let apply_boot = "/lib/systemd/systemd-sysctl 2>/dev/null";
+    // It ends with a failure where a line cannot be carried out, after all that can.
+    let apply_boot = "/lib/systemd/systemd-sysctl 2>/dev/null || true";
 
     // One key, Ansible's way, and many; in the same run a vendor's file comes that would win over the named file.
     let place = place(
@@ -119,9 +122,23 @@ fn kernel_parameters_are_set_written_and_win_at_boot() {
     place.run(&["plan", "-i", "hosts", "site.yml"]).is(1, &[lost]);
     place.apply(&[]).is(1, &[lost]);
 
+    // What is no assignment is told, not fatal, and hides nothing that is one.
+    on(
+        &node,
+        r"printf 'what is this\n-\n\377\001 = x\nnet.core.somaxconn = 128\n' >/usr/lib/sysctl.d/k8s.conf",
+    );
+    let seen = place.apply(&[]);
+    seen.is(
+        1,
+        &["net.core.somaxconn would be lost at boot: /usr/lib/sysctl.d/k8s.conf:4 sets it to 128 again"],
+    );
+
     // Without a named file the line goes where it wins.
     place.tasks("- sysctl: {name: net.core.somaxconn, value: 4321}");
-    settles(&place);
+    settles(&place).is(
+        0,
+        &["k8s.conf:1 sets nothing at boot and is left alone: `what is this` (and 2 more such lines)"],
+    );
     on(&node, &format!("echo 1 >/proc/sys/net/core/somaxconn; {apply_boot}"));
     assert_eq!(on(&node, "cat /proc/sys/net/core/somaxconn").trim(), "4321");
 
@@ -283,66 +300,6 @@ fn the_roles_settle_on_a_host() {
     strict.is(1, &["cannot be set in this container"]);
     // A parameter of the wrong kind is found before anything is done.
     ours(&guard, "tuning.yml", &["-e", "node_tuning_swap=maybe"]).is(1, &["node_tuning_swap"]);
-}
-
-#[test]
-fn a_change_that_cuts_the_connection_is_taken_back() {
-    let guard = lab(1);
-    let node = guard.hosts().remove(0);
-    let keepalive = "/proc/sys/net/ipv4/tcp_keepalive_time";
-    let before = on(&node, &format!("cat {keepalive}"));
-
-    // A harmless change is confirmed, and nothing is left of the supervisor.
-    let place = place(&guard, "- sysctl: {name: net.ipv4.tcp_keepalive_time, value: 888, confirm: 60}");
-    settles(&place);
-    assert_eq!(on(&node, &format!("cat {keepalive}")).trim(), "888");
-    assert_eq!(
-        on(&node, "ls /run/fitout-confirm; systemctl list-units --all --no-legend 'fitout-confirm*'").trim(),
-        ""
-    );
-    on(&node, &format!("echo {} >{keepalive}", before.trim()));
-
-    // Every connection is cut; then, with the open one left alone, no new one can be made.
-    let gateway = on(&node, "ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p'");
-    let route = format!("blackhole {}/32", gateway.trim());
-    for supervisor in ["systemd-run", "nohup"] {
-        if supervisor == "nohup" {
-            on(&node, "mv /usr/bin/systemd-run /usr/bin/systemd-run.not");
-        }
-        place.tasks(&format!(
-            "- shell: {{cmd: 'echo cut >/run/cut; ip route add {route}', confirm: 6, confirm_restore: 'ip route del {route}; echo undone >/run/undone'}}
-- command: touch /run/after"
-        ));
-        let seen = place.apply(&[]);
-        seen.is(1, &["the former values are restored"]);
-        assert!(seen.all().contains("failed=1"), "{}", seen.all());
-        assert_eq!(on(&node, "cat /run/cut /run/undone; ls /run/after 2>/dev/null || :"), "cut\nundone\n");
-        assert_eq!(on(&node, "ls /run/fitout-confirm").trim(), "");
-        on(&node, "rm /run/cut /run/undone");
-    }
-
-    place.tasks(
-        "- shell: {cmd: systemctl stop ssh.socket ssh.service, confirm: 6, confirm_restore: systemctl start ssh.service}",
-    );
-    place
-        .apply(&[])
-        .is(1, &["no new connection could confirm it within 6 s", "the former values are restored"]);
-
-    // Files and parameters of a task that fails come back at once.
-    place.tasks(
-        "- sysctl:
-    confirm: 60
-    sysctl_file: /etc/sysctl.d/99-t.conf
-    values: {net.ipv4.tcp_keepalive_time: 999, net.core.somaxconn: many}",
-    );
-    place.apply(&[]).is(1, &["the kernel does not take", "the former values are restored"]);
-    assert_eq!(on(&node, &format!("cat {keepalive}")), before);
-    on(&node, "! test -e /etc/sysctl.d/99-t.conf");
-
-    // What cannot be put back is not begun.
-    place.tasks("- command: {cmd: touch /run/begun, confirm: 5}");
-    place.apply(&[]).is(1, &["`confirm_restore` has to undo it"]);
-    on(&node, "! test -e /run/begun");
 }
 
 /// A canary of two hosts: only it is rebooted. What a late writer overwrites at boot cannot be computed from sysctl.d,

@@ -1,8 +1,10 @@
-//! A real swarm on lab hosts: begun, joined, healed, rotated, rolled, taken apart; two stories on two labs, because engines
-//! are slow to install.
+//! A real swarm on lab hosts: begun, joined, healed, rotated, rolled, taken apart; three stories on three labs, because
+//! engines are slow to install.
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "hosts_swarm/members.rs"]
+mod members;
 #[path = "hosts_swarm/modules.rs"]
 mod modules;
 mod support;
@@ -12,9 +14,9 @@ use modules::{a_swarm_of_its_own, modules_tell_and_change_it, tokens_are_rotated
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use support::place::{Place, Running};
+use support::place::{Place, Running, Seen};
 use support::watch::Watch;
-use support::{lab, on, output};
+use support::{IMAGE, lab, on, output};
 
 /// The repository's playbooks with an inventory of these groups.
 struct Cluster<'a> {
@@ -171,7 +173,7 @@ fn two_runs_at_once_add_a_worker(cluster: &Cluster<'_>) {
         // A file that the other one has just written is not overwritten: that run says so, and ends.
         assert!(matches!(seen.code, Some(0 | 1)), "{}", seen.all());
     }
-    let all = || ends.iter().map(support::place::Seen::all).collect::<Vec<_>>().join("\n");
+    let all = || ends.iter().map(Seen::all).collect::<Vec<_>>().join("\n");
     assert!(ends.iter().any(|seen| seen.code == Some(0)), "they have stopped each other:\n{}", all());
     cluster.run("apply", 0, &[]);
     assert_eq!(cluster.nodes("node1"), [&READY[..], &["node4 Ready Active"]].concat());
@@ -330,11 +332,6 @@ fn a_worker_leaves(cluster: &Cluster<'_>) {
     cluster.place.run(&["verify", "-i", "hosts", health.to_str().unwrap()]).is(0, &[]);
     cluster.run("verify", 0, &[]);
 }
-
-/// An image of what the host itself has, as no registry is at hand.
-const IMAGE: &str = "d=$(mktemp -d) && mkdir -p $d/bin $d/lib/x86_64-linux-gnu $d/lib64 && cp /bin/sleep $d/bin/ && \
-    cp /lib/x86_64-linux-gnu/libc.so.6 $d/lib/x86_64-linux-gnu/ && cp /lib64/ld-linux-x86-64.so.2 $d/lib64/ && \
-    tar -C $d -c . | docker import - pause:1 >/dev/null";
 
 /// A command on a host as words, for a program that runs it.
 fn command(host: &Host, text: &str) -> Vec<String> {

@@ -16,7 +16,7 @@ use crate::remote::{Job, Output};
 use crate::script;
 use seen::Seen;
 use std::sync::Arc;
-use wanted::{DROP_IN, Wanted};
+use wanted::{DROP_IN, RUNTIME_DROP_IN, Wanted};
 
 /// The truth is dpkg's database, the repository's and the engine's files, and the service's state.
 pub fn behaviour() -> Behaviour {
@@ -54,7 +54,7 @@ impl Staged for DockerEngine {
         pin(args, &wanted, files, &mut work)?;
         packages(args, &wanted, &seen, &mut work);
         let config = configuration(args, &seen, files, &mut work)?;
-        drop_in(args, files, &mut work)?;
+        drop_ins(args, files, &mut work)?;
         users(args, &seen, &mut work)?;
         service(args, &seen, &mut work);
         let out = result([
@@ -98,6 +98,10 @@ struct Work {
     restart: bool,
     reload: bool,
     new_unit: bool,
+    /// containerd is to be restarted; containers do not end with it.
+    new_runtime: bool,
+    /// Containers are to survive a restart of the engine.
+    live_restore: bool,
     act: Option<&'static str>,
 }
 
@@ -226,6 +230,7 @@ fn configuration(args: &Args, seen: &Seen, files: &Output, work: &mut Work) -> R
         work.effects.push(Job::new(script!("docker_engine.configure", "configure.sh")).var("file", path).stdin(bytes(text.clone())));
         work.diffs.push(diff(path, was.content.as_str(), text));
         work.new_config = true;
+        work.live_restore = merged.config["live-restore"] == true;
         match merged.reload_is_enough() {
             true => work.reload = true,
             false => work.restart = true,
@@ -234,15 +239,20 @@ fn configuration(args: &Args, seen: &Seen, files: &Output, work: &mut Work) -> R
     Ok(merged.config)
 }
 
-fn drop_in(args: &Args, files: &Output, work: &mut Work) -> Result<(), Failure> {
-    let Some(text) = wanted::drop_in(args)? else { return Ok(()) };
+fn drop_ins(args: &Args, files: &Output, work: &mut Work) -> Result<(), Failure> {
+    let Some((engine, runtime)) = wanted::drop_ins(args)? else { return Ok(()) };
     if wanted::endless_files(args) {
         work.warnings.push("no limit of open files: some programs in containers walk through all they might have open, and hang".into());
     }
-    let was = text_file(files, DROP_IN)?;
-    if work.write(&was, &text) {
+    if work.write(&text_file(files, DROP_IN)?, &engine) {
         work.new_unit = true;
         work.restart = true;
+    }
+    let was = text_file(files, RUNTIME_DROP_IN)?;
+    // A drop-in without a limit would be one for nothing.
+    if (was.exists || runtime.contains('=')) && work.write(&was, &runtime) {
+        work.new_unit = true;
+        work.new_runtime = true;
     }
     Ok(())
 }
@@ -274,7 +284,7 @@ fn service(args: &Args, seen: &Seen, work: &mut Work) {
         (true, false, true) => Some("reload"),
         (true, false, false) => None,
     };
-    if running && work.restart && !may {
+    if running && (work.restart || work.new_runtime) && !may {
         work.warnings.push("the engine runs with its former configuration until it is restarted (`restart: false`)".into());
     }
     let enabled = args.bool("enabled");
@@ -291,7 +301,9 @@ fn service(args: &Args, seen: &Seen, work: &mut Work) {
                 .var("act", work.act.unwrap_or_default())
                 .var("enable", enable.unwrap_or_default())
                 .var("file", args.str("config_file"))
-                .flag("new", work.new_config),
+                .flag("new", work.new_config)
+                .flag("live", work.live_restore)
+                .flag("runtime", work.new_runtime && may && !seen.held),
         );
     }
 }
@@ -299,7 +311,7 @@ fn service(args: &Args, seen: &Seen, work: &mut Work) {
 fn remove(wanted: &Wanted, seen: &Seen, files: &Output) -> Result<Decision, Failure> {
     let there: Vec<&String> = wanted.packages.iter().filter(|p| seen.installed(p).is_some()).collect();
     let mut left = Vec::new();
-    for path in [wanted::SOURCES, wanted::PIN, DROP_IN] {
+    for path in [wanted::SOURCES, wanted::PIN, DROP_IN, RUNTIME_DROP_IN] {
         left.extend(Some(path.to_string()).filter(|_| text_file(files, path).is_ok_and(|f| f.exists)));
     }
     let out = result([("versions", Value::from(Map::new()))]);

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154
 # $act: start, reload, restart or nothing; $enable: 1, 0 or nothing; $file: the configuration, put back where the engine
-# does not start with a new one.
+# does not start with a new one. $live: the new configuration lets containers live on; $runtime: containerd's unit is new.
 up() { systemctl is-active -q docker.service; }
 run() { systemctl "$1" docker.service 2>&1 && up; }
 case $enable in
@@ -9,7 +9,20 @@ case $enable in
 esac
 # Where systemd does not run, it reads its files when it does.
 [ ! -d /run/systemd/system ] || systemctl daemon-reload || exit 1
+# Containers are no children of containerd's: they go on without it, and the engine finds the new one.
+if [ -n "$runtime" ] && systemctl is-active -q containerd.service; then
+  systemctl restart containerd.service || exit 1
+fi
 [ -n "$act" ] || exit 0
+# The engine that is stopped is the one that has to know that its containers stay.
+if [ "$act" = restart ] && [ -n "$live" ] && up && command -v docker >/dev/null 2>&1; then
+  systemctl reload docker.service 2>/dev/null
+  tries=20
+  until [ "$(docker info -f '{{.LiveRestoreEnabled}}' 2>/dev/null)" = true ] || [ "$tries" -eq 0 ]; do
+    tries=$((tries - 1))
+    sleep 0.5
+  done
+fi
 # An engine that failed too often is not started again before that is forgotten.
 systemctl reset-failed docker.service 2>/dev/null
 if said=$(run "$act"); then

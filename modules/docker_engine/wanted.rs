@@ -7,6 +7,8 @@ use crate::spec::to_text;
 pub const SOURCES: &str = "/etc/apt/sources.list.d/docker.sources";
 pub const PIN: &str = "/etc/apt/preferences.d/docker";
 pub const DROP_IN: &str = "/etc/systemd/system/docker.service.d/50-fitout.conf";
+/// containerd starts the containers, so what they inherit are its limits, not those of the engine's own process.
+pub const RUNTIME_DROP_IN: &str = "/etc/systemd/system/containerd.service.d/50-fitout.conf";
 
 pub struct Wanted {
     /// From Docker's own repository.
@@ -37,7 +39,7 @@ impl Wanted {
     }
 
     pub fn files(&self) -> Vec<String> {
-        vec![SOURCES.into(), PIN.into(), DROP_IN.into(), self.config_file.clone()]
+        vec![SOURCES.into(), PIN.into(), DROP_IN.into(), RUNTIME_DROP_IN.into(), self.config_file.clone()]
     }
 
     /// Where the key is, `{os}` still in it: the host puts its own system there.
@@ -107,22 +109,27 @@ pub fn fits(wanted: &str, has: &str) -> bool {
     begins(has) || begins(bare)
 }
 
-/// The unit's drop-in; `None`: no limits are asked for.
+/// The drop-ins of the engine's unit and of containerd's; `None`: no limits are asked for.
 ///
 /// # Errors
 /// A name that is no limit.
-pub fn drop_in(args: &Args) -> Result<Option<String>, Failure> {
+pub fn drop_ins(args: &Args) -> Result<Option<(String, String)>, Failure> {
     let Some(limits) = args.map("limits").filter(|l| !l.is_empty()) else { return Ok(None) };
-    let mut out = "[Service]\n".to_string();
+    let (mut engine, mut runtime) = ("[Service]\n".to_string(), "[Service]\n".to_string());
     for (name, value) in limits {
         let (name, value) = (name.to_string(), to_text(value));
-        let known = (name.starts_with("Limit") || name == "TasksMax") && name.chars().all(|c| c.is_ascii_alphanumeric());
+        let inherited = name.starts_with("Limit");
+        let known = (inherited || name == "TasksMax") && name.chars().all(|c| c.is_ascii_alphanumeric());
         if !known || value.contains(['\n', '\r']) {
             return Err(Failure::new(format!("`{name}` is not a limit of a unit; `limits` takes LimitNOFILE, LimitNPROC, LimitCORE, LimitMEMLOCK, TasksMax …")));
         }
-        out += &format!("{name}={value}\n");
+        let line = format!("{name}={value}\n");
+        engine += &line;
+        if inherited {
+            runtime += &line;
+        }
     }
-    Ok(Some(out))
+    Ok(Some((engine, runtime)))
 }
 
 /// Whether the limits let the engine, and so its containers, open files without end.

@@ -139,11 +139,17 @@ impl Unit<'_> {
         &mut self,
         task: &Task,
         act: Act,
-        keywords: TaskKeywords,
+        mut keywords: TaskKeywords,
         frame: &Frame,
         args: &Entries,
         id: Option<usize>,
     ) -> Arc<TaskNode> {
+        // There is one person at the terminal, who is asked once for all hosts.
+        let asks = matches!(&act, Act::Module { module, args }
+            if module.spec.name == "pause" && args.contains_key("prompt"));
+        if asks && keywords.run_once.is_none() {
+            keywords.run_once = Some(true.into());
+        }
         let name = task.keywords.get("name").map(|n| n.value.clone()).filter(|n| !n.is_null());
         let asserts = matches!(&act, Act::Module { module, .. } if module.spec.name == "assert");
         self.check_templates(task, args, (frame, &keywords), asserts);

@@ -17,8 +17,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         ] for p, raw in self.parts(email.message_from_bytes(head + body), body)]
         needle = base64.b64decode(parts[0][3])
         argv = [n for n in glob.glob("/proc/[0-9]*/cmdline") if needle in self.read(n)]
-        said = json.dumps({"parts": parts, "argv": argv}).encode()
-        self.send_response(201)
+        self.answer({"parts": parts, "argv": argv})
+    def do_PUT(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        argv = [n for n in glob.glob("/proc/[0-9]*/cmdline") if b"hay" b"straw" in self.read(n)]
+        self.answer({"body": body.decode(), "headers": dict(self.headers), "path": self.path, "argv": argv})
+    def do_GET(self):
+        if self.path == "/other":
+            return self.answer({"headers": dict(self.headers)})
+        self.send_response(302)
+        self.send_header("Location", "/other")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def answer(self, what):
+        said = json.dumps(what).encode()
+        self.send_response(404 if "missing" in self.path else 201)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()
@@ -39,16 +52,98 @@ print(server.server_port, flush=True)
 server.serve_forever()
 "#;
 
+struct Server(std::process::Child, String);
+
+impl Server {
+    fn start() -> Server {
+        let mut command = std::process::Command::new("python3");
+        let mut server =
+            command.args(["-c", FORM_SERVER]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut port = String::new();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        Server(server, port.trim().to_string())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[tokio::test]
 async fn forms_reach_a_server_as_they_were() {
-    let host = Host::new();
-    let mut server = std::process::Command::new("python3")
-        .args(["-c", FORM_SERVER])
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut port = String::new();
-    BufReader::new(server.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    a_form_arrives(&Host::new()).await;
+}
+
+#[tokio::test]
+async fn requests_are_made_where_there_is_no_curl() {
+    requests_arrive(&Host::without(&["curl"]), "close").await;
+}
+
+#[tokio::test]
+async fn requests_are_made_with_nothing_but_wget() {
+    requests_arrive(&Host::without(&["curl", "python"]), "Keep-Alive").await;
+}
+
+/// `connection` is what only the program says that is to make them.
+async fn requests_arrive(host: &Host, connection: &str) {
+    a_form_arrives(host).await;
+    let server = Server::start();
+    let url = format!("http://127.0.0.1:{}", server.1);
+    let send = |path: &str, more: &str| {
+        format!(
+            "{{url: '{url}/{path}', method: PUT, body_format: form-urlencoded, body: {{a b: haystraw&1, l: [1, ü]}}, {more}}}"
+        )
+    };
+    let secret = "url_username: u, url_password: haystraw, headers: {X-Some: 'a \"b\" # c'}";
+    let (_, result) = host
+        .run("uri", &send("x?q=haystraw", &format!("status_code: 201, {secret}")))
+        .await
+        .unwrap_or_else(|f| panic!("{}", f.message));
+    let json = result.get("json").unwrap_or_else(|| panic!("{result:?}")).to_json();
+    assert_eq!(json["body"], "a+b=haystraw%261&l=1&l=%C3%BC");
+    assert_eq!((&json["path"], &json["argv"]), (&"/x?q=haystraw".into(), &serde_json::json!([])));
+    let header = |name: &str| json["headers"][name].as_str().unwrap_or_default();
+    assert_eq!(header("Connection"), connection, "another program made the request");
+    assert_eq!(header("Content-Type"), "application/x-www-form-urlencoded");
+    assert_eq!((header("Authorization"), header("X-Some")), ("Basic dTpoYXlzdHJhdw==", "a \"b\" # c"));
+    let code = |result: &Map| result.get("status").cloned();
+    assert_eq!(code(&result), Some(201.into()));
+
+    // Another status is told with what the server said; what sends elsewhere is followed only where that is asked for,
+    // and no password goes there; no server at all is told as such.
+    let failed = host.run("uri", &send("missing", "status_code: 201")).await.unwrap_err();
+    assert_eq!(
+        (failed.message.as_str(), code(&failed.result)),
+        ("Status code was 404 and not [201]", Some(404.into()))
+    );
+    assert!(failed.result.contains_key("content"));
+    let (_, result) = host
+        .run("uri", &format!("{{url: '{url}', status_code: 302, follow_redirects: none}}"))
+        .await
+        .unwrap_or_else(|f| panic!("{}", f.message));
+    assert_eq!(result.get("location"), Some(&"/other".into()));
+    let (_, result) = host
+        .run("uri", &format!("{{url: '{url}', status_code: [201, 302], url_username: u, url_password: p}}"))
+        .await
+        .unwrap_or_else(|f| panic!("{}", f.message));
+    let told = result.get("json").map(|json| json.to_json()["headers"]["Authorization"].clone());
+    assert_eq!(told.unwrap_or_default(), serde_json::Value::Null);
+    let (_, result) = host
+        .run("uri", &format!("{{url: '{url}', status_code: 201}}"))
+        .await
+        .unwrap_or_else(|f| panic!("{}", f.message));
+    assert_eq!(result.get("url"), Some(&format!("{url}/other").into()));
+    drop(server);
+    let failed = host.run("uri", &send("x", "status_code: 201")).await.unwrap_err();
+    assert!(failed.message.contains("onnection refused"), "{}", failed.message);
+}
+
+async fn a_form_arrives(host: &Host) {
+    let server = Server::start();
+    let port = &server.1;
     let mut content: Vec<u8> =
         (0..100_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     content.extend(b"\r\n--fitout-form-0--\r\n\0\xff\n");
@@ -57,18 +152,15 @@ async fn forms_reach_a_server_as_they_were() {
         r#"{{url: "http://127.0.0.1:{}/", method: POST, status_code: 201, body_format: form-multipart,
         headers: {{content-type: text/plain}}, body: {{first: "needle {} ü", "a\"b": {{content: "two\nlines", filename: x/n.txt}},
         coded: {{filename: a b.bin}}, plain: {{filename: a b.bin, mime_type: image/x, multipart_encoding: 7or8bit}}}}}}"#,
-        port.trim(),
-        port.trim()
+        port, port
     );
     let ended = host.run("uri", &form).await;
-    server.kill().unwrap();
-    server.wait().unwrap();
     let (changed, result) = ended.unwrap_or_else(|f| panic!("{}: {:?}", f.message, f.result));
     let json = result.get("json").unwrap_or_else(|| panic!("{result:?}")).to_json();
     let coded = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
     assert!(!changed && json["argv"] == serde_json::json!([]), "{}", json["argv"]);
     let wanted = serde_json::json!([
-        ["first", null, "text/plain", coded(format!("needle {} ü", port.trim()).as_bytes())],
+        ["first", null, "text/plain", coded(format!("needle {port} ü").as_bytes())],
         ["a\"b", "n.txt", "text/plain", coded(b"two\nlines")],
         ["coded", "a b.bin", "application/octet-stream", coded(&content)],
         ["plain", "a b.bin", "image/x", coded(&content)],

@@ -22,6 +22,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// The password of the user `pw` on test hosts; odd on purpose, so that a test can look for it in what is left behind.
 pub const PASSWORD: &str = "pw-7f!$ \"q'x";
 
+/// Makes an image `pause:1` for the engine on a host, of what the host itself has, as no registry is at hand.
+pub const IMAGE: &str = "d=$(mktemp -d) && mkdir -p $d/bin $d/lib/x86_64-linux-gnu $d/lib64 && cp /bin/sleep /bin/cat $d/bin/ && \
+    cp /lib/x86_64-linux-gnu/libc.so.6 $d/lib/x86_64-linux-gnu/ && cp /lib64/ld-linux-x86-64.so.2 $d/lib64/ && \
+    tar -C $d -c . | docker import - pause:1 >/dev/null";
+
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// `n` fresh hosts for one test; taken down at the end of the scope.

@@ -57,6 +57,7 @@ impl Request {
         let fields: Vec<String> = self.headers.iter().map(|(k, v)| format!("{k}={v}")).collect();
         Ok(job
             .var("config", self.curl(args, &timeout, insecure))
+            .var("wgetrc", self.wget(args, &timeout, insecure))
             .var("url", &self.url)
             .var("method", &self.method)
             .var("timeout", timeout)
@@ -64,6 +65,7 @@ impl Request {
             .var("agent", args.str("http_agent"))
             .flag("insecure", insecure)
             .flag("plain", plain)
+            .flag("follow", self.follow)
             .flag("fail", self.fail))
     }
 
@@ -120,6 +122,48 @@ impl Request {
             if on {
                 lines.push(option.into());
             }
+        }
+        lines.push(String::new());
+        lines.join("\n")
+    }
+
+    /// A startup file for GNU wget, without what only the host knows; empty where wget cannot do what is asked for.
+    fn wget(&self, args: &Args, timeout: &str, insecure: bool) -> String {
+        if args.opt_str("unix_socket").is_some() {
+            return String::new();
+        }
+        let mut lines: Vec<String> =
+            ["server_response = on", "content_on_error = on", "verbose = off", "tries = 1", "hsts = off"]
+                .map(str::to_string)
+                .into();
+        let mut add = |name: &str, value: &str| lines.push(format!("{name} = {value}"));
+        add("timeout", timeout);
+        add("method", &self.method);
+        // wget would show them to every server that it is sent on to.
+        let private = |name: &str| {
+            ["authorization", "cookie", "proxy-authorization"].contains(&name.to_lowercase().as_str())
+        };
+        let follow = self.follow && !self.headers.iter().any(|(name, _)| private(name));
+        add("max_redirect", if follow { "20" } else { "0" });
+        for (name, value) in &self.headers {
+            add("header", &format!("{name}: {value}"));
+        }
+        for (argument, option) in
+            [("ca_path", "ca_certificate"), ("client_cert", "certificate"), ("client_key", "private_key")]
+        {
+            if let Some(value) = args.opt_str(argument) {
+                add(option, value);
+            }
+        }
+        let ciphers = args.list("ciphers").join(":");
+        if !ciphers.is_empty() {
+            add("ciphers", &ciphers);
+        }
+        if args.opt_bool("use_proxy") == Some(false) {
+            add("use_proxy", "off");
+        }
+        if insecure {
+            add("check_certificate", "off");
         }
         lines.push(String::new());
         lines.join("\n")

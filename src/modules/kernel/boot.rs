@@ -24,9 +24,14 @@ pub struct BootFile {
 impl BootFile {
     /// Takes a file's text apart; lines are numbered from 1.
     pub fn new(path: impl Into<String>, content: &str) -> BootFile {
-        let lines = content.lines().enumerate().map(|(i, l)| (i + 1, l.to_string()));
+        let lines = content.lines().enumerate().flat_map(|(i, l)| parts(l).map(move |p| (i + 1, p)));
         BootFile { path: path.into(), lines: lines.collect() }
     }
+}
+
+/// systemd takes a carriage return by itself for the end of a line too; editors and grep do not.
+pub fn parts(line: &str) -> impl Iterator<Item = String> + '_ {
+    line.trim_end_matches('\r').split('\r').map(str::to_string)
 }
 
 /// The line that decides about a key; `value` is `None` where it only takes the key out.
@@ -66,6 +71,15 @@ pub fn line(text: &str) -> Option<Line<'_>> {
         None => (key, false),
     };
     (value.is_some() || lenient).then(|| Line { path: key::path(key), value, lenient })
+}
+
+/// Whether a line that is not blank and no comment sets nothing: it has no `=`, or no key that could be one.
+pub fn says_nothing(text: &str) -> bool {
+    let bad = |c: char| c.is_whitespace() || c.is_control() || c == char::REPLACEMENT_CHARACTER;
+    let text = text.trim();
+    !text.is_empty()
+        && !text.starts_with(['#', ';'])
+        && line(text).is_none_or(|line| line.path.is_empty() || line.path.contains(bad))
 }
 
 /// The files in the order they are read: masked ones gone.

@@ -19,7 +19,8 @@ impl Files {
         let mut files: Vec<BootFile> = Vec::new();
         for path in listed.lines().filter(|p| !p.is_empty()) {
             let own = lines.lines().filter_map(|l| l.strip_prefix(path)?.strip_prefix(':')?.split_once(':'));
-            let own = own.filter_map(|(n, text)| Some((n.parse().ok()?, text.to_string())));
+            let own = own.filter_map(|(n, text)| Some((n.parse().ok()?, text)));
+            let own = own.flat_map(|(n, text)| boot::parts(text).map(move |part| (n, part)));
             files.push(BootFile { path: path.to_string(), lines: own.collect() });
         }
         let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
@@ -46,6 +47,11 @@ impl Files {
             &files,
             self.last.as_slice().iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
         )
+    }
+
+    /// Those that count, in their order.
+    pub fn read_at_boot(&self) -> Vec<&BootFile> {
+        boot::order(&self.files)
     }
 
     /// Why a file that looks as if it was read at boot is not; `None` for files elsewhere.

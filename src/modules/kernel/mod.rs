@@ -11,4 +11,5 @@ pub mod lines;
 pub mod params;
 pub mod place;
 mod running;
+mod said;
 pub mod settings;

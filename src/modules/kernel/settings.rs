@@ -6,6 +6,7 @@ use super::key;
 use super::lines::{self, Edit};
 use super::place::{self, Live, Place};
 use super::running::running;
+use super::said;
 use crate::base::{Map, Value};
 use crate::modules::Failure;
 use crate::modules::kit::{changed, diff, result};
@@ -108,6 +109,7 @@ pub fn probe(wish: &Wish<'_>) -> Job {
     Job::new(placed_script!("kernel.settings", "settings_probe.sh"))
         .var("files", wish.files().join("\n"))
         .var("modules", modules.join("\n"))
+        .flag("late", said::no_forwarding(wish).is_some())
         .args(wish.settings.iter().map(|s| &s.path))
 }
 
@@ -143,6 +145,8 @@ pub fn look(wish: &Wish<'_>, output: &Output) -> Result<Found, Failure> {
     if place == Place::Host && !wish.brings_modules {
         late_modules(wish, output, &mut found);
     }
+    found.warnings.extend(said::late_writers(wish, output));
+    found.warnings.extend(said::nothing_said(&after_boot));
     let keys = wish.settings.iter().map(|s| (s.name.as_str(), told(s, output, &boot)));
     found.result = result([("keys", keys.collect::<Value>()), ("sysctl_file", was.path.as_str().into())]);
     Ok(found)

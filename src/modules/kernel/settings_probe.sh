@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154
 # Running values of the keys "$@" (paths below /proc/sys), the files $files in full, and all that is read at boot.
-# With $modules (names, one a line) also what loads kernel modules.
+# With $modules (names, one a line) also what loads kernel modules; with $late who makes the host forward when it starts.
 n=$#
 for key in "$@"; do
   # Unquoted, for keys may be patterns.
@@ -46,5 +46,15 @@ if [ "$modules" ]; then
     /usr/local/lib/modules-load.d/*.conf /usr/lib/modules-load.d/*.conf /lib/modules-load.d/*.conf 2>/dev/null)"
   emit boot udev "$(grep -hs systemd-sysctl /etc/udev/rules.d/*.rules)"
   emit boot builtin "$(grep -sF "$modules" "/lib/modules/$(uname -r)/modules.builtin")"
+fi
+if [ "$late" ]; then
+  for one in /usr/bin/dockerd /usr/sbin/dockerd; do
+    if [ -x "$one" ] && ! grep -qs '"ip-forward"[[:space:]]*:[[:space:]]*false' /etc/docker/daemon.json; then
+      emit late engine "$one"
+      break
+    fi
+  done
+  emit late networkd "$(grep -lisE '^[[:space:]]*IPForward[[:space:]]*=[[:space:]]*(1|y|t|on|ipv4)' /etc/systemd/network/*.network \
+    /etc/systemd/network/*.network.d/*.conf)"
 fi
 :

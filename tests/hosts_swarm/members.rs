@@ -1,0 +1,140 @@
+//! Workers in batches, and members that change their role or are gone.
+
+use super::*;
+use serde_json::Value;
+
+const WORKERS: [&str; 3] = ["node2", "node3", "node4"];
+
+#[test]
+fn workers_roll_in_batches_and_members_come_and_go() {
+    let lab = lab(4);
+    let cluster = Cluster::new(&lab, &["node1"], &WORKERS);
+    cluster.run("apply", 0, &["node1 begins the swarm", "node4 joins as a worker"]);
+    await_nodes(&cluster, 4);
+    a_node_that_does_not_come_back_stops_the_others(&cluster);
+    batches_go_together(&cluster);
+    workers_become_managers(&cluster);
+    a_manager_that_is_gone_is_removed(&cluster);
+    the_leader_becomes_a_worker(&cluster);
+}
+
+/// `cluster_rolling.yml` two workers at a time, with a role of the test's own.
+fn roll(cluster: &Cluster<'_>, tasks: &str, form: &[&str]) -> Seen {
+    cluster.place.write("roles/change/tasks/main.yml", tasks);
+    let playbook = concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/cluster_rolling.yml");
+    let settings = ["-e", "rolling_role=change", "-e", "rolling_batch=2", "-e", "rolling_wait=10"];
+    let mut command = cluster.place.command(&["apply", "--yes", "-i", "hosts", playbook]);
+    let output = output(
+        command.args(settings).args(form).env("ANSIBLE_ROLES_PATH", cluster.place.path().join("roles")),
+    );
+    Seen::of(&output)
+}
+
+/// The lines of each host's drain and of its return.
+fn spans(seen: &Seen) -> impl Fn(&str) -> (usize, usize) {
+    let lines: Vec<Value> = seen.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    move |host| {
+        let own = |line: &Value| {
+            line["event"] == "task_done" && line["host"] == host && line["action"] == "docker_node"
+        };
+        let at: Vec<usize> = (0..lines.len()).filter(|at| own(&lines[*at])).collect();
+        assert_eq!(at.len(), 2, "{host}");
+        (at[0], at[1])
+    }
+}
+
+/// Of the first batch one node's engine stays away: neither the second batch nor a manager is touched.
+fn a_node_that_does_not_come_back_stops_the_others(cluster: &Cluster<'_>) {
+    let seen = roll(
+        cluster,
+        "- command: touch /run/changed
+- command: systemctl stop docker.socket docker.service
+  when: inventory_hostname == 'node3'
+- docker_node_info: {name: node3}
+  delegate_to: node1
+  register: noticed
+  until: noticed.nodes[0].Status.State == 'down'
+  retries: 120
+  delay: 1
+",
+        &[],
+    );
+    seen.is(1, &[]);
+    // Which of the two waits to no avail first is open.
+    assert!(
+        seen.all().contains("node3 is not ready") || seen.all().contains("node3 is down"),
+        "{}",
+        seen.all()
+    );
+    let changed = |name: &str| on(&cluster.host(name), "ls /run/changed 2>/dev/null || true");
+    for name in ["node2", "node3"] {
+        assert_eq!(changed(name), "/run/changed\n", "{name}");
+    }
+    for name in ["node1", "node4"] {
+        assert_eq!(changed(name), "", "{name} was not to be touched\n{}", seen.all());
+    }
+    assert!(cluster.nodes("node1").contains(&"node4 Ready Active".to_string()), "it was not to be drained");
+    on(&cluster.host("node3"), "systemctl start docker");
+    await_nodes(cluster, 4);
+    // Whoever was stopped on the way is still drained.
+    on(&cluster.host("node1"), "for n in node2 node3; do docker node update --availability active $n; done");
+}
+
+/// Two workers side by side, then the third, then the manager; each of them as it was before.
+fn batches_go_together(cluster: &Cluster<'_>) {
+    let seen = roll(cluster, "- command: touch /run/changed_again\n", &["--json"]);
+    seen.is(0, &[]);
+    let span = spans(&seen);
+    let [two, three, four, one] = ["node2", "node3", "node4", "node1"].map(span);
+    assert!(two.0 < three.1 && three.0 < two.1, "one after the other: {two:?} {three:?}");
+    assert!(two.1 < four.0 && three.1 < four.0, "no batches: {two:?} {three:?} {four:?}");
+    assert!(four.1 < one.0, "a manager before the workers: {four:?} {one:?}");
+    let nodes =
+        ["node1 Ready Active Reachable", "node2 Ready Active", "node3 Ready Active", "node4 Ready Active"];
+    assert_eq!(cluster.nodes("node1"), nodes);
+}
+
+fn workers_become_managers(cluster: &Cluster<'_>) {
+    cluster.inventory(&MANAGERS, &["node4"]);
+    cluster.run("plan", 2, &["node2 becomes a manager; node3 becomes a manager"]);
+    cluster.run("apply", 0, &["node2 becomes a manager; node3 becomes a manager"]);
+    await_nodes(cluster, 4);
+    assert_eq!(cluster.nodes("node2"), [&READY[..], &["node4 Ready Active"]].concat());
+    cluster.run("apply", 0, &["0 changed"]);
+}
+
+/// Its machine is lost and it is taken out of the inventory: it goes, once the swarm has noticed.
+fn a_manager_that_is_gone_is_removed(cluster: &Cluster<'_>) {
+    let (managers, lost) = (&MANAGERS[..2], cluster.host("node3"));
+    cluster.inventory(managers, &["node4"]);
+    // As long as it lives it is somebody's, and stays.
+    cluster.run("apply", 0, &["0 changed"]);
+    assert_eq!(cluster.nodes("node1").len(), 4);
+    lost.link(false).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(90);
+    while !cluster.nodes("node1").iter().any(|n| n.starts_with("node3 Down")) {
+        assert!(Instant::now() < deadline, "the swarm does not notice the loss");
+    }
+    cluster.run("apply", 0, &["node3 is drained; node3 becomes a worker; node3 is removed"]);
+    lost.link(true).unwrap();
+    await_nodes(cluster, 3);
+    assert_eq!(cluster.nodes("node2"), [&READY[..2], &["node4 Ready Active"]].concat());
+}
+
+/// Who leads hands over: the other manager stays alone.
+fn the_leader_becomes_a_worker(cluster: &Cluster<'_>) {
+    let leads = "docker node ls --format '{{.Hostname}} {{.ManagerStatus}}' | sed -n 's/ Leader$//p'";
+    let leader = on(&cluster.host("node1"), leads).trim().to_string();
+    let other = if leader == "node1" { "node2" } else { "node1" };
+    cluster.inventory(&[other], &[&leader, "node4"]);
+    cluster.run("apply", 0, &[&format!("{leader} becomes a worker")]);
+    let mut nodes = [
+        format!("{other} Ready Active Reachable"),
+        format!("{leader} Ready Active"),
+        "node4 Ready Active".into(),
+    ];
+    nodes.sort();
+    assert_eq!(cluster.nodes(other), nodes);
+    cluster.run("apply", 0, &["0 changed"]);
+    cluster.run("verify", 0, &[]);
+}
