@@ -12,7 +12,7 @@ use super::unit::{Applying, Prepared, Stage, Unit};
 use crate::base::{Map, Value};
 use crate::modules::{Behaviour, Call, Failure, Procedure, Staged};
 use crate::plan::{Action, Change, Claims, Decision};
-use crate::remote::{Become, Content, Job, Output, RemoteError, Status as JobStatus};
+use crate::remote::{Become, Job, Output, RemoteError, Status as JobStatus};
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
@@ -192,11 +192,11 @@ impl Host {
         let verify = if module.verify() { probe } else { Vec::new() };
         let verify = self.looks.add(&ready, gone, verify);
         // What follows it in another chain would run although it has failed.
-        let chained = chain.is_some() && chain == self.chain;
-        let known = known_effect(&decision).filter(|_| chained);
-        let made =
-            if chained { made_things(&decision, module.leaves(&ready.args, &decision)) } else { Vec::new() };
-        self.disturb(Effect { claims: ready.claims.clone(), known, made });
+        let effect = match chain.is_some() && chain == self.chain {
+            true => Effect::sent(&ready.claims, &decision, module.leaves(&ready.args, &decision)),
+            false => Effect::of(&ready.claims),
+        };
+        self.disturb(effect);
         Flying::Applying { ready: Box::new(ready), applying: Applying { decision, effects, told, verify } }
     }
 
@@ -346,32 +346,6 @@ impl Host {
         self.ahead.disturb(&effect);
         self.recent.push(effect);
     }
-}
-
-/// The only job of a decision, where what it leaves is known: it makes a folder that is not there, or gives a file that is
-/// there a text that it is sent, if that still has the text the decision rests on.
-fn known_effect(decision: &Decision) -> Option<Job> {
-    let mut effects = decision.effects.iter().filter(|job| !job.script.each);
-    let (Some(job), None) = (effects.next(), effects.next()) else { return None };
-    let is = |name: &str, wanted: fn(&[u8]) -> bool| job.vars.iter().any(|(n, v)| &**n == name && wanted(v));
-    let known = match (&*job.script.name, decision.change.as_ref()?.action) {
-        ("file.make", Action::Create) => is("state", |state| state == b"directory"),
-        // Of owners by name only one has a number that is known here.
-        ("files.write", Action::Update) => {
-            is("expect", |sum| sum.len() == 40)
-                && matches!(job.stdin, None | Some(Content::Bytes(_)))
-                && ["owner", "group"].iter().all(|name| is(name, |who| matches!(who, b"" | b"root")))
-        }
-        _ => false,
-    };
-    known.then(|| job.clone())
-}
-
-/// What a decision makes that was not there, by claim, where its module says all that it leaves.
-fn made_things(decision: &Decision, leaves: Vec<(String, Option<Map>)>) -> Vec<String> {
-    let creates = decision.change.as_ref().is_some_and(|change| change.action == Action::Create);
-    let made = leaves.into_iter().filter(|_| creates).map(|(claim, thing)| thing.map(|_| claim));
-    made.collect::<Option<_>>().unwrap_or_default()
 }
 
 /// The outcome of a decision that changes nothing.

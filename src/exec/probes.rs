@@ -1,10 +1,11 @@
 //! What was looked at before a unit's turn, and what of it effects in between leave true.
 
 use super::unit::{Prepared, Stage, Unit};
+use crate::base::Map;
 use crate::modules::forecast::Forecast;
 use crate::modules::{Behaviour, Failure};
-use crate::plan::Claims;
-use crate::remote::{Job, JobFuture, Output, RemoteError, Script, Survey};
+use crate::plan::{Action, Claims, Decision};
+use crate::remote::{Content, Job, JobFuture, Output, RemoteError, Script, Survey};
 use std::sync::{Arc, LazyLock, Mutex};
 
 /// An effect that was sent, as far as it concerns what was probed before.
@@ -17,10 +18,41 @@ pub struct Effect {
 }
 
 impl Effect {
+    /// What a decision will do, whose module says what that leaves.
+    pub fn sent(claims: &Claims, decision: &Decision, leaves: Vec<(String, Option<Map>)>) -> Effect {
+        Effect { claims: claims.clone(), known: known_effect(decision), made: made_things(decision, leaves) }
+    }
+
     /// Of which nothing is known but what it may touch.
     pub fn of(claims: &Claims) -> Effect {
         Effect { claims: claims.clone(), known: None, made: Vec::new() }
     }
+}
+
+/// The only job of a decision, where what it leaves is known: it makes a folder that is not there, or gives a file that is
+/// there a text that it is sent, if that still has the text the decision rests on.
+fn known_effect(decision: &Decision) -> Option<Job> {
+    let mut effects = decision.effects.iter().filter(|job| !job.script.each);
+    let (Some(job), None) = (effects.next(), effects.next()) else { return None };
+    let is = |name: &str, wanted: fn(&[u8]) -> bool| job.vars.iter().any(|(n, v)| &**n == name && wanted(v));
+    let known = match (&*job.script.name, decision.change.as_ref()?.action) {
+        ("file.make", Action::Create) => is("state", |state| state == b"directory"),
+        // Of owners by name only one has a number that is known here.
+        ("files.write", Action::Update) => {
+            is("expect", |sum| sum.len() == 40)
+                && matches!(job.stdin, None | Some(Content::Bytes(_)))
+                && ["owner", "group"].iter().all(|name| is(name, |who| matches!(who, b"" | b"root")))
+        }
+        _ => false,
+    };
+    known.then(|| job.clone())
+}
+
+/// What a decision makes that was not there, by claim, where its module says all that it leaves.
+fn made_things(decision: &Decision, leaves: Vec<(String, Option<Map>)>) -> Vec<String> {
+    let creates = decision.change.as_ref().is_some_and(|change| change.action == Action::Create);
+    let made = leaves.into_iter().filter(|_| creates).map(|(claim, thing)| thing.map(|_| claim));
+    made.collect::<Option<_>>().unwrap_or_default()
 }
 
 /// Jobs that read, and their answers to come. The jobs are kept, for what is known to come may be laid over what they find.
