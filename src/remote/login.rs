@@ -67,9 +67,10 @@ pub fn login(target: &Target, who: &Become, nonce: &str, inner: Option<&str>) ->
 }
 
 /// `doas` asks at `/dev/tty` and nowhere else. `script` gives it one, on the host, over which nothing goes but the
-/// prompt and the password; the shell that it starts has this channel's own stdin, stdout and stderr.
+/// prompt and the password; the shell that it starts has this channel's own stdin, stdout and stderr. What starts it stays and
+/// holds the terminal open: where nobody does for a moment, `script` ends, and the terminal hangs up on a shell that has it.
 fn at_a_terminal(shell: &str, asks: &str) -> String {
-    let inside = quote(&format!("exec {asks} <&3 >&4 2>&5"));
+    let inside = quote(&format!("{asks} <&3 >&4 2>&5; exit $?"));
     let outside = format!(
         "command -v script >/dev/null || {{ echo 'doas: {NO_TERMINAL}' >&2; exit 1; }}\n\
          exec 3<&0 4>&1 5>&2\n\

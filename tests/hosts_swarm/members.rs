@@ -134,6 +134,11 @@ fn the_leader_becomes_a_worker(cluster: &Cluster<'_>) {
         "node4 Ready Active".into(),
     ];
     nodes.sort();
+    // Who takes over knows of the others when they have called.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while cluster.nodes(other).iter().any(|n| n.contains(" Unknown ")) {
+        assert!(Instant::now() < deadline, "a node does not call the new leader");
+    }
     assert_eq!(cluster.nodes(other), nodes);
     cluster.run("apply", 0, &["0 changed"]);
     cluster.run("verify", 0, &[]);
