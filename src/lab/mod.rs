@@ -155,6 +155,11 @@ pub enum LabError {
     Boot { host: String, why: String, console: String },
     #[error("{doing} {path}: {source}")]
     Io { doing: &'static str, path: PathBuf, source: std::io::Error },
+    #[error(
+        "{hosts} hosts watch more files than this machine allows: fs.inotify.max_user_instances is {limit}\n\
+         hint: `sysctl -w fs.inotify.max_user_instances={needed}`, or fewer hosts"
+    )]
+    Watches { hosts: usize, limit: usize, needed: usize },
     #[error("no free network of 10.213.N.0/24 on this machine")]
     NoNetwork,
     #[error("cannot remove what lab `{lab}` left: {what}")]
@@ -184,8 +189,9 @@ impl Lab {
     pub fn up_in(state: StateDir, options: &LabOptions) -> Result<Lab, LabError> {
         supported()?;
         state::check_options(options)?;
-        if options.vm.is_some() {
-            vm::supported()?;
+        match options.vm.is_some() {
+            true => vm::supported()?,
+            false => state::check_watches(options.hosts)?,
         }
         sweep::orphans(&state)?;
         let rootfs = rootfs::ensure(&state, options)?;

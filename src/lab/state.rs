@@ -204,6 +204,21 @@ pub(super) fn check_options(options: &LabOptions) -> Result<(), LabError> {
     }
 }
 
+/// All hosts' root is this machine's root, whose number of inotify instances is limited (128 by the kernel's default). A
+/// booted Debian takes five of them, and where there are none left its systemd does not begin.
+pub(super) fn check_watches(hosts: usize) -> Result<(), LabError> {
+    let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_user_instances").unwrap_or_default();
+    fits_watches(hosts, limit.trim().parse().unwrap_or(usize::MAX))
+}
+
+fn fits_watches(hosts: usize, limit: usize) -> Result<(), LabError> {
+    let needed = 16 + 5 * hosts;
+    if needed <= limit {
+        return Ok(());
+    }
+    Err(LabError::Watches { hosts, limit, needed: needed.next_power_of_two() })
+}
+
 /// Names become folder names and parts of host names.
 pub(super) fn check_name(name: &str) -> Result<(), LabError> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -214,6 +229,14 @@ pub(super) fn check_name(name: &str) -> Result<(), LabError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_hosts_than_can_be_watched_are_refused_before_they_boot() {
+        assert!(fits_watches(4, 128).is_ok() && fits_watches(50, 1024).is_ok());
+        let said = fits_watches(50, 128).unwrap_err().to_string();
+        assert!(said.contains("max_user_instances is 128"), "{said}");
+        assert!(said.ends_with("`sysctl -w fs.inotify.max_user_instances=512`, or fewer hosts"), "{said}");
+    }
 
     #[test]
     fn names_that_could_leave_the_state_directory_are_refused() {
