@@ -72,10 +72,34 @@ pub fn without_preloads(command: &mut Command) {
     command.env_remove("LD_PRELOAD").env_remove("LD_LIBRARY_PATH");
 }
 
+/// The arguments by which nsenter runs `sh -c command` in the namespaces of a process.
+///
+/// nsenter stops itself when what it runs is stopped, and nobody lets it go on; a machine that shuts down stops all its
+/// programs before it ends them. So a shell waits instead, which is not among them and does not mind.
+pub fn entering(leader: u32, command: &str) -> Vec<String> {
+    let wait = "/bin/sh -c \"$1\"; exit";
+    let leader = leader.to_string();
+    ["-F", "-a", "-t", &leader, "/bin/sh", "-c", wait, "sh", command].map(str::to_string).to_vec()
+}
+
 /// The command that runs `sh -c command` in the namespaces of a process.
 pub fn enter(leader: u32, command: &str) -> Command {
     let mut enter = Command::new("nsenter");
-    enter.args(["-a", "-t", &leader.to_string(), "/bin/sh", "-c", command]);
+    enter.args(entering(leader, command));
     without_preloads(&mut enter);
     enter
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn what_is_stopped_for_a_while_is_waited_for() {
+        let script = "{ until grep -q '^State:.T' /proc/$$/status; do :; done; kill -CONT $$; } & kill -STOP $$; exit 7";
+        let mut command = enter(std::process::id(), script).into_std();
+        assert_eq!(command.status().unwrap().code(), Some(7));
+    }
 }

@@ -20,6 +20,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+pub use container::{enter, entering};
 pub use host::connect;
 pub use job::{Content, Job, Output, Script, Status};
 pub use survey::Survey;

@@ -36,8 +36,7 @@ impl Answers {
 
     /// A command on the host, past ssh, which has other keys by then.
     pub fn on(&self, command: &str) -> String {
-        let pid = self.lab.hosts().remove(0).leader.unwrap().to_string();
-        let done = inside(&pid, command);
+        let done = inside(self.lab.hosts().remove(0).leader.unwrap(), command);
         assert!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8_lossy(&done.stdout).into_owned()
     }
@@ -56,15 +55,13 @@ impl Answers {
         let deadline = Instant::now() + Duration::from_secs(120);
         let asked = format!("test ! -e /run/before && systemctl is-active -q basic.target && {asked}");
         loop {
-            let leader = self.lab.hosts().remove(0).leader.map(|pid| pid.to_string());
-            let done = leader.map(|pid| inside(&pid, &asked));
-            match done {
+            match self.lab.hosts().remove(0).leader.map(|pid| inside(pid, &asked)) {
                 Some(done) if done.status.success() => return String::from_utf8(done.stdout).unwrap(),
                 last => assert!(
                     Instant::now() < deadline,
                     "the host is not back: {last:?} {:?}",
                     inside(
-                        &self.lab.hosts().remove(0).leader.unwrap().to_string(),
+                        self.lab.hosts().remove(0).leader.unwrap(),
                         "systemctl list-jobs; systemctl --failed"
                     )
                 ),
@@ -111,10 +108,8 @@ impl Answers {
                     let first_boot = "[ -e /etc/ssh/ssh_host_ed25519_key ] || \
                         ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key; \
                         systemctl reset-failed ssh; systemctl restart ssh";
-                    let restarted = std::process::Command::new("nsenter")
-                        .args(["-t", &pid.to_string(), "-a", "sh", "-c", first_boot])
-                        .status();
-                    assert!(restarted.unwrap().success());
+                    let restarted = inside(pid, first_boot);
+                    assert!(restarted.status.success(), "{restarted:?}");
                     let id = within(reply, "instanceId").unwrap().to_string();
                     say("public", &json!({id: address}));
                 }
@@ -124,8 +119,8 @@ impl Answers {
     }
 }
 
-fn inside(leader: &str, command: &str) -> Output {
-    Command::new("nsenter").args(["-t", leader, "-a", "sh", "-c", command]).output().unwrap()
+fn inside(leader: u32, command: &str) -> Output {
+    fitout::remote::enter(leader, command).into_std().output().unwrap()
 }
 
 /// Each command a list of words, as `bootcmd` of cloud-init has them.

@@ -9,12 +9,13 @@ use super::super::BakeError;
 use super::super::tools::{command, run};
 use super::State;
 use crate::exec::cancel::Stop;
+use crate::remote::entering;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 
 const SCRIPT: &str = concat!(include_str!("../../lab/enter.sh"), include_str!("booted.sh"));
 const INSIDE: &str = concat!(include_str!("names.sh"), include_str!("inside.sh"));
@@ -55,10 +56,15 @@ pub async fn start(state: &mut State) -> Result<(), BakeError> {
         () = order.plays.cancel.wait(Stop::Cleanly) => return Err(BakeError::Interrupted),
     }
     .map_err(|why| failed(format!("{why}\n{}\nhint: `provision: chroot` does without", last(&log))))?;
-    let leader = state.container.as_ref().map_or(0, |c| c.leader).to_string();
-    let mut inside = command("nsenter", &["-a", "-t", &leader, "/bin/sh", "-c", INSIDE]);
+    let mut inside = within(state.container.as_ref().map_or(0, |c| c.leader), INSIDE);
     inside.env("servers", servers()).env_remove("LD_PRELOAD").env_remove("LD_LIBRARY_PATH");
     run(inside, None, &state.order.plays.cancel).await.map(drop)
+}
+
+/// A shell script in the container of this first process.
+fn within(leader: u32, script: &str) -> Command {
+    let args = entering(leader, script);
+    command("nsenter", &args.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Waits until its systemd says that it has booted.
@@ -105,12 +111,14 @@ fn last(log: &Path) -> String {
 pub async fn stop(state: &mut State) -> Result<(), String> {
     let Some(mut container) = state.container.take() else { return Ok(()) };
     if container.leader != 0 {
-        let leader = container.leader.to_string();
-        let args = ["-a", "-t", &leader, "systemctl", "--no-block", "poweroff"];
-        let asked = command("nsenter", &args).stdout(Stdio::null()).stderr(Stdio::null()).status().await;
-        if asked.is_ok_and(|status| status.success()) {
-            let _ = tokio::time::timeout(LIMIT / 3, container.child.wait()).await;
-        }
+        let mut ask = within(container.leader, "exec systemctl --no-block poweroff");
+        let ask = ask.stdout(Stdio::null()).stderr(Stdio::null());
+        let _ = tokio::time::timeout(LIMIT / 3, async {
+            if ask.status().await.is_ok_and(|status| status.success()) {
+                let _ = container.child.wait().await;
+            }
+        })
+        .await;
     }
     // It has ended by now, or does at once.
     let _ = container.child.kill().await;
