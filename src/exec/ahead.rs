@@ -187,7 +187,7 @@ impl Host {
         if self.did_before(&cx, &self.step(&here)) {
             return ControlFlow::Continue(());
         }
-        let readable = !walk.pending.blocks(self, node) && (!node.uses_other_hosts || node.looks.is_some());
+        let readable = !walk.pending.blocks(self, node) && !node.uses_other_hosts;
         match &node.act {
             Act::Meta(_) => self.peek_condition(&cx, readable),
             Act::IncludeTasks { .. } | Act::IncludeRole(_) => self.peek_include(&cx, readable, here, walk),
