@@ -149,6 +149,11 @@ fn tell(output: &mut Output, probe: &Job, path: &str, will: &FileStat, bytes: Op
     if let Some(target) = &will.target {
         record(output, path, "link", target);
     }
+    for (key, label) in [("context", &will.context), ("flags", &will.flags)] {
+        if let Some(label) = label {
+            record(output, path, key, label.as_bytes());
+        }
+    }
     let sums = wish("sums");
     for kind in sums.split_whitespace() {
         let sum = match (kind, bytes) {

@@ -75,6 +75,26 @@ fn a_text_that_is_edited_keeps_its_owner_and_mode() {
 }
 
 #[test]
+fn a_file_that_is_rewritten_keeps_its_labels() {
+    let mut forecast = Forecast::default();
+    forecast.learn(&[write_file_job(WriteFile::new("/etc/hosts", bytes("new\n")))], Vec::new());
+    let mut output = Output::done(0, "", "");
+    let found = [
+        ("exists", "1"),
+        ("stat", "81a4\n0\n0\n4\n1\n1\n1\n1\n1\n1\nroot\nroot"),
+        ("context", "system_u:object_r:net_conf_t:s0"),
+        ("flags", "----i---e---"),
+    ];
+    found.iter().for_each(|(key, value)| record(&mut output, "/etc/hosts", key, value.as_bytes()));
+    let options = StatOptions { labels: true, ..options() };
+    assert!(forecast.amend(&stat_job(["/etc/hosts"], &options), &mut output));
+    let file = &stats(&output)["/etc/hosts".as_bytes()];
+    assert_eq!(file.content.as_deref(), Some(&b"new\n"[..]));
+    assert_eq!(file.context.as_deref(), Some("system_u:object_r:net_conf_t:s0"));
+    assert_eq!(file.flags.as_deref(), Some("ie"));
+}
+
+#[test]
 fn packages_are_known_by_parts_of_their_names() {
     let mut forecast = Forecast::default();
     forecast.learn(
