@@ -14,7 +14,7 @@ trap 'exit 143' TERM INT HUP PIPE
 place folder
 [ -d "$folder/" ] || stop 70 "$folder/: no such directory"
 umask 077
-mkdir "$folder/.fitout-$temp" 2>/dev/null || stop 1 "$folder/: cannot make a temporary file"
+said=$(mkdir "$folder/.fitout-$temp" 2>&1) || stop 1 "$folder/: cannot make a temporary file: $said"
 tmp=$folder/.fitout-$temp
 
 there() { [ -e "$folder/$1" ] || [ -L "$folder/$1" ]; }

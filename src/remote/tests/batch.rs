@@ -112,6 +112,20 @@ fn an_owner_that_is_not_there_leaves_nothing() {
     });
 }
 
+#[test]
+fn a_folder_that_takes_no_file_is_told_with_the_reason() {
+    for shell in shells() {
+        run(async {
+            let remote = local(&shell);
+            let jobs = ["a", "b"].map(|name| new(&Path::new("/sys/kernel").join(name), "x"));
+            let seen = together(&remote, jobs.to_vec()).await;
+            let said = seen[0].stderr_text();
+            assert!(said.contains("/sys/kernel/: cannot make a temporary file: mkdir: "), "{shell}: {said}");
+            assert_eq!((seen[0].ok(), seen[1].status), (false, Status::Skipped), "{shell}");
+        });
+    }
+}
+
 /// What waits for its like goes out before anything else, and when nobody waits for its answer.
 #[test]
 fn the_order_is_that_of_submission() {
