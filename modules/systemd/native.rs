@@ -52,7 +52,8 @@ impl Staged for Service {
         let name = plain.then(|| bare(args.str("name")))?;
         let folders = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system", "/usr/local/lib/systemd/system", "/etc/init.d", "/etc/conf.d"];
         let mut reads: Vec<String> = folders.iter().map(|folder| format!("file:{folder}/{name}*")).collect();
-        reads.extend([format!("service:{name}"), "file:/run/*".into(), "file:/etc/runlevels/*".into(), "package:*".into()]);
+        // One service may start or stop another.
+        reads.extend(["service:*".to_string(), "file:/run/*".into(), "file:/etc/runlevels/*".into(), "package:*".into()]);
         Some(Claims { reads, writes: Vec::new() })
     }
 
