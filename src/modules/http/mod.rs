@@ -8,6 +8,20 @@ use base64::Engine;
 /// The shell function that makes a request; a script that uses it is this text and its own.
 pub const REQUEST: &str = include_str!("request.sh");
 
+/// A program is told everything by lines of a file, each of which ends there.
+const LINE_ENDS: [char; 3] = ['\n', '\r', '\0'];
+
+/// Arguments that every program has an option for, in this order; empty where they are not given.
+const OPTIONS: [&str; 5] = ["ca_path", "client_cert", "client_key", "ciphers", "unix_socket"];
+
+fn options(args: &Args) -> impl Iterator<Item = (&'static str, String)> {
+    let value = |name: &str| match name {
+        "ciphers" => args.list(name).join(":"),
+        _ => args.opt_str(name).unwrap_or_default().to_string(),
+    };
+    OPTIONS.into_iter().map(move |name| (name, value(name)))
+}
+
 /// One request, from arguments that get_url and uri have under the same names.
 pub struct Request {
     pub url: String,
@@ -43,8 +57,11 @@ impl Request {
     /// The variables of the request function.
     pub fn into_job(self, args: &Args, job: Job) -> Result<Job, Failure> {
         let texts = self.headers.iter().flat_map(|(k, v)| [k, v]).chain([&self.url, &self.method]);
-        if let Some(bad) = texts.into_iter().find(|t| t.contains(['\n', '\r', '\0'])) {
+        if let Some(bad) = texts.into_iter().find(|t| t.contains(LINE_ENDS)) {
             return Err(Failure::new(format!("a URL or header cannot hold a line end: {bad:?}")));
+        }
+        if let Some((name, bad)) = options(args).find(|(_, value)| value.contains(LINE_ENDS)) {
+            return Err(Failure::new(format!("{name} cannot hold a line end: {bad:?}")));
         }
         if args.bool("use_gssapi") {
             return Err(Failure::new(
@@ -95,20 +112,11 @@ impl Request {
             let text = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
             add("header", &text);
         }
-        for (argument, option) in [
-            ("ca_path", "cacert"),
-            ("client_cert", "cert"),
-            ("client_key", "key"),
-            ("unix_socket", "unix-socket"),
-        ] {
-            if let Some(value) = args.opt_str(argument) {
-                add(option, value);
-            }
-        }
-        let ciphers = args.list("ciphers").join(":");
-        if !ciphers.is_empty() {
-            add("ciphers", &ciphers);
-        }
+        let names = ["cacert", "cert", "key", "ciphers", "unix-socket"];
+        options(args)
+            .zip(names)
+            .filter(|((_, value), _)| !value.is_empty())
+            .for_each(|((_, value), name)| add(name, &value));
         if args.opt_bool("use_proxy") == Some(false) {
             add("noproxy", "*");
         }
@@ -148,17 +156,11 @@ impl Request {
         for (name, value) in &self.headers {
             add("header", &format!("{name}: {value}"));
         }
-        for (argument, option) in
-            [("ca_path", "ca_certificate"), ("client_cert", "certificate"), ("client_key", "private_key")]
-        {
-            if let Some(value) = args.opt_str(argument) {
-                add(option, value);
-            }
-        }
-        let ciphers = args.list("ciphers").join(":");
-        if !ciphers.is_empty() {
-            add("ciphers", &ciphers);
-        }
+        let names = ["ca_certificate", "certificate", "private_key", "ciphers"];
+        options(args)
+            .zip(names)
+            .filter(|((_, value), _)| !value.is_empty())
+            .for_each(|((_, value), name)| add(name, &value));
         if args.opt_bool("use_proxy") == Some(false) {
             add("use_proxy", "off");
         }
