@@ -70,10 +70,7 @@ fn a_change_that_cuts_the_connection_is_taken_back() {
 fn a_parameter_that_cuts_the_connection_is_taken_back() {
     let guard = lab(1);
     let node = guard.hosts().remove(0);
-    let Some(address) = link_local(&node) else {
-        eprintln!("skipped: this machine has no IPv6");
-        return;
-    };
+    let address = link_local(&node).expect("this machine has no IPv6, by which the host is to be cut off");
     let inventory = std::fs::read_to_string(guard.inventory_path()).unwrap();
     let inventory = inventory
         .replace(&format!("ansible_host={}", node.address), &format!("ansible_host={address}"))
