@@ -53,6 +53,7 @@ fn a_host_boots_anew_and_is_waited_for() {
         "",
         // Nobody can look as a user before it is made, and nothing of ours may run as one that is removed.
         "- {name: a user, user: {name: ada}, become: true}\n\
+         - {name: elsewhere, copy: {content: z, dest: /var/tmp/of-ada}, become: true, become_user: ada}\n\
          - {name: as that user, copy: {content: x, dest: ~/note}, become: true, become_user: ada}\n\
          - {name: its home, copy: {content: y, dest: ~ada/other, owner: ada}, become: true}\n\
          - {name: no user, user: {name: ada, state: absent, remove: true}, become: true}\n\

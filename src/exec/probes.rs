@@ -5,7 +5,7 @@ use crate::base::Map;
 use crate::modules::forecast::Forecast;
 use crate::modules::{Behaviour, Failure};
 use crate::plan::{Action, Claims, Decision};
-use crate::remote::{Content, Job, JobFuture, Output, RemoteError, Script, Survey};
+use crate::remote::{Become, Content, Job, JobFuture, Output, RemoteError, Script, Survey};
 use std::sync::{Arc, LazyLock, Mutex};
 
 /// An effect that was sent, as far as it concerns what was probed before.
@@ -156,8 +156,8 @@ impl Unit {
         let Stage::Ready(ready) = &self.stage else { return };
         for effect in effects {
             let Some(probe) = &mut self.probe else { return };
-            let looked = Looked::of(&probe.jobs, &ready.looks);
-            if !looked.touched_by(&effect.claims) || ready.outlives(&effect.made) {
+            let looked = Looked::of(&probe.jobs, &ready.looks).touched_by(&effect.claims);
+            if !ready.waits_for_user(&effect.claims) && (!looked || ready.outlives(&effect.made)) {
                 continue;
             }
             match &effect.known {
@@ -189,6 +189,14 @@ impl Unit {
 }
 
 impl Prepared {
+    /// Whether the effect may make the user that looks: nobody can look as one who is not there.
+    fn waits_for_user(&self, effect: &Claims) -> bool {
+        let Become::User { user, .. } = &self.who else { return false };
+        let mut looker = Claims::default();
+        crate::graph::as_user(&mut looker, user);
+        effect.disturbs(&looker)
+    }
+
     /// Whether what was found stays true when these things are made.
     fn outlives(&self, made: &[String]) -> bool {
         let Behaviour::Staged(module) = &self.module.behaviour else { return false };
