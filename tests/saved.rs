@@ -120,6 +120,29 @@ fn a_run_that_failed_is_resumed_with_its_handlers() {
     place.apply(&["--resume"]).is(3, &["changed since run"]);
 }
 
+/// The run dies while the effect is under way: it finds it done when it goes on, and what it was to notify is still told.
+#[test]
+fn a_run_that_was_killed_is_resumed_with_its_handlers() {
+    let place = Place::default();
+    place.write("hosts", HERE);
+    place.write(
+        "site.yml",
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    \
+           - name: made\n      \
+             shell: 'touch made; until [ -s pid ]; do sleep 0.01; done; kill -9 $(cat pid)'\n      \
+             args: {chdir: '{{ playbook_dir }}', creates: made}\n      notify: tell\n    \
+           - {name: other, file: {path: '{{ playbook_dir }}', state: directory}, notify: untold}\n  handlers:\n    \
+           - {name: tell, shell: 'echo told >> {{ playbook_dir }}/told'}\n    \
+           - {name: untold, shell: 'echo untold >> {{ playbook_dir }}/told'}\n",
+    );
+    let run = place.start(&[]);
+    place.write("pid.new", &run.id().to_string());
+    std::fs::rename(place.path().join("pid.new"), place.path().join("pid")).unwrap();
+    run.end();
+    place.apply(&["--resume"]).is(0, &["resuming run", "changed=1"]);
+    assert_eq!(std::fs::read_to_string(place.path().join("told")).unwrap(), "told\n");
+}
+
 #[test]
 fn json_does_not_mean_yes() {
     let place = Place::new(HERE, "- command: touch x\n");

@@ -75,7 +75,8 @@ impl Host {
         let id = format!("j{}.{}", NEXT.fetch_add(1, Ordering::Relaxed), std::process::id());
         let (tell, told) = watch::channel(None);
         locked(&self.run.background).insert(id.clone(), told);
-        self.run.journal_begin(&self.name, &cx.title, &ready.module.spec.name, "in the background");
+        let module = &ready.module.spec.name;
+        self.run.journal_begin(&self.name, &cx.title, &cx.step, module, "in the background");
         tokio::spawn(async move {
             let outcome = run_alone(ready, held).await;
             // Nobody may be left to ask.

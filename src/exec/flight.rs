@@ -175,7 +175,7 @@ impl Host {
         if let Err(failure) = self.hold_against_plan(&made) {
             return Flying::Landed(UnitOutcome::failed(failure));
         }
-        self.effect_begins(&ready, &cx.title, &change);
+        self.effect_begins(&ready, cx, &change);
         self.looks.before(&ready.claims);
         let send = |mut job: Job| {
             job.chain = chain.or(job.chain);
@@ -209,7 +209,7 @@ impl Host {
             if let Err(failure) = self.foresee_procedure(&ready, &*module, cx, unit).await {
                 return UnitOutcome::failed(failure);
             }
-            self.run.journal_begin(&self.name, task, &ready.module.spec.name, "procedure");
+            self.run.journal_begin(&self.name, task, &cx.step, &ready.module.spec.name, "procedure");
         }
         let call = Call {
             args: &ready.args,

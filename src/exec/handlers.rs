@@ -1,9 +1,15 @@
 //! Handlers of a host: who notified them, and their run at a flush.
 
+use super::flight::Flying;
 use super::flow::{Flow, Frame};
 use super::host::Host;
+use super::outcome::Status;
+use super::task::TaskRun;
+use super::unit::Unit;
 use crate::base::Value;
-use crate::graph::Handler;
+use crate::graph::{Act, Handler, TaskNode};
+use crate::modules::Behaviour;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Host {
@@ -21,19 +27,32 @@ impl Host {
         set.unwrap_or(self.run.options.force_handlers)
     }
 
+    /// The step where handlers run. Those that what is in flight is going to notify do not wait until it has landed: their
+    /// effects follow in the same chain, which a failure breaks.
+    pub async fn handlers_turn(&mut self, frame: &Arc<Frame>) -> Flow {
+        for index in self.coming().unwrap_or_default() {
+            if self.flying.is_empty() || !may_follow(&self.handlers[index].task) {
+                break;
+            }
+            match self.handle(index, frame).await {
+                Flow::Next => {}
+                other => return other,
+            }
+        }
+        match self.drain().await {
+            Flow::Next => {}
+            other => return other,
+        }
+        self.flush(frame).await
+    }
+
     /// Handlers that were notified, in the order they are declared; they may notify later ones.
     pub async fn flush(&mut self, frame: &Arc<Frame>) -> Flow {
         let mut index = 0;
         while index < self.handlers.len() {
             if self.notified.remove(&index) {
-                let handler = Arc::clone(&self.handlers[index]);
-                let depth = self.position.len();
-                self.position.push(index);
-                self.handling = true;
-                let flow = Box::pin(self.task(&handler.task, frame)).await;
+                let flow = self.handle(index, frame).await;
                 let flow = if matches!(flow, Flow::Next) { self.drain().await } else { flow };
-                self.handling = false;
-                self.position.truncate(depth);
                 if !matches!(flow, Flow::Next) {
                     return flow;
                 }
@@ -43,23 +62,54 @@ impl Host {
         Flow::Next
     }
 
+    async fn handle(&mut self, index: usize, frame: &Arc<Frame>) -> Flow {
+        let handler = Arc::clone(&self.handlers[index]);
+        let depth = self.position.len();
+        self.position.push(index);
+        self.handling = Some(index);
+        let flow = Box::pin(self.task(&handler.task, frame)).await;
+        self.handling = None;
+        self.position.truncate(depth);
+        flow
+    }
+
+    /// The handlers that will be notified when what is in flight has landed well; `None` where that cannot be told.
+    fn coming(&self) -> Option<BTreeSet<usize>> {
+        let mut coming: BTreeSet<usize> = self.notified.iter().copied().collect();
+        for run in self.flying.iter().filter(|run| !run.cx.keywords.notify.is_empty()) {
+            if !run.will_change()? {
+                continue;
+            }
+            for notify in &run.cx.keywords.notify {
+                let names = match self.run.engine.evaluate(notify, &*run.cx.scope).ok()? {
+                    Value::List(list) => Arc::unwrap_or_clone(list),
+                    one => vec![one],
+                };
+                coming.extend(names.iter().flat_map(|name| self.answering(&crate::spec::to_text(name))));
+            }
+        }
+        Some(coming)
+    }
+
     /// Marks handlers of a name or topic; `false` when there is none.
     pub fn notify(&mut self, name: &str) -> bool {
-        let mut found = false;
+        let answering = self.answering(name);
+        self.notified.extend(&answering);
+        !answering.is_empty()
+    }
+
+    /// The handlers of a name or topic.
+    fn answering(&self, name: &str) -> Vec<usize> {
         // Of several handlers of one name the last declared is the one, as in Ansible.
-        let by_name = self.handlers.iter().rposition(|h| self.answers(h, name));
-        if let Some(index) = by_name {
-            self.notified.insert(index);
-            found = true;
-        }
+        let mut found: Vec<usize> =
+            self.handlers.iter().rposition(|h| self.answers(h, name)).into_iter().collect();
         // A role that is included again brings its handlers again: of one name the last listens.
         let mut names: Vec<&Value> = Vec::new();
         for (index, handler) in self.handlers.iter().enumerate().rev() {
             let known = handler.task.name.as_ref().is_some_and(|n| names.contains(&n));
             if !known && handler.listen.iter().any(|l| l.as_str() == Some(name)) {
                 names.extend(&handler.task.name);
-                self.notified.insert(index);
-                found = true;
+                found.push(index);
             }
         }
         found
@@ -77,6 +127,50 @@ impl Host {
                 own.is_ok_and(|v| v.as_str() == Some(name))
             }
             _ => false,
+        }
+    }
+}
+
+/// Whether a handler is one job on its own host that notifies nobody.
+fn may_follow(node: &TaskNode) -> bool {
+    let k = &node.keywords;
+    let own = k.delegate_to.is_none() && k.run_once.is_none() && !node.uses_other_hosts;
+    let staged =
+        matches!(&node.act, Act::Module { module, .. } if matches!(module.behaviour, Behaviour::Staged(_)));
+    own && staged && k.notify.is_empty()
+}
+
+impl TaskRun {
+    /// Whether it will count as changed if nothing fails; `None` where that is known only afterwards.
+    fn will_change(&self) -> Option<bool> {
+        if !self.cx.keywords.changed_when.is_empty() {
+            return None;
+        }
+        let units = self.units.iter().map(will_change);
+        let mut unsure = false;
+        for unit in units {
+            match unit {
+                Some(true) => return Some(true),
+                Some(false) => {}
+                None => unsure = true,
+            }
+        }
+        (!unsure).then_some(false)
+    }
+}
+
+fn will_change((_, flying): &(Unit, Flying)) -> Option<bool> {
+    // They do what was decided, or fail; other jobs may find that there was nothing to do.
+    let exact = ["files.write", "files.attributes", "file.make", "kit.remove"];
+    match flying {
+        Flying::Landed(outcome) => match outcome.status {
+            Status::Ok | Status::Skipped => Some(false),
+            Status::Changed => Some(true),
+            _ => None,
+        },
+        Flying::Applying { applying, .. } => {
+            let mut effects = applying.decision.effects.iter().filter(|job| !job.script.each);
+            effects.all(|job| exact.contains(&&*job.script.name)).then_some(true)
         }
     }
 }

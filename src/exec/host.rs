@@ -53,8 +53,8 @@ pub struct Host {
     /// Handlers of the play and of roles included since.
     pub handlers: Vec<Arc<Handler>>,
     pub notified: HashSet<usize>,
-    /// A handler is being run.
-    pub(super) handling: bool,
+    /// The handler that is being run.
+    pub(super) handling: Option<usize>,
     /// `meta: clear_host_errors` came by.
     pub(super) forgiven: bool,
     /// Which use of a role has run, of roles that run once.
@@ -94,7 +94,7 @@ impl Host {
             forecast: Forecast::default(),
             handlers,
             notified: HashSet::new(),
-            handling: false,
+            handling: None,
             forgiven: false,
             ran_roles: HashMap::new(),
             chain: None,
@@ -183,10 +183,7 @@ impl Host {
             flow = match step {
                 Step::Task(node) => Box::pin(self.task(node, &frame)).await,
                 Step::Block(block) => Box::pin(self.block(block, &frame)).await,
-                Step::Flush { .. } => match self.drain().await {
-                    Flow::Next => Box::pin(self.flush(&frame)).await,
-                    other => other,
-                },
+                Step::Flush { .. } => Box::pin(self.handlers_turn(&frame)).await,
             };
             if !matches!(flow, Flow::Next) {
                 if matches!(flow, Flow::Failed(_) | Flow::Unreachable) {
@@ -345,7 +342,7 @@ impl Host {
             }
         }
         // Who was notified runs, whatever its tags.
-        self.handling || super::tags::chosen(&self.run, &keywords.tags, scope)
+        self.handling.is_some() || super::tags::chosen(&self.run, &keywords.tags, scope)
     }
 }
 

@@ -45,10 +45,10 @@ impl Run {
     }
 
     /// Written before the effect's job is sent.
-    pub fn journal_begin(&self, host: &str, task: &str, action: &str, reason: &str) {
+    pub fn journal_begin(&self, host: &str, task: &str, step: &str, action: &str, reason: &str) {
         let (task, reason) = (self.redactor.text(task), self.redactor.text(reason));
         self.journal_note(
-            &json!({"begin": task, "host": host, "action": action, "reason": reason, "at": now()}),
+            &json!({"begin": task, "host": host, "action": action, "step": step, "reason": reason, "at": now()}),
         );
     }
 

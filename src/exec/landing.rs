@@ -49,8 +49,11 @@ impl Host {
     /// Awaits everything in flight, in order; stops at the first failure.
     pub async fn drain(&mut self) -> Flow {
         while let Some(run) = self.flying.pop_front() {
-            let cx = Arc::clone(&run.cx);
+            let (cx, handler) = (Arc::clone(&run.cx), run.handler);
             let outcome = self.collect(run).await;
+            if let Some(handler) = handler {
+                self.notified.remove(&handler);
+            }
             let flow = self.absorb(&cx, outcome).await;
             if !matches!(flow, Flow::Next) {
                 // Their effects were skipped by the broken chain, or had no effects.
@@ -75,7 +78,7 @@ impl Host {
         {
             self.ran_roles.entry(Arc::clone(key)).or_insert(role.instance);
         }
-        if status == Status::Changed {
+        if status == Status::Changed || self.was_under_way(cx, status) {
             self.notify_all(cx, &outcome);
         }
         let ignore_lost =

@@ -2,9 +2,11 @@
 //!
 //! The journal has each step with its outcome, so a run that failed or was killed goes on where each host was. A step
 //! that tells later ones something (it registers a result, sets facts) is carried out again: results are in no
-//! journal. Handlers that were notified and did not run are notified still.
+//! journal. Handlers that were notified and did not run are notified still, and so are those of a step whose effects were
+//! under way.
 
 use super::host::{Host, TaskContext};
+use super::outcome::Status;
 use crate::graph::{Act, TaskNode};
 use crate::modules::Behaviour;
 use serde_json::Value as Json;
@@ -20,6 +22,8 @@ pub struct Resume {
     pub program: String,
     /// Steps that ended well, by host.
     done: HashMap<String, HashSet<String>>,
+    /// Steps whose effects were begun and of whose end nothing is known, by host.
+    begun: HashMap<String, HashSet<String>>,
     /// Handlers that were notified and did not run, by host and play.
     notified: HashMap<(String, usize), Vec<String>>,
 }
@@ -68,7 +72,9 @@ impl Resume {
             }
             let (host, step) = (text("host"), text("step"));
             let play = step.split('/').next().and_then(|p| p.parse().ok()).unwrap_or(0);
-            if line["end"].is_string()
+            if line["begin"].is_string() {
+                resume.begun.entry(host).or_default().insert(step);
+            } else if line["end"].is_string()
                 && matches!(text("outcome").as_str(), "ok" | "changed" | "skipped" | "ignored")
             {
                 if line["handler"] == true
@@ -77,6 +83,7 @@ impl Resume {
                     let name = text("end");
                     waiting.retain(|n| *n != name && name.rsplit(" : ").next() != Some(n.as_str()));
                 }
+                resume.begun.entry(host.clone()).or_default().remove(&step);
                 resume.done.entry(host).or_default().insert(step);
             } else if line["notified"].is_string() {
                 let waiting = resume.notified.entry((host, play)).or_default();
@@ -94,6 +101,11 @@ impl Resume {
         self.notified.get(&(host.to_string(), play)).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether effects of a step were begun, and the run ended before it was known what came of them.
+    fn left_under_way(&self, host: &str, step: &str) -> bool {
+        self.begun.get(host).is_some_and(|steps| steps.contains(step))
+    }
+
     fn did(&self, host: &str, step: &str) -> bool {
         self.done.get(host).is_some_and(|steps| steps.contains(step))
     }
@@ -104,6 +116,12 @@ impl Host {
     pub fn did_before(&self, cx: &TaskContext, step: &str) -> bool {
         let Some(resume) = &self.run.options.resume else { return false };
         resume.did(&self.name, step) && tells_nothing(&cx.node)
+    }
+
+    /// Whether a task that finds nothing to do has done it in the run that is resumed, which did not live to notify anyone.
+    pub fn was_under_way(&self, cx: &TaskContext, status: Status) -> bool {
+        let resume = self.run.options.resume.as_ref();
+        status == Status::Ok && resume.is_some_and(|resume| resume.left_under_way(&self.name, &cx.step))
     }
 }
 
@@ -125,14 +143,18 @@ mod tests {
         let lines = [
             json!({"run": "r", "program": "p", "check": false}),
             json!({"notified": "restart", "host": "a", "step": "0/0"}),
+            json!({"begin": "reloaded", "host": "a", "step": "0/1"}),
             json!({"notified": "reload", "host": "a", "step": "0/1"}),
+            json!({"end": "reloaded", "host": "a", "step": "0/1", "outcome": "changed"}),
             json!({"end": "one", "host": "a", "step": "0/0", "outcome": "changed"}),
             json!({"end": "role : reload", "host": "a", "step": "0/2.1", "outcome": "changed", "handler": true}),
             json!({"end": "two", "host": "a", "step": "0/3", "outcome": "failed"}),
+            json!({"begin": "three", "host": "a", "step": "0/4"}),
         ];
         let resume = Resume::of(lines.into_iter()).unwrap();
         assert!(resume.did("a", "0/0") && !resume.did("a", "0/3") && !resume.did("b", "0/0"));
         assert_eq!(resume.waiting("a", 0), ["restart"]);
+        assert!(resume.left_under_way("a", "0/4") && !resume.left_under_way("a", "0/1"));
         assert!(resume.waiting("a", 1).is_empty());
         assert!(Resume::of([json!({"run": "r", "check": true})].into_iter()).is_none(), "a plan did nothing");
     }

@@ -16,6 +16,8 @@ use std::sync::Arc;
 /// A task whose units are decided; their effects may still be on their way.
 pub struct TaskRun {
     pub cx: Arc<TaskContext>,
+    /// The handler whose task it is.
+    pub handler: Option<usize>,
     pub units: Vec<(Unit, Flying)>,
     pub looped: bool,
     pub loop_var: Arc<str>,
@@ -231,6 +233,7 @@ impl Host {
         }
         TaskRun {
             cx: Arc::clone(cx),
+            handler: self.handling.filter(|index| Arc::ptr_eq(&self.handlers[*index].task, &cx.node)),
             units: flown,
             looped: plan.looped,
             loop_var: plan.loop_var,

@@ -48,9 +48,9 @@ impl Host {
     }
 
     /// An effect is about to be made: the journal has it before the host does.
-    pub fn effect_begins(&self, ready: &Prepared, task: &str, change: &Change) {
+    pub fn effect_begins(&self, ready: &Prepared, cx: &TaskContext, change: &Change) {
         let reason = if ready.no_log { "" } else { &change.reason };
-        self.run.journal_begin(&self.name, task, &ready.module.spec.name, reason);
+        self.run.journal_begin(&self.name, &cx.title, &cx.step, &ready.module.spec.name, reason);
     }
 
     /// Registers the result, takes over facts, and keeps secrets out of sight.
@@ -113,7 +113,8 @@ impl Host {
     }
 
     fn item_names(&self, cx: &TaskContext, outcome: &TaskOutcome, notify: &Value) -> Vec<Value> {
-        let changed = outcome.units.iter().filter(|u| u.status == Status::Changed);
+        let changed = |u: &&UnitOutcome| u.status == Status::Changed || self.was_under_way(cx, u.status);
+        let changed = outcome.units.iter().filter(changed);
         let read = |unit: &UnitOutcome| {
             let item = unit.item.clone().unwrap_or_default();
             let names = [(outcome.loop_var.as_ref().into(), item)].into_iter().collect();

@@ -205,7 +205,7 @@ impl CloudTask {
     fn begins(&self, run: &Run, unit: &CloudUnit, change: &Change) -> Result<(), Failure> {
         run.hold_change(&self.task.host, &self.cx, (unit.index, unit.label.as_ref()), change)?;
         let reason = if self.no_log { "" } else { &change.reason };
-        run.journal_begin(&self.task.host, &self.task.name, &self.task.action, reason);
+        run.journal_begin(&self.task.host, &self.task.name, &self.cx.step, &self.task.action, reason);
         if self.no_log {
             return Ok(());
         }
