@@ -11,8 +11,10 @@ use super::include::Target;
 use super::lockstep::Position;
 use super::order::blocks_view;
 use super::probes::Effect;
+use super::scope::TaskScope;
 use super::task::Plan;
 use super::unit::{Unit, conditions};
+use crate::base::Value;
 use crate::eval::Truth;
 use crate::graph::{Act, Step, TaskNode};
 use crate::modules::Behaviour;
@@ -72,6 +74,16 @@ impl Pending {
                 host.comes_to(uses, &wanted)
             }
         }
+    }
+
+    /// The task's scope, with what earlier tasks will register as yet unknown; `None` where more may change than that.
+    fn open(&self, host: &Host, cx: &TaskContext) -> Option<Arc<TaskScope>> {
+        let more = Pending { names: HashSet::new(), ..*self };
+        if more.blocks(host, &cx.node) || cx.node.uses_other_hosts {
+            return None;
+        }
+        let unknown = |name: &Arc<str>| (name.as_ref().into(), Value::Unknown("not there yet".into()));
+        Some(Arc::new(cx.scope.with(self.names.iter().map(unknown).collect())))
     }
 
     /// What the task will define.
@@ -189,7 +201,7 @@ impl Host {
         }
         let readable = !walk.pending.blocks(self, node) && !node.uses_other_hosts;
         match &node.act {
-            Act::Meta(_) => self.peek_condition(&cx, readable),
+            Act::Meta(_) => self.peek_condition(&cx, &walk.pending),
             Act::IncludeTasks { .. } | Act::IncludeRole(_) => self.peek_include(&cx, readable, here, walk),
             Act::Module { module, args } => match &module.behaviour {
                 Behaviour::Control | Behaviour::Cloud(_) => {
@@ -209,7 +221,7 @@ impl Host {
                     let claims = module.claims(args);
                     let everything = claims.writes.iter().any(|w| w == "*");
                     if everything && !self.run.check() {
-                        self.peek_condition(&cx, readable)
+                        self.peek_condition(&cx, &walk.pending)
                     } else {
                         ControlFlow::Continue(())
                     }
@@ -218,13 +230,11 @@ impl Host {
         }
     }
 
-    /// A step that may turn the walk is passed only when its condition is known to be false.
-    fn peek_condition(&self, cx: &TaskContext, readable: bool) -> ControlFlow<()> {
-        if readable && matches!(conditions(&self.run, &cx.keywords.when, &cx.scope), Ok(Truth::False)) {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
+    /// A step that may turn the walk is passed only when its condition is known to be false, whatever comes of the tasks
+    /// before it.
+    fn peek_condition(&self, cx: &TaskContext, pending: &Pending) -> ControlFlow<()> {
+        let holds = pending.open(self, cx).map(|scope| conditions(&self.run, &cx.keywords.when, &scope));
+        if matches!(holds, Some(Ok(Truth::False))) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
     fn peek_include(
@@ -235,7 +245,7 @@ impl Host {
         walk: &mut Walk,
     ) -> ControlFlow<()> {
         if !readable || cx.keywords.loop_.is_some() {
-            return ControlFlow::Break(());
+            return self.peek_condition(cx, &walk.pending);
         }
         match conditions(&self.run, &cx.keywords.when, &cx.scope) {
             Ok(Truth::False) => return ControlFlow::Continue(()),
