@@ -84,7 +84,7 @@ async fn requests_are_made_where_there_is_no_curl() {
 
 #[tokio::test]
 async fn requests_are_made_with_nothing_but_wget() {
-    requests_arrive(&Host::without(&["curl", "python"]), "Keep-Alive").await;
+    requests_arrive(&Host::without(&["curl", "python"]), "Close").await;
 }
 
 /// `connection` is what only the program says that is to make them.

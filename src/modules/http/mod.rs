@@ -140,10 +140,10 @@ impl Request {
         if args.opt_str("unix_socket").is_some() {
             return String::new();
         }
-        let mut lines: Vec<String> =
-            ["server_response = on", "content_on_error = on", "verbose = off", "tries = 1", "hsts = off"]
-                .map(str::to_string)
-                .into();
+        // A connection that is kept may be closed by the server just when it is sent on over it.
+        let fixed = ["server_response", "content_on_error"].map(|name| format!("{name} = on"));
+        let off = ["verbose", "hsts", "http_keep_alive"].map(|name| format!("{name} = off"));
+        let mut lines: Vec<String> = fixed.into_iter().chain(off).chain(["tries = 1".to_string()]).collect();
         let mut add = |name: &str, value: &str| lines.push(format!("{name} = {value}"));
         add("timeout", timeout);
         add("method", &self.method);

@@ -107,6 +107,6 @@ http_wget() {
   case $http_rc:$fail in
     0:* | 8:) [ -z "$http_status" ] || return 0 ;;
   esac
-  http_error=${http_error:-wget: exit status $http_rc}
+  http_error=${http_error:-wget: exit status $http_rc} http_status=
   return 1
 }
