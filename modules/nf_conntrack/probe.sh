@@ -3,7 +3,8 @@
 [ ! -d /sys/module/nf_conntrack ] || emit '' loaded 1
 param=/sys/module/nf_conntrack/parameters/hashsize
 if [ -r "$param" ]; then
-  emit '' hashsize "$(cat "$param")"
+  read -r size <"$param"
+  emit '' hashsize "$size"
   [ ! -w "$param" ] || emit '' writable 1
 fi
 # A network namespace that is not the first cannot say how large the table is but by this.

@@ -9,6 +9,16 @@ for file in "$@"; do
   emit "$file" content "${content%x}"
 done
 emit all lines "$(grep -asnH '^[[:space:]]*[^#[:space:]]' /etc/security/limits.conf /etc/security/limits.d/*.conf)"
-emit kernel capable "$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status 2>/dev/null)"
-emit kernel most "$(sed -n 's/^Max open files *[^ ]* *\([^ ]*\).*/\1/p' /proc/1/limits 2>/dev/null)"
+# The shell reads a few lines sooner than a program that does has started.
+if [ -r /proc/self/status ]; then
+  while read -r key value; do
+    [ "$key" != CapEff: ] || { emit kernel capable "$value"; break; }
+  done </proc/self/status
+fi
+if [ -r /proc/1/limits ]; then
+  while read -r max open files _ hard _; do
+    case "$max $open $files" in "Max open files") emit kernel most "$hard"; break ;; esac
+  done </proc/1/limits
+fi
+# Not this one: below /proc/sys only the first read gets anything, and a shell's gets a letter.
 [ ! -r /proc/sys/fs/nr_open ] || emit kernel nr_open "$(cat /proc/sys/fs/nr_open)"

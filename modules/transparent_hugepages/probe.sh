@@ -2,7 +2,7 @@
 # The running values and the file $file.
 for one in enabled defrag; do
   path=/sys/kernel/mm/transparent_hugepage/$one
-  [ ! -r "$path" ] || emit live "$one" "$(cat "$path")"
+  if [ -r "$path" ] && read -r line <"$path"; then emit live "$one" "$line"; fi
   [ ! -w "$path" ] || emit writable "$one" 1
 done
 [ -d "${file%/*}" ] || emit "$file" nofolder 1

@@ -234,7 +234,11 @@ impl Host {
     /// before it.
     fn peek_condition(&self, cx: &TaskContext, pending: &Pending) -> ControlFlow<()> {
         let holds = pending.open(self, cx).map(|scope| conditions(&self.run, &cx.keywords.when, &scope));
-        if matches!(holds, Some(Ok(Truth::False))) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if matches!(holds, Some(Ok(Truth::False))) {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
     }
 
     fn peek_include(

@@ -1,6 +1,20 @@
 # shellcheck shell=sh disable=SC2154
 # Running values of the keys "$@" (paths below /proc/sys), the files $files in full, and all that is read at boot.
 # With $modules (names, one a line) also what loads kernel modules; with $late who makes the host forward when it starts.
+
+# Where a path really is, into real: itself, where nothing on the way is a link.
+real_of() { # PATH
+  real=$1 up=$1
+  case $1/ in
+    //* | [!/]* | *//* | */./* | */../*) ;;
+    *)
+      while [ "$up" ] && ! [ -L "$up" ]; do up=${up%/*}; done
+      [ "$up" ] || return 0
+      ;;
+  esac
+  real=$(readlink -f -- "$1")
+}
+
 n=$#
 for key in "$@"; do
   # Unquoted, for keys may be patterns.
@@ -23,7 +37,7 @@ set +f
 unset IFS
 for file in "$@"; do
   [ -d "${file%/*}" ] || emit "$file" nofolder 1
-  real=$(readlink -f -- "$file") && emit "$file" path "$real"
+  real_of "$file" && emit "$file" path "$real"
   [ -e "$file" ] || continue
   emit "$file" exists 1
   content=$(cat -- "$file" && printf x) || continue

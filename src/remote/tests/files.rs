@@ -273,3 +273,42 @@ fn a_leading_tilde_is_the_home_of_the_user() {
         });
     }
 }
+
+#[test]
+fn texts_read_at_once_are_told_as_each_alone() {
+    use crate::modules::text::{TextFile, read_text, text_file};
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    std::fs::create_dir(at("folder")).unwrap();
+    for (name, mode) in [("a", 0o640), ("folder/b", 0o600), ("new\nline", 0o604), ("last", 0o755)] {
+        std::fs::write(at(name), format!("{name}\n\n")).unwrap();
+        std::fs::set_permissions(at(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    symlink("folder", at("link")).unwrap();
+    let names = ["a", "gone", "nowhere/x", "folder/b", "new\nline", "link/b", "a", "link/none", "last"];
+    let paths: Vec<String> = names.iter().map(|name| at(name)).chain(["~root/.none".into()]).collect();
+    let file = |output: &Output, path: &str| text_file(output, path).unwrap();
+    for shell in shells() {
+        run(async {
+            let remote = local(&shell);
+            let together = go(&remote, read_text(&paths)).await;
+            for path in &paths {
+                let alone = go(&remote, read_text([path])).await;
+                assert_eq!(file(&together, path), file(&alone, path), "{shell}: {path:?}");
+            }
+            let last = file(&together, &at("last"));
+            let expected = TextFile {
+                path: at("last"),
+                exists: true,
+                dir: true,
+                content: "last\n\n".into(),
+                mode: "755".into(),
+                owner: "root".into(),
+                group: "root".into(),
+            };
+            assert_eq!(last, expected, "{shell}");
+            assert!(!file(&together, &at("nowhere/x")).dir, "{shell}");
+            assert_eq!(file(&together, "~root/.none").path, "/root/.none", "{shell}");
+        });
+    }
+}
