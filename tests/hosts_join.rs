@@ -9,7 +9,8 @@ mod support;
 use fitout::lab::{Guard, Host, LabOptions};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 use support::cloud::World;
 use support::metadata::{Metadata, VAULT_TOKEN};
 use support::place::{Place, Seen};
@@ -17,8 +18,57 @@ use support::{lab_with, on, output};
 
 const PLAYBOOKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks");
 
-/// Bakes the node's image, which boots it under qemu, and unpacks its root file system.
-fn image(place: &Place) -> PathBuf {
+/// A virtual machine of the image's file, into which nothing was written.
+struct Machine {
+    qemu: Child,
+    console: PathBuf,
+}
+
+impl Machine {
+    fn boot(disk: &Path) -> Machine {
+        let console = disk.with_extension("console");
+        let drive = format!("file={},format=qcow2,if=virtio,snapshot=on", disk.display());
+        let mut qemu = Command::new("qemu-system-x86_64");
+        qemu.args([
+            "-nodefaults",
+            "-no-user-config",
+            "-display",
+            "none",
+            "-m",
+            "1024",
+            "-cpu",
+            "max,-svm,-la57",
+        ]);
+        qemu.args(["-accel", "tcg", "-nic", "none", "-drive", &drive]);
+        qemu.arg("-serial").arg(format!("file:{}", console.display()));
+        Machine { qemu: qemu.spawn().unwrap(), console }
+    }
+
+    /// Waits until one can log in.
+    fn comes_up(mut self) {
+        let deadline = Instant::now() + Duration::from_secs(480);
+        loop {
+            let said = std::fs::read(&self.console).unwrap_or_default();
+            let said = String::from_utf8_lossy(&said).into_owned();
+            if said.contains(" login: ") {
+                return;
+            }
+            assert!(self.qemu.try_wait().unwrap().is_none(), "the emulator has ended: {said}");
+            assert!(Instant::now() < deadline, "the machine does not come up: {said}");
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+}
+
+/// Bakes the node's image, which boots it under qemu, boots the file once more, and unpacks its root file system.
+fn image(place: &Place) -> (PathBuf, Machine) {
     let settings = json!({"image_formats": ["qcow2", "tar"], "join_on_boot_provider": "ssm",
         "join_on_boot_user_data": true, "join_on_boot_leave": true, "registry_password": "not-for-the-image"});
     let playbook = format!("{PLAYBOOKS}/node_image.yml");
@@ -29,13 +79,13 @@ fn image(place: &Place) -> PathBuf {
     let manifest = std::fs::read(qcow2.with_extension("json")).unwrap();
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
     assert_eq!(manifest["verified"], true);
-    std::fs::remove_file(qcow2).unwrap();
+    let machine = Machine::boot(&qcow2);
     let root = place.path().join("root");
     std::fs::create_dir(&root).unwrap();
     let unpacked = output(Command::new("tar").arg("-C").arg(&root).arg("-xpf").arg(&tar));
     assert!(unpacked.status.success());
     std::fs::remove_file(tar).unwrap();
-    root
+    (root, machine)
 }
 
 /// What must not be in an image that anyone may have: a variable given to the bake, keys, credentials, an identity.
@@ -138,7 +188,7 @@ impl Nodes<'_> {
 #[test]
 fn machines_of_one_image_form_a_swarm_by_themselves() {
     let place = Place::default();
-    let root = image(&place);
+    let (root, machine) = image(&place);
     has_no_secret(&root);
     let lab = lab_with(LabOptions { hosts: 3, root: Some(root), ..LabOptions::default() });
     let mut world = World::default();
@@ -154,6 +204,7 @@ fn machines_of_one_image_form_a_swarm_by_themselves() {
     a_reboot_changes_nothing(&nodes);
     a_new_machine_joins_with_a_rotated_token_from_a_file(&nodes);
     who_is_switched_off_leaves(&nodes);
+    machine.comes_up();
 }
 
 fn the_first_begins_and_two_join(nodes: &Nodes<'_>) {
