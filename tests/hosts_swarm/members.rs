@@ -76,8 +76,13 @@ fn a_node_that_does_not_come_back_stops_the_others(cluster: &Cluster<'_>) {
     assert!(cluster.nodes("node1").contains(&"node4 Ready Active".to_string()), "it was not to be drained");
     on(&cluster.host("node3"), "systemctl start docker");
     await_nodes(cluster, 4);
-    // Whoever was stopped on the way is still drained.
-    on(&cluster.host("node1"), "for n in node2 node3; do docker node update --availability active $n; done");
+    roll(cluster, "- fail: {msg: no}\n  when: inventory_hostname == 'node3'\n", &[]).is(1, &[]);
+    // Whoever was stopped on the way is still drained, until the next run.
+    assert!(
+        cluster.nodes("node1").contains(&"node3 Ready Drain".to_string()),
+        "{:?}",
+        cluster.nodes("node1")
+    );
 }
 
 /// Two workers side by side, then the third, then the manager; each of them as it was before.
@@ -92,6 +97,8 @@ fn batches_go_together(cluster: &Cluster<'_>) {
     let nodes =
         ["node1 Ready Active Reachable", "node2 Ready Active", "node3 Ready Active", "node4 Ready Active"];
     assert_eq!(cluster.nodes("node1"), nodes);
+    let labels = "docker node inspect --format '{{.Spec.Labels}}' node1 node2 node3 node4";
+    assert_eq!(on(&cluster.host("node1"), labels), "map[]\n".repeat(4));
 }
 
 fn workers_become_managers(cluster: &Cluster<'_>) {
