@@ -168,4 +168,14 @@ fn containers_have_limits_and_live_on() {
     let seen = place.apply(&[]);
     assert!(seen.code == Some(0) && !seen.all().contains("will be 1 again"), "{}", seen.all());
     assert_eq!(forwards(), "0");
+    let file = "/etc/systemd/networkd.conf.d/forward.conf";
+    on(
+        host,
+        &format!(
+            "mkdir -p /etc/systemd/networkd.conf.d; printf '[Network]\\nIPv4Forwarding = yes\\n' >{file}"
+        ),
+    );
+    place
+        .apply(&[])
+        .is(0, &[&format!("systemd-networkd sets it when it starts, as {file} has `IPv4Forwarding = yes`")]);
 }

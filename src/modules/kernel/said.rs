@@ -25,9 +25,11 @@ pub fn late_writers(wish: &Wish<'_>, output: &Output) -> Vec<String> {
              in /etc/docker/daemon.json keeps it from that"
         ));
     }
-    for file in output.field("late", "networkd").unwrap_or_default().lines() {
+    for found in output.field("late", "networkd").unwrap_or_default().lines() {
+        let (file, line) = found.split_once(':').unwrap_or((found, ""));
+        let line = line.trim();
         said.push(format!(
-            "{name} will be 1 again: systemd-networkd sets it when it starts, as {file} has IPForward"
+            "{name} will be 1 again: systemd-networkd sets it when it starts, as {file} has `{line}`"
         ));
     }
     said

@@ -68,7 +68,12 @@ if [ "$late" ]; then
       break
     fi
   done
-  emit late networkd "$(grep -lisE '^[[:space:]]*IPForward[[:space:]]*=[[:space:]]*(1|y|t|on|ipv4)' /etc/systemd/network/*.network \
-    /etc/systemd/network/*.network.d/*.conf)"
+  # One interface's option sets it for all, up to systemd 255; since then the daemon has one of its own.
+  emit late networkd "$(
+    grep -isHoE '^[[:space:]]*IPForward[[:space:]]*=[[:space:]]*(1|y|t|on|ipv4)[a-z]*' /etc/systemd/network/*.network \
+      /etc/systemd/network/*.network.d/*.conf
+    grep -isHoE '^[[:space:]]*IPv4Forwarding[[:space:]]*=[[:space:]]*(1|y|t|on)[a-z]*' /etc/systemd/networkd.conf \
+      /etc/systemd/networkd.conf.d/*.conf
+  )"
 fi
 :
