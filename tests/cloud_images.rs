@@ -16,6 +16,7 @@ use fitout::image::amazon::{Build, Options};
 use fitout::image::steps::{Ending, OnError};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use support::cloud::World;
 use support::cloud_proxy::Fault;
 
@@ -70,6 +71,8 @@ impl Witness for Silent {
 struct How {
     refuses: bool,
     at: &'static str,
+    /// Interrupted when this call has arrived.
+    seen: &'static str,
     on_error: OnError,
     more: serde_json::Value,
 }
@@ -115,7 +118,18 @@ async fn registered(world: &World, how: How) -> (Ending, Vec<String>, Build) {
             cancel.raise();
         }
     };
-    let ending = register(&mut build, upload, &cancel, how.on_error, &tell).await;
+    let arrives = async {
+        let arrived = || world.proxy.calls().iter().any(|call| call.action == how.seen);
+        while how.seen.is_empty() || !arrived() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        cancel.raise();
+        std::future::pending::<()>().await;
+    };
+    let ending = tokio::select! {
+        ending = register(&mut build, upload, &cancel, how.on_error, &tell) => ending,
+        () = arrives => unreachable!(),
+    };
     let log = fake.log.lock().unwrap().clone();
     (ending, log, build)
 }
@@ -164,7 +178,7 @@ fn every_way_out_of_amazon_direct_leaves_nothing_but_finished_images() {
         ("who may use it", "ModifyImageAttribute"),
         ("protection", "EnableImageDeregistrationProtection"),
     ] {
-        let how = |at, on_error| How { refuses: false, at, on_error, more: more.clone() };
+        let how = |at, on_error| How { at, on_error, more: more.clone(), ..How::default() };
         run(async {
             world.proxy.fault(call, Fault::Denied, 99);
             let refused = How { refuses: call.is_empty(), ..how("", OnError::Cleanup) };
@@ -177,6 +191,16 @@ fn every_way_out_of_amazon_direct_leaves_nothing_but_finished_images() {
             let (ending, ..) = registered(&world, how(step, OnError::Cleanup)).await;
             assert!(ending.interrupted, "{step}: {ending:?}");
             assert_eq!((&ending.left, there()), (&Vec::new(), Vec::new()), "{step}");
+
+            // The call is on its way when the interrupt comes, and is carried out amid what undoes it.
+            if !call.is_empty() {
+                world.proxy.forget();
+                world.proxy.fault(call, Fault::Slow(Duration::from_millis(300)), 1);
+                world.proxy.fault("DeregisterImage", Fault::Slow(Duration::from_millis(600)), 1);
+                let (ending, ..) = registered(&world, How { seen: call, ..how("", OnError::Cleanup) }).await;
+                assert!(ending.interrupted, "{step}: {ending:?}");
+                assert_eq!((&ending.left, there()), (&Vec::new(), Vec::new()), "{step}, under way");
+            }
 
             // Nothing is undone, as after a kill.
             let (ending, ..) = registered(&world, how(step, OnError::Abort)).await;

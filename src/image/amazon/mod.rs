@@ -117,6 +117,8 @@ pub struct Build {
     snapshot: Option<Begun<types::Snapshot>>,
     copies: Vec<slot::Slot>,
     protected: Vec<Artifact>,
+    /// The call that protects one of them, which may be on its way when the build is interrupted.
+    protecting: Option<tokio::task::JoinHandle<Result<(), String>>>,
     pub artifacts: Vec<Artifact>,
     /// The image was there; nothing was made.
     pub found: bool,
@@ -166,6 +168,7 @@ impl Build {
             snapshot: None,
             copies: Vec::new(),
             protected: Vec::new(),
+            protecting: None,
             artifacts: Vec::new(),
             found: false,
             hash: None,

@@ -121,8 +121,14 @@ impl Step<Build> for Protect {
                     .image_id(&artifact.id)
                     .with_cooldown(cooldown);
                 build.protected.push(artifact);
-                let done = account.ec2.enable_image_deregistration_protection(input).await;
-                done.map_err(|e| e.to_string())?;
+                // An interrupt ends the wait for it, not the call: what undoes it must not arrive before it.
+                let call = tokio::spawn(async move {
+                    let done = account.ec2.enable_image_deregistration_protection(input).await;
+                    done.map(drop).map_err(|e| e.to_string())
+                });
+                let done = build.protecting.insert(call).await;
+                build.protecting = None;
+                done.map_err(|e| e.to_string())??;
             }
             Ok(())
         })
@@ -130,6 +136,10 @@ impl Step<Build> for Protect {
 
     fn undo<'a>(&'a self, build: &'a mut Build, succeeded: bool) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
+            if let Some(call) = build.protecting.take() {
+                // Whether it has come to anything or not, it is undone.
+                let _ = call.await;
+            }
             for artifact in std::mem::take(&mut build.protected).into_iter().filter(|_| !succeeded) {
                 let account = build.account_of(&artifact.region).await?;
                 let input =
