@@ -1,8 +1,7 @@
 # shellcheck shell=sh disable=SC2154
 # Text files "$@": whether they exist, mode, owner, group, content. A leading ~USER/ is that user's home. Modes and owners of
 # all of them come from one process, a line each; where that cannot tell them all, each has its own.
-nl='
-'
+
 # Of a path: d its folder is there, f the file too, - neither or not looked at together.
 marks=
 for item in "$@"; do
@@ -17,37 +16,28 @@ for item in "$@"; do
   marks=$marks$mark
 done
 
-# The first letter of $marks, the first line of a variable: taken off, into mark and line.
-next_mark() {
-  mark=${marks%"${marks#?}"} marks=${marks#?}
-}
-next_line() { # VARIABLE
-  eval "line=\${$1%%\"\$nl\"*}
-    case \$$1 in *\"\$nl\"*) $1=\${$1#*\"\$nl\"} ;; *) $1= ;; esac"
-}
-
 at_once() { # MARKS FORMAT PATH...
   which=$1 format=$2
   shift 2
   for item do
     shift
-    next_mark
+    take_mark marks
     case $which in *"$mark"*) ;; *) continue ;; esac
     [ "$which" = f ] || item=${item%/*}
     set -- "$@" "${item:-/}"
   done
   [ $# -eq 0 ] || exec stat -L -c "$format" -- "$@" 2>/dev/null
 }
-# shellcheck disable=SC2034 # next_line reads it
+# shellcheck disable=SC2034 # take_line reads it
 dirs=$(at_once df '%a %u %g' "$@") || dirs=
-# shellcheck disable=SC2034 # next_line reads it
+# shellcheck disable=SC2034 # take_line reads it
 files=$(at_once f '%a %U %G' "$@") || files=
 
 for item in "$@"; do
-  next_mark
+  take_mark marks
   path=$item dir_line='' file_line=''
-  case $mark in [df]) next_line dirs && dir_line=$line ;; esac
-  case $mark in f) next_line files && file_line=$line ;; esac
+  case $mark in [df]) take_line dirs && dir_line=$line ;; esac
+  case $mark in f) take_line files && file_line=$line ;; esac
   case $path in "~"*)
     user=${path%%/*}
     user=${user#?}

@@ -25,8 +25,12 @@ pub struct TextFile {
     pub group: String,
 }
 
-static READ_TEXT: LazyLock<Arc<Script>> =
-    LazyLock::new(|| Script::for_each("kit.read_text", include_str!("read_text.sh")));
+static READ_TEXT: LazyLock<Arc<Script>> = LazyLock::new(|| {
+    Script::for_each(
+        "kit.read_text",
+        concat!(include_str!("../remote/scripts/take.sh"), include_str!("read_text.sh")),
+    )
+});
 
 /// The job that reads text files; `~user/…` stands for that user's home.
 pub fn read_text<P: AsRef<[u8]>>(paths: impl IntoIterator<Item = P>) -> Job {

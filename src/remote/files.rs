@@ -5,8 +5,9 @@ use base64::Engine;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-static STAT: LazyLock<Arc<Script>> =
-    LazyLock::new(|| Script::for_each("files.stat", include_str!("scripts/stat.sh")));
+static STAT: LazyLock<Arc<Script>> = LazyLock::new(|| {
+    Script::for_each("files.stat", concat!(include_str!("scripts/take.sh"), include_str!("scripts/stat.sh")))
+});
 pub(super) static WRITE: LazyLock<Arc<Script>> =
     LazyLock::new(|| Script::new("files.write", include_str!("scripts/write_file.sh")));
 

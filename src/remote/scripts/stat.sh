@@ -2,8 +2,6 @@
 # Reports paths ("$@") with as few processes as can be.
 # vars: follow, sums (`sha1 sha256` in any mix), max (content up to so many bytes, else empty), labels (SELinux context and
 # the flags of lsattr too)
-nl='
-'
 format=%f:%u:%g:%s:%Y:%X:%Z:%i:%d:%h:%U:%G
 
 # Of a path: - is not there, f is a file that can be read and is not a link that stays one, e anything else.
@@ -14,17 +12,6 @@ mark_of() { # FILE
     mark=e
     if [ -f "$1" ] && [ -r "$1" ] && { [ "$follow" ] || [ ! -L "$1" ]; }; then mark=f; fi
   fi
-}
-
-# The first letter of a variable is taken off: into mark.
-take_mark() { # VARIABLE
-  eval "mark=\${$1%\"\${$1#?}\"} $1=\${$1#?}"
-}
-
-# The first line of a variable is taken off: into line; empty where the variable is.
-take_line() { # VARIABLE
-  eval "line=\${$1%%\"\$nl\"*}
-    case \$$1 in *\"\$nl\"*) $1=\${$1#*\"\$nl\"} ;; esac"
 }
 
 # Of more than one path one process tells all there is: a line a path, in their order. It fails where it cannot tell of one
