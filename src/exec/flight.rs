@@ -176,7 +176,7 @@ impl Host {
             return Flying::Landed(UnitOutcome::failed(failure));
         }
         self.effect_begins(&ready, cx, &change);
-        self.looks.before(&ready.claims);
+        self.looks.before(&ready.claims, &decision);
         let send = |mut job: Job| {
             job.chain = chain.or(job.chain);
             ready.remote.submit(&ready.who, job)
@@ -186,11 +186,10 @@ impl Host {
         let tells = |job: &&Job| job.script.each || probe.contains(job);
         let reads = decision.effects.iter().rev().take_while(tells).count();
         let mut effects = decision.effects.clone();
-        let gone = change.action == Action::Delete;
-        let told = self.looks.add(&ready, gone, effects.split_off(effects.len() - reads));
+        let told = self.looks.tell(&ready, &decision, effects.split_off(effects.len() - reads));
         let effects = effects.into_iter().map(send).collect();
         let verify = if module.verify() { probe } else { Vec::new() };
-        let verify = self.looks.add(&ready, gone, verify);
+        let verify = self.looks.verify(&ready, &decision, verify);
         // What follows it in another chain would run although it has failed.
         let effect = match chain.is_some() && chain == self.chain {
             true => Effect::sent(&ready.claims, &decision, module.leaves(&ready.args, &decision)),
