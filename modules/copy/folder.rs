@@ -5,9 +5,8 @@ use crate::base::Map;
 use crate::modules::files::{self, Attributes, Put};
 use crate::modules::{Args, ArgsExt, Controller, Failure};
 use crate::plan::{Action, Change, Decision};
-use crate::remote::files::{StatOptions, stat_job};
+use crate::remote::files::{StatOptions, folders_job, stat_job};
 use crate::remote::{Job, Output};
-use crate::script;
 use std::path::{Path, PathBuf};
 
 /// One entry of the local folder: where it comes from, and where it goes.
@@ -100,12 +99,8 @@ fn summary(reasons: &[String]) -> String {
     if reasons.len() > 3 { format!("{shown}; and {} more", reasons.len() - 3) } else { shown }
 }
 
-/// The job that makes folders, parents first.
+/// The job that makes folders with the attributes that are wanted of them.
 pub fn make_job<P: AsRef<[u8]>>(args: &Args, paths: &[P]) -> Result<Job, Failure> {
     let wanted = Attributes::of(args).with_mode(args.opt_str("directory_mode").map(String::from));
-    Ok(Job::new(script!("copy.folder", "folder.sh"))
-        .var("mode", wanted.octal(0o755, true)?.unwrap_or_default())
-        .var("owner", wanted.owner.unwrap_or_default())
-        .var("group", wanted.group.unwrap_or_default())
-        .args(paths))
+    Ok(folders_job(paths, wanted.of_folders()?))
 }

@@ -9,14 +9,6 @@ attributes() { # PATH
   fi
   if [ "$mode" ]; then chmod "$mode" "$1" || exit 1; fi
 }
-# Missing folders on the way, each with the attributes.
-folders() { # PATH
-  case $1 in */*) folders_up=${1%/*} ;; *) folders_up='' ;; esac
-  if [ "$folders_up" ] && [ ! -d "$folders_up" ]; then folders "$folders_up"; fi
-  [ -d "$1" ] && return
-  mkdir "$1" || [ -d "$1" ] || exit 1
-  attributes "$1"
-}
 touched() { # LETTER TIME
   case $2 in
     '') ;;
@@ -26,10 +18,6 @@ touched() { # LETTER TIME
 }
 nofollow=''
 case $state in
-  directory)
-    while case $path in ?*/) ;; *) false ;; esac; do path=${path%/}; done
-    folders "$path"
-    ;;
   absent)
     rm -rf "$path" || exit 1
     ;;

@@ -7,7 +7,7 @@ use crate::base::Map;
 use crate::modules::files::{self, Attributes, attributes, state_word};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
 use crate::plan::{Action, Change, Claims, Decision, Diff};
-use crate::remote::files::{FileKind, FileStat, StatOptions, stat_job};
+use crate::remote::files::{FileKind, FileStat, StatOptions, folders_job, stat_job};
 use crate::remote::{Job, Output};
 use crate::script;
 use crate::spec::ModuleSpec;
@@ -111,7 +111,7 @@ fn make(args: &Args, state: &str, base: u32) -> Result<Job, Failure> {
         .var("path", args.str("path"))
         .var("state", state)
         .var("src", args.str("src"))
-        .var("mode", wanted.octal(base, state == "directory")?.unwrap_or_default())
+        .var("mode", wanted.octal(base, false)?.unwrap_or_default())
         .var("owner", wanted.owner.unwrap_or_default())
         .var("group", wanted.group.unwrap_or_default())
         .var("atime", "")
@@ -179,7 +179,7 @@ fn directory(args: &Args, seen: &Seen, walked: Option<&Output>) -> Result<Decisi
         return Err(Failure::new(format!("{path} already exists as a {word}")));
     }
     if !now.exists {
-        let effects = made(args, make(args, "directory", 0o755)?)?;
+        let effects = made(args, folders_job([path], Attributes::of(args).of_folders()?))?;
         let reason = format!("{path} is absent");
         let mut decision =
             change(args, "path", Action::Create, reason, states(path, "absent", "directory"), effects);

@@ -161,7 +161,7 @@ impl TaskRun {
 
 fn will_change((_, flying): &(Unit, Flying)) -> Option<bool> {
     // They do what was decided, or fail; other jobs may find that there was nothing to do.
-    let exact = ["files.write", "files.attributes", "file.make", "kit.remove"];
+    let exact = ["files.write", "files.attributes", "file.make", "files.folders", "kit.remove"];
     match flying {
         Flying::Landed(outcome) => match outcome.status {
             Status::Ok | Status::Skipped => Some(false),

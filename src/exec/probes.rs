@@ -34,9 +34,9 @@ impl Effect {
 fn known_effect(decision: &Decision) -> Option<Job> {
     let mut effects = decision.effects.iter().filter(|job| !job.script.each);
     let (Some(job), None) = (effects.next(), effects.next()) else { return None };
-    let is = |name: &str, wanted: fn(&[u8]) -> bool| job.vars.iter().any(|(n, v)| &**n == name && wanted(v));
+    let is = |name: &str, wanted: fn(&[u8]) -> bool| job.value(name).is_some_and(wanted);
     let known = match (&*job.script.name, decision.change.as_ref()?.action) {
-        ("file.make", Action::Create) => is("state", |state| state == b"directory"),
+        ("files.folders", Action::Create) => job.args.len() == 1,
         // Of owners by name only one has a number that is known here.
         ("files.write", Action::Update) => {
             is("expect", |sum| sum.len() == 40)
@@ -208,8 +208,9 @@ impl Probes {
     /// Whether it is known what these jobs would find behind this effect: only files were looked at, and either it makes a
     /// folder and what the unit does is below it, or it writes the file whose text the unit's decision rests on.
     fn foresees(&self, effect: &Job, ready: &Prepared) -> bool {
-        let path = effect.vars.iter().find(|(name, _)| &**name == "path");
-        let Some(path) = path.and_then(|(_, path)| std::str::from_utf8(path).ok()) else { return false };
+        let path = effect.value("path").or_else(|| Some(effect.args.first()?));
+        let path = path.and_then(|path| std::str::from_utf8(path).ok());
+        let Some(path) = path else { return false };
         let Behaviour::Staged(module) = &ready.module.behaviour else { return false };
         let Looked::Paths(paths) = Looked::of(&self.jobs, &ready.looks) else { return false };
         if ready.delegated {

@@ -156,8 +156,7 @@ fn check_jobs(what: &str, wanted: &[Effect], jobs: &[Job]) -> Result<(), String>
     equal(&format!("{what} scripts"), &names, &expected)?;
     for (wanted, job) in wanted.iter().zip(jobs) {
         for (name, value) in &wanted.vars {
-            let is = job.vars.iter().find(|(n, _)| **n == **name);
-            let is = is.map(|(_, v)| String::from_utf8_lossy(v).into_owned());
+            let is = job.value(name).map(|v| String::from_utf8_lossy(v).into_owned());
             let value = (!value.is_null()).then(|| text(value));
             equal(&format!("{what} {}: ${name}", wanted.script), &is, &value)?;
         }

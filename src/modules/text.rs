@@ -7,7 +7,6 @@ use crate::plan::{Action, Decision};
 use crate::remote::files::{Expect, WriteFile, write_file_job};
 use crate::remote::{Job, Output, Script};
 use crate::script;
-use sha1::{Digest, Sha1};
 use std::sync::{Arc, LazyLock};
 
 /// A text file as the probe found it.
@@ -73,7 +72,7 @@ pub fn write_text(was: &TextFile, content: &str) -> WriteFile {
 }
 
 fn sha1_hex(text: &str) -> String {
-    Sha1::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+    crate::remote::files::sha1(text.as_bytes())
 }
 
 /// Removes a file; no error where it is gone already.

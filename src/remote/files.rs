@@ -1,15 +1,19 @@
 //! Files on a host: what is there, and putting content in place atomically.
 
-use super::job::{Content, Job, Output, Script};
+use super::job::{Content, Job, MIXED, Output, Script};
 use base64::Engine;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 static STAT: LazyLock<Arc<Script>> = LazyLock::new(|| {
-    Script::for_each("files.stat", concat!(include_str!("scripts/take.sh"), include_str!("scripts/stat.sh")))
+    let text = concat!(include_str!("scripts/take.sh"), include_str!("scripts/stat.sh"));
+    Script::for_each_with("files.stat", text, &["follow", "sums", "max", "labels"])
 });
 pub(super) static WRITE: LazyLock<Arc<Script>> =
     LazyLock::new(|| Script::new("files.write", include_str!("scripts/write_file.sh")));
+
+pub(super) static FOLDERS: LazyLock<Arc<Script>> =
+    LazyLock::new(|| Script::new("files.folders", include_str!("scripts/make_folders.sh")));
 
 /// Exit status of [`write_file_job`]: the folder is missing.
 pub const RC_NO_DIRECTORY: i32 = 70;
@@ -95,6 +99,26 @@ pub fn write_file_job(file: WriteFile) -> Job {
     }
 }
 
+/// Owner, group and mode of folders that are made. What is `None` is the shell's: its user, and what its umask leaves.
+#[derive(Clone, Debug, Default)]
+pub struct FolderAttributes {
+    /// Octal.
+    pub mode: Option<String>,
+    pub owner: Option<String>,
+    pub group: Option<String>,
+}
+
+/// The job that makes folders with all that is missing on the way to them; what is there stays as it is.
+///
+/// It emits `made` under each path given, and ends at the first that cannot be made.
+pub fn folders_job<P: AsRef<[u8]>>(paths: impl IntoIterator<Item = P>, attributes: FolderAttributes) -> Job {
+    Job::new(&FOLDERS)
+        .var("mode", attributes.mode.unwrap_or_default())
+        .var("owner", attributes.owner.unwrap_or_default())
+        .var("group", attributes.group.unwrap_or_default())
+        .args(paths)
+}
+
 /// The command as quoted shell words, `%s` standing for the temporary file.
 fn validation(command: &str) -> String {
     let words = shell_words::split(command).unwrap_or_else(|_| vec![command.to_string()]);
@@ -176,6 +200,7 @@ pub fn stat_job<P: AsRef<[u8]>>(paths: impl IntoIterator<Item = P>, options: &St
         .var("sums", sums)
         .var("max", options.content.map(|m| m.to_string()).unwrap_or_default())
         .flag("labels", options.labels)
+        .flag(MIXED, false)
         .args(paths)
 }
 
@@ -206,6 +231,16 @@ pub fn stats(output: &Output) -> BTreeMap<Vec<u8>, FileStat> {
 /// The one path of a [`stat_job`] that was given one.
 pub fn stat_of(output: &Output) -> FileStat {
     stats(output).into_values().next().unwrap_or_default()
+}
+
+/// Hexadecimal SHA-1, Ansible's `checksum`.
+pub fn sha1(bytes: &[u8]) -> String {
+    hex(&<sha1::Sha1 as sha1::Digest>::digest(bytes))
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn unbase64(text: &[u8]) -> Option<Vec<u8>> {

@@ -16,18 +16,33 @@ pub struct Script {
     pub text: Arc<str>,
     /// It only reads, looks at each of its arguments by itself, and emits what it finds under the argument as the item.
     pub each: bool,
+    /// Variables that may differ from argument to argument of such a script (see [`Script::for_each_with`]).
+    pub own: &'static [&'static str],
 }
+
+/// The variable that tells a script that each argument brings its [own](Script::own) variables.
+pub const MIXED: &str = "mixed";
 
 impl Script {
     /// A constant script. The name stands in errors and in the fakes of tests; `text` is POSIX sh and holds
     /// no data.
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Arc<Script> {
-        Arc::new(Script { name: name.into(), text: text.into(), each: false })
+        Arc::new(Script { name: name.into(), text: text.into(), each: false, own: &[] })
     }
 
     /// A script that only reads, and whose arguments have nothing to do with each other (see [`Script::each`]).
     pub fn for_each(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Arc<Script> {
-        Arc::new(Script { name: name.into(), text: text.into(), each: true })
+        Script::for_each_with(name, text, &[])
+    }
+
+    /// A script as [`Script::for_each`] which takes, where `mixed` is `1`, the values of these variables in front of each
+    /// argument, in this order and each with a colon behind it. Its jobs have the variable, and no colon in the others.
+    pub fn for_each_with(
+        name: impl Into<Arc<str>>,
+        text: impl Into<Arc<str>>,
+        own: &'static [&'static str],
+    ) -> Arc<Script> {
+        Arc::new(Script { name: name.into(), text: text.into(), each: true, own })
     }
 }
 
@@ -75,6 +90,11 @@ impl Job {
     pub fn var(mut self, name: &str, value: impl AsRef<[u8]>) -> Job {
         self.vars.push((name.into(), value.as_ref().to_vec()));
         self
+    }
+
+    /// What a shell variable is set to.
+    pub fn value(&self, name: &str) -> Option<&[u8]> {
+        self.vars.iter().find(|(n, _)| &**n == name).map(|(_, value)| value.as_slice())
     }
 
     /// A variable that stays unset when there is no value.

@@ -2,7 +2,7 @@
 //! its work: probes of one script that looks at each of its arguments by itself are merged into one job, and what is asked
 //! twice is asked once.
 
-use super::job::{Job, Output, Status};
+use super::job::{Job, MIXED, Output, Status};
 use super::{Become, JobFuture, Remote, RemoteError};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -75,11 +75,16 @@ impl Group {
             }
             return;
         }
+        let mixed = self.jobs.iter().any(|(job, _)| job.vars != self.jobs[0].0.vars);
         let mut merged = self.jobs[0].0.clone();
         if merged.script.each {
             let mut seen = HashSet::new();
-            let args = self.jobs.iter().flat_map(|(job, _)| &job.args).filter(|arg| seen.insert(*arg));
-            merged.args = args.cloned().collect();
+            let args = self.jobs.iter().flat_map(|(job, _)| arguments(job, mixed));
+            merged.args = args.filter(|arg| seen.insert(arg.clone())).collect();
+        }
+        if mixed {
+            merged.vars.retain(|(name, _)| !merged.script.own.contains(&&**name) && &**name != MIXED);
+            merged = merged.flag(MIXED, true);
         }
         let same = !merged.script.each;
         let found = self.remote.submit(&self.who, merged);
@@ -89,7 +94,7 @@ impl Group {
             let (found, remote, who) = (found.clone(), Arc::clone(&self.remote), self.who.clone());
             let output = async move {
                 match &*found.await {
-                    Ok(Found::Each(records)) => Ok(told(records, &job)),
+                    Ok(Found::Each(records)) => Ok(told(records, &job, mixed)),
                     Ok(Found::Same(output)) => Ok(output.clone()),
                     // What fails for one is told by its own job, as it would be without the others.
                     Ok(Found::Unclear) => remote.submit(&who, job).await,
@@ -101,21 +106,38 @@ impl Group {
     }
 }
 
-/// Whether one job can answer for both: they are the same, or differ in arguments that stand for themselves.
+/// Whether one job can answer for both: they are the same, or differ in arguments that stand for themselves and what is asked
+/// for of each.
 fn mergeable(one: &Job, other: &Job) -> bool {
     let alone = |job: &Job| job.stdin.is_some() || job.chain.is_some();
     let each = one.script.each && !one.args.is_empty() && !other.args.is_empty();
     one.script == other.script
         && (each || one.args == other.args)
-        && (&one.vars, &one.env, one.timeout) == (&other.vars, &other.env, other.timeout)
+        && shared(one).eq(shared(other))
+        && (&one.env, one.timeout) == (&other.env, other.timeout)
         && !alone(one)
         && !alone(other)
 }
 
+/// The variables that all arguments of the job's script have in common.
+fn shared(job: &Job) -> impl Iterator<Item = &(Arc<str>, Vec<u8>)> {
+    job.vars.iter().filter(|(name, _)| !job.script.own.contains(&&**name))
+}
+
+/// The arguments of a job, with its own variables in front where jobs are mixed.
+fn arguments(job: &Job, mixed: bool) -> impl Iterator<Item = Vec<u8>> {
+    let values = job.script.own.iter().filter(|_| mixed).map(|name| job.value(name));
+    let front: Vec<u8> = values.flat_map(|value| [value.unwrap_or_default(), b":"].concat()).collect();
+    job.args.iter().map(move |arg| [front.as_slice(), arg].concat())
+}
+
+/// A key with its value.
+type Record = (Vec<u8>, Vec<u8>);
+
 /// The answer to a merged job.
 enum Found {
-    /// The records of each item, as they were written.
-    Each(HashMap<Vec<u8>, Vec<u8>>),
+    /// Keys and values of each item, as they were written.
+    Each(HashMap<Vec<u8>, Vec<Record>>),
     /// It failed, or was cut short.
     Unclear,
     /// All asked the same.
@@ -130,26 +152,22 @@ impl Found {
         if !output.ok() || output.truncated || !output.stderr.is_empty() {
             return Found::Unclear;
         }
-        let mut each: HashMap<Vec<u8>, Vec<u8>> = HashMap::new();
+        let mut each: HashMap<Vec<u8>, Vec<Record>> = HashMap::new();
         for (item, key, value) in output.records() {
-            let records = each.entry(item.to_vec()).or_default();
-            for field in [item, key, value] {
-                records.extend_from_slice(field);
-                records.push(0);
-            }
+            each.entry(item.to_vec()).or_default().push((key.to_vec(), value.to_vec()));
         }
         Found::Each(each)
     }
 }
 
-fn told(records: &HashMap<Vec<u8>, Vec<u8>>, job: &Job) -> Output {
+/// What concerns the arguments of one job, as it would have told it.
+fn told(records: &HashMap<Vec<u8>, Vec<Record>>, job: &Job, mixed: bool) -> Output {
+    let mut stdout = Vec::new();
     let mut seen = HashSet::new();
-    let mine = job.args.iter().filter(|arg| seen.insert(*arg)).filter_map(|arg| records.get(arg));
-    Output {
-        status: Status::Done,
-        rc: 0,
-        stdout: mine.flatten().copied().collect(),
-        stderr: Vec::new(),
-        truncated: false,
+    for (item, arg) in arguments(job, mixed).zip(&job.args).filter(|(_, arg)| seen.insert(*arg)) {
+        for (key, value) in records.get(&item).into_iter().flatten() {
+            [arg, key, value].iter().for_each(|field| stdout.extend([field.as_slice(), b"\0"].concat()));
+        }
     }
+    Output { status: Status::Done, rc: 0, stdout, stderr: Vec::new(), truncated: false }
 }

@@ -3,7 +3,7 @@
 use super::{mode, name_or_id};
 use crate::modules::{Args, ArgsExt, Failure};
 use crate::remote::Job;
-use crate::remote::files::{FileKind, FileStat};
+use crate::remote::files::{FileKind, FileStat, FolderAttributes};
 use crate::script;
 
 /// The parts of an SELinux context, as the arguments are called.
@@ -79,6 +79,15 @@ impl Attributes {
     /// As [`Attributes::bits`], for `chmod`.
     pub fn octal(&self, now: u32, directory: bool) -> Result<Option<String>, Failure> {
         Ok(self.bits(now, directory)?.map(|b| format!("{b:04o}")))
+    }
+
+    /// What new folders get.
+    ///
+    /// # Errors
+    /// The mode is neither octal nor symbolic text.
+    pub fn of_folders(self) -> Result<FolderAttributes, Failure> {
+        let mode = self.octal(0o755, true)?;
+        Ok(FolderAttributes { mode, owner: self.owner, group: self.group })
     }
 
     /// What differs, in words for a diff. Owners count as equal by name or by number; a link's own mode is

@@ -4,9 +4,8 @@ use super::{Put, seen};
 use crate::base::Map;
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
 use crate::plan::{Claims, Decision};
-use crate::remote::files::{FileKind, FileStat, stat_job};
+use crate::remote::files::{FileKind, FileStat, FolderAttributes, folders_job, stat_job};
 use crate::remote::{Job, Output};
-use crate::script;
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
@@ -108,10 +107,10 @@ impl Edit {
         let mut bare = result.clone();
         bare.insert("path".into(), self.path.as_str().into());
         let mut decision = put.decide(bare)?;
+        // These modules tell nothing of the file but what they did to it.
+        decision.effects.retain(|job| !job.script.each);
         if let Some(folder) = &self.folder {
-            decision
-                .effects
-                .insert(0, Job::new(script!("kernel.mkdir", "../kernel/mkdir.sh")).args([folder]));
+            decision.effects.insert(0, folders_job([folder], FolderAttributes::default()));
         }
         if args.has("mode") || args.has("owner") || args.has("group") {
             let attributes = decision.change.as_ref().is_some_and(|c| c.diffs.len() > 1);

@@ -164,13 +164,4 @@ pub fn join(folder: &str, name: &str) -> String {
     format!("{}/{name}", folder.trim_end_matches('/'))
 }
 
-/// Hexadecimal SHA-1, Ansible's `checksum`.
-pub fn sha1(bytes: &[u8]) -> String {
-    use sha1::Digest;
-    hex(&sha1::Sha1::digest(bytes))
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
+pub use crate::remote::files::{hex, sha1};

@@ -27,8 +27,7 @@ pub fn tidy(path: &str) -> String {
 }
 
 fn text<'a>(job: &'a Job, name: &str) -> &'a str {
-    let value = job.vars.iter().find(|(n, _)| &**n == name);
-    value.and_then(|(_, v)| std::str::from_utf8(v).ok()).unwrap_or("")
+    job.value(name).and_then(|v| std::str::from_utf8(v).ok()).unwrap_or("")
 }
 
 fn given(job: &Job, name: &str) -> Option<String> {
@@ -52,12 +51,11 @@ impl Forecast {
             "files.attributes" => paths().for_each(|path| {
                 self.patch(&path, job);
             }),
-            "copy.folder" | "kernel.mkdir" => {
+            "files.folders" => {
                 paths().for_each(|path| self.patch(&path, job).kind = Some(FileKind::Directory));
             }
             "file.make" => match text(job, "state") {
                 "absent" => self.gone(text(job, "path")),
-                "directory" => self.patch(text(job, "path"), job).kind = Some(FileKind::Directory),
                 "touch" => {
                     self.patch(text(job, "path"), job);
                 }

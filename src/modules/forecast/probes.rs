@@ -122,10 +122,7 @@ fn without(output: &mut Output, item: &str) {
 
 /// A path's records as the probe would tell them.
 fn tell(output: &mut Output, probe: &Job, path: &str, will: &FileStat, bytes: Option<&[u8]>) {
-    let wish = |name: &str| {
-        let value = probe.vars.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.as_slice());
-        String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
-    };
+    let wish = |name: &str| String::from_utf8_lossy(probe.value(name).unwrap_or_default()).into_owned();
     if !will.exists {
         return record(output, path, "exists", b"0");
     }

@@ -2,9 +2,8 @@
 
 use crate::modules::text::{TextFile, write_text};
 use crate::modules::{Args, ArgsExt};
-use crate::remote::files::{WriteFile, write_file_job};
+use crate::remote::files::{FolderAttributes, WriteFile, folders_job, write_file_job};
 use crate::remote::{Job, Output};
-use crate::script;
 
 /// Whose the running kernel is, as place.sh finds it: marks of containers, and whether process 1 has another
 /// root.
@@ -71,7 +70,7 @@ pub fn write_as(output: &Output, item: &str, file: WriteFile) -> Vec<Job> {
     if output.field(item, "nofolder").is_some()
         && let Some((folder, _)) = item.rsplit_once('/')
     {
-        jobs.push(Job::new(script!("kernel.mkdir", "mkdir.sh")).args([folder]));
+        jobs.push(folders_job([folder], FolderAttributes::default()));
     }
     jobs.push(write_file_job(file));
     jobs

@@ -1,32 +1,50 @@
 # shellcheck disable=SC2154 # variables come with the job
 # Reports paths ("$@") with as few processes as can be.
 # vars: follow, sums (`sha1 sha256` in any mix), max (content up to so many bytes, else empty), labels (SELinux context and
-# the flags of lsattr too)
+# the flags of lsattr too); with mixed each argument has its own: FOLLOW:SUMS:MAX:LABELS:PATH
 format=%f:%u:%g:%s:%Y:%X:%Z:%i:%d:%h:%U:%G
 
-# Of a path: - is not there, f is a file that can be read and is not a link that stays one, e anything else.
-# Without search permission on the way nobody can say that something is absent.
-mark_of() { # FILE
+# The path of an argument, and what is asked for of it.
+take() { # ARGUMENT
+  path=$1
+  if [ "$mixed" ]; then
+    follow=${path%%:*} path=${path#*:}
+    sums=${path%%:*} path=${path#*:}
+    max=${path%%:*} path=${path#*:}
+    labels=${path%%:*} path=${path#*:}
+  fi
+  place path
+}
+
+# Of the path: - is not there, f is a file that can be read and is not a link that stays one, e anything else; F and E are
+# links to these that are followed. Without search permission on the way nobody can say that something is absent.
+mark_of() {
   mark=-
-  if [ -e "$1" ] || { [ -z "$follow" ] && [ -L "$1" ]; }; then
+  if [ -L "$path" ]; then
+    if [ -z "$follow" ]; then
+      mark=e
+    elif [ -e "$path" ]; then
+      mark=E
+      if [ -f "$path" ] && [ -r "$path" ]; then mark=F; fi
+    fi
+  elif [ -e "$path" ]; then
     mark=e
-    if [ -f "$1" ] && [ -r "$1" ] && { [ "$follow" ] || [ ! -L "$1" ]; }; then mark=f; fi
+    if [ -f "$path" ] && [ -r "$path" ]; then mark=f; fi
   fi
 }
 
 # Of more than one path one process tells all there is: a line a path, in their order. It fails where it cannot tell of one
 # of them, and where a name might make two lines; then each path has a process of its own.
-at_once() { # MARKS PATH...
-  which=$1 rest=$marks
-  shift
+at_once() { # MARKS TOOL KIND-OF-SUM ARGUMENT...
+  which=$1 tool=$2 kind=$3 rest=$marks
+  shift 3
   case "$*" in *"$nl"*) return 1 ;; esac
   for item do
     shift
     take_mark rest
     case $which in *"$mark"*) ;; *) continue ;; esac
-    path=$item
-    place path
-    set -- "$@" "$path"
+    take "$item"
+    case " $sums " in *" ${kind:+$kind }"*) set -- "$@" "$path" ;; esac
   done
   # shellcheck disable=SC2086 # words of this script
   [ "$#" -gt 1 ] && exec $tool "$@" 2>/dev/null
@@ -84,10 +102,11 @@ tell() { # ITEM FILE MARK
     emit "$1" flags "${flags%% *}"
   fi
   [ -f "$2" ] || return 0
-  if [ "$3" != f ]; then
+  case $3 in [!fF])
     emit "$1" unreadable 1
     return 0
-  fi
+    ;;
+  esac
   for kind in $sums; do
     sum_of "$kind" "$2" && emit "$1" "$kind" "$sum"
   done
@@ -97,36 +116,51 @@ tell() { # ITEM FILE MARK
   fi
 }
 
-look() { # PATH...
-  marks=
+# shellcheck disable=SC2034 # take_line reads what at_once told
+look() { # ARGUMENT...
+  marks='' kinds='' stats='' followed=''
   for item do
-    path=$item
-    place path
-    mark_of "$path"
+    take "$item"
+    mark_of
     marks=$marks$mark
-  done
-  tool="stat ${follow:+-L} -c $format"
-  # shellcheck disable=SC2034 # take_line reads it
-  stats=$(at_once ef "$@") || stats=
-  for kind in $sums; do
-    tool=${kind}sum
-    eval "$kind=\$(at_once f \"\$@\") || $kind="
-  done
-  for item do
-    path=$item
-    place path
-    take_mark marks
-    if [ "$mark" = - ]; then
-      emit "$item" exists 0
-      continue
-    fi
-    # Each path takes its own lines, whatever has become of it since: the next ones are another's.
-    take_line stats
-    fields=$line
-    [ "$mark" = f ] && for kind in $sums; do
-      take_line "$kind"
-      eval "${kind}_line=\$line"
+    case $mark in [fF]) ;; *) continue ;; esac
+    for kind in $sums; do
+      case " $kinds " in *" $kind "*) ;; *) kinds="$kinds $kind" ;; esac
     done
+  done
+  for kind in $kinds; do
+    eval "$kind="
+  done
+  if [ "$#" -gt 1 ]; then
+    case $marks in *[ef]*[ef]*) stats=$(at_once ef "stat -c $format" '' "$@") || stats= ;; esac
+    case $marks in *[EF]*[EF]*) followed=$(at_once EF "stat -L -c $format" '' "$@") || followed= ;; esac
+    case $marks in *[fF]*[fF]*)
+      for kind in $kinds; do
+        eval "$kind=\$(at_once fF ${kind}sum $kind \"\$@\") || $kind="
+      done
+      ;;
+    esac
+  fi
+  for item do
+    take "$item"
+    take_mark marks
+    # Each path takes its own lines, whatever has become of it since: the next ones are another's.
+    case $mark in
+      -)
+        emit "$item" exists 0
+        continue
+        ;;
+      [ef]) take_line stats ;;
+      *) take_line followed ;;
+    esac
+    fields=$line
+    case $mark in [fF])
+      for kind in $sums; do
+        take_line "$kind"
+        eval "${kind}_line=\$line"
+      done
+      ;;
+    esac
     tell "$item" "$path" "$mark"
   done
 }

@@ -184,3 +184,145 @@ fn only_new_files_of_one_kind_wait_for_each_other() {
         assert_eq!(merged.map(|job| job.args.len()), goes.then_some(6), "{what}");
     }
 }
+
+fn folder(path: &Path, mode: &str) -> Job {
+    let attributes = FolderAttributes { mode: Some(mode.into()), ..FolderAttributes::default() };
+    Job { chain: Some(1), ..folders_job([path.to_str().unwrap()], attributes) }
+}
+
+fn mode_of(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// One below the other, twice, with what is missing on the way: each has the mode from the first moment.
+#[test]
+fn folders_made_together_are_as_each_alone() {
+    for shell in shells() {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let remote = local(&shell);
+            let at = |name: &str| dir.path().join(name);
+            std::fs::create_dir(at("there")).unwrap();
+            let there = mode_of(&at("there"));
+            let mut names: Vec<&str> = AWKWARD.map(|(name, _)| name).into();
+            names.extend(["one", "one/two", "on/the way/to", "one", "there", "there/new", "slash/"]);
+            let jobs = names.iter().map(|name| folder(&at(name), "2750")).collect();
+            for (output, name) in together(&remote, jobs).await.iter().zip(&names) {
+                assert!(output.ok(), "{shell}: {name:?}: {}", output.stderr_text());
+                let told = output.field(at(name).to_str().unwrap(), "made");
+                assert_eq!(told.as_deref(), Some("1"), "{shell}: {name:?}");
+            }
+            for name in names.iter().filter(|name| **name != "there").chain(&["on", "on/the way"]) {
+                assert_eq!(mode_of(&at(name)), 0o2750, "{shell}: {name:?}");
+            }
+            assert_eq!(mode_of(&at("there")), there, "what is there stays as it is");
+        });
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_stops_those_behind_it() {
+    for shell in shells() {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let at = |name: &str| dir.path().join(name);
+            std::fs::write(at("file"), "").unwrap();
+            let mut unknown = folder(&at("owned"), "0700");
+            unknown.vars.iter_mut().find(|(name, _)| &**name == "owner").unwrap().1 = b"nobody-has-it".into();
+            for (bad, says) in
+                [(folder(&at("file/below"), "0700"), "file"), (unknown.clone(), "nobody-has-it")]
+            {
+                let jobs = vec![folder(&at("before/it"), "0700"), bad, folder(&at("behind/it"), "0700")];
+                let seen = together(&local(&shell), jobs).await;
+                assert!(seen[0].ok() && at("before/it").is_dir(), "{shell}: {}", seen[0].stderr_text());
+                assert_eq!((seen[1].status, seen[1].ok()), (Status::Done, false), "{shell}");
+                assert!(seen[1].stderr_text().contains(says), "{shell}: {}", seen[1].stderr_text());
+                assert_eq!(seen[2].status, Status::Skipped, "{shell}");
+                assert!(!at("behind").exists() && !at("owned").exists(), "{shell}: nothing is left of it");
+            }
+            // Together nothing is made for an owner who is not there, not even what comes first.
+            let all = ["a", "b"]
+                .map(|name| Job { args: vec![at(name).to_str().unwrap().into()], ..unknown.clone() });
+            let seen = together(&local(&shell), all.to_vec()).await;
+            assert_eq!((seen[0].status, seen[1].status), (Status::Done, Status::Skipped), "{shell}");
+            assert!(!seen[0].ok() && !at("a").exists() && !at("b").exists(), "{shell}");
+        });
+    }
+}
+
+/// Writes of one file, each an edit of what the one before it leaves; the first of `was`.
+fn edits(path: &Path, was: &str, texts: &[&str]) -> Vec<Job> {
+    let before = [was].into_iter().chain(texts.iter().copied());
+    let edit = |(before, text): (&str, &&str)| {
+        let file = WriteFile {
+            expect: Expect::Sha1(sha1(before.as_bytes())),
+            follow: true,
+            ..WriteFile::new(path.to_str().unwrap(), Content::Bytes(Arc::from(text.as_bytes())))
+        };
+        Job { chain: Some(1), ..write_file_job(file) }
+    };
+    before.zip(texts).map(edit).collect()
+}
+
+/// Only the last of them is written, if the file still is what the first was to change.
+#[test]
+fn edits_of_one_file_are_one_write() {
+    for shell in shells() {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+            std::fs::write(&file, "").unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o604)).unwrap();
+            std::os::unix::fs::symlink("file", &link).unwrap();
+            let jobs = edits(&link, "", &["a", "ab", "abc"]);
+            let seen = together(&local(&shell), jobs.clone()).await;
+            for output in &seen {
+                let written = output.field(link.to_str().unwrap(), "written");
+                assert_eq!((output.ok(), written.as_deref()), (true, Some("1")), "{shell}: {output:?}");
+            }
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), "abc", "{shell}");
+            assert_eq!(mode_of(&file), 0o604, "{shell}");
+            // It is another file now: none of them is made.
+            let seen = together(&local(&shell), jobs).await;
+            assert_eq!((seen[0].status, seen[0].rc), (Status::Done, RC_CHANGED), "{shell}");
+            assert!(seen[1..].iter().all(|output| output.status == Status::Skipped), "{shell}");
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), "abc", "{shell}");
+        });
+    }
+}
+
+#[test]
+fn only_edits_that_follow_from_each_other_are_one() {
+    use crate::remote::batch::{Batch, merged};
+    let path = Path::new("/etc/hosts");
+    let set = |name: &'static str, value: &'static str| {
+        move |job: &mut Job| {
+            let var = job.vars.iter_mut().find(|(n, _)| &**n == name).unwrap();
+            var.1 = value.into();
+        }
+    };
+    let cases: Vec<(&str, Box<dyn Fn(&mut Job)>, bool)> = vec![
+        ("the next edit", Box::new(|_| ()), true),
+        ("an edit of another text", Box::new(set("expect", "0123")), false),
+        ("of whatever is there", Box::new(set("expect", "")), false),
+        ("of another file", Box::new(set("path", "/etc/networks")), false),
+        ("with a mode", Box::new(set("mode", "0600")), false),
+        ("that replaces a link", Box::new(set("follow", "")), false),
+        ("with a copy of what was there", Box::new(set("backup", "1")), false),
+        ("validated", Box::new(set("validate", "true")), false),
+        ("of another chain", Box::new(|job| job.chain = Some(2)), false),
+        ("from a file", Box::new(|job| job.stdin = Some(Content::File("/x".into()))), false),
+    ];
+    for (what, change, goes) in cases {
+        let mut jobs = edits(path, "", &["a", "ab", "abc"]);
+        change(&mut jobs[1]);
+        let mut batch = Batch::default();
+        let mut add =
+            |job: &Job| batch.add(&Become::No, job.clone(), tokio::sync::oneshot::channel().0).is_ok();
+        assert_eq!((add(&jobs[0]), add(&jobs[1])), (true, goes), "{what}");
+        assert!(!goes || add(&jobs[2]), "{what}");
+        let one = merged(&batch.take().1).map(|job| (job.value("expect").map(<[u8]>::to_vec), job.stdin));
+        let whole = (Some(sha1(b"").into_bytes()), Some(Content::Bytes(Arc::from(&b"abc"[..]))));
+        assert_eq!(one, goes.then_some(whole), "{what}");
+    }
+}

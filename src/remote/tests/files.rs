@@ -162,7 +162,11 @@ fn many_paths_at_once_are_told_as_each_alone() {
             let full = StatOptions { sha1: true, sha256: true, content: Some(4), ..StatOptions::default() };
             let all = [full.clone(), StatOptions { follow: true, ..full }, StatOptions::default()];
             for round in 0..2 {
-                for options in &all {
+                let mut survey = Survey::default();
+                let mixed = all.iter().map(|options| stat_job(&paths, options));
+                let mixed: Vec<_> = mixed.map(|job| survey.add(&remote, &Become::No, job)).collect();
+                survey.send();
+                for (options, mixed) in all.iter().zip(mixed) {
                     let mut each = BTreeMap::new();
                     for path in &paths {
                         each.extend(stats(&go(&remote, stat_job([path], options)).await));
@@ -173,10 +177,12 @@ fn many_paths_at_once_are_told_as_each_alone() {
                         "{shell}: {}",
                         together.stderr_text()
                     );
-                    let mut together = stats(&together);
+                    let (mut together, mut mixed) = (stats(&together), stats(&mixed.await.unwrap()));
                     // Reading is what changes it.
-                    each.values_mut().chain(together.values_mut()).for_each(|stat| stat.atime = 0);
+                    let seen = each.values_mut().chain(together.values_mut()).chain(mixed.values_mut());
+                    seen.for_each(|stat| stat.atime = 0);
                     assert_eq!(together, each, "{shell}: {options:?}");
+                    assert_eq!(mixed, each, "{shell}: {options:?} beside others");
                     assert_eq!(each.len(), paths.len());
                 }
                 // With it no process can tell of all in lines.

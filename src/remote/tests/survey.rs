@@ -82,6 +82,33 @@ fn jobs_that_differ_in_arguments_alone_are_one() {
     assert_eq!(asked.answers, expected);
 }
 
+/// What each argument is asked for stands in front of it, and everybody is told of its own arguments by their names.
+#[test]
+fn jobs_that_ask_different_things_of_arguments_are_one() {
+    let script = Script::for_each_with("test.length", ":", &["x", "y"]);
+    let job = |x: &str, y: &str, z: &str, args: &[&str]| {
+        (&Become::No, Job::new(&script).var("x", x).var("y", y).var("z", z).flag("mixed", false).args(args))
+    };
+    let jobs = [
+        job("1", "", "", &["a", "bb"]),
+        job("", "22", "", &["a"]),
+        job("1", "", "", &["bb"]),
+        job("1", "", "other", &["c"]),
+    ];
+    let asked = ask(&jobs);
+    assert_eq!(submitted(&asked.fake), ["1::a 1::bb :22:a", "c"]);
+    let vars = |number: usize| {
+        let job = &asked.fake.jobs()[number].1;
+        job.vars.iter().map(|(n, v)| format!("{n}={}", String::from_utf8_lossy(v))).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (vars(0), vars(1)),
+        (vec!["z=".into(), "mixed=1".into()], ["x=1", "y=", "z=other", "mixed="].map(String::from).into())
+    );
+    let expected = ["a length 4 bb length 5 ", "a length 5 ", "bb length 5 ", "c length 1 "];
+    assert_eq!(asked.answers, expected.map(|records| told(0, records)));
+}
+
 #[test]
 fn what_fails_together_is_asked_one_by_one() {
     let script = Script::for_each("test.length", ":");
