@@ -5,6 +5,8 @@
 
 #[path = "hosts_bake_cli/beside.rs"]
 mod beside;
+#[path = "hosts_bake_cli/node.rs"]
+mod node;
 mod support;
 
 use rustix::process::Signal;
