@@ -4,7 +4,9 @@ use crate::support::cloud::World;
 use crate::support::cloud_plays::{bare, good};
 use crate::support::metadata::{Metadata, SESSION};
 use crate::support::place::Seen;
+use crate::support::terminal::at_terminal;
 use serde_json::json;
+use std::process::Command;
 
 /// A profile of IAM Identity Center.
 const LOGIN: &str = "\
@@ -36,12 +38,16 @@ fn plan(world: &World, env: &[(&str, &str)]) -> Seen {
 
 /// Runs with these variables, and neither keys nor a region beside them.
 fn run(world: &World, command: &[&str], env: &[(&str, &str)]) -> Seen {
+    Seen::of(&crate::support::output(&mut program(world, command, env)))
+}
+
+fn program(world: &World, command: &[&str], env: &[(&str, &str)]) -> Command {
     let mut command = world.command(&[command, &["site.yml"]].concat());
     for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
         command.env_remove(name);
     }
     command.envs(env.iter().copied());
-    Seen::of(&crate::support::output(&mut command))
+    command
 }
 
 /// Each task may name its own region, keys, profile and address; what it does not name is of the environment.
@@ -175,4 +181,19 @@ fn a_role_behind_a_second_factor_is_assumed_with_the_code() {
     {
         assert!(asked[0].body.contains(part), "{part} is not in {}", asked[0].body);
     }
+    // At a terminal it is asked for, once, and not shown.
+    world.proxy.forget();
+    let question = "code of arn:aws:iam::123456789012:mfa/me for the profile ops: ";
+    let steps = [(question, "654321", true)];
+    let seen = at_terminal(&program(&world, &["plan"], &[("AWS_PROFILE", "ops")]), &steps);
+    seen.is(2, &[question, "there is no VPC t"]);
+    assert_eq!(
+        (seen.out.matches("code of").count(), seen.out.matches("654321").count()),
+        (1, 0),
+        "{}",
+        seen.out
+    );
+    let calls = world.calls();
+    let asked: Vec<_> = calls.iter().filter(|call| call.action == "AssumeRole").collect();
+    assert!(asked.len() == 1 && asked[0].body.contains("TokenCode=654321"), "{asked:?}");
 }

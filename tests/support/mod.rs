@@ -12,6 +12,7 @@ pub mod cloud_proxy;
 pub mod metadata;
 pub mod place;
 pub mod proxy;
+pub mod terminal;
 pub mod watch;
 
 use fitout::lab::{self, Guard, Host, Lab, LabOptions, Root};
