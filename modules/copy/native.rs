@@ -7,7 +7,7 @@ use crate::base::Map;
 use crate::modules::files::{self, Put, Source};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
 use crate::plan::{Claims, Decision};
-use crate::remote::files::{FileKind, FileStat, stat_job};
+use crate::remote::files::{FileKind, FileStat, StatOptions, stat_job};
 use crate::remote::{Job, Output};
 use crate::spec::ModuleSpec;
 use std::io::Read;
@@ -70,7 +70,7 @@ impl Staged for Copy {
                 let dest = args.str("dest");
                 let inside = files::join(dest, &name_of(args, &from));
                 let options = Put::probe(args, args.bool("follow"), false, controller.diff_mode());
-                let follow = Put::probe(args, true, false, false);
+                let follow = StatOptions { follow: true, ..StatOptions::default() };
                 Ok(vec![stat_job([dest, &inside], &options), stat_job([dest, files::parent(dest)], &follow)])
             }
         }

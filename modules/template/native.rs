@@ -4,7 +4,7 @@ use crate::base::Map;
 use crate::modules::files::{self, Put};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
 use crate::plan::{Claims, Decision};
-use crate::remote::files::{FileKind, stat_job};
+use crate::remote::files::{FileKind, StatOptions, stat_job};
 use crate::remote::{Job, Output};
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ impl Staged for Template {
         let dest = args.str("dest");
         let inside = files::join(dest, files::base_name(args.str("src")));
         let options = Put::probe(args, args.bool("follow"), false, controller.diff_mode());
-        let follow = Put::probe(args, true, false, false);
+        let follow = StatOptions { follow: true, ..StatOptions::default() };
         Ok(vec![stat_job([dest, &inside], &options), stat_job([dest, files::parent(dest)], &follow)])
     }
 
