@@ -3,7 +3,5 @@
 for item in /etc/apt/sources.list /etc/apt/sources.list.d/*.list "$file"; do
   [ -f "$item" ] || continue
   emit "$item" exists 1
-  emit "$item" stat "$(stat -L -c '%a %U %G' -- "$item" 2>/dev/null)"
-  content=$(cat -- "$item" && printf x)
-  emit "$item" content "${content%x}"
+  if text_of "$item"; then emit "$item" content "$content"; fi
 done

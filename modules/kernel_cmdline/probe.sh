@@ -3,8 +3,7 @@
 [ -d "${file%/*}" ] || emit "$file" nofolder 1
 if [ -e "$file" ]; then
   emit "$file" exists 1
-  content=$(cat -- "$file" && printf x)
-  emit "$file" content "${content%x}"
+  if text_of "$file"; then emit "$file" content "$content"; fi
 fi
 emit '' cmdline "$(cat /proc/cmdline 2>/dev/null)"
 ! command -v update-grub >/dev/null 2>&1 || emit '' grub 1

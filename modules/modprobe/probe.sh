@@ -30,6 +30,5 @@ for file in "/etc/modules-load.d/$name.conf" "/etc/modprobe.d/$name.conf"; do
   [ -d "${file%/*}" ] || emit "$file" nofolder 1
   [ -e "$file" ] || continue
   emit "$file" exists 1
-  content=$(cat -- "$file" && printf x)
-  emit "$file" content "${content%x}"
+  if text_of "$file"; then emit "$file" content "$content"; fi
 done

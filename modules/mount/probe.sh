@@ -4,6 +4,5 @@ emit '' mounts "$(cat /proc/self/mounts)"
 if [ -d "$path" ]; then emit '' is_dir 1; fi
 if [ -e "$fstab" ]; then
   emit "$fstab" exists 1
-  content=$(cat -- "$fstab" && printf x)
-  emit "$fstab" content "${content%x}"
+  if text_of "$fstab"; then emit "$fstab" content "$content"; fi
 fi

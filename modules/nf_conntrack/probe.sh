@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154
 # The module, its table, what is needed to load it, and the files for boot "$@".
 [ ! -d /sys/module/nf_conntrack ] || emit '' loaded 1
 param=/sys/module/nf_conntrack/parameters/hashsize
@@ -16,6 +16,5 @@ for file in "$@"; do
   [ -d "${file%/*}" ] || emit "$file" nofolder 1
   [ -e "$file" ] || continue
   emit "$file" exists 1
-  content=$(cat -- "$file" && printf x)
-  emit "$file" content "${content%x}"
+  if text_of "$file"; then emit "$file" content "$content"; fi
 done

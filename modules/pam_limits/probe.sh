@@ -4,9 +4,8 @@ for file in "$@"; do
   [ ! -d "${file%/*}" ] || emit "$file" dir 1
   [ -e "$file" ] || continue
   emit "$file" exists 1
-  emit "$file" stat "$(stat -L -c '%a %U %G' -- "$file" 2>/dev/null)"
-  content=$(cat -- "$file" && printf x) || continue
-  emit "$file" content "${content%x}"
+  text_of "$file" || continue
+  emit "$file" content "$content"
 done
 emit all lines "$(grep -asnH '^[[:space:]]*[^#[:space:]]' /etc/security/limits.conf /etc/security/limits.d/*.conf)"
 # The shell reads a few lines sooner than a program that does has started.

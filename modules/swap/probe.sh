@@ -1,12 +1,11 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154
 # What is swapped to, fstab, and whatever else turns swap on at boot.
 while read -r device _; do
   [ "$device" = Filename ] || emit '' device "$device"
 done </proc/swaps
 if [ -e /etc/fstab ]; then
   emit /etc/fstab exists 1
-  content=$(cat /etc/fstab && printf x)
-  emit /etc/fstab content "${content%x}"
+  if text_of /etc/fstab; then emit /etc/fstab content "$content"; fi
 fi
 if [ -e /usr/lib/systemd/system-generators/zram-generator ]; then
   for conf in /etc /run /usr/local/lib /usr/lib; do

@@ -2,8 +2,7 @@
 # What systemd says of $unit, the limits of its first process, the drop-in $file, and limits in other drop-ins.
 if [ -e "$file" ]; then
   emit "$file" exists 1
-  content=$(cat -- "$file" && printf x)
-  emit "$file" content "${content%x}"
+  if text_of "$file"; then emit "$file" content "$content"; fi
 fi
 [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1 || exit 0
 emit '' systemd 1

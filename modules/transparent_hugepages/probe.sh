@@ -8,6 +8,5 @@ done
 [ -d "${file%/*}" ] || emit "$file" nofolder 1
 if [ -e "$file" ]; then
   emit "$file" exists 1
-  content=$(cat -- "$file" && printf x)
-  emit "$file" content "${content%x}"
+  if text_of "$file"; then emit "$file" content "$content"; fi
 fi

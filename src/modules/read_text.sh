@@ -54,7 +54,7 @@ for item in "$@"; do
   [ -e "$path" ] || continue
   emit "$item" exists 1
   emit "$item" stat "${file_line:-$(stat -L -c '%a %U %G' -- "$path" 2>/dev/null)}"
-  content=$(cat -- "$path" && printf x) || continue
-  emit "$item" content "${content%x}"
+  text_of "$path" || continue
+  emit "$item" content "$content"
 done
 :

@@ -220,6 +220,7 @@ pub fn stats(output: &Output) -> BTreeMap<Vec<u8>, FileStat> {
             b"unreadable" => stat.unreadable = true,
             b"context" => stat.context = Some(text()),
             b"flags" => stat.flags = Some(text().replace('-', "")),
+            b"content" => stat.content = Some(value.to_vec()),
             b"content64" => stat.content = unbase64(value),
             b"contentx" => stat.content = unhex(value),
             _ => {}

@@ -40,8 +40,8 @@ for file in "$@"; do
   real_of "$file" && emit "$file" path "$real"
   [ -e "$file" ] || continue
   emit "$file" exists 1
-  content=$(cat -- "$file" && printf x) || continue
-  emit "$file" content "${content%x}"
+  text_of "$file" || continue
+  emit "$file" content "$content"
 done
 set --
 for one in /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf \

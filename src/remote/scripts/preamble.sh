@@ -26,6 +26,24 @@ place() { # VARIABLE
   esac
   eval "$1=\$fo_p"
 }
+# The whole text of a file, into content; without the NULs. Of a short one the shell reads it, byte for byte, sooner than a
+# program that does has started. Files of the kernel's say that they are empty.
+text_of() { # FILE
+  content=
+  if [ -f "$1" ] && [ -s "$1" ]; then
+    while IFS= read -r fo_p; do
+      content="$content$fo_p
+"
+      [ "${#content}" -le 2000 ] || break
+    done <"$1" || return
+    if [ "${#content}" -le 2000 ]; then
+      content=$content$fo_p
+      return
+    fi
+  fi
+  content=$(cat -- "$1" && printf x) || return
+  content=${content%x}
+}
 # The script is evaluated in the job's subshell: a fault in its syntax ends that, not the session.
 fo_run() { eval "$fo_s"; }
 fo_mark() { # KIND SEQ REST

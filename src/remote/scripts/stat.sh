@@ -65,7 +65,12 @@ sum_of() { # KIND FILE
   fi
 }
 
-content_of() { # ITEM FILE
+content_of() { # ITEM FILE SIZE
+  # What came whole has no NUL.
+  if [ "$3" -le 2000 ] && text_of "$2" 2>/dev/null && [ "${#content}" -eq "$3" ]; then
+    emit "$1" content "$content"
+    return
+  fi
   if command -v base64 >/dev/null 2>&1; then
     printf '%s\0content64\0' "$1"
     base64 <"$2"
@@ -112,7 +117,7 @@ tell() { # ITEM FILE MARK
   done
   if [ "$max" ]; then
     [ "$size" ] || size=$(wc -c <"$2")
-    [ "$size" -gt "$max" ] || content_of "$1" "$2"
+    [ "$size" -gt "$max" ] || content_of "$1" "$2" "$size"
   fi
 }
 

@@ -318,3 +318,63 @@ fn texts_read_at_once_are_told_as_each_alone() {
         });
     }
 }
+
+/// Short texts are read by the shell itself, which has its own ideas of some bytes.
+#[test]
+fn a_text_is_told_byte_for_byte() {
+    let bytes = (1..=255u8).collect::<Vec<_>>();
+    let pairs = bytes.iter().flat_map(|b| [*b, 0x81, *b, b'\\', *b, b'\n']).collect::<Vec<_>>();
+    let mut texts: Vec<Vec<u8>> =
+        vec![bytes.repeat(3), b"\n\n".to_vec(), b" a \t\n  b ".to_vec(), b"a\\\nb\\".to_vec()];
+    texts.extend([
+        vec![b'x'; 1999],
+        vec![b'\n'; 2000],
+        vec![b'\n'; 2001],
+        b"line\n".repeat(500),
+        vec![b'y'; 3000],
+    ]);
+    texts.extend(pairs.chunks(600).map(<[u8]>::to_vec));
+    let tell =
+        Script::for_each("t", "for item do text_of \"$item\" && emit \"$item\" text \"$content\"; done; :");
+    for shell in shells() {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let at = |number: usize| dir.path().join(number.to_string()).to_str().unwrap().to_string();
+            texts.iter().enumerate().for_each(|(number, text)| std::fs::write(at(number), text).unwrap());
+            let remote = local(&shell);
+            let told = go(&remote, Job::new(&tell).args((0..texts.len()).map(at))).await;
+            let options = StatOptions { content: Some(9999), ..StatOptions::default() };
+            let seen = stats(&go(&remote, stat_job((0..texts.len()).map(at), &options)).await);
+            for (number, text) in texts.iter().enumerate() {
+                let value = told.records().find(|(item, _, _)| *item == at(number).as_bytes()).unwrap().2;
+                assert_eq!(value, text.as_slice(), "{shell}: text {number}");
+                assert_eq!(
+                    seen[at(number).as_bytes()].content.as_ref(),
+                    Some(text),
+                    "{shell}: content {number}"
+                );
+            }
+            // Files of the kernel's are as long as what is read of them; what is no file is told as such.
+            let more =
+                go(&remote, Job::new(&tell).args(["/proc/sys/kernel/ostype", "/etc", "/nowhere"])).await;
+            assert_eq!(more.field("/proc/sys/kernel/ostype", "text").as_deref(), Some("Linux\n"), "{shell}");
+            assert_eq!(more.records().count(), 1, "{shell}: {}", more.stderr_text());
+        });
+    }
+}
+
+/// A NUL is no text: what has one comes another way.
+#[test]
+fn bytes_that_are_no_text_arrive() {
+    for shell in shells() {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("bytes").to_str().unwrap().to_string();
+            let bytes = b"a\0b\n\0".to_vec();
+            std::fs::write(&path, &bytes).unwrap();
+            let options = StatOptions { content: Some(9), ..StatOptions::default() };
+            let seen = stats(&go(&local(&shell), stat_job([&path], &options)).await);
+            assert_eq!(seen[path.as_bytes()].content, Some(bytes), "{shell}");
+        });
+    }
+}
