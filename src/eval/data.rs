@@ -29,7 +29,7 @@ impl Run<'_> {
     pub fn data(&mut self, v: V) -> Res<Value> {
         Ok(match v {
             V::Data(value) => value,
-            V::Undefined(e) => return Err(Box::new((*e).clone())),
+            V::Undefined(e) => super::error::of_undefined(&e)?,
             V::Namespace(frame) => {
                 let frame = frame.lock().unwrap_or_else(|e| e.into_inner()).clone();
                 let mut map = Map::new();

@@ -66,6 +66,17 @@ pub(crate) fn lookup_failed(message: impl Into<String>) -> Fail {
 }
 
 /// Something is not defined.
+/// What stands for the missing `else` of an inline `if`: it is undefined, but prints as nothing.
+pub(crate) const NO_ELSE: &str = "if";
+
+/// What an undefined value comes to where it is used: an error, but for a missing `else`.
+pub(crate) fn of_undefined(error: &EvalError) -> Result<crate::base::Value, Fail> {
+    match &error.kind {
+        ErrorKind::Undefined(name) if name == NO_ELSE => Ok("".into()),
+        _ => Err(Box::new(error.clone())),
+    }
+}
+
 pub(crate) fn undefined(name: &str, message: impl Into<String>) -> Fail {
     EvalError::new(ErrorKind::Undefined(name.to_owned()), message)
 }

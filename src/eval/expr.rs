@@ -183,7 +183,7 @@ impl Run<'_> {
             Some(expr) => self.eval(expr),
             None => {
                 let message = "the inline `if` was false and has no `else`";
-                Ok(V::Undefined(Arc::new(*undefined("if", message))))
+                Ok(V::Undefined(Arc::new(*undefined(super::error::NO_ELSE, message))))
             }
         }
     }

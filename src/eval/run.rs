@@ -122,7 +122,7 @@ impl<'a> Run<'a> {
         self.touched_secret = false;
         self.frames.clear();
         let result = self.program(program).and_then(|v| match v {
-            V::Undefined(e) => Err(Box::new((*e).clone())),
+            V::Undefined(e) => super::error::of_undefined(&e),
             other => plain(other, self),
         });
         match result {

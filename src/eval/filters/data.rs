@@ -41,12 +41,12 @@ struct Layout {
 
 fn json(run: &mut Run<'_>, value: Value, args: &Args, indent: Option<usize>) -> Res<Value> {
     run.note(&value)?;
+    // Only the nice one sorts unless it is told otherwise.
+    let nice = indent.is_some();
     let indent = args.int(0, "indent")?.and_then(|i| usize::try_from(i).ok()).or(indent);
     let mut layout = Layout {
         indent,
-        sort: args
-            .named("sort_keys")
-            .map_or(indent == Some(4) && args.named("indent").is_none(), |v| v.truth() == Some(true)),
+        sort: args.named("sort_keys").map_or(nice, |v| v.truth() == Some(true)),
         ascii: args.named("ensure_ascii").is_none_or(|v| v.truth() != Some(false)),
         item: if indent.is_some() { ",".into() } else { ", ".into() },
         key: ": ".into(),

@@ -187,7 +187,7 @@ fn fingerprint(value: &Value) -> String {
 
 fn unique(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
     let attribute = args.get(1, "attribute").filter(|a| !a.is_null());
-    let fold = args.get(0, "case_sensitive").is_some() && !args.flag(0, "case_sensitive", true);
+    let fold = !args.flag(0, "case_sensitive", false);
     let mut seen = HashSet::new();
     let mut out = List::new();
     for item in items(&value)? {

@@ -208,6 +208,8 @@ pub(super) fn first_found(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
         let kinds = ["files", "vars", "templates", "tasks"];
         let found = kinds.iter().flat_map(|k| candidates(run, name, k)).find(|p| p.exists());
         if let Some(path) = found {
+            // Whoever uses it may be in another folder.
+            let path = std::path::absolute(&path).unwrap_or(path);
             return Ok(vec![Value::from(path.display().to_string())]);
         }
     }
