@@ -115,9 +115,15 @@ impl Host {
         };
         let raw = spread.as_ref().unwrap_or(raw);
         let name = module.spec.name.as_str();
+        let with_defaults = || {
+            let mut all =
+                super::defaults::for_module(&self.run, &cx.keywords, module, scope).map_err(Failure::new)?;
+            all.extend(raw.iter().map(|(key, value)| (key.clone(), value.clone())));
+            Ok(all)
+        };
         let done = match name {
-            "assert" => self.assert(raw, scope),
-            "debug" => self.debug(raw, scope),
+            "assert" => with_defaults().and_then(|raw| self.assert(&raw, scope)),
+            "debug" => with_defaults().and_then(|raw| self.debug(&raw, scope)),
             "set_fact" => self.set_fact(cx, module, raw, scope),
             _ => match arguments(&self.run, &cx.keywords, module, raw, scope) {
                 Ok(args) => self.plain_control(name, &args, scope).await,
@@ -324,7 +330,7 @@ impl Host {
         Ok(UnitOutcome::done(None, result))
     }
 
-    fn delegates_facts(&self, cx: &TaskContext, scope: &Arc<TaskScope>) -> bool {
+    pub(super) fn delegates_facts(&self, cx: &TaskContext, scope: &Arc<TaskScope>) -> bool {
         super::unit::evaluated_flag(&self.run, &cx.keywords.delegate_facts, scope, false).unwrap_or(false)
     }
 
