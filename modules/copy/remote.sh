@@ -36,9 +36,7 @@ put() { # FROM TO
     said=$(check_file "$tmp" 2>&1) || { printf 'failed to validate: %s\n' "$said" >&2; exit 72; }
   fi
   if [ "$backup" ] && [ -e "$2" ]; then
-    copy=$2.$$.$(date +%Y-%m-%d@%H:%M:%S)~
-    cp -p "$2" "$copy" || exit 1
-    emit "$2" backup_file "$copy"
+    back_up "$2" "$2" || exit 1
   fi
   mv -f "$tmp" "$2" || exit 1
   tmp=''

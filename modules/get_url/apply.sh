@@ -39,10 +39,7 @@ if [ -f "$path" ]; then
   fi
   chmod "$(stat -L -c %a "$path")" "$out"
   chown "$(stat -L -c %u:%g "$path")" "$out" 2>/dev/null || :
-  if [ "$backup" ]; then
-    copy=$path.$$.$(date +%Y-%m-%d@%H:%M:%S)~
-    cp -p "$path" "$copy" && emit '' backup_file "$copy" || exit 1
-  fi
+  if [ "$backup" ]; then back_up "$path" '' || exit 1; fi
 else
   chmod 0644 "$out"
 fi

@@ -44,6 +44,13 @@ text_of() { # FILE
   content=$(cat -- "$1" && printf x) || return
   content=${content%x}
 }
+# Keeps a copy of a file that is going to change, under a name that nothing has: FILE.NUMBER.DATE@TIME~
+back_up() { # FILE ITEM
+  fo_h=$$ fo_p=$(date +%Y-%m-%d@%H:%M:%S)
+  while [ -e "$1.$fo_h.$fo_p~" ] || [ -L "$1.$fo_h.$fo_p~" ]; do fo_h=$((fo_h + 1)); done
+  cp -p "$1" "$1.$fo_h.$fo_p~" || return
+  emit "$2" backup_file "$1.$fo_h.$fo_p~"
+}
 # The script is evaluated in the job's subshell: a fault in its syntax ends that, not the session.
 fo_run() { eval "$fo_s"; }
 fo_mark() { # KIND SEQ REST

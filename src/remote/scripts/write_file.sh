@@ -85,9 +85,7 @@ if [ "$validate" ]; then
 fi
 if changed; then stop 75 "$was_changed"; fi
 if [ "$backup" ] && [ -e "$path" ]; then
-  copy=$path.$$.$(date +%Y-%m-%d@%H:%M:%S)~
-  cp -p "$path" "$copy" || exit 1
-  emit "$item" backup_file "$copy"
+  back_up "$path" "$item" || exit 1
 fi
 
 if said=$(mv -f "$tmp" "$path" 2>&1); then

@@ -98,6 +98,11 @@ fn what_was_there_is_kept_checked_and_backed_up() {
             let copy = done.field(path.to_str().unwrap(), "backup_file").unwrap();
             assert_eq!(std::fs::read_to_string(copy).unwrap(), "old");
             assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+            // However soon the next follows, each copy stays.
+            for count in 3..6 {
+                assert!(go(&remote, write_file_job(file())).await.ok(), "{shell}");
+                assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), count, "{shell}");
+            }
         });
     }
 }
