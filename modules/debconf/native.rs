@@ -64,11 +64,16 @@ impl Staged for Debconf {
         if wanted.contains('\n') {
             return Err(Failure::new("the value is one line"));
         }
-        let reason = match has {
+        let reason = match &has {
             Some(has) if !secret => format!("{question} is `{has}`, not `{wanted}`"),
             Some(_) => format!("{question} differs"),
             None => format!("{question} has no answer"),
         };
+        let answer = |text: &str| Value::from(Map::from_iter([(question.into(), Value::from(text))]));
+        if !secret {
+            out.insert("current".into(), answer(&wanted));
+            out.insert("previous".into(), has.as_deref().map_or_else(|| Map::new().into(), answer));
+        }
         let line = format!("{} {question} {vtype} {wanted}\n", args.str("name"));
         let job = Job::new(script!("debconf.apply", "apply.sh")).flag("unseen", args.bool("unseen")).stdin(bytes(line));
         Ok(changed(Action::Update, reason, vec![job], out))

@@ -32,7 +32,7 @@ impl Staged for Find {
             Job::new(script!("find.probe", "probe.sh"))
                 .var("depth", depth)
                 .flag("follow", args.bool("follow"))
-                .var("contains", args.str("contains"))
+                .var("contains", contains(args))
                 .flag("whole", args.bool("read_whole_file"))
                 .var("sum", sum)
                 .args(args.list("paths")),
@@ -200,13 +200,22 @@ impl Filter {
     }
 }
 
+/// What a file is to contain; a line's end in it is one in the file, where the file is looked at as a whole.
+fn contains(args: &Args) -> String {
+    let text = args.str("contains");
+    if args.bool("read_whole_file") { text.replace('\n', r"\n") } else { text.to_string() }
+}
+
 /// `4w`, `-2d`, `10`.
 fn amount(text: Option<&str>, units: &[(char, f64)]) -> Result<Option<f64>, Failure> {
     let Some(text) = text.map(str::trim).filter(|t| !t.is_empty()) else { return Ok(None) };
     let lower = text.to_lowercase();
     let unit = units.iter().find(|(u, _)| lower.ends_with(*u));
-    let number = lower.trim_end_matches(|c: char| c.is_alphabetic());
-    let number: f64 = number.parse().map_err(|_| Failure::new(format!("`{text}` is neither an age nor a size")))?;
+    let number = unit.map_or(lower.as_str(), |(u, _)| lower.trim_end_matches(*u));
+    let known = || units.iter().map(|(u, _)| u.to_string()).collect::<Vec<_>>().join(", ");
+    let number: f64 = number.parse().map_err(|_| {
+        Failure::new(format!("`{text}` is no number with one of the units {}", known()))
+    })?;
     Ok(Some(number * unit.map_or(1.0, |(_, factor)| *factor)))
 }
 

@@ -30,7 +30,7 @@ for root in "$@"; do
     echo | grep -qP '^' 2>/dev/null && kind=-P
     if [ "$whole" ]; then
       # shellcheck disable=SC2086 # an option and its value
-      find "$root" -mindepth 1 $depth -type f -exec grep -l $kind -e "$contains" -- {} + 2>/dev/null
+      find "$root" -mindepth 1 $depth -type f -exec grep -lz $kind -e "$contains" -- {} + 2>/dev/null
     else
       # shellcheck disable=SC2086 # an option and its value
       find "$root" -mindepth 1 $depth -type f -exec grep -l $kind -e "^($contains)" -- {} + 2>/dev/null
