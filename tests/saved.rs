@@ -37,7 +37,12 @@ fn a_saved_plan_is_done_once_and_holds_no_secret() {
     };
     assert_eq!(prints(&text).len(), 6, "{text}");
     assert!(prints(&text).iter().zip(prints(&again)).all(|(a, b)| *a != b));
-    place.run(&["apply", "p"]).is(0, &[]);
+    for other in [["-l", "localhost"], ["-t", "x"], ["-e", "a=1"], ["-i", "x,"]] {
+        let said = "a saved plan is carried out as it was made";
+        place.run(&[&["apply", "p"], &other[..]].concat()).is(3, &[said, "plan again"]);
+    }
+    assert!(!place.path().join("quiet").exists());
+    place.run(&["apply", "p", "--yes", "-v"]).is(0, &[]);
     assert!(
         place.path().join("d/e/x").exists()
             && place.path().join("f2").exists()

@@ -115,7 +115,7 @@ pub struct LoginArgs {
     #[arg(long, visible_alias = "become-pass-file", value_name = "FILE")]
     pub become_password_file: Option<PathBuf>,
     /// Hosts worked on at a time
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub forks: Option<usize>,
 }
 

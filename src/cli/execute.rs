@@ -239,6 +239,7 @@ fn apply_saved(saved: SavedPlan, args: &ApplyArgs) -> Done {
     let parsed = SavedInvocation::try_parse_from(&saved.invocation).map_err(|_| {
         Fail::input("the saved plan holds flags that this version does not know").hint("plan again")
     })?;
+    chooses_nothing(args)?;
     let mut run = parsed.args.run;
     run.output = args.run.output.clone();
     run.vars.vault = args.run.vars.vault.clone();
@@ -260,6 +261,20 @@ fn apply_saved(saved: SavedPlan, args: &ApplyArgs) -> Done {
     let (compiled, inventory) = prepared.compiled()?;
     let report = prepared.run(prepared.options.clone(), compiled, inventory, Kind::Apply)?;
     Ok(exit(&report))
+}
+
+/// A saved plan is carried out as it was made: only how it is shown and how secrets are had may be said anew.
+fn chooses_nothing(args: &ApplyArgs) -> Result<(), Fail> {
+    let none = SavedInvocation::try_parse_from(["PLAN"]).map_err(|e| Fail::input(e.to_string()))?.args.run;
+    let mut chosen = args.run.clone();
+    (chosen.output, chosen.vars.vault) = (none.output.clone(), none.vars.vault.clone());
+    chosen.login.ask_become_pass = none.login.ask_become_pass;
+    chosen.login.become_password_file = none.login.become_password_file.clone();
+    if format!("{chosen:?}") == format!("{none:?}") && args.resume.is_none() {
+        return Ok(());
+    }
+    let message = "a saved plan is carried out as it was made: its hosts, tasks, variables and logins were chosen by `fitout plan`";
+    Err(Fail::input(message).hint("leave those flags away, or plan again with them"))
 }
 
 /// The words after `plan`, without where the plan is written to.

@@ -176,7 +176,10 @@ fn dispatch(cli: Cli) -> Done {
         Command::Lab(command) => lab(command),
         Command::Schema => schema::run(),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut command(), "fitout", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command(), "fitout", &mut script);
+            // Whoever reads may have read enough.
+            let _ = std::io::Write::write_all(&mut std::io::stdout(), &script);
             Ok(code::DONE)
         }
         Command::Reference(args) => reference::run(&args, command()),

@@ -50,6 +50,19 @@ pub struct SecretArgs {
     encrypt_vault_id: Option<String>,
 }
 
+impl SecretArgs {
+    /// What is encrypted is with one password.
+    fn one_identity(&self) -> Result<(), Fail> {
+        let ids: Vec<&str> =
+            self.vault.vault_id.iter().filter_map(|id| Some(id.split_once('@')?.0)).collect();
+        if ids.len() < 2 || self.encrypt_vault_id.is_some() {
+            return Ok(());
+        }
+        let message = format!("the vault identities {} could encrypt it", ids.join(", "));
+        Err(Fail::input(message).hint("say which with --encrypt-vault-id"))
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct Rekey {
     #[arg(required = true, value_name = "FILE")]
@@ -84,10 +97,13 @@ pub struct EncryptString {
 
 pub fn run(command: VaultCommand) -> Done {
     match command {
-        VaultCommand::Encrypt(args) => each(&args, |path, out, keys, id| match is_stdio(path) {
-            true => Ok(emit(out, keys.seal(&stdin()?, id)?.as_bytes())?),
-            false => Ok(vault::encrypt_file(path, out, keys, id)?),
-        }),
+        VaultCommand::Encrypt(args) => {
+            args.secret.one_identity()?;
+            each(&args, |path, out, keys, id| match is_stdio(path) {
+                true => Ok(emit(out, keys.seal(&stdin()?, id)?.as_bytes())?),
+                false => Ok(vault::encrypt_file(path, out, keys, id)?),
+            })
+        }
         VaultCommand::Decrypt(args) => each(&args, |path, out, keys, _| match is_stdio(path) {
             true => emit(out, &keys.open(&String::from_utf8_lossy(&stdin()?))?),
             false if out.is_some_and(is_stdio) => emit(out, &vault::view_file(path, keys)?),
@@ -102,6 +118,7 @@ pub fn run(command: VaultCommand) -> Done {
                 .hint("`fitout vault create` makes one")),
         }),
         VaultCommand::Create(args) => {
+            args.secret.one_identity()?;
             each(&args, |path, _, keys, id| match path.exists() {
                 false => edit(path, keys, id),
                 true => Err(Fail::input(format!("{}: is there already", path.display()))
@@ -202,6 +219,7 @@ fn rekey(args: &Rekey) -> Done {
 }
 
 fn encrypt_string(args: &EncryptString) -> Done {
+    args.secret.one_identity()?;
     let keys = keys(&args.secret.vault)?;
     let id = args.secret.encrypt_vault_id.as_deref();
     let mut texts: Vec<(String, Option<String>)> =

@@ -156,7 +156,8 @@ pub(crate) fn start(asked: Option<&str>, made: &[Made]) -> Option<Diag> {
 /// Names in `hosts` that the inventory does not have. Where a play adds hosts or groups, nothing can be said.
 pub(crate) fn hosts(inventory: Option<&Inventory>, made: &[Made]) -> Diags {
     let mut diags = Diags::default();
-    let Some(inventory) = inventory.filter(|i| i.hosts.values().any(|h| !h.implicit)) else { return diags };
+    let Some(inventory) = inventory else { return diags };
+    let empty = inventory.hosts.values().all(|h| h.implicit);
     let adds = |n: &Noted| matches!(n.node.action_name(), "add_host" | "group_by");
     if made.iter().any(|m| m.unit.tasks.iter().any(adds)) {
         return diags;
@@ -171,6 +172,7 @@ pub(crate) fn hosts(inventory: Option<&Inventory>, made: &[Made]) -> Diags {
                 let message = format!("the inventory has no host or group `{}`", unknown.name);
                 let diag = Diag::warning("unknown-host", play.hosts.span, message);
                 diags.push(match unknown.nearest {
+                    _ if empty => diag.hint("there are no hosts in it at all: name it with -i"),
                     Some(near) => diag.hint(format!("did you mean `{near}`?")),
                     None => diag,
                 });
