@@ -26,6 +26,8 @@ struct State {
     merge: Merge,
     /// Task whose banner was printed last.
     banner: Option<usize>,
+    /// Nothing stands under it yet: a banner for a task that begins meanwhile comes with that task's first outcome.
+    bare: bool,
 }
 
 impl Ansible {
@@ -43,13 +45,19 @@ impl Ansible {
 
     fn print(&self, state: &mut State, event: &Event) {
         match event {
-            Event::TaskStarted(task) => self.task_banner(state, task),
+            Event::TaskStarted(_) if state.bare => {}
+            Event::TaskStarted(task) => {
+                state.bare = state.banner != Some(task.node);
+                self.task_banner(state, task);
+            }
             Event::TaskDone(done) => {
                 self.task_banner(state, &done.task);
+                state.bare = false;
                 self.done(done);
             }
             Event::Included { task, what } => {
                 self.task_banner(state, task);
+                state.bare = false;
                 let line = format!("included: {} for {}", printable(what), task.host);
                 self.console.line(&self.view.style.paint(Paint::Skip, &line));
             }
@@ -61,7 +69,8 @@ impl Ansible {
             }
             Event::Retry { task, attempt, retries, .. } => {
                 self.task_banner(state, task);
-                let left = retries.saturating_sub(*attempt);
+                // The first attempt is none of them.
+                let left = (retries + 1).saturating_sub(*attempt);
                 let name = printable(&task.name);
                 let line = format!("FAILED - RETRYING: [{}]: {name} ({left} retries left).", task.host);
                 self.console.line(&self.view.style.paint(Paint::Quiet, &line));
@@ -108,7 +117,7 @@ impl Ansible {
 
     fn whole(&self, host: &str, done: &TaskDone) {
         let dump = || dump(done.result_of_task(), &done.task.action, self.pretty(done), self.view.verbosity);
-        let verbose = self.view.verbosity > 0 || done.verbose;
+        let verbose = self.view.verbosity > 0 || done.verbose || says(done, done.result_of_task());
         let tail = || if verbose { format!(" => {}", dump()) } else { String::new() };
         match done.outcome {
             Outcome::Ok | Outcome::Unknown => self.line(done.outcome, &format!("ok: [{host}]{}", tail())),
@@ -129,7 +138,7 @@ impl Ansible {
     fn item(&self, host: &str, item: &ItemDone, done: &TaskDone) {
         let label = item.label.as_ref().map(|l| printable(&label_text(l))).unwrap_or_default();
         let dump = || dump(&item.result, &done.task.action, self.pretty(done), self.view.verbosity);
-        let verbose = self.view.verbosity > 0 || done.verbose;
+        let verbose = self.view.verbosity > 0 || done.verbose || says(done, &item.result);
         let tail = || if verbose { format!(" => {}", dump()) } else { String::new() };
         let text = match item.outcome {
             Outcome::Ok | Outcome::Unknown => format!("ok: [{host}] => (item={label}){}", tail()),
@@ -142,7 +151,7 @@ impl Ansible {
     }
 
     fn pretty(&self, done: &TaskDone) -> bool {
-        done.verbose || self.view.verbosity > 2
+        done.verbose || says(done, done.result_of_task()) || self.view.verbosity > 2
     }
 
     fn diffs(&self, item: &ItemDone) {
@@ -190,7 +199,7 @@ impl Sink for Ansible {
         ready.iter().for_each(|e| self.print(state, e));
         match event {
             Event::PlayStarted { name, .. } => {
-                state.banner = None;
+                (state.banner, state.bare) = (None, false);
                 let name = printable(name.trim());
                 self.banner(&if name.is_empty() { "PLAY".into() } else { format!("PLAY [{name}]") });
             }
@@ -214,6 +223,11 @@ impl TaskDone {
             _ => &self.result,
         }
     }
+}
+
+/// `assert` tells its message, unless it is to be quiet.
+fn says(done: &TaskDone, result: &Value) -> bool {
+    done.task.action == "assert" && result.get("msg").is_some()
 }
 
 /// `host -> delegate` where the result says so.

@@ -71,6 +71,22 @@ fn plays_tasks_and_recap_have_their_banners() {
     );
 }
 
+/// Tasks begin while others are under way: each has one banner, with what came of it.
+#[test]
+fn a_banner_stands_over_its_outcome() {
+    let told = |name: &str, node| {
+        let ok = vec![item(None, Outcome::Ok, serde_json::json!({"msg": "All assertions passed"}))];
+        done(task(name, "assert", node), Outcome::Ok, ok, false)
+    };
+    let begun = |name: &str, node| Event::TaskStarted(task(name, "assert", node));
+    let text =
+        shown(0, &[begun("A", 1), begun("B", 2), told("A", 1), told("B", 2), begun("C", 3), told("C", 3)]);
+    let lines: Vec<&str> = text.lines().filter(|l| l.starts_with("TASK") || l.contains("ok: [h1]")).collect();
+    let heads: Vec<String> = lines.iter().map(|line| line.chars().take(8).collect()).collect();
+    assert_eq!(heads, ["TASK [A]", "ok: [h1]", "TASK [B]", "ok: [h1]", "TASK [C]", "ok: [h1]"], "{text}");
+    assert!(text.contains("ok: [h1] => {\n    \"msg\": \"All assertions passed\"\n}"), "{text}");
+}
+
 #[test]
 fn outcomes_read_as_ansible_writes_them() {
     let json = serde_json::json!({"msg": "no", "changed": false, "_ansible_no_log": false});
