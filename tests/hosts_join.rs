@@ -46,7 +46,8 @@ impl Machine {
 
     /// Waits until one can log in.
     fn comes_up(mut self) {
-        let deadline = Instant::now() + Duration::from_secs(480);
+        // An emulated machine has what the machine's other work leaves; one that hangs is the runner's to end.
+        let deadline = Instant::now() + Duration::from_secs(900);
         loop {
             let said = std::fs::read(&self.console).unwrap_or_default();
             let said = String::from_utf8_lossy(&said).into_owned();
