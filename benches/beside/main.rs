@@ -124,7 +124,7 @@ fn converged(site: &Site, options: &Options, rtt: u64) -> Fallible<()> {
 /// A fresh host, by the tool and by a script that does the same in one session.
 fn first_run(site: &Site, options: &Options, rtt: u64) -> Fallible<()> {
     let contenders = [Contender::by_hand(), Contender::tool(&options.program)];
-    let medians = in_turns(&contenders, options.runs.min(3), |contender| {
+    let medians = in_turns(&contenders, options.runs, |contender| {
         site.reset()?;
         contender.run(&site.way(rtt)?)
     })?;
