@@ -115,11 +115,9 @@ fn place(formats: &str) -> Place {
     let sum: String =
         Sha256::digest(std::fs::read(&tar).unwrap()).iter().map(|b| format!("{b:02x}")).collect();
     let step = place.path().join("stubs/step").display().to_string();
-    let play = PLAY
-        .replace("ROOT", &tar.display().to_string())
-        .replace("SUM", &sum)
-        .replace("STEP", &step)
-        .replace("FORMATS", formats);
+    // The folder's random name comes last: it may have any letters.
+    let play = PLAY.replace("SUM", &sum).replace("FORMATS", formats);
+    let play = play.replace("STEP", &step).replace("ROOT", &tar.display().to_string());
     place.write("site.yml", &play);
     place
 }
