@@ -44,14 +44,15 @@ impl Machine {
         Machine { qemu: qemu.spawn().unwrap(), console }
     }
 
-    /// Waits until one can log in.
+    /// Waits until all that starts at boot has started.
     fn comes_up(mut self) {
         // An emulated machine has what the machine's other work leaves; one that hangs is the runner's to end.
         let deadline = Instant::now() + Duration::from_secs(900);
         loop {
             let said = std::fs::read(&self.console).unwrap_or_default();
             let said = String::from_utf8_lossy(&said).into_owned();
-            if said.contains(" login: ") {
+            // A prompt is no sign of it: udev may be too slow for the console's.
+            if said.lines().any(|l| l.contains("Reached target") && l.contains("multi-user.target")) {
                 return;
             }
             assert!(self.qemu.try_wait().unwrap().is_none(), "the emulator has ended: {said}");
