@@ -44,15 +44,16 @@ impl Machine {
         Machine { qemu: qemu.spawn().unwrap(), console }
     }
 
-    /// Waits until all that starts at boot has started.
+    /// Waits until it has booted.
     fn comes_up(mut self) {
         // An emulated machine has what the machine's other work leaves; one that hangs is the runner's to end.
         let deadline = Instant::now() + Duration::from_secs(900);
         loop {
             let said = std::fs::read(&self.console).unwrap_or_default();
             let said = String::from_utf8_lossy(&said).into_owned();
-            // A prompt is no sign of it: udev may be too slow for the console's.
-            if said.lines().any(|l| l.contains("Reached target") && l.contains("multi-user.target")) {
+            // Where udev is too slow for the console there is no prompt, but then what is reached is said there.
+            let reached = |l: &str| l.contains("Reached target") && l.contains("multi-user.target");
+            if said.contains(" login: ") || said.lines().any(reached) {
                 return;
             }
             assert!(self.qemu.try_wait().unwrap().is_none(), "the emulator has ended: {said}");
