@@ -211,7 +211,7 @@ fn amount(text: Option<&str>, units: &[(char, f64)]) -> Result<Option<f64>, Fail
     let Some(text) = text.map(str::trim).filter(|t| !t.is_empty()) else { return Ok(None) };
     let lower = text.to_lowercase();
     let unit = units.iter().find(|(u, _)| lower.ends_with(*u));
-    let number = unit.map_or(lower.as_str(), |(u, _)| lower.trim_end_matches(*u));
+    let number = unit.and_then(|(u, _)| lower.strip_suffix(*u)).unwrap_or(&lower);
     let known = || units.iter().map(|(u, _)| u.to_string()).collect::<Vec<_>>().join(", ");
     let number: f64 = number.parse().map_err(|_| {
         Failure::new(format!("`{text}` is no number with one of the units {}", known()))

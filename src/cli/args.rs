@@ -8,7 +8,7 @@ use clap::{ArgAction, Args};
 use std::path::PathBuf;
 
 /// Hosts: `-i`, `-l`.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Hosts")]
 pub struct HostArgs {
     /// Inventory file, folder, program, or `host,list,`; may be given more than once
@@ -20,7 +20,7 @@ pub struct HostArgs {
 }
 
 /// `-e` and vaults: what it takes to read the user's files.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Variables")]
 pub struct VarArgs {
     /// Variables as `k=v`, YAML, JSON, or @FILE; may be given more than once
@@ -30,7 +30,7 @@ pub struct VarArgs {
     pub vault: VaultArgs,
 }
 
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Vault")]
 pub struct VaultArgs {
     /// Vault identity: ID@FILE, ID@PROGRAM, ID@prompt
@@ -45,7 +45,7 @@ pub struct VaultArgs {
 }
 
 /// Which tasks.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Tasks")]
 pub struct TaskArgs {
     /// Only tasks and plays with these tags
@@ -63,7 +63,7 @@ pub struct TaskArgs {
 }
 
 /// How hosts are reached, and who does the work there.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct LoginArgs {
     /// ssh, local, chroot or nspawn
@@ -120,7 +120,7 @@ pub struct LoginArgs {
 }
 
 /// How much is shown, and how.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
     /// Show more; up to -vvvv
@@ -147,7 +147,7 @@ impl OutputArgs {
 }
 
 /// Which cloud is asked, without a playbook that says it.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Cloud")]
 pub struct CloudArgs {
     /// Only this stack
@@ -184,7 +184,7 @@ impl CloudArgs {
 }
 
 /// Where a stack's lock is.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct LockArgs {
     /// Where stacks are locked: s3://BUCKET/PREFIX[?region=REGION], or local; else FITOUT_LOCK says it
     #[arg(long, value_name = "PLACE")]
@@ -201,7 +201,7 @@ impl LockArgs {
 }
 
 /// Accepted from Ansible's habits and told about.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct LegacyArgs {
     /// Accepted: facts are not cached
     #[arg(long, hide = true)]
@@ -212,7 +212,7 @@ pub struct LegacyArgs {
 }
 
 /// Everything a command that works on hosts takes.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct RunArgs {
     #[command(flatten)]
     pub hosts: HostArgs,

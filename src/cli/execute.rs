@@ -270,7 +270,7 @@ fn chooses_nothing(args: &ApplyArgs) -> Result<(), Fail> {
     (chosen.output, chosen.vars.vault) = (none.output.clone(), none.vars.vault.clone());
     chosen.login.ask_become_pass = none.login.ask_become_pass;
     chosen.login.become_password_file = none.login.become_password_file.clone();
-    if format!("{chosen:?}") == format!("{none:?}") && args.resume.is_none() {
+    if chosen == none && args.resume.is_none() {
         return Ok(());
     }
     let message = "a saved plan is carried out as it was made: its hosts, tasks, variables and logins were chosen by `fitout plan`";

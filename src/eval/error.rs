@@ -65,7 +65,6 @@ pub(crate) fn lookup_failed(message: impl Into<String>) -> Fail {
     EvalError::new(ErrorKind::Lookup, message)
 }
 
-/// Something is not defined.
 /// What stands for the missing `else` of an inline `if`: it is undefined, but prints as nothing.
 pub(crate) const NO_ELSE: &str = "if";
 
@@ -77,6 +76,7 @@ pub(crate) fn of_undefined(error: &EvalError) -> Result<crate::base::Value, Fail
     }
 }
 
+/// Something is not defined.
 pub(crate) fn undefined(name: &str, message: impl Into<String>) -> Fail {
     EvalError::new(ErrorKind::Undefined(name.to_owned()), message)
 }

@@ -176,7 +176,7 @@ impl Host {
             return Flying::Landed(UnitOutcome::failed(failure));
         }
         self.effect_begins(&ready, cx, &change);
-        self.looks.before(&ready.claims, &decision);
+        self.looks.before(&ready, &decision);
         let send = |mut job: Job| {
             job.chain = chain.or(job.chain);
             ready.remote.submit(&ready.who, job)

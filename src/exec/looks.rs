@@ -1,7 +1,7 @@
 //! Looking at what was changed. What follows an effect and only reads need not come right behind it: looks wait until
 //! something has to know, or is going to touch what they look at, and then travel merged.
 
-use super::probes::Looked;
+use super::probes::{Looked, only_effect};
 use super::unit::Prepared;
 use crate::plan::{Action, Claims, Decision};
 use crate::remote::{Become, Job, JobFuture, Remote, RemoteError, Survey};
@@ -55,16 +55,17 @@ impl Looks {
         answers.into_iter().map(answered).collect()
     }
 
-    /// Effects with these claims are next: whoever would look at what they touch has to look before. A write that is
-    /// carried out only where the file still is what an earlier one was to leave is itself the second look at it.
-    pub fn before(&mut self, effect: &Claims, decision: &Decision) {
+    /// A unit's effects are next: whoever would look at what they touch has to look before. A write that is carried out
+    /// only where the file still is what an earlier one on the same host was to leave is itself the second look at it.
+    pub fn before(&mut self, ready: &Prepared, decision: &Decision) {
         let sum = |job: &&Job| job.value("expect").is_some_and(|sum| sum.len() == 40);
         let expected = written(decision).filter(sum).and_then(|job| job.value("path"));
         let mut due = Looks::default();
         for look in std::mem::take(&mut self.0) {
-            if !look.touched_by(effect) {
+            let here = Arc::ptr_eq(&look.remote, &ready.remote);
+            if !look.touched_by(&ready.claims) {
                 self.0.push(look);
-            } else if look.verifies.is_none() || look.verifies.as_deref() != expected {
+            } else if !here || look.verifies.is_none() || look.verifies.as_deref() != expected {
                 due.0.push(look);
             }
         }
@@ -93,11 +94,9 @@ impl Pending {
     }
 }
 
-/// The only job of a decision that does something, where it writes a file.
+/// The only job of a decision, where it writes a file.
 fn written(decision: &Decision) -> Option<&Job> {
-    let mut effects = decision.effects.iter().filter(|job| !job.script.each);
-    let (Some(job), None) = (effects.next(), effects.next()) else { return None };
-    (&*job.script.name == "files.write").then_some(job)
+    only_effect(decision).filter(|job| &*job.script.name == "files.write")
 }
 
 fn answered(answer: oneshot::Receiver<JobFuture>) -> JobFuture {

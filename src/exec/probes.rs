@@ -29,11 +29,17 @@ impl Effect {
     }
 }
 
+/// The job of a decision that does something, where there is one alone.
+pub fn only_effect(decision: &Decision) -> Option<&Job> {
+    let mut effects = decision.effects.iter().filter(|job| !job.script.each);
+    let (Some(job), None) = (effects.next(), effects.next()) else { return None };
+    Some(job)
+}
+
 /// The only job of a decision, where what it leaves is known: it makes a folder that is not there, or gives a file that is
 /// there a text that it is sent, if that still has the text the decision rests on.
 fn known_effect(decision: &Decision) -> Option<Job> {
-    let mut effects = decision.effects.iter().filter(|job| !job.script.each);
-    let (Some(job), None) = (effects.next(), effects.next()) else { return None };
+    let job = only_effect(decision)?;
     let is = |name: &str, wanted: fn(&[u8]) -> bool| job.value(name).is_some_and(wanted);
     let known = match (&*job.script.name, decision.change.as_ref()?.action) {
         ("files.folders", Action::Create) => job.args.len() == 1,

@@ -18,7 +18,7 @@ pub struct TextFile {
     /// Whether the folder it is in exists.
     pub dir: bool,
     pub content: String,
-    /// Octal digits; empty where the file is missing.
+    /// Octal digits; empty where the file is missing, and where a probe does not ask for it. So are the owners.
     pub mode: String,
     pub owner: String,
     pub group: String,
