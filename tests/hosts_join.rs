@@ -46,8 +46,7 @@ impl Machine {
 
     /// Waits until it has booted.
     fn comes_up(mut self) {
-        // An emulated machine has what the machine's other work leaves; one that hangs is the runner's to end.
-        let deadline = Instant::now() + Duration::from_secs(900);
+        let deadline = Instant::now() + Duration::from_secs(480);
         loop {
             let said = std::fs::read(&self.console).unwrap_or_default();
             let said = String::from_utf8_lossy(&said).into_owned();
