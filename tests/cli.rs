@@ -390,3 +390,52 @@ fn a_saved_plan_is_done_as_it_was_shown_or_refused() {
     assert_eq!(done.code, 1, "{}", done.out);
     assert!(done.err.contains("needs no change any more"), "{}", done.err);
 }
+
+#[test]
+fn no_host_at_a_time_and_no_host_at_all_are_said() {
+    let place = Place::new().with("site.yml", "- hosts: web\n  tasks: []\n");
+    let seen = place.run(&["plan", "-f", "0", "site.yml"]);
+    assert!(seen.code == 3 && seen.err.contains("'--forks <N>'"), "{}", seen.err);
+    let seen = place.run(&["verify", "site.yml"]);
+    assert!(
+        seen.err.contains("no host or group `web`") && seen.err.contains("name it with -i"),
+        "{}",
+        seen.err
+    );
+}
+
+#[test]
+fn one_of_several_vault_identities_encrypts() {
+    let place = Place::new().with("a", "1").with("b", "2").with("text", "plain\n");
+    let ids = ["vault", "encrypt", "text", "--vault-id", "dev@a", "--vault-id", "prod@b"];
+    let seen = place.run(&ids);
+    assert!(seen.code == 3 && seen.err.contains("dev, prod could encrypt it"), "{}", seen.err);
+    assert_eq!(std::fs::read_to_string(place.path().join("text")).unwrap(), "plain\n");
+    assert_eq!(place.run(&[&ids[..], &["--encrypt-vault-id", "prod"]].concat()).code, 0);
+    let text = std::fs::read_to_string(place.path().join("text")).unwrap();
+    assert!(text.starts_with("$ANSIBLE_VAULT;1.2;AES256;prod\n"), "{text}");
+}
+
+#[test]
+fn what_is_found_first_is_named_from_the_root() {
+    let site = "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - debug: {msg: \"at {{ lookup('first_found', 'a.txt') }}\"}\n";
+    let place = Place::new().with("site.yml", site).with("files/a.txt", "");
+    let seen = place.run(&["playbook", "site.yml"]);
+    let there = place.path().canonicalize().unwrap().join("files/a.txt");
+    assert!(seen.out.contains(&format!("at {}", there.display())), "{}{}", seen.out, seen.err);
+}
+
+/// Whoever reads the completions may stop early.
+#[test]
+fn a_reader_that_has_enough_is_no_failure() {
+    let program = assert_cmd::cargo::cargo_bin("fitout");
+    let mut child = std::process::Command::new(program)
+        .args(["completions", "bash"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert!(ended.status.success() && ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+}

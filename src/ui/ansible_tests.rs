@@ -88,6 +88,16 @@ fn a_banner_stands_over_its_outcome() {
 }
 
 #[test]
+fn retries_are_counted_without_the_first_attempt() {
+    let retry =
+        |attempt| Event::Retry { task: task("T", "ping", 1), attempt, retries: 2, message: String::new() };
+    let text = shown(0, &[retry(1), retry(2)]);
+    let left: Vec<&str> =
+        text.lines().filter(|l| l.contains("RETRYING")).map(|l| &l[l.len() - 17..]).collect();
+    assert_eq!(left, ["(2 retries left).", "(1 retries left)."], "{text}");
+}
+
+#[test]
 fn outcomes_read_as_ansible_writes_them() {
     let json = serde_json::json!({"msg": "no", "changed": false, "_ansible_no_log": false});
     let cases = [

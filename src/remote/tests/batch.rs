@@ -14,6 +14,11 @@ fn new(path: &Path, content: &str) -> Job {
     Job { chain: Some(1), ..write_file_job(file) }
 }
 
+/// Changes a variable of a job.
+fn set(name: &'static str, value: &'static str) -> impl Fn(&mut Job) {
+    move |job| job.vars.iter_mut().find(|(n, _)| &**n == name).unwrap().1 = value.into()
+}
+
 /// Sends all, then awaits them in order.
 async fn together(remote: &Arc<dyn Remote>, jobs: Vec<Job>) -> Vec<Output> {
     let sent: Vec<_> = jobs.into_iter().map(|job| remote.submit(&Become::No, job)).collect();
@@ -101,8 +106,7 @@ fn an_owner_that_is_not_there_leaves_nothing() {
         let remote = local(&shells()[0]);
         let jobs = ["a", "b"].map(|name| new(&dir.path().join(name), "x"));
         let jobs = jobs.map(|mut job| {
-            let owner = job.vars.iter_mut().find(|(name, _)| &**name == "owner").unwrap();
-            owner.1 = b"nobody-of-that-name".to_vec();
+            set("owner", "nobody-of-that-name")(&mut job);
             job
         });
         let seen = together(&remote, jobs.to_vec()).await;
@@ -151,12 +155,6 @@ fn the_order_is_that_of_submission() {
 fn only_new_files_of_one_kind_wait_for_each_other() {
     use crate::remote::batch::Batch;
     let path = Path::new("/srv/a/one");
-    let set = |name: &'static str, value: &'static str| {
-        move |job: &mut Job| {
-            let var = job.vars.iter_mut().find(|(n, _)| &**n == name).unwrap();
-            var.1 = value.into();
-        }
-    };
     let cases: Vec<(&str, Box<dyn Fn(&mut Job)>, bool)> = vec![
         ("another file", Box::new(|_| ()), true),
         ("the same file", Box::new(set("path", "/srv/a/one")), false),
@@ -228,7 +226,7 @@ fn a_folder_that_cannot_be_made_stops_those_behind_it() {
             let at = |name: &str| dir.path().join(name);
             std::fs::write(at("file"), "").unwrap();
             let mut unknown = folder(&at("owned"), "0700");
-            unknown.vars.iter_mut().find(|(name, _)| &**name == "owner").unwrap().1 = b"nobody-has-it".into();
+            set("owner", "nobody-has-it")(&mut unknown);
             for (bad, says) in
                 [(folder(&at("file/below"), "0700"), "file"), (unknown.clone(), "nobody-has-it")]
             {
@@ -295,12 +293,6 @@ fn edits_of_one_file_are_one_write() {
 fn only_edits_that_follow_from_each_other_are_one() {
     use crate::remote::batch::{Batch, merged};
     let path = Path::new("/etc/hosts");
-    let set = |name: &'static str, value: &'static str| {
-        move |job: &mut Job| {
-            let var = job.vars.iter_mut().find(|(n, _)| &**n == name).unwrap();
-            var.1 = value.into();
-        }
-    };
     let cases: Vec<(&str, Box<dyn Fn(&mut Job)>, bool)> = vec![
         ("the next edit", Box::new(|_| ()), true),
         ("an edit of another text", Box::new(set("expect", "0123")), false),
