@@ -282,8 +282,8 @@ fn spawn(mut command: Command) -> io::Result<(Child, Pipes)> {
     Ok((child, Pipes { stdin: Box::new(stdin), stdout: Box::new(stdout), stderr: Box::new(stderr) }))
 }
 
-/// The shell command that fills a fifo from its stdin.
+/// The shell command that fills a fifo from its stdin, and says on stdout with which status that ended.
 pub fn fill_command(path: &str, gunzip: bool) -> String {
     let tool = if gunzip { "gzip -dc" } else { "cat" };
-    format!("exec {tool} >{}", quote(path))
+    format!("{tool} >{}; echo $?", quote(path))
 }

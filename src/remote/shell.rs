@@ -121,6 +121,8 @@ struct Pending {
     seq: u64,
     script: Arc<Script>,
     stdin: Option<Content>,
+    /// Held as long as the job runs: what fills its fifo sees by it that nobody reads any more.
+    filled: Option<oneshot::Receiver<()>>,
     timeout: Option<Duration>,
     reply: Reply,
     out: Option<Mark>,
@@ -204,6 +206,7 @@ impl Driver {
             seq,
             script: job.script,
             stdin: job.stdin.filter(|_| large),
+            filled: None,
             timeout: job.timeout,
             reply,
             out: None,

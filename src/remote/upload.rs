@@ -29,18 +29,26 @@ pub async fn fill(
     let mut channel = shell::admitted(context, who, &nonce, Some(&command)).await?;
     let (send, chunks) = mpsc::channel(8);
     let reader = tokio::task::spawn_blocking(move || produce(content, packed, send));
-    consume(&mut channel.stdin, chunks).await.map_err(failed)?;
-    reader.await.map_err(|e| failed(io::Error::other(e)))?.map_err(failed)?;
-    channel.stdin.shutdown().await.map_err(failed)?;
+    let sent = consume(&mut channel.stdin, chunks).await;
+    let read = reader.await.map_err(|e| failed(io::Error::other(e)))?;
+    if sent.is_ok() {
+        read.map_err(failed)?;
+        // Where nobody reads any more the status says it.
+        let _ = channel.stdin.shutdown().await;
+    }
     channel.stdin = Box::new(tokio::io::sink());
-    let mut said = Vec::new();
-    // Its end means that the last byte has reached the fifo.
-    channel.stderr.read_to_end(&mut said).await.map_err(failed)?;
-    match said.is_empty() {
+    let (mut status, mut said) = (Vec::new(), Vec::new());
+    tokio::try_join!(channel.stdout.read_to_end(&mut status), channel.stderr.read_to_end(&mut said))
+        .map_err(failed)?;
+    match DONE.contains(&status.trim_ascii()) {
         true => Ok(()),
         false => Err(failed(io::Error::other(String::from_utf8_lossy(&said).into_owned()))),
     }
 }
+
+/// How it may end: the last byte has reached the fifo, or the job does not want the rest (SIGPIPE). What is said on stderr
+/// decides nothing: a login there may have its own words, a terminal echoes.
+const DONE: [&[u8]; 2] = [b"0", b"141"];
 
 /// Whether the beginning of the content shrinks by a third.
 fn pays(content: &Content) -> io::Result<bool> {

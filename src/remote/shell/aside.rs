@@ -19,11 +19,15 @@ impl Driver {
         let (context, who) = (Arc::clone(&self.context), self.who.clone());
         let Some((gzip, path)) = mark.rest.split_once(':') else { return };
         let (gzip, path) = (gzip == "z", path.to_string());
-        let Some(content) = self.find(mark.seq).and_then(|p| p.stdin.take()) else { return };
+        let (wanted, waits) = oneshot::channel();
+        let Some(pending) = self.find(mark.seq) else { return };
+        pending.filled = Some(waits);
+        let Some(content) = pending.stdin.take() else { return };
         let killer = self.killer();
         let pid = self.shell_pid.clone();
         tokio::spawn(async move {
-            if upload::fill(&context, &who, content, &path, gzip).await.is_err() {
+            let failed = upload::fill(&context, &who, content, &path, gzip).await.is_err();
+            if failed && !wanted.is_closed() {
                 // The job would wait for ever at its fifo; with its shell it comes back as lost.
                 end(&killer, &pid, "", "KILL").await;
             }

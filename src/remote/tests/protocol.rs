@@ -199,6 +199,38 @@ fn long_output_is_cut_and_long_input_streams() {
 }
 
 #[test]
+fn what_a_login_says_beside_large_content_harms_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    // What is asked of the shell on its command line is to fill a fifo.
+    let login = |name: &str, filling: &str| {
+        let path = dir.path().join(name);
+        let text = format!("#!/bin/sh\n[ \"$1\" = -c ] || exec sh\n{filling}\n");
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path.display().to_string()
+    };
+    let content = || Content::Bytes(vec![7; 3_000_000].into());
+    let talks = login("talks", "sh \"$@\"; echo '^D' >&2");
+    run(async {
+        let remote = local(&talks);
+        for text in ["cat | wc -c", "head -c 5 | wc -c; exec <&-; echo on"] {
+            let output = remote.submit(&Become::No, Job::new(&script(text)).stdin(content())).await;
+            let expected = if text.ends_with("on") { "5\non\n" } else { "3000000\n" };
+            assert_eq!(String::from_utf8_lossy(&output.unwrap().stdout), expected, "{text}");
+            // The shell lives on, also after the other has ended.
+            assert_eq!(sh(&remote, "sleep 0.3; echo next").await.stdout, b"next\n", "{text}");
+        }
+    });
+    let fails = login("fails", "echo no space >&2; exit 1");
+    run(async {
+        let job = Job::new(&script("cat")).stdin(content());
+        let lost = local(&fails).submit(&Become::No, job).await;
+        assert!(matches!(lost, Err(RemoteError::Lost(_))), "{lost:?}");
+    });
+}
+
+#[test]
 fn content_that_looks_like_options_or_formats_is_content() {
     for shell in shells() {
         run(async {
