@@ -9,14 +9,20 @@ use std::sync::Arc;
 /// A value of the language. Cloning is cheap: lists, maps and strings are shared.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {
+    /// YAML's null, Python's `None`.
     #[default]
     Null,
+    /// `true` or `false`.
     Bool(bool),
+    /// A whole number; larger ones are floats.
     Int(i64),
+    /// Any other number, infinities and NaN too.
     Float(f64),
     /// Final text. Never templated again, whatever it contains (facts, results, `!unsafe`).
     Str(Arc<str>),
+    /// Elements of any kind.
     List(Arc<List>),
+    /// Pairs, in order.
     Map(Arc<Map>),
     /// Text from a file of the user's that holds `{{` or `{%`, not yet evaluated.
     Template(Arc<Template>),
@@ -36,16 +42,22 @@ pub type Map = IndexMap<Key, Value>;
 /// A map's key. Look-ups take `&str`: `map.get("name")`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
+    /// YAML's null.
     Null,
+    /// `true` or `false`; not the same as `1` or `0`.
     Bool(bool),
+    /// A whole number.
     Int(i64),
+    /// Final text; keys are never templates.
     Str(Arc<str>),
 }
 
 /// Template text with its place, so that an error in it can be shown where it was written.
 #[derive(Clone, Debug)]
 pub struct Template {
+    /// As written, with its braces.
     pub text: Arc<str>,
+    /// `None` where no file has it, e.g. `-e`.
     pub span: Option<Span>,
 }
 

@@ -14,9 +14,13 @@ pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub struct Config {
     /// The file that was read.
     pub file: Option<PathBuf>,
+    /// Paths, or one list of names with commas; empty: nothing is said.
     pub inventory: Vec<String>,
+    /// Searched for roles beside what belongs to the playbook; empty: the usual places.
     pub roles_path: Vec<PathBuf>,
+    /// Searched for collections; empty: the usual places.
     pub collections_path: Vec<PathBuf>,
+    /// Folders with modules, as `library` names them.
     pub library: Vec<PathBuf>,
     /// Whether tasks are hidden that do not say so.
     pub no_log: bool,
@@ -24,25 +28,43 @@ pub struct Config {
     pub log_path: Option<PathBuf>,
     /// Whether only plays gather facts that say so.
     pub gathers_when_told: bool,
+    /// Whom to log in as.
     pub remote_user: Option<String>,
+    /// The key to log in with.
     pub private_key: Option<PathBuf>,
+    /// False: no key of a host is held against the known ones; `None` and true: ssh decides.
     pub host_key_checking: Option<bool>,
+    /// A file with the password, or a program that says it.
     pub vault_password_file: Option<PathBuf>,
+    /// As `--vault-id` takes them: `label@source`.
     pub vault_identities: Vec<String>,
+    /// Hosts worked on at a time.
     pub forks: Option<usize>,
     /// Seconds.
     pub timeout: Option<u64>,
+    /// How hosts are reached (`ssh`, `local`); `smart` is as good as nothing.
     pub transport: Option<String>,
+    /// Of three keys, with blanks between, as ssh's command line has them.
     pub ssh_args: Option<String>,
+    /// Whether all tasks become another user that do not say it.
     pub become_: Option<bool>,
+    /// `sudo`, `su` or `doas`.
     pub become_method: Option<String>,
+    /// Whom to become.
     pub become_user: Option<String>,
+    /// Options for the method's command.
     pub become_flags: Option<String>,
+    /// A file with the password to become another user.
     pub become_password_file: Option<PathBuf>,
+    /// Notified handlers run on hosts that failed too.
     pub force_handlers: bool,
+    /// Differences are shown.
     pub diff: bool,
+    /// No colours, also on a terminal.
     pub nocolor: bool,
+    /// As `-t`, where that is not given.
     pub tags: Vec<String>,
+    /// As `--skip-tags`, where that is not given.
     pub skip_tags: Vec<String>,
     /// What could not be used, in a user's words.
     pub warnings: Vec<String>,

@@ -29,28 +29,46 @@ pub trait Witness: Send + Sync {
 
 /// One region as one user sees it.
 pub struct Account {
+    /// The calls, or what stands in for them in a test.
     pub ec2: Arc<dyn Ec2>,
+    /// `eu-central-1`; empty where the configuration names none.
     pub region: String,
     /// For the clients of other services.
     pub config: SdkConfig,
+    /// How calls are repeated and how long to wait; one for all services.
     pub manner: Arc<Manner>,
     witness: Arc<dyn Witness>,
     /// With its tags, which say the stack and the operation that made it.
     deposed: Mutex<Vec<(Thing, Tags)>>,
+    /// Read at the first question.
     pub vpcs: Table<Vpc>,
+    /// Read at the first question.
     pub subnets: Table<Subnet>,
+    /// Read at the first question.
     pub internet_gateways: Table<InternetGateway>,
+    /// Read at the first question.
     pub route_tables: Table<RouteTable>,
+    /// Read at the first question.
     pub security_groups: Table<SecurityGroup>,
+    /// Read at the first question; their private halves are never here.
     pub key_pairs: Table<KeyPair>,
+    /// Read at the first question; those that have ended are there for a while.
     pub instances: Table<Instance>,
+    /// Read at the first question.
     pub volumes: Table<Volume>,
+    /// Read at the first question.
     pub network_interfaces: Table<NetworkInterface>,
+    /// Read at the first question.
     pub nat_gateways: Table<NatGateway>,
+    /// Elastic IP addresses, read at the first question.
     pub addresses: Table<Address>,
+    /// Read at the first question, without their versions.
     pub launch_templates: Table<LaunchTemplate>,
+    /// Of the account's own, read at the first question.
     pub images: Table<Image>,
+    /// Of the account's own, read at the first question.
     pub snapshots: Table<Snapshot>,
+    /// Of Auto Scaling, another service; listed once.
     pub scaling_groups: ScalingGroups,
 }
 

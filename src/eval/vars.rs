@@ -8,28 +8,45 @@ use std::sync::Arc;
 pub enum Level {
     /// What the command line says that is not a variable (`-u user`).
     CommandLine,
+    /// `defaults/main.yml` of the role.
     RoleDefaults,
+    /// Of groups, `all` among them, in the inventory itself.
     InventoryGroupVars,
+    /// `group_vars/all` beside the inventory.
     InventoryGroupVarsAll,
+    /// `group_vars/all` beside the playbook.
     PlaybookGroupVarsAll,
+    /// `group_vars/` of groups but `all`, beside the inventory.
     InventoryGroupVarsFiles,
+    /// `group_vars/` of groups but `all`, beside the playbook.
     PlaybookGroupVars,
+    /// Of the host, in the inventory itself.
     InventoryHostVars,
+    /// `host_vars/` beside the inventory.
     InventoryHostVarsFiles,
+    /// `host_vars/` beside the playbook.
     PlaybookHostVars,
     /// Facts of the host and `set_fact` with `cacheable`.
     Facts,
+    /// `vars:` of the play.
     PlayVars,
+    /// Answers to `vars_prompt:` of the play.
     PlayVarsPrompt,
+    /// `vars_files:` of the play, later files over earlier ones.
     PlayVarsFiles,
     /// `vars/main.yml` of the role.
     RoleVars,
+    /// `vars:` of blocks; the executor keeps them with those of the task.
     BlockVars,
+    /// `vars:` of the task, and of what it stands in.
     TaskVars,
+    /// What the module `include_vars` has read on this host.
     IncludeVars,
     /// `set_fact` and `register`.
     SetFacts,
+    /// What `roles:` or an import gives the role beside its keywords.
     RoleParams,
+    /// `vars:` of an include.
     IncludeParams,
     /// Loop variables and what the engine itself defines (`inventory_hostname`, `ansible_loop`).
     Magic,

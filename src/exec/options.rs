@@ -13,6 +13,7 @@ use std::time::Duration;
 pub enum Mode {
     /// Probes and decides; what an effect not made would tell is unknown, never a failure.
     Plan,
+    /// Makes every effect that is due.
     #[default]
     Apply,
     /// Looks at what the cloud tasks own, and removes it; no host is touched.
@@ -26,9 +27,13 @@ pub enum Mode {
 pub struct BecomeOptions {
     /// `-b`
     pub on: Option<bool>,
+    /// `--become-method`; `None`: sudo.
     pub method: Option<String>,
+    /// `--become-user`; `None`: root.
     pub user: Option<String>,
+    /// Options for the method's command, of ansible.cfg or the environment.
     pub flags: Option<String>,
+    /// Asked for with `-K`, or read of a file; `None`: the method may not ask.
     pub password: Option<Secret>,
 }
 
@@ -39,17 +44,20 @@ pub struct ConnectionOptions {
     pub kind: Option<String>,
     /// `-u`
     pub remote_user: Option<String>,
+    /// `--private-key`; `None`: what ssh finds by itself.
     pub private_key: Option<PathBuf>,
     /// `--ssh-common-args` and `--ssh-extra-args`, as written.
     pub ssh_args: Option<String>,
     /// `None`: as the user's ssh configuration says, which by default is strict.
     pub host_key_checking: HostKeys,
+    /// `-T`: how long a login may take.
     pub timeout: Duration,
 }
 
 /// What is done with a host's key that is not known yet, or is another than before.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub enum HostKeys {
+    /// As the user's ssh configuration says; strict where it says nothing.
     #[default]
     Strict,
     /// Unknown hosts are learnt, changed keys refused.
@@ -84,25 +92,35 @@ impl std::fmt::Debug for Confirm {
 /// All that the command line asks of a run, after flags, environment and configuration were put together.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
+    /// What it is for.
     pub mode: Mode,
     /// `-C`; always so in [`Mode::Plan`].
     pub check: bool,
+    /// `-D`: differences are shown.
     pub diff: bool,
     /// Hosts worked on at a time.
     pub forks: usize,
     /// `-l`, a host pattern.
     pub limit: Option<String>,
+    /// `-t`; empty: all tasks but those tagged `never`.
     pub tags: Vec<String>,
+    /// `--skip-tags`
     pub skip_tags: Vec<String>,
+    /// Each host begins at the first task whose name fits this.
     pub start_at_task: Option<String>,
+    /// `-e`, files and words together; later ones win.
     pub extra_vars: Map,
+    /// Where neither play nor inventory says whether and as whom to become another user.
     pub become_options: BecomeOptions,
+    /// Where neither play nor inventory says how a host is reached.
     pub connection: ConnectionOptions,
+    /// Notified handlers run on hosts that failed too.
     pub force_handlers: bool,
     /// What `no_log` is where nothing says so.
     pub no_log: bool,
     /// Whether plays without `gather_facts` gather.
     pub gathers: bool,
+    /// How many `-v` were given.
     pub verbosity: u8,
     /// Asked before `destroy` removes that many things; without it nothing is removed.
     pub confirm: Option<Confirm>,
@@ -155,13 +173,18 @@ impl Default for RunOptions {
 /// What a run came to: the exit code follows from it.
 #[derive(Clone, Debug, Default)]
 pub struct RunReport {
+    /// Hosts of which there is something to count.
     pub recap: IndexMap<Arc<str>, HostRecap>,
     /// Something was, or with a plan would be, changed.
     pub changes: bool,
+    /// A host failed, or could not begin a play.
     pub failed: bool,
+    /// A host could not be reached, or was lost.
     pub unreachable: bool,
+    /// It was asked to stop, by a signal or a key.
     pub interrupted: bool,
     /// Things of a cloud that were to go and are still there: of `destroy`, or replaced.
     pub left: usize,
+    /// Its decisions; of use only for a plan that will be saved.
     pub saved: SavedPlan,
 }

@@ -12,6 +12,7 @@ pub type NodeId = usize;
 /// All plays of a run, in order; `import_playbook` resolved.
 #[derive(Clone, Debug)]
 pub struct Program {
+    /// The plays as they run; one that matches no host is here too.
     pub plays: Vec<Arc<PlayPlan>>,
     /// SHA-256 over every input (files read, inventory, extra vars, tool version), hexadecimal.
     pub hash: String,
@@ -20,7 +21,9 @@ pub struct Program {
 /// A play, its keywords as templates still, its sections joined in the order in which they run.
 #[derive(Clone, Debug)]
 pub struct PlayPlan {
+    /// Where it begins in its playbook.
     pub span: Span,
+    /// As written, maybe a template; what `hosts:` says where it has no name.
     pub name: Value,
     /// The `hosts:` pattern; may be a template over extra vars.
     pub hosts: Value,
@@ -28,23 +31,31 @@ pub struct PlayPlan {
     pub playbook_dir: PathBuf,
     /// `gather_facts` (None: gather, as is the default), and the subsets of `gather_subset`.
     pub gather_facts: Option<Value>,
+    /// A list, or text with commas; `None`: all subsets.
     pub gather_subset: Option<Value>,
     /// Top-level fact names that anything in the play can use; `None` when it cannot be told.
     pub facts_used: Option<Vec<Arc<str>>>,
+    /// How many hosts make a batch: a number, a percentage, or a list of them; `None`: all at once.
     pub serial: Option<Value>,
+    /// The share of a batch that may fail before the play ends; more than that, not as much, ends it.
     pub max_fail_percentage: Option<Value>,
+    /// How hosts are sorted, as Ansible names it (`sorted`, `reverse_inventory`, …); `None`: as in the inventory.
     pub order: Option<Value>,
+    /// Whether notified handlers run on a host that failed; `None`: as the command line says.
     pub force_handlers: Option<Value>,
     /// `vars`, `vars_prompt` answers are added by the executor.
     pub vars: Arc<Map>,
     /// Each entry is a file name, or a list of candidates of which the first found is taken.
     pub vars_files: Vec<Value>,
+    /// In the order in which they are asked.
     pub vars_prompt: Vec<Prompt>,
+    /// What the play's own keywords say; its tasks have inherited it. `needs` is only here.
     pub keywords: Arc<TaskKeywords>,
     /// The roles in `roles:` and imported ones: their defaults and vars are visible to the whole play.
     pub role_layers: Vec<Arc<RoleScope>>,
     /// The body: sections with the flushes of handlers between them, flattened.
     pub body: Arc<Sequence>,
+    /// All that can be notified in the play, in the order in which they run: roles' first.
     pub handlers: Vec<Arc<Handler>>,
     /// `image:` as written, with its place: what `fitout bake` makes of the play.
     pub image: Option<(Value, Span)>,
@@ -55,28 +66,39 @@ pub struct PlayPlan {
 /// One entry of `vars_prompt`; asked once, before the play begins.
 #[derive(Clone, Debug)]
 pub struct Prompt {
+    /// The variable that is set.
     pub name: Arc<str>,
+    /// What is shown, a template; the name where nothing is said.
     pub prompt: Value,
+    /// The answer is not echoed, and is a secret from then on; so unless `private: false` is written.
     pub private: bool,
+    /// Taken for an empty answer; shown only where the answer is no secret.
     pub default: Option<Value>,
+    /// Asked twice, until both answers are the same.
     pub confirm: bool,
+    /// The hash that `encrypt:` names, as written.
     pub encrypt: Option<Arc<str>>,
+    /// `unsafe:` as written.
     pub unsafe_text: bool,
 }
 
 /// A list of steps run in order. What includes load at run time is a sequence of its own.
 #[derive(Debug, Default)]
 pub struct Sequence {
+    /// In the order of the file.
     pub steps: Vec<Step>,
 }
 
 /// One element of a list of tasks.
 #[derive(Clone, Debug)]
 pub enum Step {
+    /// A module's call, an include or a `meta`.
     Task(Arc<TaskNode>),
+    /// Tasks with a `rescue` or `always` of their own; what else a block says, its tasks have inherited.
     Block(Arc<BlockNode>),
     /// Runs notified handlers: the end of a section, or `meta: flush_handlers`.
     Flush {
+        /// It ends a section; otherwise a task asks for it.
         implicit: bool,
     },
 }
@@ -84,10 +106,15 @@ pub enum Step {
 /// A block: what is in `rescue` runs where `body` failed, what is in `always` runs either way.
 #[derive(Debug)]
 pub struct BlockNode {
+    /// Unique in the program, as a task's.
     pub id: NodeId,
+    /// Where the block begins.
     pub span: Span,
+    /// What stands in `block:`.
     pub body: Sequence,
+    /// Empty: a failure is not caught.
     pub rescue: Sequence,
+    /// Runs also where `rescue` failed; the failure remains one.
     pub always: Sequence,
 }
 
@@ -96,9 +123,13 @@ pub struct BlockNode {
 pub struct TaskNode {
     /// Position in the play's order; unique in a run.
     pub id: NodeId,
+    /// Where the task begins.
     pub span: Span,
+    /// A template; `None`: it is shown under the name of its action.
     pub name: Option<Value>,
+    /// What it calls, its arguments as templates.
     pub act: Act,
+    /// Its own over those of all that it stands in.
     pub keywords: Arc<TaskKeywords>,
     /// The role it stands in, with its directory and its own layers (defaults, vars, params).
     pub role: Option<Arc<RoleScope>>,
@@ -148,15 +179,21 @@ impl PlayPlan {
 pub enum Act {
     /// A module with its raw arguments; values are templates still.
     Module {
+        /// As the registry or a `library/` folder has it.
         module: Arc<Module>,
+        /// Free form already taken apart; checked against the module's arguments only once they are evaluated.
         args: Arc<Map>,
     },
     /// `include_tasks`: file relative to `dir` (then the role's tasks, then the playbook).
     IncludeTasks {
+        /// A template, or a constant that was compiled with the play.
         file: Value,
+        /// The folder of the file that the task stands in.
         dir: PathBuf,
+        /// `apply:`, which the included tasks inherit; `None` where it is not given.
         apply: Option<Arc<TaskKeywords>>,
     },
+    /// `include_role`; a role that is imported is among the steps already.
     IncludeRole(Arc<IncludeRole>),
     /// `meta: end_host | end_play | end_batch | end_role | clear_facts | clear_host_errors | noop |
     /// refresh_inventory | reset_connection` (`flush_handlers` is a [`Step::Flush`]).
@@ -166,20 +203,30 @@ pub enum Act {
 /// `include_role` with its options, to be resolved when its turn comes; names are relative as in Ansible.
 #[derive(Debug)]
 pub struct IncludeRole {
+    /// The role, a template.
     pub name: Value,
+    /// File in `tasks/`; `main` where nothing is said.
     pub tasks_from: Value,
+    /// File in `vars/`; `None`: `main`, if it is there.
     pub vars_from: Option<Value>,
+    /// File in `defaults/`; `None`: `main`, if it is there.
     pub defaults_from: Option<Value>,
+    /// File in `handlers/`; `None`: `main`, if it is there.
     pub handlers_from: Option<Value>,
+    /// Its variables stay for the tasks behind it.
     pub public: bool,
+    /// `allow_duplicates:` as written; true unless it is switched off.
     pub allow_duplicates: bool,
+    /// Whether the arguments are checked against the role's `argument_specs`; on unless it is switched off.
     pub rolespec_validate: bool,
+    /// `apply:`, which the role's tasks inherit; `None` where it is not given.
     pub apply: Option<Arc<TaskKeywords>>,
 }
 
 /// A task that runs where it was notified, once, at the next flush.
 #[derive(Debug)]
 pub struct Handler {
+    /// Its name is what `notify` calls; its own `when` and `loop` are evaluated when it runs.
     pub task: Arc<TaskNode>,
     /// `listen` topics.
     pub listen: Vec<Value>,
@@ -192,9 +239,13 @@ pub struct Handler {
 pub struct RoleScope {
     /// As used: `geerlingguy.docker`, `ns.coll.role`.
     pub name: Arc<str>,
+    /// `ns.coll`, where the role is of a collection.
     pub collection: Option<Arc<str>>,
+    /// The role's folder.
     pub path: PathBuf,
+    /// `defaults/main`, or what `defaults_from` names; empty where there is none.
     pub defaults: Arc<Map>,
+    /// `vars/main`, or what `vars_from` names; empty where there is none.
     pub vars: Arc<Map>,
     /// Role parameters and `vars:` of the use, over those of the roles it is used by.
     pub params: Arc<Map>,
@@ -248,41 +299,72 @@ pub const CONNECTION_VARS: &[&str] = &[
 pub struct TaskKeywords {
     /// Conditions of the task and all blocks, imports and roles around it, outermost first.
     pub when: Vec<Value>,
+    /// Union of those around it, each once; a comma in a text was a border. May be templates.
     pub tags: Vec<Value>,
     /// `vars` of blocks, imports and the task, innermost last; each a map.
     pub vars: Vec<Arc<Map>>,
+    /// Each a map or a template for one, outermost first; the later override.
     pub environment: Vec<Value>,
+    /// Whether to become another user; the others of its kind say how.
     pub become_: Option<Value>,
+    /// `None`: root.
     pub become_user: Option<Value>,
+    /// `sudo`, `su` or `doas`; `None`: `sudo`.
     pub become_method: Option<Value>,
+    /// Options for the method's command; `None`: those it has by default.
     pub become_flags: Option<Value>,
+    /// The login; a variable or the command line may say another.
     pub remote_user: Option<Value>,
+    /// `ssh`, `local`, `chroot`, `nspawn`.
     pub connection: Option<Value>,
+    /// Of the SSH server.
     pub port: Option<Value>,
+    /// Whether a failure is told and passed over.
     pub ignore_errors: Option<Value>,
+    /// Whether a host that cannot be reached fails this task only.
     pub ignore_unreachable: Option<Value>,
+    /// Whether a failure on one host ends the play on all of its batch.
     pub any_errors_fatal: Option<Value>,
+    /// True: it only predicts. False: it acts even in a run with `--check`.
     pub check_mode: Option<Value>,
+    /// Whether differences are shown; `None`: as the command line says.
     pub diff: Option<Value>,
+    /// Whether arguments, result and differences are hidden.
     pub no_log: Option<Value>,
+    /// Whether one host of the batch does it for all.
     pub run_once: Option<Value>,
+    /// The host that does it in this one's place, still with this one's variables.
     pub delegate_to: Option<Value>,
+    /// Whether facts it finds are the other host's and not this one's.
     pub delegate_facts: Option<Value>,
+    /// The most hosts at it at a time; 0 is no limit.
     pub throttle: Option<Value>,
+    /// Seconds for each attempt; 0 is no limit.
     pub timeout: Option<Value>,
     /// By module name as resolved (short name), group defaults expanded.
     pub module_defaults: Vec<Value>,
     // Of the task alone:
+    /// `None`: it is done once.
     pub loop_: Option<Loop>,
+    /// All `None` where the task has no `loop_control`.
     pub loop_control: LoopControl,
+    /// The variable that gets the result, on each host.
     pub register: Option<Arc<str>>,
+    /// Conditions that must all hold; empty: the module says it.
     pub changed_when: Vec<Value>,
+    /// Conditions that must all hold; empty: the module says it.
     pub failed_when: Vec<Value>,
+    /// Conditions that must all hold for it to be tried no more; empty: it is tried once, unless `retries` is set.
     pub until: Vec<Value>,
+    /// Attempts behind the first; `None`: 3, where `until` is set.
     pub retries: Option<Value>,
+    /// Seconds between attempts; `None`: 5.
     pub delay: Option<Value>,
+    /// Seconds that it may take in the background; 0 or `None`: it is waited for.
     pub async_: Option<Value>,
+    /// Seconds between looks at what is in the background; 0: it is left there.
     pub poll: Option<Value>,
+    /// Names and topics of handlers; also what blocks and the play say.
     pub notify: Vec<Value>,
     /// `needs:` names of tasks or plays that must be done first.
     pub needs: Vec<Arc<str>>,
@@ -301,18 +383,30 @@ pub enum Loop {
     /// `loop:`
     Items(Value),
     /// `with_NAME:`
-    With { lookup: Arc<str>, terms: Value },
+    With {
+        /// The NAME, a lookup: `items`, `dict`, `fileglob`.
+        lookup: Arc<str>,
+        /// What the lookup is given, as written.
+        terms: Value,
+    },
 }
 
 /// `loop_control`, as templates. `pause` is in seconds.
 #[derive(Clone, Debug, Default)]
 pub struct LoopControl {
+    /// The variable that holds the item; `None`: `item`.
     pub loop_var: Option<Value>,
+    /// The variable that holds the item's number, from 0; `None`: there is none.
     pub index_var: Option<Value>,
+    /// What is shown of an item; `None`: the item itself.
     pub label: Option<Value>,
+    /// Between two items.
     pub pause: Option<Value>,
+    /// Whether `ansible_loop` is there, with the length and the neighbours.
     pub extended: Option<Value>,
+    /// Whether `ansible_loop` holds all items too; `None`: yes.
     pub extended_allitems: Option<Value>,
+    /// `break_when:` as written.
     pub break_when: Vec<Value>,
 }
 
@@ -327,18 +421,26 @@ pub trait Includer: Send + Sync {
 /// A role that the run has just named, its file names rendered. Without `tasks_from` it is `main`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RoleCall {
+    /// As in [`RoleScope::name`].
     pub name: String,
+    /// A file's name without its folder.
     pub tasks_from: String,
+    /// `None`: `main`, if it is there.
     pub vars_from: Option<String>,
+    /// `None`: `main`, if it is there.
     pub defaults_from: Option<String>,
+    /// `None`: `main`, if it is there.
     pub handlers_from: Option<String>,
 }
 
 /// A role that was compiled while the run goes on.
 #[derive(Clone, Debug)]
 pub struct IncludedRole {
+    /// Its tasks, behind those of its dependencies.
     pub body: Arc<Sequence>,
+    /// Handlers it brings, its dependencies' too; they can be notified from then on.
     pub handlers: Vec<Arc<Handler>>,
+    /// What its tasks see of it, and with `public` the tasks behind it too.
     pub scope: Arc<RoleScope>,
 }
 

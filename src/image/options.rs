@@ -63,15 +63,19 @@ const PARTS: [&str; 11] = [
 pub struct ImageOptions {
     /// Without it: the play's name.
     pub name: Option<String>,
+    /// pub name: Option<String>,
     pub builders: Vec<BuilderOptions>,
+    /// pub builders: Vec<BuilderOptions>,
     pub source: Source,
     /// Bytes of the disk.
     pub size: u64,
+    /// pub size: u64,
     pub formats: Vec<Format>,
     /// Groups of the inventory that the image's host stands in.
     pub groups: Vec<String>,
     /// What is not cleaned, by the names that docs/images.md lists; everything with `clean: false`.
     pub keep: Vec<String>,
+    /// pub keep: Vec<String>,
     pub clean: bool,
     /// Boot it and plan the plays against it.
     pub verify: bool,
@@ -88,9 +92,11 @@ pub struct ImageOptions {
 /// An entry of `builders:`; what else it says is the builder's to read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BuilderOptions {
+    /// pub struct BuilderOptions {
     pub kind: String,
     /// As `-b`, `-only` and plays know it; without one it is the kind.
     pub name: String,
+    /// pub name: String,
     pub options: Map,
 }
 
@@ -104,15 +110,22 @@ impl BuilderOptions {
 /// Where the root file system comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
+    /// pub enum Source {
     Debootstrap {
+        /// Debootstrap {
         suite: String,
+        /// suite: String,
         variant: String,
+        /// variant: String,
         packages: Vec<String>,
+        /// packages: Vec<String>,
         mirror: Option<String>,
     },
     /// A tarball of a root file system on this machine or behind a URL.
     Tarball {
+        /// Tarball {
         from: String,
+        /// from: String,
         sha256: Option<String>,
     },
     /// An image in a cloud, for the builders that start there.
@@ -123,8 +136,11 @@ pub enum Source {
 /// system alone.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Format {
+    /// pub enum Format {
     Qcow2,
+    /// Qcow2,
     Raw,
+    /// Raw,
     Tar,
 }
 

@@ -10,9 +10,13 @@ use crate::remote::Job;
 /// What a change does to its object. Why it is done is [`Change::reason`].
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Action {
+    /// Something is made that is not there.
     Create,
+    /// Something that is there becomes different.
     Update,
+    /// Something is removed, and another made in its place: what differs cannot be changed.
     Replace,
+    /// Something is removed.
     Delete,
     /// An effect whose outcome nobody can predict (`command`).
     Run,
@@ -21,18 +25,24 @@ pub enum Action {
 /// One change to one host, as the plan shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
+    /// What kind of change it is.
     pub action: Action,
     /// In a user's words, e.g. `mode is 0600, not 0644`.
     pub reason: String,
+    /// Empty where there is nothing to compare, or the task hides it.
     pub diffs: Vec<Diff>,
 }
 
 /// Before and after of one text or record, in Ansible's form (`before_header` …).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Diff {
+    /// What stands over `before`: a path, mostly; may be empty.
     pub before_header: String,
+    /// What stands over `after`; may be empty.
     pub after_header: String,
+    /// All of it; empty where nothing is there.
     pub before: String,
+    /// All of it; empty where nothing will be there.
     pub after: String,
 }
 
@@ -45,6 +55,7 @@ pub struct Decision {
     pub effects: Vec<Job>,
     /// The task's return values as far as they are known now (without `changed`, `failed`, `diff`).
     pub result: Map,
+    /// In the module's words; shown whether there is a change or not.
     pub warnings: Vec<String>,
 }
 

@@ -27,8 +27,10 @@ pub const RC_CHANGED: i32 = 75;
 /// What must still be in a file's place for it to be written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Expect {
+    /// Whatever is there, or nothing.
     #[default]
     Any,
+    /// Nothing is there.
     Absent,
     /// The hexadecimal SHA-1 of the content that the decision was made on.
     Sha1(String),
@@ -37,16 +39,21 @@ pub enum Expect {
 /// A file to be put in place. What is `None` stays as it is; a new file gets 0644 and the shell's user.
 #[derive(Clone, Debug, Default)]
 pub struct WriteFile {
+    /// Absolute; any bytes but NUL.
     pub path: Vec<u8>,
+    /// `None`: only the attributes of what is there are set.
     pub content: Option<Content>,
     /// Octal or symbolic, as `chmod` takes it.
     pub mode: Option<String>,
+    /// A name or a number.
     pub owner: Option<String>,
+    /// A name or a number.
     pub group: Option<String>,
     /// Keep a copy of what was there; its name is emitted as `backup_file`.
     pub backup: bool,
     /// A command with `%s` for the temporary file, run without a shell's expansions.
     pub validate: Option<String>,
+    /// Looked at on the host, directly before the file is put in place.
     pub expect: Expect,
     /// Where renaming is impossible (a file mounted by itself), overwrite in place.
     pub unsafe_writes: bool,
@@ -104,7 +111,9 @@ pub fn write_file_job(file: WriteFile) -> Job {
 pub struct FolderAttributes {
     /// Octal.
     pub mode: Option<String>,
+    /// A name or a number.
     pub owner: Option<String>,
+    /// A name or a number.
     pub group: Option<String>,
 }
 
@@ -134,7 +143,9 @@ fn validation(command: &str) -> String {
 pub struct StatOptions {
     /// Look at what a link points to; a link to nowhere is then absent.
     pub follow: bool,
+    /// Of files: the hexadecimal SHA-1 of the content.
     pub sha1: bool,
+    /// Of files: the hexadecimal SHA-256 of the content.
     pub sha256: bool,
     /// Fetch the content of files up to so many bytes.
     pub content: Option<u64>,
@@ -145,39 +156,61 @@ pub struct StatOptions {
 /// What `lstat` says a path is, or `stat` where links are followed.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub enum FileKind {
+    /// A regular file; also where nothing is there.
     #[default]
     File,
+    /// A folder.
     Directory,
+    /// A symbolic link that was not followed.
     Link,
+    /// A named pipe.
     Fifo,
+    /// A socket of the Unix domain.
     Socket,
+    /// A block device.
     Block,
+    /// A character device.
     Char,
 }
 
 /// One path as [`stat_job`] found it. Times are whole seconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileStat {
+    /// False: all else is without meaning.
     pub exists: bool,
+    /// What it is.
     pub kind: FileKind,
     /// The permission bits, 0o7777 at most.
     pub mode: u32,
+    /// The owner's number.
     pub uid: u32,
+    /// The group's number.
     pub gid: u32,
     /// Empty where the id has no name.
     pub owner: String,
+    /// Empty where the id has no name.
     pub group: String,
+    /// Bytes; of a link, the length of its text.
     pub size: u64,
+    /// Last change of the content; 0 on hosts without `stat`.
     pub mtime: i64,
+    /// Last access; 0 on hosts without `stat`.
     pub atime: i64,
+    /// Last change of the attributes; 0 on hosts without `stat`.
     pub ctime: i64,
+    /// 0 on hosts without `stat`.
     pub inode: u64,
+    /// Number of the device that it is on; 0 on hosts without `stat`.
     pub dev: u64,
+    /// Hard links.
     pub nlink: u64,
     /// The text of a symbolic link.
     pub target: Option<Vec<u8>>,
+    /// Of a file that can be read, where it was asked for.
     pub sha1: Option<String>,
+    /// Of a file that can be read, where it was asked for.
     pub sha256: Option<String>,
+    /// Of a file that can be read and is not larger than was asked for.
     pub content: Option<Vec<u8>>,
     /// It is a file, but the user cannot read it.
     pub unreadable: bool,

@@ -40,17 +40,25 @@ use std::sync::Arc;
 
 /// What is compiled, and with which answers from the command line.
 pub struct CompileOptions {
+    /// pub struct CompileOptions {
     pub playbooks: Vec<PathBuf>,
+    /// pub playbooks: Vec<PathBuf>,
     pub extra_vars: Map,
+    /// pub extra_vars: Map,
     pub tags: Vec<String>,
+    /// pub tags: Vec<String>,
     pub skip_tags: Vec<String>,
+    /// pub skip_tags: Vec<String>,
     pub start_at_task: Option<String>,
     /// Whether the command line or the configuration lets all tasks become another user.
     pub becomes: bool,
     /// Searched after `roles/` beside the playbook, before the playbook's own folder.
     pub roles_path: Vec<PathBuf>,
+    /// pub roles_path: Vec<PathBuf>,
     pub collections_path: Vec<PathBuf>,
+    /// pub collections_path: Vec<PathBuf>,
     pub keyring: Arc<Keyring>,
+    /// pub keyring: Arc<Keyring>,
     pub sources: Sources,
     /// The hosts of the run, where they are known: then its variables and names are looked at too.
     pub inventory: Option<Arc<Inventory>>,
@@ -77,9 +85,13 @@ impl CompileOptions {
 
 /// What came of it. `warnings` never holds an error.
 pub struct Compiled {
+    /// pub struct Compiled {
     pub program: Program,
+    /// pub program: Program,
     pub includer: Arc<dyn Includer>,
+    /// pub includer: Arc<dyn Includer>,
     pub definitions: Definitions,
+    /// pub definitions: Definitions,
     pub warnings: Diags,
 }
 

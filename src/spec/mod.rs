@@ -27,6 +27,7 @@ pub struct ModuleSpec {
     /// Paragraphs of Markdown for the reference page.
     #[serde(default)]
     pub description: String,
+    /// By name, in the order of the reference page.
     #[serde(default)]
     pub args: IndexMap<String, ArgSpec>,
     /// Names of shared argument lists (`/modules/common/NAME.yml`), put behind `args` when the module is loaded.
@@ -36,22 +37,28 @@ pub struct ModuleSpec {
     /// the string only where `free_form_keys` names them.
     #[serde(default)]
     pub free_form: Option<String>,
+    /// With `free_form`: the words `k=v` of the string that are arguments; empty: none is.
     #[serde(default)]
     pub free_form_keys: Vec<String>,
     /// Any further key is accepted (`set_fact`, `debug`-like modules do not need it).
     #[serde(default)]
     pub open: bool,
+    /// Groups of arguments of which at most one may be given.
     #[serde(default)]
     pub mutually_exclusive: Vec<Vec<String>>,
+    /// Groups of arguments of which all are given, or none.
     #[serde(default)]
     pub required_together: Vec<Vec<String>>,
+    /// Groups of arguments of which at least one is given.
     #[serde(default)]
     pub required_one_of: Vec<Vec<String>>,
     /// `[arg, value, [args required then]]`.
     #[serde(default)]
     pub required_if: Vec<(String, serde_yaml::Value, Vec<String>)>,
+    /// As `--check` finds it; for the reference page.
     #[serde(default)]
     pub check_mode: Support,
+    /// As `--diff` finds it; for the reference page.
     #[serde(default)]
     pub diff: Support,
     /// Commands the host must have, for the message when one is missing.
@@ -61,14 +68,17 @@ pub struct ModuleSpec {
     /// Neither given: the module claims everything, unless its code says otherwise.
     #[serde(default)]
     pub reads: Vec<String>,
+    /// As `reads`, for what it changes.
     #[serde(default)]
     pub writes: Vec<String>,
     /// For modules without code: the argument whose list gives the items, and how each observed property is
     /// compared with the argument of that name.
     #[serde(default)]
     pub each: Option<String>,
+    /// By the property's name, as `probe.sh` emits it.
     #[serde(default)]
     pub observe: IndexMap<String, Comparator>,
+    /// What `register` has of it, by name, each with its meaning for the reference page.
     #[serde(default)]
     pub returns: IndexMap<String, String>,
     /// Tasks, as they stand in a playbook; each is compiled by a test.
@@ -83,22 +93,28 @@ pub struct ModuleSpec {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArgSpec {
+    /// `str` where nothing is said.
     #[serde(default, rename = "type")]
     pub kind: ArgType,
     /// Element type of a list.
     #[serde(default)]
     pub of: Option<ArgType>,
+    /// `None`: an argument that is not given is absent.
     #[serde(default)]
     pub default: Option<serde_yaml::Value>,
+    /// The only values it takes; empty: any of its type.
     #[serde(default)]
     pub choices: Vec<serde_yaml::Value>,
+    /// Other names for it, as playbooks may write them.
     #[serde(default)]
     pub aliases: Vec<String>,
+    /// Its absence is an error.
     #[serde(default)]
     pub required: bool,
     /// Its value is shown nowhere.
     #[serde(default)]
     pub secret: bool,
+    /// Markdown for the reference page; also the hint where it is missing.
     pub doc: String,
     /// Says what to use instead, when the argument is deprecated.
     #[serde(default)]
@@ -115,14 +131,22 @@ pub struct ArgSpec {
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ArgType {
+    /// Text; a number or a bool becomes text.
     #[default]
     Str,
+    /// A bool, or one of Ansible's words for one.
     Bool,
+    /// A whole number of 64 bits.
     Int,
+    /// A number.
     Float,
+    /// A list; a text is split at its commas, a number is a list of one.
     List,
+    /// A dictionary; a text of JSON or of `k=v` words becomes one.
     Dict,
+    /// A path; `~` and a leading `$HOME` are the host's, and are left to it.
     Path,
+    /// Whatever is given, also null.
     Raw,
     /// A file mode: octal number, octal text, or symbolic text.
     Mode,
@@ -136,9 +160,12 @@ pub enum ArgType {
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Support {
+    /// All that is done is predicted.
     #[default]
     Full,
+    /// Something of it; `description` says what.
     Partial,
+    /// Nothing of it.
     None,
 }
 
@@ -146,8 +173,11 @@ pub enum Support {
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Comparator {
+    /// The same text; of a list, its elements in order, one a line.
     Equal,
+    /// The same octal digits, whatever zeros lead.
     Mode,
+    /// The same text, or with `*` at its end one that begins so.
     Version,
     /// Every wanted member is there; more may be.
     Subset,

@@ -7,7 +7,9 @@ use std::sync::Arc;
 /// A value with its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spanned<T> {
+    /// pub struct Spanned<T> {
     pub value: T,
+    /// pub value: T,
     pub span: Span,
 }
 
@@ -17,18 +19,24 @@ pub type Entries = Vec<(Spanned<Arc<str>>, Spanned<Value>)>;
 /// A playbook file.
 #[derive(Clone, Debug)]
 pub struct Playbook {
+    /// pub struct Playbook {
     pub path: PathBuf,
+    /// pub path: PathBuf,
     pub entries: Vec<PlaybookEntry>,
 }
 
 /// One element of a playbook's list.
 #[derive(Clone, Debug)]
 pub enum PlaybookEntry {
+    /// pub enum PlaybookEntry {
     Play(Play),
     /// `import_playbook`, with its vars, when and tags among the keywords.
     Import {
+        /// Import {
         file: Spanned<Value>,
+        /// file: Spanned<Value>,
         keywords: Keywords,
+        /// keywords: Keywords,
         span: Span,
     },
 }
@@ -36,14 +44,21 @@ pub enum PlaybookEntry {
 /// A play, its sections apart.
 #[derive(Clone, Debug)]
 pub struct Play {
+    /// pub struct Play {
     pub span: Span,
+    /// pub span: Span,
     pub hosts: Spanned<Value>,
     /// All play keywords but those below; checked against the list of play keywords.
     pub keywords: Keywords,
+    /// pub keywords: Keywords,
     pub roles: Vec<RoleUse>,
+    /// pub roles: Vec<RoleUse>,
     pub pre_tasks: Vec<Item>,
+    /// pub pre_tasks: Vec<Item>,
     pub tasks: Vec<Item>,
+    /// pub tasks: Vec<Item>,
     pub post_tasks: Vec<Item>,
+    /// pub post_tasks: Vec<Item>,
     pub handlers: Vec<Item>,
     /// What must hold on a machine that was booted from an image of this play.
     pub verify: Vec<Item>,
@@ -52,7 +67,9 @@ pub struct Play {
 /// An entry of `roles:` or of a role's `dependencies:`.
 #[derive(Clone, Debug)]
 pub struct RoleUse {
+    /// pub struct RoleUse {
     pub span: Span,
+    /// pub span: Span,
     pub name: Spanned<Value>,
     /// when, tags, become, vars, delegate_to …
     pub keywords: Keywords,
@@ -63,25 +80,35 @@ pub struct RoleUse {
 /// What may stand in a list of tasks.
 #[derive(Clone, Debug)]
 pub enum Item {
+    /// pub enum Item {
     Task(Task),
+    /// Task(Task),
     Block(Block),
 }
 
 /// A block as written; `rescue` and `always` are empty where it has none.
 #[derive(Clone, Debug)]
 pub struct Block {
+    /// pub struct Block {
     pub span: Span,
+    /// pub span: Span,
     pub keywords: Keywords,
+    /// pub keywords: Keywords,
     pub body: Vec<Item>,
+    /// pub body: Vec<Item>,
     pub rescue: Vec<Item>,
+    /// pub rescue: Vec<Item>,
     pub always: Vec<Item>,
 }
 
 /// One task, imports and includes too (`action.name` is then `import_tasks`, `include_role` …).
 #[derive(Clone, Debug)]
 pub struct Task {
+    /// pub struct Task {
     pub span: Span,
+    /// pub span: Span,
     pub action: Action,
+    /// pub action: Action,
     pub keywords: Keywords,
 }
 
@@ -93,6 +120,7 @@ pub const VARIABLE_ARGS: &str = "_variable_params";
 pub struct Action {
     /// As written: `apt`, `ansible.builtin.apt`, `ns.coll.mod`.
     pub name: Spanned<Arc<str>>,
+    /// pub name: Spanned<Arc<str>>,
     pub args: ActionArgs,
     /// The task's `args:`, merged under the arguments at resolution.
     pub extra: Entries,

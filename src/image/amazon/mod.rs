@@ -57,8 +57,11 @@ pub trait Provision: Send + Sync {
 /// An image that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
+    /// Where it is.
     pub region: String,
+    /// `ami-…`
     pub id: String,
+    /// Those of its disks.
     pub snapshots: Vec<String>,
 }
 
@@ -83,24 +86,35 @@ pub struct Wishes {
 /// What is in the image.
 #[derive(Debug, Default)]
 pub struct Contents {
+    /// Files of the machine before anything was done, to compare with.
     pub before: Listing,
+    /// One a line, with `+`, `~` or `-` in front; empty where it was not asked for.
     pub changed: Vec<String>,
+    /// Version by name; empty where it was not asked for.
     pub packages: BTreeMap<String, String>,
+    /// Kernel parameters by name, as the booted machine has them; empty where it was not asked for.
     pub sysctl: BTreeMap<String, String>,
+    /// A machine booted from it has passed.
     pub verified: bool,
 }
 
 /// One build's state; what was begun is in it before it is begun.
 pub struct Build {
+    /// What the builder was told; some are filled in as the build goes on.
     pub options: Options,
+    /// What the caller wants.
     pub wishes: Wishes,
+    /// Reads the options again when the source is known; `None`: they name nothing of it.
     pub late: Option<Late>,
+    /// For accounts of other regions.
     pub session: Arc<Session>,
+    /// That of the build's own region.
     pub account: Arc<Account>,
     /// Whose things these are: the stack is `image/NAME`.
     pub identity: Identity,
     /// For the private key and known_hosts; only its owner reads it.
     pub folder: tempfile::TempDir,
+    /// What was found on the machine.
     pub contents: Contents,
     source: Option<types::Image>,
     /// The image in the build's own region.
@@ -119,6 +133,7 @@ pub struct Build {
     protected: Vec<Artifact>,
     /// The call that protects one of them, which may be on its way when the build is interrupted.
     protecting: Option<tokio::task::JoinHandle<Result<(), String>>>,
+    /// What was made, or found; its own region's first.
     pub artifacts: Vec<Artifact>,
     /// The image was there; nothing was made.
     pub found: bool,

@@ -12,30 +12,45 @@ use std::time::Duration;
 /// One entry of `launch_block_device_mappings` or `ami_block_device_mappings`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Disk {
+    /// `/dev/sda1`, `xvdb`; a disk of the source image is changed by its name.
     pub device_name: String,
+    /// GiB; `None`: as the snapshot or the source image has it.
     pub volume_size: Option<i32>,
+    /// `gp3`, `io2`, …; `None`: EC2's choice.
     pub volume_type: Option<String>,
+    /// Whether it goes with the instance.
     pub delete_on_termination: Option<bool>,
+    /// `None`: as the snapshot has it, or the account's default.
     pub encrypted: Option<bool>,
+    /// With `encrypted`; `None`: the account's default key.
     pub kms_key_id: Option<String>,
+    /// Operations a second, for `io1`, `io2` and `gp3`.
     pub iops: Option<i32>,
+    /// MiB a second, for `gp3`.
     pub throughput: Option<i32>,
+    /// What it begins as; `None`: empty.
     pub snapshot_id: Option<String>,
+    /// `ephemeral0`, …: a disk of the instance's own machine.
     pub virtual_name: Option<String>,
+    /// The source image's disk of this name is left out.
     pub no_device: bool,
 }
 
 /// `source_ami_filter`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceFilter {
+    /// EC2's filters of images, each with the values of which one must fit.
     pub filters: BTreeMap<String, Vec<String>>,
+    /// Account ids or aliases (`self`, `amazon`); empty: anyone.
     pub owners: Vec<String>,
+    /// The youngest of several; otherwise several are an error.
     pub most_recent: bool,
 }
 
 /// `subnet_filter`, `vpc_filter`, `security_group_filter`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkFilter {
+    /// EC2's filters, each with the values of which one must fit.
     pub filters: BTreeMap<String, Vec<String>>,
     /// Of several subnets the one with the most free addresses.
     pub most_free: bool,
@@ -46,64 +61,113 @@ pub struct NetworkFilter {
 /// All texts are final: templates are rendered before.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Whose account and which region it is baked in.
     pub access: Access,
+    /// The builder's, for messages and `-only`; `amazon-ebs` where nothing is said.
     pub name: String,
+    /// An image's id; this or `source_filter` is there.
     pub source_ami: Option<String>,
+    /// Searched when the bake begins; `source_ami` goes before it.
     pub source_filter: Option<SourceFilter>,
     /// The first that there is capacity of; more than one only of spot instances.
     pub instance_types: Vec<String>,
+    /// Instance profile of IAM, for what the plays do on the machine; `None`: it may do nothing.
     pub profile: Option<String>,
+    /// Where the machine is; `None`: as `subnet_filter`, else a default subnet.
     pub subnet_id: Option<String>,
+    /// Where a subnet and groups are searched; `None`: the default VPC.
     pub vpc_id: Option<String>,
+    /// Of a default subnet; `None`: EC2 chooses.
     pub availability_zone: Option<String>,
+    /// Groups for the machine; empty: those of `group_filter`, else one that is made for the bake.
     pub security_group_ids: Vec<String>,
+    /// Finds `vpc_id`, and goes before one that is given.
     pub vpc_filter: Option<NetworkFilter>,
+    /// Finds `subnet_id`, and goes before one that is given.
     pub subnet_filter: Option<NetworkFilter>,
+    /// Finds `security_group_ids`, and goes before those that are given; all that fit are taken.
     pub group_filter: Option<NetworkFilter>,
+    /// `default`, `dedicated` or `host`.
     pub tenancy: Option<String>,
     /// `shutdown_behavior: stop`; otherwise an instance that is shut down ends.
     pub shutdown_stops: bool,
     /// The most that is paid an hour; empty: the price on demand. `None`: no spot instance.
     pub spot_price: Option<String>,
+    /// CPU credits beyond the earned ones, of burstable types; they cost extra.
     pub unlimited: bool,
     /// The image is made of the running instance.
     pub keeps_running: bool,
+    /// The plays are carried out, and no image is made.
     pub skip_image: bool,
+    /// Whether the machine gets a public IPv4 address; `None`: as the subnet says.
     pub public_address: Option<bool>,
+    /// For the machine's first boot, `user_data_file` read; not encoded.
     pub user_data: Option<String>,
+    /// Of the machine and what is made for it; `Name` is always there.
     pub run_tags: Tags,
+    /// Of the machine's volumes.
     pub volume_tags: Tags,
+    /// Who may log in, of the group that is made; empty: found out.
     pub source_cidrs: Vec<String>,
+    /// `metadata_options`, as given.
     pub imds: Map,
+    /// Bandwidth to its volumes of its own.
     pub ebs_optimized: bool,
+    /// Of the machine that is baked on.
     pub launch_disks: Vec<Disk>,
+    /// Of the image, over those that the machine had.
     pub ami_disks: Vec<Disk>,
+    /// Unique among the account's images of the region.
     pub ami_name: String,
+    /// May be empty.
     pub ami_description: String,
+    /// Regions it is copied to; its own may be among them.
     pub regions: Vec<String>,
+    /// Account ids that may launch the image.
     pub users: Vec<String>,
+    /// `all` makes the image public.
     pub groups: Vec<String>,
+    /// Organizations that may launch the image.
     pub org_arns: Vec<String>,
+    /// Organizational units that may launch the image.
     pub ou_arns: Vec<String>,
+    /// Of the image, in every region.
     pub tags: Tags,
+    /// Of its snapshots, over `tags`.
     pub snapshot_tags: Tags,
+    /// Account ids that may make volumes of its snapshots.
     pub snapshot_users: Vec<String>,
+    /// `all` makes its snapshots public.
     pub snapshot_groups: Vec<String>,
+    /// Its snapshots are encrypted, whatever the source's are.
     pub encrypt: bool,
+    /// With `encrypt`, in this region; `None`: the account's default key.
     pub kms_key: Option<String>,
+    /// By region, for copies; an empty one is that account's default key.
     pub region_kms_keys: BTreeMap<String, String>,
+    /// An image of the same name is removed when the new one is there.
     pub force_deregister: bool,
+    /// With `force_deregister`: its snapshots too.
     pub force_delete_snapshot: bool,
+    /// When the image is called old: RFC 3339.
     pub deprecate_at: Option<String>,
     /// Against being deregistered; true: also for a day after that is taken away.
     pub protection: Option<bool>,
+    /// Whether the image says that it can do enhanced networking; `None`: as the source does.
     pub ena_support: Option<bool>,
+    /// The image says that it can do enhanced networking by `ixgbevf`.
     pub sriov_support: bool,
+    /// Machines of the image answer the metadata service's second version only.
     pub imds_v2: bool,
+    /// The login of the source image: `admin`, `ubuntu`.
     pub ssh_user: String,
+    /// Where its sshd listens; 22 where nothing is said.
     pub ssh_port: u16,
+    /// By which address it is reached: `public_ip`, `private_ip`, `public_dns`, `private_dns`, `session_manager`.
     pub ssh_interface: String,
+    /// How long to try to log in; five minutes where nothing is said.
     pub ssh_timeout: Duration,
+    /// Overrides the address that EC2 tells.
     pub ssh_host: Option<String>,
     /// The user's agent has the key.
     pub agent: bool,
@@ -111,8 +175,11 @@ pub struct Options {
     pub bastion: Option<String>,
     /// Of the temporary key pair: ed25519, ecdsa or rsa.
     pub key_type: String,
+    /// The temporary key pair's; `None`: it is made up.
     pub key_name: Option<String>,
+    /// A key pair of the account that is used instead of a temporary one.
     pub keypair_name: Option<String>,
+    /// Its private half, on this machine; then no key pair is made.
     pub private_key_file: Option<PathBuf>,
     /// How long the instance may live before it ends itself.
     pub lifetime: Duration,

@@ -17,40 +17,58 @@ pub struct Wanted {
     pub hostname: Option<String>,
     /// Its node, where the host was asked in this run.
     pub node_id: Option<String>,
+    /// Otherwise it is to be a worker.
     pub manager: bool,
     /// It is to leave the swarm.
     pub leaves: bool,
     /// It has left; its node will be down in a moment.
     pub left: bool,
+    /// `active`, `pause` or `drain`; `None`: it stays as it is.
     pub availability: Option<String>,
+    /// Those it must have; others stay.
     pub labels: BTreeMap<String, String>,
 }
 
 /// One change of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// A worker becomes a manager.
     Promote {
+        /// Its id.
         node: String,
+        /// Its host's name.
         name: String,
     },
+    /// A manager becomes a worker.
     Demote {
+        /// Its id.
         node: String,
+        /// Its host's name.
         name: String,
     },
+    /// Availability or labels change.
     Update {
+        /// Its id.
         node: String,
+        /// Its host's name.
         name: String,
+        /// What it becomes; `None`: it stays as it is.
         availability: Option<String>,
+        /// Labels that it lacks, or has with another value.
         add: BTreeMap<String, String>,
     },
     /// Tasks move away; done when none runs there any more.
     Drain {
+        /// Its id.
         node: String,
+        /// Its host's name.
         name: String,
     },
     /// Out of the list of nodes.
     Remove {
+        /// Its id.
         node: String,
+        /// Its host's name.
         name: String,
     },
 }
@@ -75,9 +93,11 @@ impl Step {
 /// What is to be done, and what cannot be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
+    /// In the order in which they keep the quorum.
     pub steps: Vec<Step>,
     /// Steps that the quorum forbids now.
     pub refused: Vec<String>,
+    /// What to know beside it, e.g. nodes that are down, an even number of managers.
     pub warnings: Vec<String>,
     /// Wanted hosts that are no members yet.
     pub missing: Vec<String>,

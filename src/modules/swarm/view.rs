@@ -12,7 +12,9 @@ pub struct Local {
     pub name: String,
     /// `inactive`, `pending`, `active`, `error` or `locked`.
     pub state: String,
+    /// Empty where it is in no swarm.
     pub node_id: String,
+    /// Where other nodes reach it, without a port; empty where it is in no swarm.
     pub addr: String,
     /// It is a manager.
     pub manager: bool,
@@ -20,7 +22,9 @@ pub struct Local {
     pub managers: Vec<String>,
     /// The swarm's id; managers tell it.
     pub cluster: String,
+    /// Why the swarm is unwell; empty otherwise.
     pub error: String,
+    /// The engine's: `20.10.24`.
     pub version: String,
 }
 
@@ -51,21 +55,29 @@ impl Local {
 /// A node of the swarm as a manager tells it (`GET /nodes`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Node {
+    /// 25 letters and digits, unique in the swarm.
     pub id: String,
+    /// The host's own name; several nodes may have the same.
     pub hostname: String,
+    /// As it is wanted; a promotion takes a moment.
     pub manager: bool,
     /// `active`, `pause` or `drain`.
     pub availability: String,
     /// `ready`, `down`, `unknown` or `disconnected`.
     pub state: String,
+    /// The node's, not the engine's.
     pub labels: BTreeMap<String, String>,
+    /// As the managers see it; maybe `0.0.0.0` for the leader.
     pub addr: String,
+    /// The one that leads the managers.
     pub leader: bool,
     /// A manager that answers the leader.
     pub reachable: bool,
     /// Where a manager listens, with the port.
     pub manager_addr: String,
+    /// Of its engine.
     pub version: String,
+    /// Why it is not ready; empty otherwise.
     pub message: String,
 }
 
@@ -137,8 +149,11 @@ pub fn spread(nodes: &[Node], label: &str) -> Spread {
 /// A service that has fewer (or, of a global one, other) tasks running than it wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
+    /// Unique in the swarm; with its stack's name in front.
     pub name: String,
+    /// Tasks that run now.
     pub running: u64,
+    /// Tasks that should run: replicas, or the nodes that a global one is for.
     pub desired: u64,
     /// `updating`, `paused`, `rollback_started` …; empty without an update.
     pub update: String,

@@ -8,6 +8,7 @@ use std::path::Path;
 /// The hosts a pattern means.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selection {
+    /// Each once.
     pub hosts: Vec<HostId>,
     /// Names in it that neither a host nor a group has.
     pub unknown: Vec<UnknownName>,
@@ -16,7 +17,9 @@ pub struct Selection {
 /// A word of a pattern that no host and no group fits, and the name that is spelt most like it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownName {
+    /// As the pattern has it, without `!` or `&`.
     pub name: String,
+    /// `None` where no name is near enough.
     pub nearest: Option<String>,
 }
 
@@ -24,18 +27,25 @@ pub struct UnknownName {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("host pattern `{pattern}`: {why}")]
 pub struct PatternError {
+    /// The word that is wrong.
     pub pattern: String,
+    /// In a user's words.
     pub why: String,
 }
 
 /// `order:` of a play.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub enum Order {
+    /// As the inventory lists them.
     #[default]
     Inventory,
+    /// The last that it lists first.
     ReverseInventory,
+    /// By name.
     Sorted,
+    /// By name, the last first.
     ReverseSorted,
+    /// At random, another one each time.
     Shuffle,
 }
 
