@@ -6,20 +6,26 @@ use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer,
 /// Whether a finding stops the command: one error is enough, warnings are only told.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
+    /// Told, and the command goes on.
     Warning,
+    /// The command ends when all findings are collected.
     Error,
 }
 
 /// One finding about the user's files.
 #[derive(Clone, Debug)]
 pub struct Diag {
+    /// Whether it stops the command.
     pub severity: Severity,
     /// Stable identifier, kebab-case, e.g. `unknown-module`; listed in docs/diagnostics.md.
     pub code: &'static str,
+    /// One sentence in a user's words, without a full stop.
     pub message: String,
+    /// `None`: it is about no place in a file.
     pub span: Option<Span>,
     /// Further places that explain the finding, each with its own words.
     pub related: Vec<(Span, String)>,
+    /// What to do about it, each a line of its own; may be empty.
     pub hints: Vec<String>,
     /// The lines it is about hold a secret: the place is told, the text is not shown.
     pub private: bool,

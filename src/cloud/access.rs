@@ -19,11 +19,17 @@ use std::time::Duration;
 /// What is not given is as the environment and the profile say. Equal ones share an account's connection.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Access {
+    /// Of the user's AWS configuration; `None`: `AWS_PROFILE`, else `default`.
     pub profile: Option<String>,
+    /// `None`: `AWS_REGION`, else the profile's, else the machine's own.
     pub region: Option<String>,
+    /// Only together with `secret_key`; no profile's credentials are read then.
     pub access_key: Option<String>,
+    /// Only together with `access_key`.
     pub secret_key: Option<String>,
+    /// Of temporary keys.
     pub session_token: Option<String>,
+    /// A URL that is asked instead of the services' own, for all of them.
     pub endpoint: Option<String>,
     /// Certificates to trust instead of the system's.
     pub ca_bundle: Option<PathBuf>,
@@ -34,9 +40,13 @@ pub struct Access {
 /// A role to assume.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Hash)]
 pub struct Role {
+    /// `arn:aws:iam::ACCOUNT:role/NAME`
     pub arn: String,
+    /// Its sessions' name in the service's logs; `None`: `fitout`.
     pub session: Option<String>,
+    /// What the role's trust may insist on.
     pub external_id: Option<String>,
+    /// Of a session, until it is renewed; `None`: the service's default.
     pub duration: Option<Duration>,
 }
 

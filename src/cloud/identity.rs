@@ -32,8 +32,11 @@ pub type Tags = BTreeMap<String, String>;
 /// What one task's things are known by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
+    /// `fitout_stack`, else the playbook's name.
     pub stack: String,
+    /// `MODULE/KEY`, unique in the stack.
     pub node: String,
+    /// The run that makes it.
     pub run: String,
     /// `prevent_destroy`
     pub keep: bool,
@@ -44,7 +47,9 @@ pub struct Identity {
 /// One creation. Its id is new for each attempt that may have been carried out and was then undone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Op {
+    /// 16 hexadecimal digits, at random.
     pub id: String,
+    /// Whose the thing will be.
     pub identity: Identity,
 }
 

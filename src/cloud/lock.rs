@@ -23,6 +23,7 @@ pub const STALE: Duration = Duration::from_secs(20 * 60);
 /// `s3://BUCKET[/PREFIX][?region=REGION]`
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Bucket {
+    /// Unique in all of S3.
     pub name: String,
     /// Empty, or with a slash at its end.
     pub prefix: String,
@@ -55,10 +56,13 @@ impl std::str::FromStr for Bucket {
 /// Who has a stack.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
+    /// The lock's name is made of it.
     pub stack: String,
+    /// The run that has it, for `fitout log`.
     pub run: String,
     /// `user@machine`
     pub owner: String,
+    /// Its process id on that machine.
     pub process: u32,
     /// The machine since its start, as far as processes see each other; empty where that is not known.
     #[serde(default)]
@@ -66,6 +70,7 @@ pub struct Holder {
     /// When the process began, in the machine's own measure.
     #[serde(default)]
     pub began: String,
+    /// When it was taken.
     #[serde(with = "moment")]
     pub since: Timestamp,
     /// When it was last heard of.
@@ -160,6 +165,7 @@ pub type Version = String;
 pub enum Taken {
     /// It is this process's now, and why the one before lost it.
     Mine(Version, Option<String>),
+    /// Someone else has it, and was heard of lately.
     Theirs(Holder),
 }
 

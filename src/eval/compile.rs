@@ -11,12 +11,19 @@ use std::sync::Arc;
 /// How a template file is read and written: the template module's options of the same names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TemplateOptions {
+    /// The line end behind a block's tag goes with it.
     pub trim_blocks: bool,
+    /// Blanks in front of a block's tag go with it.
     pub lstrip_blocks: bool,
+    /// What a line ends with in the result.
     pub newline_sequence: String,
+    /// The line end at the file's end stays.
     pub keep_trailing_newline: bool,
+    /// What stands around an expression.
     pub variable: (String, String),
+    /// What stands around a statement.
     pub block: (String, String),
+    /// What stands around a comment.
     pub comment: (String, String),
 }
 

@@ -75,10 +75,15 @@ use std::time::Instant;
 
 /// What a run works with.
 pub struct Work {
+    /// The compiled plays.
     pub program: Program,
+    /// Compiles what only the run can name.
     pub includer: Arc<dyn Includer>,
+    /// Where the run begins; `add_host` and `group_by` add to a copy.
     pub inventory: Arc<Inventory>,
+    /// Evaluates templates; has the files that were read.
     pub engine: Arc<Engine>,
+    /// Opens vaults that tasks meet.
     pub keyring: Arc<Keyring>,
     /// Shared with whoever prints besides the sinks.
     pub redactor: Arc<Redactor>,

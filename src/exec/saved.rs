@@ -31,6 +31,7 @@ pub struct SavedPlan {
     /// How the plan was asked for (playbooks, inventory, limit, tags), so that it can be run again.
     #[serde(default)]
     pub invocation: Vec<String>,
+    /// In the order of host, step and item; without those that found nothing to do.
     pub decisions: Vec<SavedDecision>,
 }
 
@@ -40,6 +41,7 @@ pub const VERSION: u32 = 3;
 /// One decision of a plan as it stands in the file. Contents and secrets are in its fingerprint only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SavedDecision {
+    /// As the inventory names it.
     pub host: String,
     /// The step of the run: play, then indices of the lists of tasks.
     pub step: String,
@@ -47,11 +49,13 @@ pub struct SavedDecision {
     pub index: usize,
     /// `file:line:column` of the task.
     pub place: String,
+    /// Its name with the role's in front, without secrets.
     pub task: String,
     /// The loop item's label, empty without a loop.
     pub item: String,
     /// `create`, `update` …, or `unknown`.
     pub action: String,
+    /// Without secrets; `no_log` hides it.
     pub reason: String,
     /// Rests on what earlier changes will leave, so it may come out otherwise.
     pub foreseen: bool,
@@ -127,10 +131,15 @@ pub type Item<'a> = (usize, Option<&'a Value>);
 
 /// A decision where it was made.
 pub struct Made<'a> {
+    /// The task, as it stands in the host's walk.
     pub cx: &'a TaskContext,
+    /// The item of its loop.
     pub unit: &'a Unit,
+    /// What is to be changed, with secrets still.
     pub change: &'a Change,
+    /// The jobs that it would send; empty for a cloud's.
     pub effects: &'a [Job],
+    /// It rests on what earlier changes will leave.
     pub foreseen: bool,
 }
 

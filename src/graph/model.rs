@@ -10,11 +10,11 @@ use std::sync::Arc;
 /// What a node stands for on each host of its play.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// pub enum Kind {
+    /// Facts are gathered, before the play's first task.
     Gather,
-    /// Gather,
+    /// A task, an include or a `meta`; a block is the tasks in it.
     Task,
-    /// Task,
+    /// Runs at a flush, where it was notified.
     Handler,
     /// All of what is before it is done before anything behind it begins.
     Barrier,
@@ -25,27 +25,27 @@ pub enum Kind {
 /// One step of a play, with all that the passes look at.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// pub struct Node {
+    /// What it stands for.
     pub kind: Kind,
     /// Index of the play.
     pub play: usize,
     /// The id of the program's node, for tasks and handlers.
     pub id: Option<super::NodeId>,
-    /// pub id: Option<super::NodeId>,
+    /// The task's name with its role's in front, the action where it has no name, or what else it is.
     pub label: String,
-    /// pub label: String,
+    /// `None`: it is nowhere in the file, as gathering and flushes are.
     pub span: Option<Span>,
     /// What it touches on a host.
     pub claims: Claims,
     /// Why it claims everything, where it does.
     pub total: Option<&'static str>,
-    /// pub total: Option<&'static str>,
+    /// Names it registers, or sets as facts.
     pub defines: Vec<Arc<str>>,
     /// `None`: any name.
     pub uses: Option<Vec<Arc<str>>>,
-    /// pub uses: Option<Vec<Arc<str>>>,
+    /// Handlers and topics that it notifies by constant names.
     pub notifies: Vec<Arc<str>>,
-    /// pub notifies: Vec<Arc<str>>,
+    /// Names of tasks and plays that must be done before it.
     pub needs: Vec<Arc<str>>,
     /// Names and topics a handler answers to.
     pub answers: Vec<Arc<str>>,
@@ -54,24 +54,24 @@ pub struct Node {
 /// Why one node waits for another.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// pub enum Reason {
+    /// So the file has it, and one of both touches everything.
     Order,
-    /// Order,
+    /// Both touch the same resource, and one of them writes it.
     Claim,
-    /// Claim,
+    /// The one defines a name that the other uses.
     Data,
-    /// Data,
+    /// The one notifies the handler that the other is or runs.
     Notify,
-    /// Notify,
+    /// The other asks for it with `needs:`.
     Needs,
-    /// Needs,
+    /// Nothing passes between plays, parts of a block, or flushes.
     Barrier,
 }
 
 /// Why one node waits for another. Two nodes may have edges of several reasons.
 #[derive(Clone, Debug)]
 pub struct Edge {
-    /// pub struct Edge {
+    /// Its kind; what the passes are named by.
     pub reason: Reason,
     /// In words: which claim, which name.
     pub note: String,
@@ -80,18 +80,18 @@ pub struct Edge {
 /// An order of the file that the graph does not keep.
 #[derive(Clone, Debug)]
 pub struct Dropped {
-    /// pub struct Dropped {
+    /// The earlier in the file.
     pub from: NodeIndex,
-    /// pub from: NodeIndex,
+    /// The later one, which need not wait.
     pub to: NodeIndex,
-    /// pub to: NodeIndex,
+    /// Why: what they touch, in words.
     pub note: String,
 }
 
 /// The whole program's graph. It has no cycle once [`build`](super::build()) has returned it.
 #[derive(Debug, Default)]
 pub struct Graph {
-    /// pub struct Graph {
+    /// Edges lead from what is done first to what waits for it.
     pub nodes: DiGraph<Node, Edge>,
     /// Neighbours in the file that need not wait for each other.
     pub dropped: Vec<Dropped>,

@@ -14,12 +14,17 @@ use std::time::Instant;
 /// Beside an image as `NAME.json`; whoever finds it finds a finished image.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
+    /// With the hash at its end, as the files are named.
     pub name: String,
     /// Of all inputs: the compiled plays and the files they name, variables, `image:`, the tool's version.
     pub hash: String,
+    /// `disk`, `amazon-ebs`, `amazon-direct`.
     pub builder: String,
+    /// When it was finished: RFC 3339, in UTC.
     pub made: String,
+    /// The version that made it.
     pub fitout: String,
+    /// The playbooks that were read.
     pub inputs: Vec<String>,
     /// `image:` as it was evaluated, without builders' options.
     pub source: String,
@@ -31,6 +36,7 @@ pub struct Manifest {
     pub sysctl: BTreeMap<String, String>,
     /// Seconds of each step.
     pub timings: Vec<(String, f64)>,
+    /// What was made, at least one.
     pub artifacts: Vec<Artifact>,
     /// Booted, and the plays had nothing to do.
     pub verified: bool,
@@ -39,19 +45,24 @@ pub struct Manifest {
 /// One thing that a bake made: a file beside the manifest, or an image in one region of a cloud.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
+    /// `qcow2`, `raw`, `tar`; of an image in a cloud, `ami`.
     pub format: String,
     /// In the manifest's folder; empty for an image in a cloud.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub file: String,
+    /// Of the file; 0 for an image in a cloud.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub bytes: u64,
+    /// Of the file, hexadecimal; empty for an image in a cloud.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sha256: String,
     /// Of an image in a cloud: where, its id, and its snapshots.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub region: String,
+    /// `ami-…`; empty for a file.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub id: String,
+    /// Those of the image's disks; empty for a file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<String>,
 }

@@ -38,8 +38,15 @@ pub enum BakeError {
     /// The play's `image:` cannot be used.
     #[error("{0}")]
     Input(String),
+    /// A step, a program or a file failed.
     #[error("{doing}: {why}")]
-    Failed { doing: String, why: String },
+    Failed {
+        /// What was being done: `copying the image`.
+        doing: String,
+        /// In the words of whoever refused it.
+        why: String,
+    },
+    /// It was asked to stop, by a signal or a key.
     #[error("interrupted")]
     Interrupted,
 }
@@ -53,7 +60,9 @@ impl BakeError {
 
 /// How a builder ended, and what it made when all went well.
 pub struct Baked {
+    /// Which step failed, and what is left.
     pub ending: Ending,
+    /// `None` where there is no image.
     pub manifest: Option<manifest::Manifest>,
     /// The image was there already.
     pub found: bool,
@@ -81,6 +90,7 @@ pub type Render =
 
 /// What is to be baked, and how plays are run.
 pub struct Order {
+    /// `image:` of the play, checked.
     pub image: options::ImageOptions,
     /// The entry of `builders:` that is carried out, its templates as written.
     pub builder: options::BuilderOptions,
@@ -90,6 +100,7 @@ pub struct Order {
     pub title: String,
     /// Name with the hash of all inputs.
     pub name: String,
+    /// Of all inputs, hexadecimal; the end of the name is its beginning.
     pub hash: String,
     /// Bake also where the image is there.
     pub force: bool,
@@ -97,9 +108,11 @@ pub struct Order {
     pub out: PathBuf,
     /// What was read, for the manifest.
     pub playbooks: Vec<String>,
+    /// What is carried out, and verified afterwards.
     pub plays: plays::Plays,
     /// Tells the user what is done.
     pub say: Box<dyn Fn(&str) + Send + Sync>,
+    /// What a failure leaves behind.
     pub on_error: OnError,
 }
 

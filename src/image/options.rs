@@ -63,19 +63,19 @@ const PARTS: [&str; 11] = [
 pub struct ImageOptions {
     /// Without it: the play's name.
     pub name: Option<String>,
-    /// pub name: Option<String>,
+    /// At least one; `disk` where nothing is said.
     pub builders: Vec<BuilderOptions>,
-    /// pub builders: Vec<BuilderOptions>,
+    /// Where nothing is said: Debian 12, of the variant minbase.
     pub source: Source,
     /// Bytes of the disk.
     pub size: u64,
-    /// pub size: u64,
+    /// What the `disk` builder leaves; qcow2 where nothing is said.
     pub formats: Vec<Format>,
     /// Groups of the inventory that the image's host stands in.
     pub groups: Vec<String>,
     /// What is not cleaned, by the names that docs/images.md lists; everything with `clean: false`.
     pub keep: Vec<String>,
-    /// pub keep: Vec<String>,
+    /// False: nothing is taken out.
     pub clean: bool,
     /// Boot it and plan the plays against it.
     pub verify: bool,
@@ -92,11 +92,11 @@ pub struct ImageOptions {
 /// An entry of `builders:`; what else it says is the builder's to read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BuilderOptions {
-    /// pub struct BuilderOptions {
+    /// `type:` as written: `disk`, `amazon-ebs`.
     pub kind: String,
     /// As `-b`, `-only` and plays know it; without one it is the kind.
     pub name: String,
-    /// pub name: String,
+    /// Without `type` and `name`; not checked.
     pub options: Map,
 }
 
@@ -110,22 +110,22 @@ impl BuilderOptions {
 /// Where the root file system comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
-    /// pub enum Source {
+    /// Made by mmdebstrap.
     Debootstrap {
-        /// Debootstrap {
+        /// Debian's name of the release: `bookworm`.
         suite: String,
-        /// suite: String,
+        /// mmdebstrap's variant: `minbase`.
         variant: String,
-        /// variant: String,
+        /// Beside those of the variant; those of `packages:` too.
         packages: Vec<String>,
-        /// packages: Vec<String>,
+        /// Where packages are fetched; `None`: mmdebstrap's choice.
         mirror: Option<String>,
     },
     /// A tarball of a root file system on this machine or behind a URL.
     Tarball {
-        /// Tarball {
+        /// A path or a URL.
         from: String,
-        /// from: String,
+        /// Hexadecimal, in lower case; always there for a URL.
         sha256: Option<String>,
     },
     /// An image in a cloud, for the builders that start there.
@@ -136,11 +136,11 @@ pub enum Source {
 /// system alone.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// pub enum Format {
+    /// Compressed, for qemu.
     Qcow2,
-    /// Qcow2,
+    /// The bare disk, with holes.
     Raw,
-    /// Raw,
+    /// The files alone, without what boots them.
     Tar,
 }
 

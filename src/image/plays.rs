@@ -13,16 +13,23 @@ use std::sync::Arc;
 
 /// The compiled plays and all that running them takes.
 pub struct Plays {
+    /// All plays of the playbook.
     pub program: Program,
+    /// Compiles what only the run can name.
     pub includer: Arc<dyn Includer>,
     /// With the one host [`Plays::host`].
     pub inventory: Inventory,
+    /// Its name in the inventory: `image`, or as `image:` names it.
     pub host: String,
+    /// Shared by all runs on it.
     pub engine: Arc<Engine>,
+    /// Opens the vaults that plays and variables hold.
     pub keyring: Arc<Keyring>,
+    /// Those of the command line; mode and check are set for each run.
     pub options: RunOptions,
     /// A fresh listener for a run of this mode.
     pub sinks: Box<dyn Fn(Mode) -> Arc<dyn Sink> + Send + Sync>,
+    /// Ends a run that goes on when the bake is to stop.
     pub cancel: Cancel,
 }
 

@@ -9,9 +9,11 @@ use std::process::{Command, ExitCode, Stdio};
 /// Throw-away hosts on this machine, to try playbooks on (needs root on Linux).
 #[derive(Debug, Subcommand)]
 pub enum LabCommand {
+    /// Bring hosts up and print the inventory's path.
     Up(Up),
     /// Take a lab down and remove all it had.
     Down {
+        /// Which one; `--all` needs none.
         #[command(flatten)]
         lab: Named,
         /// Every lab, and what is left of killed ones.
@@ -22,6 +24,7 @@ pub enum LabCommand {
     List,
     /// Log in to a host, or run a command there.
     Ssh {
+        /// Which one.
         #[command(flatten)]
         lab: Named,
         /// Name of the host, e.g. node1.
@@ -33,9 +36,11 @@ pub enum LabCommand {
     },
     /// Put every host back to the state after its first boot.
     Reset {
+        /// Which one.
         #[command(flatten)]
         lab: Named,
     },
+    /// Try a playbook on fresh hosts: check, apply, apply again (must change nothing), verify.
     Test(Test),
 }
 

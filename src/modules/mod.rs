@@ -48,7 +48,9 @@ pub type Args = Map;
 /// A task's failure in a user's words, with return values (`rc`, `stderr` …) where there are any.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
+    /// Shown as it is, secrets replaced.
     pub message: String,
+    /// Empty where the failure has only words.
     pub result: Map,
 }
 
@@ -142,24 +144,33 @@ pub trait Procedure: Send + Sync {
 /// What a [`Procedure`] gets to work with.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
+    /// Validated; of a procedure that is delegated, too.
     pub args: &'a Args,
+    /// A shell on the host that does the work.
     pub remote: &'a dyn Remote,
+    /// Who runs the jobs there.
     pub become_user: &'a Become,
+    /// What else may be asked, and whether this is check mode.
     pub controller: &'a dyn Controller,
 }
 
 /// What a procedure did: without a change it is `ok`.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
+    /// What was changed, or in check mode would be; `None`: nothing.
     pub change: Option<crate::plan::Change>,
+    /// The return values, without `changed` and `failed`.
     pub result: Map,
+    /// Shown whether there was a change or not.
     pub warnings: Vec<String>,
 }
 
 /// How a module is carried out.
 #[derive(Clone)]
 pub enum Behaviour {
+    /// Probe, decision, effects.
     Staged(Arc<dyn Staged>),
+    /// Steps of its own on the host.
     Procedure(Arc<dyn Procedure>),
     /// Carried out over a cloud's API, on the controller.
     Cloud(Arc<dyn cloud::CloudModule>),
@@ -170,7 +181,9 @@ pub enum Behaviour {
 /// An entry of the registry: how it is documented and checked, and how it is carried out.
 #[derive(Clone)]
 pub struct Module {
+    /// Names, arguments and documentation.
     pub spec: Arc<ModuleSpec>,
+    /// How it is carried out.
     pub behaviour: Behaviour,
 }
 

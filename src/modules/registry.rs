@@ -9,12 +9,19 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 /// One folder of /modules as the build script saw it.
 pub struct Entry {
+    /// The folder's name, the module's short one.
     pub name: &'static str,
+    /// Names from module.yml that mean it too, the deprecated ones among them.
     pub aliases: &'static [&'static str],
+    /// The text of module.yml.
     pub spec: &'static str,
+    /// The text of probe.sh; `None` beside native.rs.
     pub probe: Option<&'static str>,
+    /// The text of apply.sh; `None` beside native.rs.
     pub apply: Option<&'static str>,
+    /// The text of cases.yml, for tests.
     pub cases: Option<&'static str>,
+    /// Of native.rs; `None`: the scripts carry it out, or the executor itself.
     pub native: Option<fn() -> Behaviour>,
 }
 

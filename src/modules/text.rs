@@ -14,13 +14,17 @@ use std::sync::{Arc, LazyLock};
 pub struct TextFile {
     /// Where it really is: a `~user/` in front is resolved.
     pub path: String,
+    /// Whether anything is there that can be read.
     pub exists: bool,
     /// Whether the folder it is in exists.
     pub dir: bool,
+    /// Empty where the file is missing.
     pub content: String,
     /// Octal digits; empty where the file is missing, and where a probe does not ask for it. So are the owners.
     pub mode: String,
+    /// A name, or a number where the id has none.
     pub owner: String,
+    /// A name, or a number where the id has none.
     pub group: String,
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 pub struct Script {
     /// `module.act`, e.g. `apt.probe`; for messages and the function's name.
     pub name: Arc<str>,
+    /// What goes to the shell, as it is; also of data it never holds any.
     pub text: Arc<str>,
     /// It only reads, looks at each of its arguments by itself, and emits what it finds under the argument as the item.
     pub each: bool,
@@ -49,6 +50,7 @@ impl Script {
 /// Bytes for a job's stdin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
+    /// Held in memory, shared between jobs.
     Bytes(Arc<[u8]>),
     /// A file on the controller, streamed with bounded memory.
     File(PathBuf),
@@ -57,13 +59,16 @@ pub enum Content {
 /// One script to run on a host, with its inputs. It is a value: nothing happens before it is submitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
+    /// Sent once a session; later jobs call it by name.
     pub script: Arc<Script>,
     /// Names are `[a-z_][a-z0-9_]*`; values are any bytes but NUL, and may be secret: they travel in the
     /// stream to the shell and are in no argv and no environment.
     pub vars: Vec<(Arc<str>, Vec<u8>)>,
+    /// `"$@"`; any bytes but NUL, quoted on their way.
     pub args: Vec<Vec<u8>>,
     /// Exported to the script's commands: a task's `environment`. Names as the shell takes them.
     pub env: Vec<(Arc<str>, Vec<u8>)>,
+    /// `None`: the script reads nothing.
     pub stdin: Option<Content>,
     /// After this the job's process group is ended and the status is [`Status::TimedOut`].
     pub timeout: Option<Duration>,
@@ -138,18 +143,24 @@ impl Job {
 /// How a job ended on the host. A connection that was lost is an error instead.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Status {
+    /// It ran to its end; `rc` says how.
     Done,
     /// An earlier job of the chain failed; this one did not run.
     Skipped,
+    /// Its limit was over, and its process group was ended.
     TimedOut,
 }
 
 /// What a job left. `rc` is the script's exit status; it means something only when `Done`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
+    /// Whether it ran, and to its end.
     pub status: Status,
+    /// 0 where it went well.
     pub rc: i32,
+    /// What `emit` wrote, or the script's own output; at most [`OUTPUT_LIMIT`].
     pub stdout: Vec<u8>,
+    /// At most [`OUTPUT_LIMIT`].
     pub stderr: Vec<u8>,
     /// Whether a stream was longer than [`OUTPUT_LIMIT`] and the rest of it was dropped.
     pub truncated: bool,

@@ -37,14 +37,24 @@ pub enum Become {
     #[default]
     No,
     /// Another user through `method`. Passwords are held by the connection, never here.
-    User { method: BecomeMethod, user: Arc<str>, flags: Arc<str> },
+    User {
+        /// The program that changes the user.
+        method: BecomeMethod,
+        /// The user's name.
+        user: Arc<str>,
+        /// Words for the program, as a command line has them; may be empty.
+        flags: Arc<str>,
+    },
 }
 
 /// The program that changes the user; `flags` go to it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub enum BecomeMethod {
+    /// `sudo`, which may ask only where there is a password.
     Sudo,
+    /// `su`, which cannot be told not to ask.
     Su,
+    /// `doas`; where it has to ask it needs `script` on the host, for a terminal.
     Doas,
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 pub struct Target {
     /// For messages.
     pub inventory_hostname: String,
+    /// How its shell is reached.
     pub connection: Connection,
     /// Given to sudo or su when they ask, at most once a shell.
     pub become_password: Option<Secret>,
@@ -21,6 +22,7 @@ pub struct Target {
 /// The way to a host's shell.
 #[derive(Clone, Debug)]
 pub enum Connection {
+    /// Over the network, with OpenSSH's own client.
     Ssh(SshOptions),
     /// This machine.
     Local,
@@ -35,11 +37,15 @@ pub enum Connection {
 pub struct SshOptions {
     /// The name or address to connect to; an alias of the ssh configuration will do.
     pub host: String,
+    /// `None`: 22, or what the ssh configuration says.
     pub port: Option<u16>,
+    /// The login.
     pub user: Option<String>,
+    /// The key to log in with; the agent's may be offered too.
     pub private_key_file: Option<PathBuf>,
     /// `ansible_ssh_common_args` and `ansible_ssh_extra_args`, split into words.
     pub args: Vec<String>,
+    /// What an unknown or changed host key does.
     pub host_key_checking: HostKeyChecking,
     /// Instead of `~/.ssh/config`.
     pub config_file: Option<PathBuf>,

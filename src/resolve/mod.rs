@@ -40,25 +40,25 @@ use std::sync::Arc;
 
 /// What is compiled, and with which answers from the command line.
 pub struct CompileOptions {
-    /// pub struct CompileOptions {
+    /// In the order in which they run.
     pub playbooks: Vec<PathBuf>,
-    /// pub playbooks: Vec<PathBuf>,
+    /// `-e`; they win over all others.
     pub extra_vars: Map,
-    /// pub extra_vars: Map,
+    /// `-t`; empty: all tasks.
     pub tags: Vec<String>,
-    /// pub tags: Vec<String>,
+    /// `--skip-tags`; a task with one of them does not run.
     pub skip_tags: Vec<String>,
-    /// pub skip_tags: Vec<String>,
+    /// `--start-at-task`: its name, or a pattern for it.
     pub start_at_task: Option<String>,
     /// Whether the command line or the configuration lets all tasks become another user.
     pub becomes: bool,
     /// Searched after `roles/` beside the playbook, before the playbook's own folder.
     pub roles_path: Vec<PathBuf>,
-    /// pub roles_path: Vec<PathBuf>,
+    /// Where collections with their roles are, before each `ansible_collections/`.
     pub collections_path: Vec<PathBuf>,
-    /// pub collections_path: Vec<PathBuf>,
+    /// Opens the vaults that playbooks and variables hold.
     pub keyring: Arc<Keyring>,
-    /// pub keyring: Arc<Keyring>,
+    /// Gets every file that is read.
     pub sources: Sources,
     /// The hosts of the run, where they are known: then its variables and names are looked at too.
     pub inventory: Option<Arc<Inventory>>,
@@ -85,13 +85,13 @@ impl CompileOptions {
 
 /// What came of it. `warnings` never holds an error.
 pub struct Compiled {
-    /// pub struct Compiled {
+    /// All plays, every name bound.
     pub program: Program,
-    /// pub program: Program,
+    /// Compiles what only the run can name.
     pub includer: Arc<dyn Includer>,
-    /// pub includer: Arc<dyn Includer>,
+    /// Always empty.
     pub definitions: Definitions,
-    /// pub definitions: Definitions,
+    /// In the order in which they were found, without those that the files allow.
     pub warnings: Diags,
 }
 

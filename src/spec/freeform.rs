@@ -6,6 +6,7 @@ use std::ops::Range;
 /// What a string of arguments says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FreeForm {
+    /// In the order of the text.
     pub words: Vec<Word>,
     /// The text that is no `k=v`, with its quotes, as written.
     pub rest: String,
@@ -14,8 +15,11 @@ pub struct FreeForm {
 /// One `key=value`, unquoted, and the bytes of the string it came from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Word {
+    /// A backslash in front of `=` makes no key.
     pub key: String,
+    /// Outer quotes and escapes taken away; may hold templates.
     pub value: String,
+    /// Bytes of the whole text, to show where it stands.
     pub at: Range<usize>,
 }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 /// A value with its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spanned<T> {
-    /// pub struct Spanned<T> {
+    /// What is written there.
     pub value: T,
-    /// pub value: T,
+    /// Where it is written.
     pub span: Span,
 }
 
@@ -19,24 +19,24 @@ pub type Entries = Vec<(Spanned<Arc<str>>, Spanned<Value>)>;
 /// A playbook file.
 #[derive(Clone, Debug)]
 pub struct Playbook {
-    /// pub struct Playbook {
+    /// As it was given, or as an `import_playbook` finds it.
     pub path: PathBuf,
-    /// pub path: PathBuf,
+    /// In the order of the file.
     pub entries: Vec<PlaybookEntry>,
 }
 
 /// One element of a playbook's list.
 #[derive(Clone, Debug)]
 pub enum PlaybookEntry {
-    /// pub enum PlaybookEntry {
+    /// An entry with `hosts:`.
     Play(Play),
     /// `import_playbook`, with its vars, when and tags among the keywords.
     Import {
-        /// Import {
+        /// A path beside this playbook, or a template for one.
         file: Spanned<Value>,
-        /// file: Spanned<Value>,
+        /// What the plays it brings inherit.
         keywords: Keywords,
-        /// keywords: Keywords,
+        /// Where the entry begins.
         span: Span,
     },
 }
@@ -44,21 +44,21 @@ pub enum PlaybookEntry {
 /// A play, its sections apart.
 #[derive(Clone, Debug)]
 pub struct Play {
-    /// pub struct Play {
+    /// Where the play begins.
     pub span: Span,
-    /// pub span: Span,
+    /// A pattern, a list of them, or a template.
     pub hosts: Spanned<Value>,
     /// All play keywords but those below; checked against the list of play keywords.
     pub keywords: Keywords,
-    /// pub keywords: Keywords,
+    /// In the order in which they run, behind `pre_tasks`.
     pub roles: Vec<RoleUse>,
-    /// pub roles: Vec<RoleUse>,
+    /// Before the roles.
     pub pre_tasks: Vec<Item>,
-    /// pub pre_tasks: Vec<Item>,
+    /// Behind the roles.
     pub tasks: Vec<Item>,
-    /// pub tasks: Vec<Item>,
+    /// Behind `tasks` and the handlers that these notified.
     pub post_tasks: Vec<Item>,
-    /// pub post_tasks: Vec<Item>,
+    /// Tasks and blocks of them that run only where they are notified.
     pub handlers: Vec<Item>,
     /// What must hold on a machine that was booted from an image of this play.
     pub verify: Vec<Item>,
@@ -67,9 +67,9 @@ pub struct Play {
 /// An entry of `roles:` or of a role's `dependencies:`.
 #[derive(Clone, Debug)]
 pub struct RoleUse {
-    /// pub struct RoleUse {
+    /// Where the entry begins.
     pub span: Span,
-    /// pub span: Span,
+    /// The role's name or path; may be a template.
     pub name: Spanned<Value>,
     /// when, tags, become, vars, delegate_to …
     pub keywords: Keywords,
@@ -80,35 +80,35 @@ pub struct RoleUse {
 /// What may stand in a list of tasks.
 #[derive(Clone, Debug)]
 pub enum Item {
-    /// pub enum Item {
+    /// Anything but a block.
     Task(Task),
-    /// Task(Task),
+    /// What has a `block:`.
     Block(Block),
 }
 
 /// A block as written; `rescue` and `always` are empty where it has none.
 #[derive(Clone, Debug)]
 pub struct Block {
-    /// pub struct Block {
+    /// Where the block begins.
     pub span: Span,
-    /// pub span: Span,
+    /// All but the three lists.
     pub keywords: Keywords,
-    /// pub keywords: Keywords,
+    /// `block:`
     pub body: Vec<Item>,
-    /// pub body: Vec<Item>,
+    /// `rescue:`; empty where it has none.
     pub rescue: Vec<Item>,
-    /// pub rescue: Vec<Item>,
+    /// `always:`; empty where it has none.
     pub always: Vec<Item>,
 }
 
 /// One task, imports and includes too (`action.name` is then `import_tasks`, `include_role` …).
 #[derive(Clone, Debug)]
 pub struct Task {
-    /// pub struct Task {
+    /// Where the task begins.
     pub span: Span,
-    /// pub span: Span,
+    /// What it calls: the key that is no keyword, or what `action:` and `local_action:` say.
     pub action: Action,
-    /// pub action: Action,
+    /// All but the action and its `args:`.
     pub keywords: Keywords,
 }
 
@@ -120,7 +120,7 @@ pub const VARIABLE_ARGS: &str = "_variable_params";
 pub struct Action {
     /// As written: `apt`, `ansible.builtin.apt`, `ns.coll.mod`.
     pub name: Spanned<Arc<str>>,
-    /// pub name: Spanned<Arc<str>>,
+    /// What stands behind its name.
     pub args: ActionArgs,
     /// The task's `args:`, merged under the arguments at resolution.
     pub extra: Entries,

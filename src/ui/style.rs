@@ -7,18 +7,26 @@ use std::io::IsTerminal;
 /// Paints text, or leaves it as it is.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Style {
+    /// Whether to paint at all.
     pub colour: bool,
 }
 
 /// What a text means; the colour follows from it, as Ansible's do.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Paint {
+    /// Green: it is as it should be, or comes to be there.
     Good,
+    /// Yellow: something changes.
     Change,
+    /// Red and bold: a failure.
     Bad,
+    /// Cyan: passed over, ignored or unknown.
     Skip,
+    /// Dim: not what to look at first.
     Quiet,
+    /// Bold: a heading.
     Strong,
+    /// Red: something goes.
     Delete,
 }
 

@@ -20,6 +20,7 @@ use std::time::Instant;
 /// Where is looked.
 #[derive(Clone, Debug, Default)]
 pub struct Where {
+    /// Whose account; its own region is overridden by `regions`.
     pub access: Access,
     /// Without any: the one that the environment or the profile names.
     pub regions: Vec<String>,
@@ -31,7 +32,9 @@ pub struct Where {
 
 /// What carries a stack's tag, and why there may be more.
 pub struct Found {
+    /// By stack, region, kind and id.
     pub targets: Vec<Target>,
+    /// What could not be looked at, in a user's words; empty: that is all.
     pub unseen: BTreeSet<String>,
 }
 
@@ -84,10 +87,15 @@ pub async fn look(place: &Where, cancel: &Cancel) -> Result<Found, CallError> {
 
 /// What `gc` is asked for.
 pub struct Gc {
+    /// Where is looked.
     pub place: Where,
+    /// What nobody wants any more.
     pub orphans: Orphans,
+    /// Asked before anything is removed.
     pub confirm: Confirm,
+    /// Where its journal goes.
     pub run_dir: PathBuf,
+    /// Where stacks are locked while things of theirs are removed.
     pub lock: LockPlace,
 }
 

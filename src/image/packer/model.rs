@@ -18,6 +18,7 @@ pub struct Inputs {
 pub struct Setting {
     /// Interpolated; a field that only the build knows stands between [`FIELD`] marks.
     pub value: Value,
+    /// Where the template says it.
     pub span: Span,
 }
 
@@ -28,10 +29,13 @@ pub struct Part {
     pub kind: String,
     /// Of a builder: its name; without one its kind.
     pub name: String,
+    /// Where it begins.
     pub span: Span,
+    /// All but its name and what says for which builders it is.
     pub options: IndexMap<String, Setting>,
     /// Names of the builders this part is for; empty: all.
     pub only: Vec<String>,
+    /// Names of the builders this part is not for.
     pub except: Vec<String>,
 }
 
@@ -75,9 +79,13 @@ impl Part {
 /// A template after reading: variables and functions are gone.
 #[derive(Clone, Debug)]
 pub struct Template {
+    /// The file or folder that was given.
     pub path: PathBuf,
+    /// Those that were chosen.
     pub builders: Vec<Part>,
+    /// In the order in which they run.
     pub provisioners: Vec<Part>,
+    /// In the order in which they run.
     pub post_processors: Vec<Part>,
     /// Values of sensitive variables: what holds one is kept out of every output.
     pub secrets: Vec<String>,
@@ -87,6 +95,7 @@ pub struct Template {
 /// text of a user can hold them.
 pub const FIELD: (char, char) = ('\u{e0f0}', '\u{e0f1}');
 
+/// The mark that stands for a field, to be replaced when the build knows it.
 pub fn field(name: &str) -> String {
     format!("{}{name}{}", FIELD.0, FIELD.1)
 }

@@ -42,7 +42,9 @@ pub type CloudFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + 
 
 /// What a module gets to work with.
 pub struct Cx<'a> {
+    /// Validated; some may be unknown in a plan.
     pub args: &'a Args,
+    /// The region and the credentials that they ask for.
     pub account: Arc<Account>,
     /// Whose thing this is. Its node is `MODULE/KEY`.
     pub identity: Identity,
@@ -50,6 +52,7 @@ pub struct Cx<'a> {
     pub check: bool,
     /// The task's name, for what is not known yet.
     pub title: &'a str,
+    /// Facts, local files, and whether diffs are wanted.
     pub controller: &'a dyn Controller,
     /// Told of a change before it is made; an error where it may not be made.
     pub begins: &'a (dyn Fn(&Change) -> Result<(), Failure> + Send + Sync),
@@ -78,9 +81,11 @@ impl Cx<'_> {
 pub struct Verdict<S> {
     /// `None`: nothing to do.
     pub change: Option<Change>,
+    /// What `apply` has to do; of no use without a change, unless it waits.
     pub steps: S,
     /// The return values as far as they are known before the steps; the rest is [`Cx::unknown`].
     pub result: Map,
+    /// Shown whether there is a change or not.
     pub warnings: Vec<String>,
 }
 
@@ -178,8 +183,11 @@ pub trait CloudModule: Send + Sync {
 /// What came of one unit.
 #[derive(Debug, Default)]
 pub struct CloudOutcome {
+    /// What was done, or in check mode would be; `None`: nothing.
     pub change: Option<Change>,
+    /// The return values.
     pub result: Map,
+    /// Shown whether there was a change or not.
     pub warnings: Vec<String>,
     /// In check mode: what there is of the task's own.
     pub things: Vec<(Thing, Tags)>,

@@ -15,7 +15,9 @@ const STORED: &str = "eEINVhPF";
 /// What a task wants of a file's owner, group and mode. `None`: as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Attributes {
+    /// A name or a number.
     pub owner: Option<String>,
+    /// A name or a number.
     pub group: Option<String>,
     /// Octal or symbolic.
     pub mode: Option<String>,
@@ -28,8 +30,11 @@ pub struct Attributes {
 /// One attribute that is not as wanted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
+    /// The argument it is about: `owner`, `mode`, `attributes`, `seuser`.
     pub what: &'static str,
+    /// As it is: a name where there is one, octal digits, letters.
     pub before: String,
+    /// As it is to be, in the same words.
     pub after: String,
 }
 

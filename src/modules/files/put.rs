@@ -13,6 +13,7 @@ use std::sync::Arc;
 /// What is to be in the file.
 #[derive(Clone, Debug)]
 pub enum Source {
+    /// In memory; may be shown in a diff.
     Bytes(Arc<[u8]>),
     /// A large file on the controller and its SHA-1; never held in memory.
     File(PathBuf, String, u64),
@@ -20,17 +21,25 @@ pub enum Source {
 
 /// One file as wanted, and as it is.
 pub struct Put<'a> {
+    /// As the task names it.
     pub path: &'a str,
+    /// As a probe with checksum and, for a diff, content found it.
     pub now: &'a FileStat,
+    /// What is to be in it.
     pub source: Source,
+    /// Owner, group and mode it shall have.
     pub wanted: Attributes,
     /// Header of the new side of the diff.
     pub title: &'a str,
     /// What differs, for the reason; `content differs` where empty.
     pub reason: &'a str,
+    /// Keep a copy of what was there.
     pub backup: bool,
+    /// A command with `%s` for the temporary file, which may refuse it.
     pub validate: Option<&'a str>,
+    /// Where renaming is impossible, overwrite in place.
     pub unsafe_writes: bool,
+    /// Write to what a symbolic link points to.
     pub follow: bool,
     /// Contents are secret: no diff.
     pub hidden: bool,

@@ -24,9 +24,13 @@ fn options(args: &Args) -> impl Iterator<Item = (&'static str, String)> {
 
 /// One request, from arguments that get_url and uri have under the same names.
 pub struct Request {
+    /// Without a line end; so are method and headers.
     pub url: String,
+    /// `GET`, `PUT` …
     pub method: String,
+    /// Name and value, credentials among them.
     pub headers: Vec<(String, String)>,
+    /// Redirections are followed.
     pub follow: bool,
     /// Fail on a status of 400 and above.
     pub fail: bool,

@@ -16,6 +16,7 @@ pub const DIRS: [&str; 5] =
 /// A file that may be read at boot. Comments may be left out if lines keep their numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BootFile {
+    /// Absolute, as it is on the host.
     pub path: String,
     /// (number, text); numbers begin at 1.
     pub lines: Vec<(usize, String)>,
@@ -37,8 +38,11 @@ pub fn parts(line: &str) -> impl Iterator<Item = String> + '_ {
 /// The line that decides about a key; `value` is `None` where it only takes the key out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {
+    /// As the line gives it, without blanks around it.
     pub value: Option<String>,
+    /// The path of the file that has the line.
     pub file: String,
+    /// Its number in the file, from 1.
     pub line: usize,
 }
 
@@ -51,8 +55,11 @@ pub struct Boot {
 
 /// A line's key (as a path or a pattern), its value, and whether errors of it are ignored.
 pub struct Line<'a> {
+    /// Below /proc/sys, or a pattern of such paths.
     pub path: String,
+    /// `None`: the line only takes the key out of patterns.
     pub value: Option<&'a str>,
+    /// It begins with a minus.
     pub lenient: bool,
 }
 

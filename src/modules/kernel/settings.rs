@@ -24,7 +24,9 @@ pub const OWN_FILES: [&str; 2] = ["/etc/sysctl.d/99-sysctl.conf", "/etc/sysctl.d
 pub struct Setting {
     /// As the user writes it.
     pub name: String,
+    /// Below /proc/sys, with slashes.
     pub path: String,
+    /// One line, blanks within as given; empty for null.
     pub value: String,
 }
 
@@ -55,10 +57,13 @@ impl Setting {
 /// What is wanted of some keys.
 #[derive(Clone, Debug)]
 pub struct Wish<'a> {
+    /// In the order of the task.
     pub settings: Vec<Setting>,
+    /// False: their lines are taken out of the files, and nothing runs otherwise.
     pub present: bool,
     /// `None`: one of [`OWN_FILES`].
     pub file: Option<&'a str>,
+    /// What is to become of the running kernel.
     pub live: Live,
     /// Whether running values are set at all.
     pub running: bool,
@@ -79,10 +84,15 @@ impl Wish<'_> {
 /// What is to be done about a wish; [`Found::decision`] makes one of it.
 #[derive(Debug, Default)]
 pub struct Found {
+    /// What differs, a sentence each; empty: nothing is to be done.
     pub reasons: Vec<String>,
+    /// In order; of use only where there is a reason.
     pub effects: Vec<Job>,
+    /// E.g. a value that is lost at boot; told in any case.
     pub warnings: Vec<String>,
+    /// Of files, and of running values.
     pub diffs: Vec<Diff>,
+    /// What the task returns.
     pub result: Map,
 }
 

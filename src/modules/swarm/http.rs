@@ -12,8 +12,11 @@ pub const SOCKET: &str = "unix:///var/run/docker.sock";
 /// One request; the path is the API's, with its query.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// `GET` or `POST`.
     pub method: &'static str,
+    /// From `/` on, with the query; without the API's version.
     pub path: String,
+    /// `None`: there is none.
     pub body: Option<Json>,
 }
 
@@ -70,7 +73,9 @@ pub fn act(host: &str, request: &Request, accept: Option<&str>) -> Job {
 /// An answer: its status and its body as JSON (null where it has none).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
+    /// Of HTTP.
     pub status: u16,
+    /// Null where it has none, or none that is JSON.
     pub json: Json,
 }
 
@@ -89,7 +94,9 @@ impl Answer {
 /// Why a host's engine cannot be asked.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Silent {
+    /// There is no client of the engine on the host.
     NotInstalled,
+    /// The client reached no engine; holds its words.
     NotRunning(String),
 }
 

@@ -9,9 +9,13 @@ pub type Spread = BTreeMap<String, usize>;
 /// A zone whose loss leaves too few managers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fatal {
+    /// The value of the label.
     pub zone: String,
+    /// Managers in it.
     pub lost: usize,
+    /// Managers elsewhere.
     pub left: usize,
+    /// Managers that must agree.
     pub needed: usize,
 }
 

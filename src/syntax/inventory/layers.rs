@@ -20,20 +20,26 @@ pub enum LayerKind {
     InventoryFilesAll,
     /// `group_vars/all` beside the playbook.
     PlaybookFilesAll,
+    /// `group_vars/` of any other group beside the inventory.
     InventoryFilesGroup,
+    /// `group_vars/` of any other group beside the playbook.
     PlaybookFilesGroup,
     /// The host in the inventory itself.
     InventoryHost,
+    /// `host_vars/` beside the inventory.
     InventoryFilesHost,
+    /// `host_vars/` beside the playbook.
     PlaybookFilesHost,
 }
 
 /// Variables of one group or host from one place; layers come weakest first.
 #[derive(Clone, Debug)]
 pub struct Layer {
+    /// Where it comes from; its place in the order.
     pub kind: LayerKind,
     /// The group's or host's name.
     pub of: Arc<str>,
+    /// As written, templates too; never empty.
     pub vars: Arc<Map>,
 }
 

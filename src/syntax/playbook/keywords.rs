@@ -8,9 +8,13 @@ use std::sync::Arc;
 /// What a keyword may stand on.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum On {
+    /// An entry of a playbook with `hosts:`.
     Play,
+    /// A task's place with a `block:`.
     Block,
+    /// A task or handler.
     Task,
+    /// An entry of `roles:` or of `dependencies:`.
     Role,
 }
 

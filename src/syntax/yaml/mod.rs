@@ -19,7 +19,9 @@ use std::sync::Arc;
 /// A value as it stands in a file.
 #[derive(Clone, Debug)]
 pub struct Node {
+    /// Its scalar, elements or pairs.
     pub kind: NodeKind,
+    /// As it is written; `!unsafe` holds for all that is inside, too.
     pub tag: Tag,
     /// The bytes of the value; quotes and a block scalar's `|` belong to it.
     pub span: Span,
@@ -28,7 +30,9 @@ pub struct Node {
 /// What a node is. Aliases are resolved: an anchor's node stands wherever it is referred to.
 #[derive(Clone, Debug)]
 pub enum NodeKind {
+    /// Text, a number, a bool or null.
     Scalar(Scalar),
+    /// In the order of the file.
     Seq(Vec<Node>),
     /// Keys are scalars; each stands once; merge keys are expanded.
     Map(Vec<(Node, Node)>),
@@ -37,7 +41,9 @@ pub enum NodeKind {
 /// A scalar as it is written; its type follows from text and style.
 #[derive(Clone, Debug)]
 pub struct Scalar {
+    /// Quotes and escapes resolved, folds and indents of a block scalar taken out.
     pub text: Arc<str>,
+    /// Plain, quoted or block: only a plain one can be other than text.
     pub style: ScalarStyle,
     /// The text alone, without quotes; of a block scalar, from its first line on.
     pub content: Span,
@@ -46,9 +52,11 @@ pub struct Scalar {
 /// The tags that the language knows.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Tag {
+    /// None is written, or one that does not change the value.
     None,
     /// `!vault` and `!vault-encrypted`.
     Vault,
+    /// `!unsafe`: never a template.
     Unsafe,
     /// `!!str` and `!`: text whatever it looks like.
     Str,

@@ -10,12 +10,17 @@ use std::sync::Arc;
 /// A snapshot that is to be written.
 #[derive(Clone, Debug, Default)]
 pub struct Start {
+    /// Size of the volume that the snapshot is of.
     pub gib: i64,
+    /// Shown beside the snapshot.
     pub description: String,
     /// Names the attempt: a repeated call begins no second snapshot.
     pub token: String,
+    /// It has them from its first moment.
     pub tags: Tags,
+    /// Otherwise as the account's default has it.
     pub encrypted: bool,
+    /// With `encrypted`; `None`: the account's default key.
     pub kms_key: Option<String>,
 }
 
