@@ -36,12 +36,16 @@ pub struct Seen {
 /// What `apply` has to do; at most one of these a task.
 #[derive(Default)]
 pub enum Steps {
+    /// Nothing is to be done.
     #[default]
     None,
+    /// There is no group of this name.
     Create,
+    /// What differs is set, or its instances are replaced.
     Change(Box<Changes>),
     /// An earlier run ended before its instances served.
     Wait,
+    /// The group goes, with its instances.
     Remove,
 }
 

@@ -34,16 +34,23 @@ pub struct Seen {
 /// What `apply` has to do; an image that is there is never made anew.
 #[derive(Default)]
 pub enum Steps {
+    /// Nothing is to be done.
     #[default]
     None,
+    /// The image is made, and waited for where the task says so.
     Create,
+    /// Something of it differs that can be changed.
     Change {
+        /// Its description is to be set.
         description: bool,
         /// To add and to remove.
         permissions: Option<Box<(Permissions, Permissions)>>,
+        /// Its tags that differ.
         tags: TagChange,
     },
+    /// It is there and not available yet.
     Wait,
+    /// It goes, and where the task says so its snapshots too.
     Remove,
 }
 

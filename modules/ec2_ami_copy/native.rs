@@ -20,9 +20,12 @@ struct Copy;
 /// What `apply` has to do; a copy that is there or on its way is never made anew.
 #[derive(Default)]
 pub enum Steps {
+    /// Nothing is to be done.
     #[default]
     None,
+    /// The copy is begun, and waited for where the task says so.
     Create,
+    /// A copy that was begun earlier is not available yet.
     Wait,
 }
 

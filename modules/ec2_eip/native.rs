@@ -22,14 +22,21 @@ type Seen = Option<Arc<types::Address>>;
 /// What `apply` has to do; an address is released only where the task says so.
 #[derive(Default)]
 pub enum Steps {
+    /// Nothing is to be done.
     #[default]
     None,
+    /// An address is allocated, and given to the device where there is one.
     Create,
+    /// It is not with the device that is wanted, or its tags differ.
     Change {
+        /// It is to be given to the device.
         associate: bool,
+        /// Its tags that differ.
         tags: TagChange,
     },
+    /// It is taken from its device and stays.
     Dissociate,
+    /// It is released.
     Remove,
 }
 

@@ -41,10 +41,14 @@ impl Seen {
 /// What `apply` has to do; `Create` has the data of the first version, with the API's names.
 #[derive(Default)]
 pub enum Steps {
+    /// Nothing is to be done.
     #[default]
     None,
+    /// There is no template of this name.
     Create(Map),
+    /// A new version, another default, or other tags.
     Change(Changes),
+    /// It goes with all its versions.
     Remove,
 }
 

@@ -24,12 +24,16 @@ struct SnapshotModule;
 /// What `apply` has to do; `Wait` until one that was begun earlier is complete.
 #[derive(Default)]
 pub enum Steps {
+    /// Nothing is to be done.
     #[default]
     None,
+    /// It is begun, and then shared with these.
     Create(sharing::Changes),
     /// Who may make volumes of it.
     Share(sharing::Changes),
+    /// It is waited for.
     Wait,
+    /// It is deleted.
     Remove,
 }
 

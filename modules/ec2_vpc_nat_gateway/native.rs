@@ -29,12 +29,18 @@ pub struct Seen {
 /// What `apply` has to do; in place only tags can change.
 #[derive(Default)]
 pub enum Steps {
+    /// Nothing is to be done.
     #[default]
     None,
+    /// A gateway is made, with an address where it is public.
     Create,
+    /// Another is made in its place: what differs cannot be changed.
     Replace,
+    /// Only its tags differ.
     Tags(TagChange),
+    /// One that was begun earlier is not available yet.
     Wait,
+    /// It goes, or what is left of it: an address that was made for it.
     Remove,
 }
 

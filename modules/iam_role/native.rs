@@ -30,10 +30,14 @@ pub struct Seen {
 /// What `apply` has to do.
 #[derive(Default)]
 pub enum Steps {
+    /// Nothing is to be done.
     #[default]
     None,
+    /// There is no role of this name.
     Create,
+    /// What differs is set.
     Change(Changes),
+    /// It goes with its policies, and where the task says so with its instance profile.
     Remove,
 }
 

@@ -27,13 +27,19 @@ pub struct Seen {
 /// What `apply` has to do.
 #[derive(Default)]
 pub enum Steps {
+    /// Nothing is to be done.
     #[default]
     None,
+    /// There is no parameter of this name.
     Create,
+    /// It is there, and differs.
     Change {
+        /// Its value, type or description is to be written.
         value: bool,
+        /// Its tags that differ.
         tags: TagChange,
     },
+    /// It is deleted.
     Remove,
 }
 

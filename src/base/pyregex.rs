@@ -5,7 +5,9 @@ use fancy_regex::{Captures, Regex};
 /// Python's flags.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Flags {
+    /// `(?i)`
     pub ignore_case: bool,
+    /// `(?m)`: `^` and `$` stand at every line.
     pub multi_line: bool,
 }
 

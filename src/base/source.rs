@@ -11,8 +11,11 @@ pub struct FileId(u32);
 /// A range of bytes in one file; `start..end`, both offsets from the file's first byte.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Span {
+    /// The file, among those of one [`Sources`].
     pub file: FileId,
+    /// First byte.
     pub start: u32,
+    /// One behind the last byte.
     pub end: u32,
 }
 
@@ -29,6 +32,7 @@ impl Span {
 pub struct SourceFile {
     /// The path as it is to be shown: relative to the working directory where that is shorter.
     pub path: PathBuf,
+    /// All of it, as offsets count.
     pub text: Arc<str>,
     line_starts: Vec<u32>,
 }

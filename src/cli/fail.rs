@@ -22,8 +22,11 @@ pub mod code {
 /// Why a command ends early. An empty message: all was told already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fail {
+    /// What the process ends with, one of [`code`].
     pub code: u8,
+    /// May have several lines; without a full stop.
     pub message: String,
+    /// What to do about it, each a line of its own.
     pub hints: Vec<String>,
 }
 

@@ -15,6 +15,7 @@ use types::{Filter, ResourceType};
 /// What carries a stack's tag, and what could not be looked at.
 #[derive(Debug, Default)]
 pub struct Census {
+    /// With their tags, in no order.
     pub things: Vec<(Thing, Tags)>,
     /// Why there may be more, in a user's words: calls that are not allowed.
     pub unseen: Vec<String>,

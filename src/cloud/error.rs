@@ -25,10 +25,13 @@ pub enum Outcome {
 pub struct CallError {
     /// `ec2:CreateVpc`, which is also the action that a policy must allow.
     pub call: String,
+    /// Whether it may have been carried out all the same.
     pub outcome: Outcome,
     /// As the service names it: `InvalidVpcID.NotFound`; empty where there was no answer.
     pub code: String,
+    /// The service's words, or why there was no answer.
     pub message: String,
+    /// What the service's own log knows the call by; `None` without an answer.
     pub request_id: Option<String>,
     /// Set on the answer to a repeated call, of which an earlier attempt may have been carried out.
     pub after_doubt: bool,

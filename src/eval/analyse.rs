@@ -13,7 +13,9 @@ use std::sync::Arc;
 pub struct NameUse {
     /// Variables of the scope, each use; not those the template sets itself.
     pub names: Vec<(String, usize)>,
+    /// As written, with their collection where it is.
     pub filters: Vec<(String, usize)>,
+    /// As written, with their collection where it is.
     pub tests: Vec<(String, usize)>,
     /// Lookups with a constant name.
     pub lookups: Vec<(String, usize)>,

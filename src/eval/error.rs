@@ -30,12 +30,15 @@ pub enum ErrorKind {
 /// A failure of an evaluation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvalError {
+    /// What went wrong, for code that goes on from it.
     pub kind: ErrorKind,
+    /// In a user's words, without the place.
     pub message: String,
     /// The place in the user's files, where it is known.
     pub span: Option<Span>,
     /// Line and column (from 1) inside the template's own text.
     pub line: u32,
+    /// From 1; of no use where `line` is 0.
     pub column: u32,
     /// The template file (for included files and the template module).
     pub file: Option<Arc<str>>,

@@ -68,7 +68,9 @@ pub struct Engine {
 /// What a condition comes to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Truth {
+    /// It holds.
     True,
+    /// It does not hold.
     False,
     /// Only an effect not yet made could tell; says why.
     Unknown(Arc<str>),
@@ -77,9 +79,11 @@ pub enum Truth {
 /// A rendered template file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rendered {
+    /// May be shown.
     Text(String),
     /// The text holds a secret: it must not be shown, nor its difference.
     Secret(String),
+    /// Only an effect not yet made could tell the text; says which.
     Unknown(Arc<str>),
 }
 

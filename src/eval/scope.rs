@@ -40,7 +40,9 @@ pub struct LookupContext {
     pub search: Vec<PathBuf>,
     /// The directory against which relative paths of written files (`password`) are taken.
     pub playbook_dir: PathBuf,
+    /// For `inventory_hostnames`; `None`: there is no inventory.
     pub match_hosts: Option<HostMatcher>,
+    /// For `unvault`; `None`: there are no passwords.
     pub open_vault: Option<VaultOpener>,
     /// In check mode no lookup changes anything (`password` makes no file).
     pub check_mode: bool,
@@ -49,7 +51,9 @@ pub struct LookupContext {
 /// A scope of one map, for tests and for what needs no more.
 #[derive(Clone, Default)]
 pub struct MapScope {
+    /// Templates among them are evaluated when they are asked for.
     pub vars: Arc<Map>,
+    /// What lookups get.
     pub lookups: LookupContext,
 }
 

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 /// How much of a stop was asked for; it only ever rises.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stop {
+    /// Go on.
     #[default]
     No,
     /// Finish the jobs that run, begin no new ones.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 #[derive(Default)]
 pub struct Journal {
     file: Option<File>,
+    /// Empty where the journal could not be made.
     pub path: PathBuf,
 }
 

@@ -43,6 +43,7 @@ impl Sink for Silent {
 }
 
 impl Listing {
+    /// Nothing is carried out, and no journal is written, whatever the options say.
     pub fn new(options: RunOptions, work: Work) -> Listing {
         let options = RunOptions { check: true, ..options };
         let journal = journal::Journal::default();

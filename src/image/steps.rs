@@ -48,6 +48,7 @@ pub trait Step<S>: Send + Sync {
 /// What to do with what a failed build has made.
 #[derive(Copy, Clone, Debug, Default)]
 pub enum OnError {
+    /// Every step that was begun is undone.
     #[default]
     Cleanup,
     /// Leave everything as it is, for a look.
@@ -59,7 +60,9 @@ pub enum OnError {
 /// What a user wants after a step has failed.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
+    /// Every step that was begun is undone.
     Cleanup,
+    /// Everything stays as it is, for a look.
     Abort,
     /// The step once more.
     Retry,
@@ -70,6 +73,7 @@ pub enum Answer {
 pub struct Ending {
     /// The step that failed, and why; `None`: the build succeeded or was interrupted.
     pub failed: Option<(String, String)>,
+    /// It was asked to stop, by a signal or a key.
     pub interrupted: bool,
     /// What could not be taken back.
     pub left: Vec<String>,

@@ -4,7 +4,9 @@
 /// (an entry of the file), `package:*`, `service:docker`, `lock:dpkg`. `*` alone is everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
+    /// Patterns; empty: nothing.
     pub reads: Vec<String>,
+    /// Patterns; empty: nothing.
     pub writes: Vec<String>,
 }
 

@@ -20,6 +20,7 @@ pub use style::Style;
 /// What an output is told about how much and how to show.
 #[derive(Copy, Clone, Debug, Default)]
 pub struct View {
+    /// Whether it is painted.
     pub style: Style,
     /// Number of `-v`.
     pub verbosity: u8,

@@ -30,6 +30,7 @@ pub enum LockPlace {
     /// Beside the journal: for one folder of one machine.
     #[default]
     Local,
+    /// An object in S3 for each stack, seen from everywhere.
     Bucket(Bucket),
 }
 
@@ -159,7 +160,9 @@ pub async fn take(run: &Arc<Run>, place: &LockPlace, stack: &str, account: &Acco
 
 /// For a run: its warnings, and its end where a lock is lost.
 pub struct RunHears {
+    /// Gets the warnings.
     pub sink: Arc<dyn Sink>,
+    /// Stopped where a lock is lost.
     pub cancel: Cancel,
 }
 

@@ -44,6 +44,7 @@ use unit::CloudTask;
 pub struct CloudRun {
     /// The run's id, as its journal is named.
     pub id: String,
+    /// The accounts that tasks use, each connected once.
     pub session: Session,
     /// The stacks and ways of access that tasks used, and in check mode what there is of their own.
     used: Mutex<Vec<Used>>,
@@ -65,8 +66,11 @@ pub struct CloudRun {
 /// What one unit had to do with the cloud.
 #[derive(Clone)]
 pub struct Used {
+    /// Its stack's name.
     pub stack: String,
+    /// The account it works in.
     pub account: Arc<Account>,
+    /// In check mode, what there is of its own; empty otherwise.
     pub things: Vec<(Thing, Tags)>,
 }
 

@@ -9,8 +9,11 @@ use std::sync::Arc;
 
 /// One thing and where it is.
 pub struct Target {
+    /// The account and region it is in.
     pub account: Arc<Account>,
+    /// Kind and id.
     pub thing: Thing,
+    /// As they were when it was looked at.
     pub tags: Tags,
     /// Why it goes, where that is not plain.
     pub why: String,

@@ -15,12 +15,15 @@ use std::sync::Arc;
 /// An image in a region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ami {
+    /// `ami-…`
     pub id: String,
+    /// Unique among the account's images of the region.
     pub name: String,
     /// What all images of one recipe share: `image/NAME`.
     pub stack: String,
     /// RFC 3339
     pub made: String,
+    /// Those of its disks, which go with it.
     pub snapshots: Vec<String>,
     /// From being deregistered.
     pub protected: bool,

@@ -9,8 +9,11 @@ use std::path::Path;
 
 /// One builder's result.
 pub struct Built {
+    /// The builder's, as the template names it.
     pub name: String,
+    /// `amazon-ebs`, `disk`.
     pub kind: String,
+    /// Its artifacts are what is written.
     pub manifest: Manifest,
 }
 

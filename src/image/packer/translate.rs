@@ -13,6 +13,7 @@ pub struct Translated {
     /// YAML. Holds the values of sensitive variables where the template uses them: it is for the compiler, and is
     /// printed by [`Translated::shown`].
     pub playbook: String,
+    /// Values of sensitive variables, to be kept out of every output.
     pub secrets: Vec<String>,
 }
 

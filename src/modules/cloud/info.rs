@@ -12,7 +12,9 @@ pub struct Info<K: Kind> {
     pub returns: &'static str,
     /// Arguments that hold lists of ids, and the filters they stand for.
     pub ids: &'static [(&'static str, &'static str)],
+    /// The account's table of the kind.
     pub table: fn(&Account) -> &Table<K>,
+    /// One of the things, as the module returns it.
     pub value: fn(&K::Item) -> Map,
 }
 

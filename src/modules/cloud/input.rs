@@ -12,7 +12,9 @@ use crate::spec::to_text;
 /// Tags to set and to remove.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagChange {
+    /// New ones, and those with another value.
     pub set: Tags,
+    /// Keys, where the task purges; reserved ones never are.
     pub remove: Vec<String>,
 }
 

@@ -50,8 +50,11 @@ impl Staged for Editor {
 
 /// A file as it is, to be edited.
 pub struct Edit {
+    /// As the task names it.
     pub path: String,
+    /// As the probe found it; also that it is not there.
     pub now: FileStat,
+    /// All of it; empty where it is not there.
     pub text: String,
     /// The folder that is made first, where it is missing.
     pub folder: Option<String>,

@@ -5,8 +5,11 @@ use super::{boot, key};
 /// A key to set, or with no value to take out. `name` is how it is written where it is new.
 #[derive(Clone, Debug)]
 pub struct Edit<'a> {
+    /// The key as a new line has it.
     pub name: &'a str,
+    /// Below /proc/sys: lines in another spelling are found by it.
     pub path: &'a str,
+    /// `None`: its lines are taken out.
     pub value: Option<&'a str>,
 }
 

@@ -9,6 +9,7 @@ use crate::remote::{Job, Output};
 /// root.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Place {
+    /// The machine's own, or a virtual machine's: it can be set.
     Host,
     /// The kernel is the machine's; much of it is read-only or not there.
     Container,

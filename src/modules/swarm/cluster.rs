@@ -6,8 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A host of the inventory as this run knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Host {
+    /// Name in the inventory.
     pub name: String,
+    /// It is to be a manager.
     pub manager: bool,
+    /// It is to leave the swarm.
     pub leaves: bool,
     /// What its engine says; `None` where the host is not in this run, or did not answer.
     pub local: Option<Local>,

@@ -6,7 +6,9 @@
 /// Managers a swarm knows, and how many of them answer.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Managers {
+    /// Those in the list of nodes, dead ones included.
     pub known: usize,
+    /// Those that the leader can reach, itself included.
     pub reachable: usize,
 }
 

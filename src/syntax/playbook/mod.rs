@@ -25,7 +25,9 @@ pub struct Reader<'a> {
 /// `meta/main.yml` of a role.
 #[derive(Clone, Debug, Default)]
 pub struct RoleMeta {
+    /// `dependencies:`, in the order in which they run.
     pub dependencies: Vec<RoleUse>,
+    /// Whether it runs again where it ran with the same parameters; false where nothing is said.
     pub allow_duplicates: bool,
     /// All of the file, `argument_specs` and `galaxy_info` too.
     pub all: Entries,

@@ -38,7 +38,9 @@ const ROOT: &str = "/dev/xvda";
 
 /// What is to be uploaded, and how.
 pub struct Upload {
+    /// A raw disk on this machine; holes are not sent.
     pub file: PathBuf,
+    /// Where the blocks go.
     pub blocks: Arc<dyn Blocks>,
 }
 
