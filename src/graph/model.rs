@@ -71,7 +71,7 @@ pub enum Reason {
 /// Why one node waits for another. Two nodes may have edges of several reasons.
 #[derive(Clone, Debug)]
 pub struct Edge {
-    /// Its kind; what the passes are named by.
+    /// Its kind, of which the pass that added it says more.
     pub reason: Reason,
     /// In words: which claim, which name.
     pub note: String,

@@ -14,7 +14,7 @@ use std::time::Instant;
 /// Beside an image as `NAME.json`; whoever finds it finds a finished image.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// With the hash at its end, as the files are named.
+    /// What its files are called: the recipe's name, the beginning of the hash, in a cloud the builder.
     pub name: String,
     /// Of all inputs: the compiled plays and the files they name, variables, `image:`, the tool's version.
     pub hash: String,

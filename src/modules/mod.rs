@@ -144,7 +144,7 @@ pub trait Procedure: Send + Sync {
 /// What a [`Procedure`] gets to work with.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
-    /// Validated; of a procedure that is delegated, too.
+    /// Validated against the spec.
     pub args: &'a Args,
     /// A shell on the host that does the work.
     pub remote: &'a dyn Remote,

@@ -39,9 +39,9 @@ pub enum Expect {
 /// A file to be put in place. What is `None` stays as it is; a new file gets 0644 and the shell's user.
 #[derive(Clone, Debug, Default)]
 pub struct WriteFile {
-    /// Absolute; any bytes but NUL.
+    /// Any bytes but NUL; a `~user/` in front is resolved on the host.
     pub path: Vec<u8>,
-    /// `None`: only the attributes of what is there are set.
+    /// `None`: the file becomes empty.
     pub content: Option<Content>,
     /// Octal or symbolic, as `chmod` takes it.
     pub mode: Option<String>,

@@ -54,7 +54,7 @@ pub struct CompileOptions {
     pub becomes: bool,
     /// Searched after `roles/` beside the playbook, before the playbook's own folder.
     pub roles_path: Vec<PathBuf>,
-    /// Where collections with their roles are, before each `ansible_collections/`.
+    /// Folders that hold an `ansible_collections/`, or are one; behind `collections/` beside the playbook.
     pub collections_path: Vec<PathBuf>,
     /// Opens the vaults that playbooks and variables hold.
     pub keyring: Arc<Keyring>,

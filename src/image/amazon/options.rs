@@ -133,7 +133,7 @@ pub struct Options {
     pub ou_arns: Vec<String>,
     /// Of the image, in every region.
     pub tags: Tags,
-    /// Of its snapshots, over `tags`.
+    /// Of its snapshots, which do not get `tags`.
     pub snapshot_tags: Tags,
     /// Account ids that may make volumes of its snapshots.
     pub snapshot_users: Vec<String>,

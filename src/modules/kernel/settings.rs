@@ -26,7 +26,7 @@ pub struct Setting {
     pub name: String,
     /// Below /proc/sys, with slashes.
     pub path: String,
-    /// One line, blanks within as given; empty for null.
+    /// One line; 1 and 0 for Ansible's words for true and false, empty for null.
     pub value: String,
 }
 
@@ -90,7 +90,7 @@ pub struct Found {
     pub effects: Vec<Job>,
     /// E.g. a value that is lost at boot; told in any case.
     pub warnings: Vec<String>,
-    /// Of files, and of running values.
+    /// Of the files.
     pub diffs: Vec<Diff>,
     /// What the task returns.
     pub result: Map,
