@@ -137,7 +137,7 @@ pub struct Made<'a> {
     pub unit: &'a Unit,
     /// What is to be changed, with secrets still.
     pub change: &'a Change,
-    /// The jobs that it would send; empty for what no shell on a host does at once.
+    /// The jobs that it would send; empty of a procedure, whose jobs follow from each other.
     pub effects: &'a [Job],
     /// It rests on what earlier changes will leave.
     pub foreseen: bool,
