@@ -1,7 +1,8 @@
 //! Playbooks run for real on this machine's own shell; each file in tests/run says itself what must come of it.
 //!
 //! After the playbook stand the expectations as comments: `# == HOST | TASK | OUTCOME [| part of the message]`, one
-//! for each finished task in order by host, and optional lines `# round_trips: N`, `# mode: plan` and `# tags: a,b`.
+//! for each finished task in order by host, and optional lines `# round_trips: N`, `# mode: plan`, `# tags: a,b` and
+//! `# limit: PATTERN`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -42,10 +43,11 @@ fn run(path: &Path, dir: &Path) -> Result<(Vec<String>, u64), String> {
         dir.display()
     );
     let mode = if text.contains("# mode: plan") { Mode::Plan } else { Mode::Apply };
-    let tags =
-        text.lines().find_map(|l| l.strip_prefix("# tags: ")).map(|t| t.split(',').map(str::to_string));
-    let tags = tags.map(Iterator::collect).unwrap_or_default();
-    let mut seen = played::play(path, dir, &groups, RunOptions { mode, tags, ..RunOptions::default() })?;
+    let option = |name: &str| text.lines().find_map(|l| l.strip_prefix(name));
+    let tags = option("# tags: ").map(|t| t.split(',').map(str::to_string).collect()).unwrap_or_default();
+    let limit = option("# limit: ").map(str::to_string);
+    let options = RunOptions { mode, tags, limit, ..RunOptions::default() };
+    let mut seen = played::play(path, dir, &groups, options)?;
     // Hosts run at their own pace; the order of tasks is each host's own.
     seen.done.sort_by(|a, b| a.task.host.cmp(&b.task.host));
     Ok((seen.done.iter().map(line).collect(), seen.round_trips))
