@@ -19,6 +19,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use table::{Table, millis, ratio, seconds};
 
+/// Any failure ends the measuring, in its own words.
 pub type Fallible<T> = Result<T, Box<dyn Error>>;
 
 #[derive(Parser)]
