@@ -20,7 +20,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Something that was made, as state, destroy and gc speak of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Thing {
-    /// A kind's name: `instance`, `subnet`.
+    /// A kind's name, as messages have it: `instance`, `NAT gateway`.
     pub kind: &'static str,
     /// The service's own: `i-0123`; of what has none, its name.
     pub id: String,

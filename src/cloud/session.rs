@@ -40,35 +40,35 @@ pub struct Account {
     witness: Arc<dyn Witness>,
     /// With its tags, which say the stack and the operation that made it.
     deposed: Mutex<Vec<(Thing, Tags)>>,
-    /// Read at the first question.
+    /// VPCs of the region, the default one too; like every table it is read when it is first asked for.
     pub vpcs: Table<Vpc>,
-    /// Read at the first question.
+    /// Subnets of all VPCs.
     pub subnets: Table<Subnet>,
-    /// Read at the first question.
+    /// Internet gateways, attached or not.
     pub internet_gateways: Table<InternetGateway>,
-    /// Read at the first question.
+    /// Route tables, each VPC's main one too.
     pub route_tables: Table<RouteTable>,
-    /// Read at the first question.
+    /// Security groups, each VPC's `default` too.
     pub security_groups: Table<SecurityGroup>,
-    /// Read at the first question; their private halves are never here.
+    /// Public halves of key pairs.
     pub key_pairs: Table<KeyPair>,
-    /// Read at the first question; those that have ended are there for a while.
+    /// Instances that have not ended.
     pub instances: Table<Instance>,
-    /// Read at the first question.
+    /// EBS volumes that are not being deleted.
     pub volumes: Table<Volume>,
-    /// Read at the first question.
+    /// Network interfaces, other services' too.
     pub network_interfaces: Table<NetworkInterface>,
-    /// Read at the first question.
+    /// NAT gateways that are not deleted.
     pub nat_gateways: Table<NatGateway>,
-    /// Elastic IP addresses, read at the first question.
+    /// Elastic IP addresses.
     pub addresses: Table<Address>,
-    /// Read at the first question, without their versions.
+    /// Launch templates, without their versions.
     pub launch_templates: Table<LaunchTemplate>,
-    /// Of the account's own, read at the first question.
+    /// The account's own images.
     pub images: Table<Image>,
-    /// Of the account's own, read at the first question.
+    /// The account's own snapshots.
     pub snapshots: Table<Snapshot>,
-    /// Of Auto Scaling, another service; listed once.
+    /// Groups of Auto Scaling, a service of its own; listed once.
     pub scaling_groups: ScalingGroups,
 }
 
