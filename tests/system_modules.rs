@@ -134,7 +134,7 @@ fn modules_converge_on_a_booted_host() {
 }
 
 async fn facts(node: &Node) {
-    let output = node.run(vec![gather_job(&FactNeeds::All)]).await.remove(0);
+    let output = node.run(vec![gather_job(&FactNeeds::All, &[], None).unwrap()]).await.remove(0);
     let facts = parse(&output).unwrap_or_else(|f| panic!("{}", f.message));
     let get = |name: &str| facts.get(name).unwrap_or_else(|| panic!("no fact {name}")).to_json();
     assert_eq!(get("os_family"), "Debian");

@@ -27,9 +27,18 @@ pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Setup))
 }
 
-/// The job that gathers what `needs` names.
-pub fn gather_job(needs: &FactNeeds, fact_path: Option<&str>) -> Job {
-    job(&needs.sections(), fact_path.unwrap_or(FACT_PATH))
+/// The job that gathers what `needs` names. `subset` (as `gather_subset` has it; empty: all) is read where it is not
+/// known which facts are used; what is known to be used is there also outside of it.
+///
+/// # Errors
+/// Names the subset that does not exist.
+pub fn gather_job(needs: &FactNeeds, subset: &[&str], fact_path: Option<&str>) -> Result<Job, String> {
+    let chosen = sections_of_subset(subset)?;
+    let sections = match needs {
+        FactNeeds::All => chosen,
+        FactNeeds::Names(_) => needs.sections(),
+    };
+    Ok(job(&sections, fact_path.unwrap_or(FACT_PATH)))
 }
 
 fn job(sections: &BTreeSet<&'static str>, fact_path: &str) -> Job {
@@ -86,8 +95,6 @@ impl Staged for Setup {
 fn wanted(name: &str, filters: &[&str]) -> bool {
     let full = if name.starts_with("ansible_") { name.to_string() } else { format!("ansible_{name}") };
     filters.is_empty()
-        || name == "gather_subset"
-        || name == "module_setup"
         || filters.iter().any(|f| {
             let matcher = globset::GlobBuilder::new(f).build().map(|g| g.compile_matcher());
             matcher.map_or(*f == name, |m| m.is_match(name) || m.is_match(&full))

@@ -2,7 +2,7 @@
 
 mod multipart;
 
-use crate::base::{Map, Value};
+use crate::base::{Map, Value, pyjson};
 use crate::modules::files::{self, Attributes};
 use crate::modules::http::{REQUEST, Request};
 use crate::modules::{Args, ArgsExt, Behaviour, Call, Controller, Failure, Outcome, Procedure, ProcedureFuture, bytes};
@@ -101,24 +101,13 @@ fn body(args: &Args, controller: &dyn Controller) -> Result<(Option<Vec<u8>>, Op
             return Ok((Some(form), Some(kind)));
         }
         ("json", Some(text)) => (text, Some("application/json")),
-        ("json", None) => (plain_json(value).to_string(), Some("application/json")),
+        ("json", None) => (pyjson::dumps(value), Some("application/json")),
         ("form-urlencoded", Some(text)) => (text, Some("application/x-www-form-urlencoded")),
         ("form-urlencoded", None) => (form(value)?, Some("application/x-www-form-urlencoded")),
         (_, Some(text)) => (text, None),
-        (_, None) => (plain_json(value).to_string(), None),
+        (_, None) => (pyjson::dumps(value), None),
     };
     Ok((Some(body.into_bytes()), kind.map(str::to_string)))
-}
-
-/// As JSON with the secrets in it: it goes to the host only.
-fn plain_json(value: &Value) -> serde_json::Value {
-    use serde_json::Value as J;
-    match value {
-        Value::Secret(_) => J::String(to_text(value)),
-        Value::List(items) => J::Array(items.iter().map(plain_json).collect()),
-        Value::Map(map) => J::Object(map.iter().map(|(k, v)| (k.to_string(), plain_json(v))).collect()),
-        other => other.to_json(),
-    }
 }
 
 fn form(value: &Value) -> Result<String, Failure> {

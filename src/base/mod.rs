@@ -4,10 +4,13 @@
 pub mod busy;
 pub mod diag;
 pub mod mask;
+pub mod pyjson;
 pub mod pyregex;
+pub mod pyrepr;
 pub mod source;
 pub mod value;
 
 pub use diag::{Diag, Diags, Severity};
+pub use pyrepr::PyRepr;
 pub use source::{FileId, SourceFile, Sources, Span};
 pub use value::{HIDDEN, Key, List, Map, Secret, Template, Value};

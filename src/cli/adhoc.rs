@@ -196,6 +196,7 @@ fn one_task(prepared: &Prepared, pattern: &str, module: Arc<Module>, args: Map) 
         playbook_dir: here,
         gather_facts: Some(false.into()),
         gather_subset: None,
+        fact_path: None,
         facts_used: None,
         serial: None,
         max_fail_percentage: None,

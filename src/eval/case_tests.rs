@@ -1,6 +1,7 @@
 //! Runs the tables in tests/eval: a template, `⇒`, what it comes to; `vars:` blocks stand above.
 
 use super::*;
+use crate::base::PyRepr;
 use std::fmt::Write;
 
 /// The value as a table writes it: a text as it is with `\n` for newlines, the rest as Python's repr.

@@ -1,8 +1,8 @@
 //! From what a running template holds to plain data: forced, evaluated in depth, as text, as truth.
 
 use super::error::{ErrorKind, EvalError, Res, wrong};
-use super::pyrepr::text_into;
 use super::run::{Run, V, unknown};
+use crate::base::pyrepr::text_into;
 use crate::base::{Key, List, Map, Value};
 
 impl Run<'_> {

@@ -2,7 +2,7 @@
 
 use super::error::{Res, wrong};
 use super::ir::{Cmp, Op};
-use super::pyrepr::text_into;
+use crate::base::pyrepr::text_into;
 use crate::base::{Key, List, Value};
 use std::cmp::Ordering;
 

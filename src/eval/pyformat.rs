@@ -2,9 +2,9 @@
 
 use super::error::{Res, wrong};
 use super::ops::Number;
-use super::pyrepr::repr_into;
 use super::run::{Run, V};
 use crate::base::Value;
+use crate::base::pyrepr::repr_into;
 use std::sync::Arc;
 
 /// One field's layout, common to both ways.

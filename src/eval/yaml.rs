@@ -1,7 +1,7 @@
 //! YAML out as PyYAML lays it out.
 
-use super::pyrepr;
 pub(crate) use super::yaml_read::{plain, read, read_all};
+use crate::base::pyrepr;
 use crate::base::{Key, List, Map, Value};
 use std::fmt::Write;
 

@@ -2,12 +2,12 @@
 
 use super::flow::Flow;
 use super::host::Host;
-use super::scope::PlayScope;
+use super::scope::{PlayScope, TaskScope};
 use super::state::Run;
 use crate::base::{Map, Value};
 use crate::graph::TaskKeywords;
 use crate::modules::facts::{self, FactNeeds};
-use crate::remote::JobFuture;
+use crate::remote::{Job, JobFuture};
 use std::sync::Arc;
 
 /// Whether the play gathers: `gather_facts` is on, and something can use facts.
@@ -36,7 +36,25 @@ pub fn send(host: &mut Host) -> Result<JobFuture, Flow> {
         Some(names) => FactNeeds::Names(names.iter().map(|n| n.to_string()).collect()),
         None => FactNeeds::All,
     };
-    Ok(remote.submit(&who, facts::gather_job(&needs)))
+    match job(host, &needs, &scope) {
+        Ok(job) => Ok(remote.submit(&who, job)),
+        Err(message) => Err(host.play_failed(&message)),
+    }
+}
+
+/// With the play's `gather_subset` and `fact_path`.
+fn job(host: &Host, needs: &FactNeeds, scope: &Arc<TaskScope>) -> Result<Job, String> {
+    let play = &host.play.plan;
+    let path = super::unit::evaluated_text(&host.run, &play.fact_path, scope)?;
+    let subset = match &play.gather_subset {
+        Some(value) => host.run.engine.evaluate(value, &**scope).map_err(|e| e.to_string())?,
+        None => Value::Null,
+    };
+    let subset: Vec<&str> = match &subset {
+        Value::List(list) => list.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().into_iter().collect(),
+    };
+    facts::gather_job(needs, &subset, path.as_deref())
 }
 
 fn gathering_keywords(play: &TaskKeywords) -> TaskKeywords {

@@ -96,6 +96,10 @@ impl Patience {
         let seen = Arc::new(scope.with_result(cx.keywords.register.as_ref(), outcome.registered()));
         match conditions(run, &cx.keywords.until, &seen) {
             Ok(Truth::True) if fails && self.attempt <= self.retries => Err(outcome),
+            Ok(Truth::True) if fails => {
+                outcome.result.insert("attempts".into(), self.retries.into());
+                Ok(outcome)
+            }
             Ok(Truth::True) => Ok(outcome),
             Ok(Truth::Unknown(why)) => Ok(UnitOutcome::unknown(&*why)),
             Err(message) => Ok(UnitOutcome::failed(Failure::new(format!("until: {message}")))),

@@ -115,12 +115,27 @@ impl Host {
     fn item_names(&self, cx: &TaskContext, outcome: &TaskOutcome, notify: &Value) -> Vec<Value> {
         let changed = |u: &&UnitOutcome| u.status == Status::Changed || self.was_under_way(cx, u.status);
         let changed = outcome.units.iter().filter(changed);
-        let read = |unit: &UnitOutcome| {
-            let item = unit.item.clone().unwrap_or_default();
-            let names = [(outcome.loop_var.as_ref().into(), item)].into_iter().collect();
-            self.run.engine.evaluate(notify, &cx.scope.with(names)).ok()
-        };
-        changed.filter_map(read).collect()
+        changed.filter_map(|unit| self.of_item(cx, outcome, unit, notify)).collect()
+    }
+
+    /// A keyword's value as the unit's item makes it; `None` where it cannot be told.
+    fn of_item(
+        &self,
+        cx: &TaskContext,
+        outcome: &TaskOutcome,
+        unit: &UnitOutcome,
+        value: &Value,
+    ) -> Option<Value> {
+        let item = unit.item.clone().unwrap_or_default();
+        let names = [(outcome.loop_var.as_ref().into(), item)].into_iter().collect();
+        self.run.engine.evaluate(value, &cx.scope.with(names)).ok()
+    }
+
+    /// The other host that the unit was delegated to.
+    fn delegate(&self, cx: &TaskContext, outcome: &TaskOutcome, unit: &UnitOutcome) -> Option<String> {
+        let value = cx.keywords.delegate_to.as_ref()?;
+        let name = self.of_item(cx, outcome, unit, value)?;
+        name.as_str().filter(|name| !name.is_empty() && **name != *self.name).map(str::to_string)
     }
 
     pub fn tell_done(&mut self, cx: &TaskContext, outcome: &TaskOutcome, ignored: bool) {
@@ -146,7 +161,7 @@ impl Host {
             self.note_rest(cx, outcome);
         }
         self.run.journal_end(&self.name, &task, &cx.step, told);
-        let items = outcome.units.iter().map(|u| self.item_done(u, outcome.no_log)).collect();
+        let items = outcome.units.iter().map(|u| self.item_done(cx, outcome, u)).collect();
         let message = if outcome.no_log { String::new() } else { self.run.redactor.text(&outcome.message()) };
         let result = self.run.redactor.value(&outcome.shown());
         let verbose = matches!(task.action.as_str(), "debug");
@@ -170,8 +185,9 @@ impl Host {
         }
     }
 
-    fn item_done(&self, unit: &UnitOutcome, no_log: bool) -> ItemDone {
+    fn item_done(&self, cx: &TaskContext, outcome: &TaskOutcome, unit: &UnitOutcome) -> ItemDone {
         let redact = |text: &str| self.run.redactor.text(text);
+        let no_log = outcome.no_log;
         let change = unit.change.as_ref().filter(|_| !no_log).map(|change| Change {
             action: change.action,
             reason: redact(&change.reason),
@@ -179,6 +195,7 @@ impl Host {
         });
         ItemDone {
             label: unit.label.as_ref().map(|l| self.run.redactor.value(l)),
+            delegate: self.delegate(cx, outcome, unit).map(|name| redact(&name)).unwrap_or_default(),
             outcome: outcome_of(unit.status),
             change,
             message: if no_log { String::new() } else { redact(&unit.message) },

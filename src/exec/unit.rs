@@ -154,6 +154,8 @@ pub fn arguments(
             }
         }
     }
+    // What the host does with a secret may come back in any output.
+    merged.values().for_each(|value| run.redactor.learn_value(value));
     // Cloud modules say what they would do with what is not known yet.
     let open = matches!(module.behaviour, Behaviour::Cloud(_));
     if let Some(why) = merged.values().find_map(unknown_inside).filter(|_| !open) {

@@ -124,11 +124,14 @@ pub fn inventory_source(run: &Run, host: &str, name: &str) -> Option<Value> {
     if name == "ansible_inventory_sources" {
         return Some(inventory.sources.iter().map(|s| s.as_str().into()).collect::<List>().into());
     }
-    let span = inventory.hosts.get(host).and_then(|h| h.span)?;
-    let path = run.engine.sources().get(span.file).path.clone();
-    let path = std::path::absolute(&path).unwrap_or(path);
-    let shown = if name == "inventory_file" { Some(path.as_path()) } else { path.parent() };
-    shown.map(|p| p.display().to_string().into())
+    let origin = inventory.hosts.get(host).and_then(|h| h.origin.clone())?;
+    let path = std::path::Path::new(&*origin);
+    Some(match path.parent().filter(|_| path.is_absolute()) {
+        _ if name == "inventory_file" => Value::Str(origin),
+        Some(folder) => folder.display().to_string().into(),
+        // A list of hosts stands in no folder.
+        None => Value::Null,
+    })
 }
 
 /// `add_host`: the host, its groups and variables; whether anything is new.

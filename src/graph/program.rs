@@ -33,6 +33,8 @@ pub struct PlayPlan {
     pub gather_facts: Option<Value>,
     /// A list, or text with commas; `None`: all subsets.
     pub gather_subset: Option<Value>,
+    /// The folder of custom facts; `None`: /etc/ansible/facts.d.
+    pub fact_path: Option<Value>,
     /// Top-level fact names that anything in the play can use; `None` when it cannot be told.
     pub facts_used: Option<Vec<Arc<str>>>,
     /// How many hosts make a batch: a number, a percentage, or a list of them; `None`: all at once.
@@ -68,7 +70,7 @@ pub struct PlayPlan {
 pub struct Prompt {
     /// The variable that is set.
     pub name: Arc<str>,
-    /// What is shown, a template; the name where nothing is said.
+    /// What is shown, as written; the name where nothing is said.
     pub prompt: Value,
     /// The answer is not echoed, and is a secret from then on; so unless `private: false` is written.
     pub private: bool,
@@ -181,7 +183,7 @@ pub enum Act {
     Module {
         /// As the registry or a `library/` folder has it.
         module: Arc<Module>,
-        /// Free form already taken apart; checked against the module's arguments only once they are evaluated.
+        /// Free form already taken apart; names and constant values were checked, templates are when they are rendered.
         args: Arc<Map>,
     },
     /// `include_tasks`: file relative to `dir` (then the role's tasks, then the playbook).
@@ -299,7 +301,7 @@ pub const CONNECTION_VARS: &[&str] = &[
 pub struct TaskKeywords {
     /// Conditions of the task and all blocks, imports and roles around it, outermost first.
     pub when: Vec<Value>,
-    /// Union of those around it, each once; a comma in a text was a border. May be templates.
+    /// With those of all that is around it, each once, texts split at commas; may be templates.
     pub tags: Vec<Value>,
     /// `vars` of blocks, imports and the task, innermost last; each a map.
     pub vars: Vec<Arc<Map>>,
@@ -339,7 +341,7 @@ pub struct TaskKeywords {
     pub delegate_facts: Option<Value>,
     /// The most hosts at it at a time; 0 is no limit.
     pub throttle: Option<Value>,
-    /// Seconds for each attempt; 0 is no limit.
+    /// Seconds that it may take; 0 is no limit.
     pub timeout: Option<Value>,
     /// By module name as resolved (short name), group defaults expanded.
     pub module_defaults: Vec<Value>,
@@ -360,9 +362,9 @@ pub struct TaskKeywords {
     pub retries: Option<Value>,
     /// Seconds between attempts; `None`: 5.
     pub delay: Option<Value>,
-    /// Seconds that it may take in the background; 0 or `None`: it is waited for.
+    /// Seconds that it may take, with `poll: 0` in the background; 0 or `None`: no limit of its own.
     pub async_: Option<Value>,
-    /// Seconds between looks at what is in the background; 0: it is left there.
+    /// 0, with `async`: it runs on while the play goes on; otherwise it is waited for.
     pub poll: Option<Value>,
     /// Names and topics of handlers; also what blocks and the play say.
     pub notify: Vec<Value>,

@@ -7,9 +7,14 @@ use crate::remote::{Job, Output};
 
 pub use m_setup::FactNeeds;
 
-/// One job that gathers what `needs` names; with nothing needed it still is a valid, almost free job.
-pub fn gather_job(needs: &FactNeeds) -> Job {
-    m_setup::gather_job(needs, None)
+/// One job that gathers what `needs` names; with nothing needed it still is a valid, almost free job. Where all may be
+/// needed, only what `subset` (`gather_subset`; empty: all) names. `fact_path` is the folder of custom facts, where
+/// that is not /etc/ansible/facts.d.
+///
+/// # Errors
+/// Names the subset that does not exist.
+pub fn gather_job(needs: &FactNeeds, subset: &[&str], fact_path: Option<&str>) -> Result<Job, String> {
+    m_setup::gather_job(needs, subset, fact_path)
 }
 
 /// Facts by their names in `ansible_facts`: without the prefix `ansible_`, except `ansible_local`.

@@ -5,6 +5,7 @@ use super::load::{missing, tidy};
 use super::unit::{Compiler, Frame, PlayScope, Unit};
 use crate::base::{Diag, Diags, Map, Span, Value};
 use crate::graph::{PlayPlan, Prompt, Sequence, Step, TaskKeywords};
+use crate::modules::facts::FactNeeds;
 use crate::syntax::ast::{Keywords, Play, PlaybookEntry, Spanned};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -142,6 +143,7 @@ fn compile_play<'c>(c: &'c Compiler, play: &Play, path: &Path, imported: &Import
     let (body, handlers) = sections(&mut unit, play, &frame);
     let verify = unit.items(&play.verify, &frame);
     super::notify::check(&mut unit, &handlers);
+    check_subset(play, &mut unit.diags);
     let plan = PlayPlan {
         span: play.span,
         name: get("name").filter(|n| !n.is_null()).unwrap_or_else(|| play.hosts.value.clone()),
@@ -149,6 +151,7 @@ fn compile_play<'c>(c: &'c Compiler, play: &Play, path: &Path, imported: &Import
         playbook_dir: dir,
         gather_facts: get("gather_facts"),
         gather_subset: get("gather_subset"),
+        fact_path: get("fact_path"),
         facts_used: None,
         serial: get("serial"),
         max_fail_percentage: get("max_fail_percentage"),
@@ -165,6 +168,16 @@ fn compile_play<'c>(c: &'c Compiler, play: &Play, path: &Path, imported: &Import
         verify: Arc::new(Sequence { steps: verify }),
     };
     Made { plan, unit, keywords: play.keywords.clone(), hosts: play.hosts.clone() }
+}
+
+/// A subset of facts that does not exist fails on every host; where it is written out it is told before.
+fn check_subset(play: &Play, diags: &mut Diags) {
+    let Some(written) = play.keywords.get("gather_subset") else { return };
+    let names = many(&written.value);
+    let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+    if let Err(why) = crate::modules::facts::gather_job(&FactNeeds::All, &names, None) {
+        diags.push(Diag::error("bad-value", written.span, why));
+    }
 }
 
 /// The variables of `vars_files` with constant names, for names that imports need.

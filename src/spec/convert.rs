@@ -1,7 +1,8 @@
 //! Values made to fit an argument's type, the way Ansible makes them fit.
 
 use super::ArgType;
-use crate::base::{Key, List, Map, Secret, Value};
+use crate::base::pyrepr::text_into;
+use crate::base::{Key, List, Map, Secret, Value, pyjson};
 
 const TRUE: [&str; 7] = ["y", "yes", "on", "1", "true", "t", "1.0"];
 const FALSE: [&str; 7] = ["n", "no", "off", "0", "false", "f", "0.0"];
@@ -25,8 +26,8 @@ pub fn convert(kind: ArgType, value: &Value) -> Result<Value, String> {
         ArgType::Mode => mode(value),
         ArgType::Bytes => bytes(value),
         ArgType::Json => Ok(match value {
-            Value::Str(_) => value.clone(),
-            other => Value::from(other.to_json().to_string()),
+            Value::List(_) | Value::Map(_) => as_secret_as(value, pyjson::dumps(value)),
+            other => string(other)?,
         }),
     }
 }
@@ -75,25 +76,33 @@ pub fn shown(value: &Value) -> String {
     }
 }
 
-/// A scalar as Python's `str()` writes it; collections as JSON.
+/// As Python's `str()` writes it, secrets in clear; nothing for null.
 pub fn to_text(value: &Value) -> String {
+    let mut text = String::new();
+    if !value.is_null() {
+        text_into(value, true, &mut text);
+    }
+    text
+}
+
+/// The text made of `value`: a secret where it holds one.
+fn as_secret_as(value: &Value, text: String) -> Value {
+    if holds_secret(value) { Value::Secret(Secret::new(text)) } else { Value::from(text) }
+}
+
+fn holds_secret(value: &Value) -> bool {
     match value {
-        Value::Null => String::new(),
-        Value::Bool(b) => if *b { "True" } else { "False" }.to_string(),
-        Value::Int(i) => i.to_string(),
-        Value::Float(f) if f.fract() == 0.0 && f.abs() < 1e16 => format!("{f:.1}"),
-        Value::Float(f) => f.to_string(),
-        Value::Str(s) => s.to_string(),
-        Value::Secret(s) => s.reveal().unwrap_or_default().to_string(),
-        Value::Template(t) => t.text.to_string(),
-        other => other.to_json().to_string(),
+        Value::Secret(_) => true,
+        Value::List(list) => list.iter().any(holds_secret),
+        Value::Map(map) => map.values().any(holds_secret),
+        _ => false,
     }
 }
 
 fn string(value: &Value) -> Result<Value, String> {
     Ok(match value {
         Value::Str(_) => value.clone(),
-        other => Value::from(to_text(other)),
+        other => as_secret_as(other, to_text(other)),
     })
 }
 
@@ -260,6 +269,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_holds_a_secret_becomes_a_secret() {
+        let map = Value::from_iter([("a", Value::Secret(Secret::new("x y")))]);
+        for (kind, text) in [(ArgType::Str, "{'a': 'x y'}"), (ArgType::Json, r#"{"a": "x y"}"#)] {
+            match convert(kind, &map) {
+                Ok(Value::Secret(secret)) => assert_eq!(secret.reveal(), Ok(text)),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn scalars_become_what_the_type_asks() {
         use ArgType::*;
         let cases: &[(ArgType, Value, Option<Value>)] = &[
@@ -274,7 +294,9 @@ mod tests {
             (Float, "1.5".into(), Some(Value::Float(1.5))),
             (Str, true.into(), Some("True".into())),
             (Str, 5.into(), Some("5".into())),
-            (Str, Value::from_iter([("a", 1)]), Some("{\"a\":1}".into())),
+            (Str, Value::from_iter([("a", 1)]), Some("{'a': 1}".into())),
+            (Json, Value::from_iter([("a", "é")]), Some(r#"{"a": "\u00e9"}"#.into())),
+            (Json, true.into(), Some("True".into())),
             (Mode, 420.into(), Some("0644".into())),
             (Mode, "644".into(), Some("0644".into())),
             (Mode, "01777".into(), Some("1777".into())),

@@ -1,10 +1,10 @@
 //! Ansible's own output, close enough for the tools that read it.
 
-use super::failure::label_text;
 use super::merge::Merge;
 use super::style::{Paint, outcome_paint, printable};
 use super::{Console, View, diff, recap};
-use crate::base::{Map, Value};
+use crate::base::pyjson::Layout;
+use crate::base::{Map, PyRepr, Value};
 use crate::exec::event::{Event, ItemDone, Name, Outcome, Sink, TaskDone, TaskRef, display_result};
 use std::sync::Mutex;
 
@@ -93,12 +93,11 @@ impl Ansible {
     }
 
     fn done(&self, done: &TaskDone) {
-        let host = shown_host(&done.task.host, &done.result);
         let looped = done.items.iter().any(|i| i.label.is_some());
         for item in &done.items {
             self.diffs(item);
             if looped {
-                self.item(&host, item, done);
+                self.item(&shown_host(&done.task.host, item), item, done);
             }
             item.warnings.iter().for_each(|w| self.warning(w));
         }
@@ -106,9 +105,11 @@ impl Ansible {
             return;
         }
         if !looped {
+            let host = &done.task.host;
+            let host = done.items.first().map_or_else(|| host.to_string(), |only| shown_host(host, only));
             self.whole(&host, done);
         } else if done.outcome == Outcome::Skipped {
-            self.line(Outcome::Skipped, &format!("skipping: [{host}]"));
+            self.line(Outcome::Skipped, &format!("skipping: [{}]", done.task.host));
         }
         if done.outcome == Outcome::Ignored {
             self.line(Outcome::Ignored, "...ignoring");
@@ -136,7 +137,7 @@ impl Ansible {
     }
 
     fn item(&self, host: &str, item: &ItemDone, done: &TaskDone) {
-        let label = item.label.as_ref().map(|l| printable(&label_text(l))).unwrap_or_default();
+        let label = item.label.as_ref().map(|l| printable(&python_text(l))).unwrap_or_default();
         let dump = || dump(&item.result, &done.task.action, self.pretty(done), self.view.verbosity);
         let verbose = self.view.verbosity > 0 || done.verbose || says(done, &item.result);
         let tail = || if verbose { format!(" => {}", dump()) } else { String::new() };
@@ -230,12 +231,19 @@ fn says(done: &TaskDone, result: &Value) -> bool {
     done.task.action == "assert" && result.get("msg").is_some()
 }
 
-/// `host -> delegate` where the result says so.
-fn shown_host(host: &str, result: &Value) -> String {
-    let vars = result.get("_ansible_delegated_vars");
-    match vars.and_then(|v| v.get("ansible_delegated_host").or_else(|| v.get("ansible_host"))) {
-        Some(other) => format!("{host} -> {}", label_text(other)),
-        None => host.to_string(),
+/// `host -> delegate` where there is one.
+fn shown_host(host: &str, item: &ItemDone) -> String {
+    match item.delegate.as_str() {
+        "" => host.to_string(),
+        other => format!("{host} -> {}", printable(other)),
+    }
+}
+
+/// As Python's `str()` writes it.
+fn python_text(value: &Value) -> String {
+    match value {
+        Value::Str(text) => text.to_string(),
+        other => PyRepr(other).to_string(),
     }
 }
 
@@ -255,57 +263,8 @@ pub fn dump(result: &Value, action: &str, pretty: bool, verbosity: u8) -> String
     drop.iter().for_each(|key| {
         map.shift_remove(*key);
     });
-    let json = sorted(&Value::from(map));
-    if !pretty {
-        return spaced(&json);
-    }
-    let mut bytes = Vec::new();
-    let format = serde_json::ser::PrettyFormatter::with_indent(b"    ");
-    let mut writer = serde_json::Serializer::with_formatter(&mut bytes, format);
-    // Writing JSON into memory cannot fail.
-    let _ = serde::Serialize::serialize(&json, &mut writer);
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn sorted(value: &Value) -> serde_json::Value {
-    match value {
-        Value::Map(map) => {
-            let mut pairs: Vec<_> = map.iter().map(|(k, v)| (k.to_string(), sorted(v))).collect();
-            pairs.sort_by(|a, b| a.0.cmp(&b.0));
-            serde_json::Value::Object(pairs.into_iter().collect())
-        }
-        Value::List(list) => list.iter().map(sorted).collect::<Vec<_>>().into(),
-        other => other.to_json(),
-    }
-}
-
-/// JSON with Python's separators: `{"a": 1, "b": [2, 3]}`.
-fn spaced(json: &serde_json::Value) -> String {
-    struct Spaced;
-    impl serde_json::ser::Formatter for Spaced {
-        fn begin_array_value<W: ?Sized + std::io::Write>(
-            &mut self,
-            w: &mut W,
-            first: bool,
-        ) -> std::io::Result<()> {
-            if first { Ok(()) } else { w.write_all(b", ") }
-        }
-        fn begin_object_key<W: ?Sized + std::io::Write>(
-            &mut self,
-            w: &mut W,
-            first: bool,
-        ) -> std::io::Result<()> {
-            if first { Ok(()) } else { w.write_all(b", ") }
-        }
-        fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, w: &mut W) -> std::io::Result<()> {
-            w.write_all(b": ")
-        }
-    }
-    let mut bytes = Vec::new();
-    let mut writer = serde_json::Serializer::with_formatter(&mut bytes, Spaced);
-    // Writing JSON into memory cannot fail.
-    let _ = serde::Serialize::serialize(json, &mut writer);
-    String::from_utf8_lossy(&bytes).into_owned()
+    let layout = if pretty { Layout::indented(4) } else { Layout::default() };
+    Layout { sort: true, ascii: false, ..layout }.write(&Value::from(map))
 }
 
 /// A map from pairs, for results made here.

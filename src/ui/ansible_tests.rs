@@ -18,6 +18,7 @@ fn item(label: Option<&str>, outcome: Outcome, result: serde_json::Value) -> Ite
     let label = label.map(Value::from);
     ItemDone {
         label,
+        delegate: String::new(),
         outcome,
         change: None,
         message: String::new(),
@@ -85,6 +86,27 @@ fn a_banner_stands_over_its_outcome() {
     let heads: Vec<String> = lines.iter().map(|line| line.chars().take(8).collect()).collect();
     assert_eq!(heads, ["TASK [A]", "ok: [h1]", "TASK [B]", "ok: [h1]", "TASK [C]", "ok: [h1]"], "{text}");
     assert!(text.contains("ok: [h1] => {\n    \"msg\": \"All assertions passed\"\n}"), "{text}");
+}
+
+#[test]
+fn items_are_told_as_python_does_and_with_the_host_they_went_to() {
+    let label = serde_json::json!({"name": "it's", "n": [1, null, true]});
+    let mut one = item(None, Outcome::Changed, serde_json::json!({"changed": true}));
+    (one.label, one.delegate) = (Some(value(label)), "db1".into());
+    let mut alone = item(None, Outcome::Ok, serde_json::json!({}));
+    alone.delegate = "db2".into();
+    let text = shown(
+        0,
+        &[
+            done(task("a", "copy", 1), Outcome::Changed, vec![one], false),
+            done(task("b", "ping", 2), Outcome::Ok, vec![alone], false),
+        ],
+    );
+    assert!(
+        text.contains("changed: [h1 -> db1] => (item={'name': \"it's\", 'n': [1, None, True]})"),
+        "{text}"
+    );
+    assert!(text.contains("ok: [h1 -> db2]\n"), "{text}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A failure told in full: the task, its place, its source line, the message, what the command said.
 
-use super::style::{Paint, Style, printable};
+use super::style::{Paint, Style, one_line, printable};
 use crate::base::Value;
 use crate::base::source::without_secrets;
 use crate::exec::event::{ItemDone, Outcome, TaskDone};
@@ -85,6 +85,14 @@ pub fn label_text(label: &Value) -> String {
         Value::Str(text) => text.to_string(),
         other => other.to_json().to_string(),
     }
+}
+
+/// What stands behind a task's name: ` (item) on host`, the host where it was delegated.
+pub fn item_words(item: &ItemDone) -> String {
+    let label = item.label.as_ref().map(|l| format!(" ({})", one_line(&label_text(l), 60)));
+    let delegate = Some(item.delegate.as_str()).filter(|name| !name.is_empty());
+    let delegate = delegate.map(|name| format!(" on {}", printable(name)));
+    [label, delegate].into_iter().flatten().collect()
 }
 
 /// The line that `file:line:column` names, if the file can be read.

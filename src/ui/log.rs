@@ -1,6 +1,6 @@
 //! `apply` and its like: one line for what changed or went wrong, in words; the rest on demand.
 
-use super::failure::{self, label_text};
+use super::failure::{self, item_words, label_text};
 use super::style::{Paint, action_sign, one_line, outcome_paint, printable, title};
 use super::{Console, View, diff, recap};
 use crate::exec::event::{Event, HostRecap, ItemDone, Name, Outcome, Sink, TaskDone};
@@ -39,8 +39,7 @@ impl Log {
         if matches!(item.outcome, Outcome::Ok | Outcome::Skipped) && self.view.verbosity == 0 {
             return;
         }
-        let label =
-            item.label.as_ref().map(|l| format!(" ({})", one_line(&label_text(l), 60))).unwrap_or_default();
+        let label = item_words(item);
         let unknown = known_after(item);
         let why = match &item.change {
             _ if item.outcome == Outcome::Unknown => unknown.as_str(),

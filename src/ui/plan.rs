@@ -1,6 +1,6 @@
 //! A plan told: per host what would be created, updated, run or deleted, and why.
 
-use super::failure::{self, label_text};
+use super::failure::{self, item_words};
 use super::style::{Paint, action_sign, one_line, title};
 use super::{Console, View, diff, log::Log, log::known_after};
 use crate::exec::event::{Event, ItemDone, Name, Outcome, Sink, TaskDone};
@@ -79,8 +79,7 @@ impl PlanView {
             (Outcome::Ok, _) if self.view.verbosity > 0 => (" ", Paint::Quiet, "ok", ""),
             _ => return None,
         };
-        let label =
-            item.label.as_ref().map(|l| format!(" ({})", one_line(&label_text(l), 60))).unwrap_or_default();
+        let label = item_words(item);
         let name = title(&done.task.name);
         let mut text = format!("  {} {word:<7} {name}{label}", self.view.style.paint(paint, sign));
         if !why.is_empty() && !done.no_log {
@@ -166,6 +165,7 @@ mod tests {
             if outcome == Outcome::Unknown { "`Install` has run".to_string() } else { String::new() };
         let item = ItemDone {
             label: None,
+            delegate: String::new(),
             outcome,
             change,
             message: message.clone(),

@@ -46,6 +46,7 @@ pub fn load_with(
         one(&mut target, source);
         inventory.sources.push(source.clone());
     }
+    inventory.reading = None;
     inventory.reconcile();
     warn_of_doubles(&inventory, diags);
     inventory
@@ -77,6 +78,7 @@ fn remember(to: &mut Target, folder: PathBuf) {
 }
 
 fn host_list(to: &mut Target, source: &str) {
+    to.inventory.reading = Some(source.into());
     let file = to.sources.add("--inventory", source);
     let mut at = 0;
     for entry in source.split(',') {
@@ -125,6 +127,8 @@ fn folder(to: &mut Target, path: &Path) {
 }
 
 fn file(to: &mut Target, path: &Path) {
+    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    to.inventory.reading = Some(full.display().to_string().into());
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(e) => {

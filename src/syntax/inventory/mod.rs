@@ -38,6 +38,7 @@ pub const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 /// A host as the sources have it, merged in the order in which they were given.
 #[derive(Clone, Debug)]
 pub struct Host {
+    /// The key it has in [`Inventory::hosts`].
     pub name: Arc<str>,
     /// Variables of the inventory itself, not of host_vars files.
     pub vars: Arc<Map>,
@@ -45,16 +46,22 @@ pub struct Host {
     pub groups: Vec<GroupId>,
     /// Not of the inventory: this machine, found by name only and no part of `all`.
     pub implicit: bool,
+    /// Where a source names it first; `None`: a program's, a list's, or made by the run.
     pub span: Option<Span>,
+    /// The file, program or host list that named it first; not of a host that a task added.
+    pub origin: Option<Arc<str>>,
 }
 
 /// A group as the sources have it. It may stand in several others, but never in itself.
 #[derive(Clone, Debug)]
 pub struct Group {
+    /// The key it has in [`Inventory::groups`].
     pub name: Arc<str>,
     /// Variables of the inventory itself, not of group_vars files.
     pub vars: Arc<Map>,
+    /// Groups that stand in it directly.
     pub children: Vec<GroupId>,
+    /// Groups it stands in directly; only `all` has none.
     pub parents: Vec<GroupId>,
     /// The hosts that stand in it directly.
     pub hosts: Vec<HostId>,
@@ -62,18 +69,23 @@ pub struct Group {
     pub depth: u32,
     /// `ansible_group_priority`; of two groups of one depth the higher wins.
     pub priority: i64,
+    /// Where a source names it first; `None`: a program's, or made by the run.
     pub span: Option<Span>,
 }
 
 /// Hosts and groups of all sources. Ids are positions in these maps, so nothing is ever removed.
 #[derive(Clone, Debug)]
 pub struct Inventory {
+    /// By name; a [`HostId`] is a position.
     pub hosts: IndexMap<Arc<str>, Host>,
+    /// By name, `all` and `ungrouped` too; a [`GroupId`] is a position.
     pub groups: IndexMap<Arc<str>, Group>,
     /// Folders beside whose files group_vars and host_vars are looked for, in the order of the sources.
     pub folders: Vec<PathBuf>,
     /// What was given with `-i`, as it is to be shown.
     pub sources: Vec<String>,
+    /// The file, program or host list that is being read.
+    reading: Option<Arc<str>>,
 }
 
 impl Default for Inventory {
@@ -83,6 +95,7 @@ impl Default for Inventory {
             groups: IndexMap::new(),
             folders: Vec::new(),
             sources: Vec::new(),
+            reading: None,
         };
         inventory.add_group("all", None);
         inventory.add_group("ungrouped", None);
@@ -178,12 +191,19 @@ impl Inventory {
                 host.implicit = false;
                 host.vars = Arc::default();
                 host.span = span;
+                host.origin = self.reading.clone();
             }
             return HostId(id(n));
         }
         let name: Arc<str> = name.into();
-        let host =
-            Host { name: Arc::clone(&name), vars: Arc::default(), groups: Vec::new(), implicit: false, span };
+        let host = Host {
+            name: Arc::clone(&name),
+            vars: Arc::default(),
+            groups: Vec::new(),
+            implicit: false,
+            span,
+            origin: self.reading.clone(),
+        };
         HostId(id(self.hosts.insert_full(name, host).0))
     }
 

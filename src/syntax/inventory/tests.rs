@@ -178,6 +178,20 @@ fn programs_print_inventories() {
 }
 
 #[test]
+fn a_host_knows_what_named_it_first() {
+    let program = "#!/bin/sh\necho '{\"g\": {\"hosts\": [\"p\", \"f\"]}, \"_meta\": {}}'\n";
+    let lab = Lab::new(&[("many/one.ini", "f\n"), ("many/two", program)]);
+    let (mut inventory, said) = lab.load(&["many", "l,f,"]);
+    assert_eq!(said, "");
+    inventory.add_host("late", None);
+    let origin = |name: &str| inventory.hosts[name].origin.as_deref().map(str::to_string);
+    assert_eq!(origin("f"), Some(lab.path("many/one.ini")));
+    assert_eq!(origin("p"), Some(lab.path("many/two")));
+    assert_eq!(origin("l").as_deref(), Some("l,f,"));
+    assert_eq!(origin("late"), None);
+}
+
+#[test]
 fn patterns_select_as_ansible_does() {
     let inventory = ini("[web]\nw[0:5]\n[db]\nd1\nd2\n[both:children]\ndb\nweb\n");
     let cases = [

@@ -1,6 +1,6 @@
 //! Values as Python 3 writes them: `str()` and `repr()`.
 
-use crate::base::{Key, Value, value::HIDDEN};
+use super::{Key, Value, value::HIDDEN};
 use std::fmt::Write;
 
 /// Python's `repr()` of a value; secrets are hidden.
