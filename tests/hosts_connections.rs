@@ -110,3 +110,35 @@ fn a_bare_host_costs_a_few_round_trips() {
     assert_eq!(trips(19), 2);
     assert_eq!(trips(0), 1);
 }
+
+#[test]
+fn a_host_behind_another_is_reached_through_it() {
+    let lab = support::lab(2);
+    let [gate, inner] = &lab.hosts()[..] else { panic!("two hosts") };
+    // The gate's own login is made with the same configuration.
+    let config = lab.inventory_path().with_file_name("ssh_config").display().to_string();
+    let inventory = format!(
+        "[all:vars]\nansible_host={0}\n[inner]\n\
+         direct ansible_ssh_common_args='-F {config}'\n\
+         jump ansible_ssh_common_args='-F {config} -o ProxyJump={1}'\n\
+         short ansible_ssh_common_args='-F {config}' ansible_ssh_extra_args='-J {1}'\n",
+        inner.address, gate.address
+    );
+    let place = Place::new(
+        &inventory,
+        "- {name: from, shell: 'echo ${SSH_CONNECTION%% *}', register: from, changed_when: false}\n\
+         - {name: where, command: hostname, register: where, changed_when: false}\n\
+         - {name: large, copy: {src: big, dest: '/root/{{ inventory_hostname }}'}}\n\
+         - {name: told, debug: {msg: '{{ inventory_hostname }} is {{ where.stdout }} from {{ from.stdout }}'}}\n",
+    );
+    // More than goes in the stream of jobs.
+    std::fs::write(place.path().join("big"), vec![7_u8; 1 << 20]).unwrap();
+    let own = inner.address.rsplit_once('.').unwrap().0;
+    let told = |name: &str, from: &str| format!("{name} is {} from {from}\"", inner.name);
+    let [direct, jump, short] =
+        [told("direct", &format!("{own}.1")), told("jump", &gate.address), told("short", &gate.address)];
+    place.apply(&["--json"]).is(0, &[&direct, &jump, &short]);
+    for name in ["direct", "jump", "short"] {
+        assert_eq!(support::on(inner, &format!("stat -c %s /root/{name}")).trim(), "1048576");
+    }
+}

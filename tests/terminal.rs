@@ -33,3 +33,37 @@ fn answers_are_registered_and_hidden_where_that_is_asked_for() {
     seen.is(0, &["it is , of 0, False, False"]);
     assert!(!seen.all().contains("Which colour:"), "{}", seen.all());
 }
+
+#[test]
+fn a_play_asks_for_its_variables() {
+    let place = Place::new("one ansible_connection=local\n", "");
+    place.write(
+        "site.yml",
+        "- hosts: all
+  gather_facts: false
+  vars_prompt:
+    - {name: colour, prompt: Which colour, private: false, default: green}
+    - {name: size, prompt: Which size, private: false, default: 7}
+    - {name: word, prompt: The word, confirm: true}
+    - {name: given, prompt: Nobody asks}
+  tasks:
+    - debug: {msg: \"{{ colour }}, {{ size }}, {{ given }}\"}
+    - assert: {that: word == 'sesame 1'}
+",
+    );
+    let program = place.command(&["apply", "--yes", "-i", "hosts", "-e", "given=as-said", "site.yml"]);
+    let steps = [
+        ("Which colour [green]:", "light blue", false),
+        ("Which size [7]:", "", false),
+        ("The word:", "sesame 1", true),
+        ("confirm The word:", "sesame 2", true),
+        ("DO NOT MATCH", "sesame 1", true),
+        ("confirm The word:", "sesame 1", true),
+    ];
+    let seen = at_terminal(&program, &steps);
+    seen.is(0, &["light blue, 7, as-said", "ok=2"]);
+    for (text, times) in [("The word:", 4), ("Nobody asks", 0), ("sesame", 0)] {
+        assert_eq!(seen.all().matches(text).count(), times, "{text}\n{}", seen.all());
+    }
+    assert!(!place.kept().contains("sesame"), "it is kept");
+}
