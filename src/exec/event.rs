@@ -183,7 +183,7 @@ pub enum Event {
     HostsUnknown {
         /// Its name, or its pattern where it has none.
         play: String,
-        /// `hosts:`, as written; a template mostly.
+        /// `hosts:`, as written.
         pattern: String,
         /// What has to be done before they are known.
         why: String,
