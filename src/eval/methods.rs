@@ -141,8 +141,8 @@ fn text_method(run: &mut Run<'_>, s: &str, name: &str, args: &Args) -> Res<Optio
         }
         "format" => Value::from(pyformat::format(run, s, &args.pos, &args.named)?),
         "expandtabs" => {
-            let width = args.int(0, "tabsize")?.and_then(|n| usize::try_from(n).ok()).unwrap_or(8);
-            Value::from(s.replace('\t', &" ".repeat(width)))
+            let width = args.int(0, "tabsize")?.map_or(8, |n| usize::try_from(n).unwrap_or(0));
+            Value::from(expand_tabs(s, width))
         }
         "encode" | "decode" => Value::from(s),
         "isdigit" | "isdecimal" | "isnumeric" => all(s, char::is_numeric),
@@ -221,6 +221,26 @@ fn split_lines(s: &str, keep: bool) -> List {
     s.split_inclusive('\n')
         .map(|line| Value::from(if keep { line } else { line.trim_end_matches('\n').trim_end_matches('\r') }))
         .collect()
+}
+
+/// Blanks up to the next multiple of `width` for each tab; a line begins to count anew.
+fn expand_tabs(s: &str, width: usize) -> String {
+    let mut out = String::with_capacity(s.len());
+    let mut column = 0;
+    for c in s.chars() {
+        match c {
+            '\t' => {
+                let blanks = if width == 0 { 0 } else { width - column % width };
+                out.extend(std::iter::repeat_n(' ', blanks));
+                column += blanks;
+            }
+            c => {
+                column = if matches!(c, '\n' | '\r') { 0 } else { column + 1 };
+                out.push(c);
+            }
+        }
+    }
+    out
 }
 
 fn pad(s: &str, how: &str, width: usize, fill: Option<char>) -> String {

@@ -1,6 +1,7 @@
 //! Checksums, encodings, password hashes, UUIDs.
 
 use super::FilterFn::{self, Deep};
+use super::crypt;
 use crate::base::Value;
 use crate::eval::call::Args;
 use crate::eval::error::{Res, wrong};
@@ -153,63 +154,17 @@ fn digest(run: &mut Run<'_>, value: &Value, kind: &str) -> Res<Value> {
     }))
 }
 
-/// `password_hash`: crypt's SHA-2 forms, with a fixed salt where one is given.
 fn password_hash(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
     let password = run.text(&value)?;
     let kind = args.text(run, 0, "hashtype")?.unwrap_or_else(|| "sha512".into());
-    let salt = args.text(run, 1, "salt")?;
-    let rounds = args.int(3, "rounds")?.and_then(|r| u32::try_from(r).ok());
-    crypt(&password, &kind, salt, rounds).map(Value::from)
-}
-
-/// A password in crypt's form `$6$salt$hash`.
-pub(crate) fn crypt(password: &str, kind: &str, salt: Option<String>, rounds: Option<u32>) -> Res<String> {
-    let alphabet = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let salt = salt.unwrap_or_else(|| {
-        (0..16).map(|_| char::from(alphabet[usize::from(rand::random::<u8>() % 64)])).collect()
-    });
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '/';
-    if salt.is_empty() || salt.len() > 16 || !salt.chars().all(legal) {
-        return Err(wrong("the salt must be 1 to 16 of the characters ./0-9A-Za-z"));
-    }
-    // passlib's defaults, which Ansible uses where it has it, are the larger ones.
-    let (mark, rounds) = match kind {
-        "sha512" | "sha512_crypt" => ("6", rounds.unwrap_or(656_000)),
-        "sha256" | "sha256_crypt" => ("5", rounds.unwrap_or(535_000)),
-        other => {
-            return Err(wrong(format!("the password hash `{other}` is not supported; use sha512 or sha256")));
-        }
+    let wanted = crypt::Wanted {
+        kind: &kind,
+        salt: args.text(run, 1, "salt")?,
+        salt_size: args.int(2, "salt_size")?,
+        rounds: args.int(3, "rounds")?,
+        ident: args.text(run, 4, "ident")?,
     };
-    let params = sha_crypt::Params::new(rounds).map_err(|e| wrong(format!("{rounds} rounds: {e}")))?;
-    let head = if rounds == 5000 { format!("${mark}$") } else { format!("${mark}$rounds={rounds}$") };
-    let body = match mark {
-        "6" => crypt64(&sha_crypt::sha512_crypt(password.as_bytes(), salt.as_bytes(), params), 21),
-        _ => crypt64(&sha_crypt::sha256_crypt(password.as_bytes(), salt.as_bytes(), params), 10),
-    };
-    Ok(format!("{head}{salt}${body}"))
-}
-
-/// crypt's own base 64: bytes taken in threes from three runs of a hash, in turning order.
-fn crypt64(hash: &[u8], run: usize) -> String {
-    let alphabet = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut out = String::new();
-    let mut put = |mut word: u32, count: usize| {
-        for _ in 0..count {
-            out.push(char::from(alphabet[(word & 63) as usize]));
-            word >>= 6;
-        }
-    };
-    let (mut a, mut b, mut c) = (0, run, 2 * run);
-    for _ in 0..run {
-        put(u32::from(hash[a]) << 16 | u32::from(hash[b]) << 8 | u32::from(hash[c]), 4);
-        // SHA-512 turns to the left, SHA-256 to the right.
-        (a, b, c) = if run == 21 { (b + 1, c + 1, a + 1) } else { (c + 1, a + 1, b + 1) };
-    }
-    match run {
-        21 => put(u32::from(hash[63]), 2),
-        _ => put(u32::from(hash[31]) << 8 | u32::from(hash[30]), 3),
-    }
-    out
+    crypt::crypt(&password, &wanted).map(Value::from)
 }
 
 /// A version 5 UUID in Ansible's name space, or in one given.

@@ -259,7 +259,9 @@ fn flatten_filter(_: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
 fn map(run: &mut Run<'_>, input: V, mut given: Given) -> Res<V> {
     let list = run.items(input)?;
     let mut out = List::with_capacity(list.len());
-    if let Some(at) = given.named.iter().position(|(n, _)| &**n == "attribute") {
+    // Behind a filter's name `attribute=` is that filter's own.
+    let attribute = given.named.iter().position(|(n, _)| &**n == "attribute");
+    if let Some(at) = attribute.filter(|_| given.pos.is_empty()) {
         let attribute = given.named.remove(at).1;
         let attribute = run.ready(attribute)?;
         let fallback = given.named.iter().find(|(n, _)| &**n == "default").map(|(_, v)| v.clone());

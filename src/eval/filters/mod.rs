@@ -2,6 +2,7 @@
 
 mod base;
 mod collections;
+pub(crate) mod crypt;
 mod data;
 mod hashes;
 mod lists;
@@ -11,6 +12,7 @@ mod paths;
 mod sequences;
 mod text;
 pub(crate) mod time;
+mod urlize;
 mod urls;
 mod versions;
 
@@ -24,7 +26,6 @@ use std::sync::OnceLock;
 
 pub(crate) use base::word_truth;
 pub(crate) use collections::merge;
-pub(crate) use hashes::crypt;
 pub(crate) use lists::{flatten, sort_values};
 pub(crate) use net::address_ok;
 pub(crate) use paths::expanduser;
@@ -65,7 +66,7 @@ impl FilterFn {
 
 type Table = &'static [(&'static str, FilterFn)];
 
-const TABLES: [Table; 12] = [
+const TABLES: [Table; 13] = [
     base::TABLE,
     collections::TABLE,
     data::TABLE,
@@ -77,6 +78,7 @@ const TABLES: [Table; 12] = [
     sequences::TABLE,
     text::TABLE,
     time::TABLE,
+    urlize::TABLE,
     urls::TABLE,
 ];
 

@@ -166,7 +166,7 @@ fn wordwrap(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
     Ok(Value::from(lines.join(&glue)))
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     text.replace('\'', "&#39;").replace('"', "&#34;")
 }

@@ -3,7 +3,7 @@
 use super::{Call, unreadable};
 use crate::base::{List, Map, Value};
 use crate::eval::error::{Res, lookup_failed, undefined};
-use crate::eval::filters;
+use crate::eval::filters::{self, crypt};
 use crate::eval::regex::{self, Flags};
 use crate::eval::run::{Run, V};
 use std::io::Write;
@@ -221,7 +221,7 @@ pub(super) fn password(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
     let mut out = List::new();
     for term in call.texts(run)? {
         let mut options = Map::new();
-        for name in ["length", "chars", "encrypt", "seed"] {
+        for name in ["length", "chars", "encrypt", "seed", "ident"] {
             if let Some(v) = call.option(name) {
                 options.insert(name.into(), v.clone());
             }
@@ -250,29 +250,47 @@ fn one_password(run: &mut Run<'_>, path: &PathBuf, options: &Map) -> Res<String>
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
         Err(e) => return Err(unreadable(path, &e)),
     };
-    let known = kept.as_deref().map(|k| match k.split_once(" salt=") {
-        Some((plain, salt)) => (plain.to_owned(), Some(salt.to_owned())),
-        None => (k.to_owned(), None),
-    });
-    let (plain, salt, fresh) = match known {
-        Some((plain, salt)) => (plain, salt, false),
-        None => (make_password(run, options)?, None, true),
+    let fresh = kept.is_none();
+    let (plain, salt, ident) = match &kept {
+        Some(kept) => taken_apart(kept),
+        None => (make_password(run, options)?, None, None),
     };
-    let encrypt = options.get("encrypt").map(|e| run.text(e)).transpose()?.filter(|e| !e.is_empty());
+    let mut option = |name: &str| -> Res<Option<String>> {
+        Ok(options.get(name).map(|e| run.text(e)).transpose()?.filter(|e| !e.is_empty()))
+    };
+    let (encrypt, wanted) = (option("encrypt")?, option("ident")?);
+    if let (Some(kept), Some(wanted)) = (&ident, &wanted)
+        && kept != wanted
+    {
+        return Err(lookup_failed(format!("ident is {wanted}, but the file has {kept}")));
+    }
     let result = match &encrypt {
-        Some(kind) => filters::crypt(&plain, kind, salt.clone(), None)?,
+        Some(kind) => {
+            let (salt, ident) = (salt.clone(), ident.or(wanted));
+            crypt::crypt(&plain, &crypt::Wanted { kind, salt, ident, ..crypt::Wanted::default() })?
+        }
         None => plain.clone(),
     };
     let discards = path.as_os_str() == "/dev/null";
     if (fresh || (encrypt.is_some() && salt.is_none())) && !discards && !run.scope.context().check_mode {
-        let used = result.rsplit('$').nth(1).filter(|_| encrypt.is_some());
+        let used = crypt::salt_of(&result).filter(|_| encrypt.is_some());
         let line = match used {
-            Some(salt) => format!("{plain} salt={salt}\n"),
+            Some((salt, Some(ident))) => format!("{plain} salt={salt} ident={ident}\n"),
+            Some((salt, None)) => format!("{plain} salt={salt}\n"),
             None => format!("{plain}\n"),
         };
         keep(path, &line)?;
     }
     Ok(result)
+}
+
+/// What a file keeps of a password: itself, and the salt and bcrypt's version of its hash.
+fn taken_apart(line: &str) -> (String, Option<String>, Option<String>) {
+    let Some((plain, rest)) = line.rsplit_once(" salt=") else { return (line.to_owned(), None, None) };
+    match rest.rsplit_once(" ident=") {
+        Some((salt, ident)) => (plain.to_owned(), Some(salt.to_owned()), Some(ident.to_owned())),
+        None => (plain.to_owned(), Some(rest.to_owned()), None),
+    }
 }
 
 fn keep(path: &PathBuf, line: &str) -> Res<()> {
