@@ -111,6 +111,15 @@ fn every_option_is_seen_in_its_call() {
             seen_calls.iter().filter(|c| c.action == action).map(|c| c.body.as_str()).collect();
         assert!(bodies.iter().any(|body| body.contains(part)), "{wanted} in {bodies:#?}");
     }
+    // Its snapshots have the image's tags, and theirs.
+    let all = world.say("inventory", &json!({}));
+    let tags = |kind: &str| {
+        let is = |t: &&Value| t["kind"] == kind && t["tags"]["fitout:keep"] == "true";
+        let tags = all.as_array().unwrap().iter().filter(is).map(|t| t["tags"].clone());
+        tags.map(|t| (t["role"].clone(), t["of"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(tags("image"), [(json!("node"), Value::Null), (json!("node"), Value::Null)]);
+    assert_eq!(tags("snapshot"), [(json!("node"), json!("node-disk")), (json!("node"), json!("node-disk"))]);
     let logins = || std::fs::read_to_string(world.place.path().join("stubs/ssh.log")).unwrap();
     assert!(logins().contains("-p 2222 -l admin -i "), "{}", logins());
 
@@ -144,4 +153,64 @@ fn every_option_is_seen_in_its_call() {
     seen(bake(&world, "o", &[], &[])).is(0, &["us-east-1:ami-"]);
     // The old one and the draft that stood beside it, each with its snapshot.
     assert_eq!((world.times("DeregisterImage"), world.times("DeleteSnapshot")), (2, 2));
+}
+
+/// The part of `amazon-ebs` that is the same in the two plays below.
+const LEAST: &str = "region: us-east-1, source_ami: SOURCE, instance_type: t3.micro, ssh_username: admin, ssh_host: 192.0.2.9";
+
+#[test]
+fn filters_find_the_network_and_what_is_given_goes_before_them() {
+    let world = world();
+    let play = |name: &str, more: &str| {
+        let options = format!("{LEAST}, ami_name: {name}, {more}").replace("SOURCE", DEBIAN);
+        world.playbook(&format!(
+            "- name: x\n  hosts: all\n  gather_facts: false\n  image:\n    verify: false\n    builders:\n\
+             \x20     - {{type: amazon-ebs, {options}}}\n  tasks: []\n"
+        ));
+        world.proxy.forget();
+        seen(bake(&world, name, &[], &[])).is(0, &["us-east-1:ami-"]);
+        let all = world.calls();
+        let last = |action: &str| all.iter().rfind(|c| c.action == action).map(|c| c.body.clone());
+        ["DescribeSubnets", "DescribeSecurityGroups", "RunInstances"].map(|a| last(a).unwrap_or_default())
+    };
+    let has = |body: &str, parts: &[&str]| assert!(parts.iter().all(|p| body.contains(p)), "{body}");
+    let subnet = world.make("ec2", "DescribeSubnets", &[], "subnetId");
+    let vpc = world.make("ec2", "DescribeVpcs", &[], "vpcId");
+    let other = world.make("ec2", "CreateVpc", &[("CidrBlock", "10.9.0.0/16")], "vpcId");
+    assert_ne!(vpc, other);
+
+    let [subnets, groups, run] = play(
+        "found",
+        "availability_zone: us-east-1b, vpc_filter: {filters: {is-default: 'true'}},
+         subnet_filter: {filters: {default-for-az: 'true'}}, security_group_filter: {filters: {group-name: default}}",
+    );
+    has(&subnets, &["=availability-zone", "=us-east-1b", "=vpc-id", &vpc]);
+    has(&groups, &["=group-name", "=vpc-id", &vpc]);
+    has(&run, &["SubnetId=subnet-", "SecurityGroupId.1=sg-"]);
+    assert!(!run.contains("SecurityGroupId.2"), "{run}");
+
+    // No filter of these fits anything.
+    let [_, groups, run] = play(
+        "given",
+        &format!(
+            "subnet_id: {subnet}, subnet_filter: {{filters: {{subnet-id: none}}}}, vpc_id: {vpc},
+             vpc_filter: {{filters: {{vpc-id: none}}}}, security_group_filter: {{filters: {{group-name: default}}}}"
+        ),
+    );
+    has(&groups, &["=group-name", "=vpc-id", &vpc]);
+    has(&run, &[&format!("SubnetId={subnet}"), "SecurityGroupId.1=sg-"]);
+
+    // Groups are those of the subnet's network, where no network is named.
+    let [_, groups, run] = play(
+        "subnet",
+        &format!("subnet_id: {subnet}, security_group_filter: {{filters: {{group-name: default}}}}"),
+    );
+    has(&groups, &["=vpc-id", &vpc]);
+    let group = run.split("SecurityGroupId.1=").nth(1).unwrap().split('&').next().unwrap();
+    let [_, groups, run] = play(
+        "group",
+        &format!("security_group_ids: [{group}], security_group_filter: {{filters: {{group-name: none}}}}"),
+    );
+    assert_eq!(groups, "");
+    has(&run, &[&format!("SecurityGroupId.1={group}")]);
 }

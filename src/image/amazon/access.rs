@@ -146,8 +146,8 @@ impl Step<Build> for Group {
     }
 }
 
-/// The VPC that the group has to be in: the one named, or the subnet's; `None`: the default one.
-async fn vpc(build: &Build) -> Result<Option<String>, String> {
+/// The VPC that groups have to be in: the one named, or the subnet's; `None`: the default one.
+pub async fn vpc(build: &Build) -> Result<Option<String>, String> {
     if build.options.vpc_id.is_some() {
         return Ok(build.options.vpc_id.clone());
     }

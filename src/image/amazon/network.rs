@@ -1,4 +1,4 @@
-//! The network that filters name.
+//! The network that filters name, where it is not given by its id.
 
 use super::super::steps::{Step, StepFuture};
 use super::Build;
@@ -16,13 +16,16 @@ impl Step<Build> for Find {
     fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
             if let Some(filter) = build.options.vpc_filter.clone() {
-                let found = load::<kinds::Vpc>(build, &filter, None).await?;
+                let found = load::<kinds::Vpc>(build, &filter, &[]).await?;
                 let one = only(found.iter().map(kinds::Vpc::id).collect(), "vpc_filter", &filter)?;
                 build.options.vpc_id = Some(one);
             }
-            let vpc = build.options.vpc_id.clone();
             if let Some(filter) = build.options.subnet_filter.clone() {
-                let mut found = load::<kinds::Subnet>(build, &filter, vpc.as_deref()).await?;
+                let within = [
+                    ("vpc-id", build.options.vpc_id.clone()),
+                    ("availability-zone", build.options.availability_zone.clone()),
+                ];
+                let mut found = load::<kinds::Subnet>(build, &filter, &within).await?;
                 found
                     .sort_by_key(|s: &Subnet| std::cmp::Reverse(s.available_ip_address_count().unwrap_or(0)));
                 if filter.most_free {
@@ -32,7 +35,9 @@ impl Step<Build> for Find {
                 build.options.subnet_id = Some(only(ids, "subnet_filter", &filter)?);
             }
             if let Some(filter) = build.options.group_filter.clone() {
-                let found = load::<kinds::SecurityGroup>(build, &filter, vpc.as_deref()).await?;
+                // Groups of another network than the subnet's cannot be used there.
+                let within = [("vpc-id", super::access::vpc(build).await?)];
+                let found = load::<kinds::SecurityGroup>(build, &filter, &within).await?;
                 if found.is_empty() {
                     return Err("security_group_filter: no security group fits".into());
                 }
@@ -47,13 +52,14 @@ impl Step<Build> for Find {
 async fn load<K: Kind>(
     build: &Build,
     filter: &NetworkFilter,
-    vpc: Option<&str>,
+    within: &[(&str, Option<String>)],
 ) -> Result<Vec<K::Item>, String> {
     let one = |(name, values): (&String, &Vec<String>)| {
         Filter::builder().name(name).set_values(Some(values.clone())).build()
     };
     let mut filters: Vec<Filter> = filter.filters.iter().map(one).collect();
-    filters.extend(vpc.map(|vpc| Filter::builder().name("vpc-id").values(vpc).build()));
+    let more = within.iter().filter_map(|(name, value)| Some((name, value.clone()?)));
+    filters.extend(more.map(|(name, value)| Filter::builder().name(*name).values(value).build()));
     K::load(&*build.account.ec2, filters).await.map_err(|e| e.to_string())
 }
 

@@ -1,6 +1,8 @@
 //! The builder's options, with Packer's names.
 
 mod read;
+#[cfg(test)]
+mod tests;
 
 use crate::base::{Map, Value};
 use crate::cloud::{Access, Tags};
@@ -81,11 +83,11 @@ pub struct Options {
     pub availability_zone: Option<String>,
     /// Groups for the machine; empty: those of `group_filter`, else one that is made for the bake.
     pub security_group_ids: Vec<String>,
-    /// Finds `vpc_id`, and goes before one that is given.
+    /// Finds `vpc_id`; `None` where one is given.
     pub vpc_filter: Option<NetworkFilter>,
-    /// Finds `subnet_id`, and goes before one that is given.
+    /// Finds `subnet_id`; `None` where one is given.
     pub subnet_filter: Option<NetworkFilter>,
-    /// Finds `security_group_ids`, and goes before those that are given; all that fit are taken.
+    /// Finds `security_group_ids`; `None` where some are given. All that fit are taken.
     pub group_filter: Option<NetworkFilter>,
     /// `default`, `dedicated` or `host`.
     pub tenancy: Option<String>,
@@ -133,7 +135,7 @@ pub struct Options {
     pub ou_arns: Vec<String>,
     /// Of the image, in every region.
     pub tags: Tags,
-    /// Of its snapshots, which do not get `tags`.
+    /// Of its snapshots: `tags`, with `snapshot_tags` over them.
     pub snapshot_tags: Tags,
     /// Account ids that may make volumes of its snapshots.
     pub snapshot_users: Vec<String>,
@@ -219,6 +221,12 @@ impl Options {
             }
             _ => 4 * 3600,
         };
+        // What is given by its id goes before what a filter would find.
+        let filter_of = |name: &str, given: bool| if given { Ok(None) } else { network_filter(map, name) };
+        let (vpc_id, subnet_id) = (text(map, "vpc_id"), text(map, "subnet_id"));
+        let image_tags = tags(map, "tags");
+        let mut snapshot_tags = image_tags.clone();
+        snapshot_tags.extend(tags(map, "snapshot_tags"));
         let mut run_tags = tags(map, "run_tags");
         let ami_name = need("ami_name")?;
         run_tags.entry("Name".into()).or_insert_with(|| format!("bake {ami_name}"));
@@ -238,13 +246,13 @@ impl Options {
             source_filter,
             instance_types,
             profile: text(map, "iam_instance_profile"),
-            subnet_id: text(map, "subnet_id"),
-            vpc_id: text(map, "vpc_id"),
+            vpc_filter: filter_of("vpc_filter", vpc_id.is_some())?,
+            subnet_filter: filter_of("subnet_filter", subnet_id.is_some())?,
+            group_filter: filter_of("security_group_filter", !groups.is_empty())?,
+            subnet_id,
+            vpc_id,
             availability_zone: text(map, "availability_zone"),
             security_group_ids: groups,
-            vpc_filter: network_filter(map, "vpc_filter")?,
-            subnet_filter: network_filter(map, "subnet_filter")?,
-            group_filter: network_filter(map, "security_group_filter")?,
             tenancy: text(map, "tenancy"),
             shutdown_stops: word(map, "shutdown_behavior", &["terminate", "stop"])? == "stop",
             spot_price,
@@ -268,8 +276,8 @@ impl Options {
             groups: texts(map, "ami_groups"),
             org_arns: texts(map, "ami_org_arns"),
             ou_arns: texts(map, "ami_ou_arns"),
-            tags: tags(map, "tags"),
-            snapshot_tags: tags(map, "snapshot_tags"),
+            tags: image_tags,
+            snapshot_tags,
             snapshot_users: texts(map, "snapshot_users"),
             snapshot_groups: texts(map, "snapshot_groups"),
             encrypt: truth(map, "encrypt_boot")?.unwrap_or(false),
@@ -300,70 +308,5 @@ impl Options {
             lifetime: duration(map, "lifetime", 4 * 3600)?,
             image_limit: Duration::from_secs(image_limit.into()),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn options(yaml: &str) -> Result<Options, String> {
-        let json: serde_json::Value = serde_yaml::from_str(yaml).unwrap();
-        Options::new(Value::from_json(&json).as_map().unwrap())
-    }
-
-    #[test]
-    fn a_bastion_with_a_key_of_its_own_is_a_command() {
-        let more = "ssh_bastion_host: b\nssh_bastion_private_key_file: 'a key'\n";
-        let read = options(&format!("{LEAST}{more}")).unwrap();
-        assert_eq!(read.bastion.as_deref(), Some("ProxyCommand=ssh -i 'a key' -p 22 -W [%h]:%p -- b"));
-    }
-
-    const LEAST: &str = "source_ami: ami-1\ninstance_type: t3.micro\nssh_username: admin\nami_name: x\n";
-
-    #[test]
-    fn packers_words_are_understood() {
-        let more = "aws_polling: {delay_seconds: 30, max_attempts: 100}\nssh_timeout: 10m\ntag: [{key: a, value: b}]\n\
-                    ssh_bastion_host: b\nssh_bastion_username: u\nlaunch_block_device_mappings: [{device_name: xvda, volume_size: '8'}]\n";
-        let read = options(&format!("{LEAST}{more}")).unwrap();
-        assert_eq!(read.image_limit.as_secs(), 3000);
-        assert_eq!(read.ssh_timeout.as_secs(), 600);
-        assert_eq!(read.tags.get("a").map(String::as_str), Some("b"));
-        assert_eq!(read.bastion.as_deref(), Some("ProxyJump=u@b"));
-        assert_eq!(read.launch_disks[0].volume_size, Some(8));
-        assert_eq!(read.run_tags["Name"], "bake x");
-    }
-
-    #[test]
-    fn a_role_and_types_of_spot_instances() {
-        let spot = LEAST.replace("instance_type: t3.micro", "spot_instance_types: [t3.small, t3a.small]");
-        let role = "assume_role: {role_arn: 'arn:aws:iam::1:role/bake', duration_seconds: 900}\n";
-        let read = options(&format!("{spot}{role}")).unwrap();
-        assert_eq!((read.instance_types.len(), read.spot_price.as_deref()), (2, Some("")));
-        let role = read.access.role.unwrap();
-        assert_eq!(
-            (role.arn.as_str(), role.duration),
-            ("arn:aws:iam::1:role/bake", Some(Duration::from_secs(900)))
-        );
-    }
-
-    #[test]
-    fn what_is_missing_or_wrong_is_said() {
-        for (yaml, said) in [
-            ("instance_type: t3.micro".to_string(), "`source_ami`"),
-            (LEAST.replace("ami_name: x\n", ""), "needs `ami_name`"),
-            (format!("{LEAST}ssh_interface: lan\n"), "ssh_interface"),
-            (format!("{LEAST}communicator: winrm\n"), "communicator: `winrm` is none of ssh"),
-            (format!("{LEAST}fleet_tags: {{a: b}}\n"), "`fleet_tags` of amazon-ebs is not supported"),
-            (format!("{LEAST}ebs_optimized: maybe\n"), "not true or false"),
-            (format!("{LEAST}ssh_port: 70000\n"), "no port"),
-            (format!("{LEAST}spot_instance_types: [t3.small]\n"), "two ways to say the same"),
-            (format!("{LEAST}assume_role: {{policy: x}}\n"), "`policy` of assume_role is not supported"),
-            (format!("{LEAST}ssh_timeout: soon\n"), "ssh_timeout"),
-            (format!("{LEAST}ami_block_device_mappings: [{{volume_size: 8}}]\n"), "`device_name` is missing"),
-        ] {
-            let error = options(&yaml).unwrap_err();
-            assert!(error.contains(said), "{yaml}: {error}");
-        }
     }
 }

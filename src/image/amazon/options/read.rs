@@ -4,6 +4,7 @@ use super::{Disk, NetworkFilter, SourceFilter};
 use crate::base::{Map, Value};
 use crate::cloud::{Role, Tags};
 use crate::spec::{to_bool, to_text};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A duration as Packer writes it (`5m`), or seconds.
@@ -76,9 +77,8 @@ pub fn disks(map: &Map, name: &str) -> Result<Vec<Disk>, String> {
 
 pub fn filter(map: &Map) -> Result<Option<SourceFilter>, String> {
     let Some(given) = map.get("source_ami_filter").and_then(Value::as_map) else { return Ok(None) };
-    let filters = given.get("filters").and_then(Value::as_map).into_iter().flatten();
     Ok(Some(SourceFilter {
-        filters: filters.map(|(k, v)| (k.to_string(), values(v))).collect(),
+        filters: filters(given),
         owners: texts(given, "owners"),
         most_recent: truth(given, "most_recent")?.unwrap_or(false),
     }))
@@ -86,12 +86,24 @@ pub fn filter(map: &Map) -> Result<Option<SourceFilter>, String> {
 
 pub fn network_filter(map: &Map, name: &str) -> Result<Option<NetworkFilter>, String> {
     let Some(given) = map.get(name).and_then(Value::as_map) else { return Ok(None) };
-    let filters = given.get("filters").and_then(Value::as_map).into_iter().flatten();
-    Ok(Some(NetworkFilter {
-        filters: filters.map(|(k, v)| (k.to_string(), values(v))).collect(),
+    let found = NetworkFilter {
+        filters: filters(given),
         most_free: truth(given, "most_free")?.unwrap_or(false),
         random: truth(given, "random")?.unwrap_or(false),
-    }))
+    };
+    Ok(Some(found).filter(|f| !f.filters.is_empty()))
+}
+
+/// A mapping of filters; HCL also writes them as blocks with `name` and `value`.
+fn filters(given: &Map) -> BTreeMap<String, Vec<String>> {
+    let pairs = given.get("filters").and_then(Value::as_map).into_iter().flatten();
+    let mut all: BTreeMap<_, _> = pairs.map(|(k, v)| (k.to_string(), values(v))).collect();
+    for block in given.get("filter").and_then(Value::as_list).into_iter().flatten() {
+        if let (Some(name), Some(value)) = (block.get("name"), block.get("value")) {
+            all.insert(to_text(name), values(value));
+        }
+    }
+    all
 }
 
 pub fn values(value: &Value) -> Vec<String> {

@@ -1,0 +1,87 @@
+use super::*;
+
+fn options(yaml: &str) -> Result<Options, String> {
+    let json: serde_json::Value = serde_yaml::from_str(yaml).unwrap();
+    Options::new(Value::from_json(&json).as_map().unwrap())
+}
+
+#[test]
+fn a_bastion_with_a_key_of_its_own_is_a_command() {
+    let more = "ssh_bastion_host: b\nssh_bastion_private_key_file: 'a key'\n";
+    let read = options(&format!("{LEAST}{more}")).unwrap();
+    assert_eq!(read.bastion.as_deref(), Some("ProxyCommand=ssh -i 'a key' -p 22 -W [%h]:%p -- b"));
+}
+
+const LEAST: &str = "source_ami: ami-1\ninstance_type: t3.micro\nssh_username: admin\nami_name: x\n";
+
+#[test]
+fn packers_words_are_understood() {
+    let more = "aws_polling: {delay_seconds: 30, max_attempts: 100}\nssh_timeout: 10m\ntag: [{key: a, value: b}]\n\
+                ssh_bastion_host: b\nssh_bastion_username: u\nlaunch_block_device_mappings: [{device_name: xvda, volume_size: '8'}]\n";
+    let read = options(&format!("{LEAST}{more}")).unwrap();
+    assert_eq!(read.image_limit.as_secs(), 3000);
+    assert_eq!(read.ssh_timeout.as_secs(), 600);
+    assert_eq!(read.tags.get("a").map(String::as_str), Some("b"));
+    assert_eq!(read.bastion.as_deref(), Some("ProxyJump=u@b"));
+    assert_eq!(read.launch_disks[0].volume_size, Some(8));
+    assert_eq!(read.run_tags["Name"], "bake x");
+}
+
+#[test]
+fn an_id_goes_before_a_filter() {
+    let filters = "vpc_filter: {filters: {a: b}}\nsubnet_filter: {filter: [{name: a, value: b}]}\n\
+                   security_group_filter: {filters: {a: b}}\n";
+    let sought = |more: &str| {
+        let read = options(&format!("{LEAST}{filters}{more}")).unwrap();
+        let all = [read.vpc_filter, read.subnet_filter, read.group_filter];
+        all.map(|f| f.is_some_and(|f| f.filters["a"] == ["b"]))
+    };
+    assert_eq!(sought(""), [true, true, true]);
+    assert_eq!(sought("vpc_id: v\n"), [false, true, true]);
+    assert_eq!(sought("subnet_id: s\n"), [true, false, true]);
+    assert_eq!(sought("security_group_id: g\n"), [true, true, false]);
+    // One that names nothing is none.
+    assert_eq!(options(&format!("{LEAST}vpc_filter: {{filters: {{}}}}\n")).unwrap().vpc_filter, None);
+}
+
+#[test]
+fn snapshots_get_the_images_tags_with_their_own_over_them() {
+    let tags = "tags: {role: node, team: red}\nsnapshot_tags: {team: blue, of: disk}\n";
+    let read = options(&format!("{LEAST}{tags}")).unwrap();
+    let text = |tags: &Tags| tags.iter().map(|(k, v)| format!("{k}={v} ")).collect::<String>();
+    assert_eq!(text(&read.tags), "role=node team=red ");
+    assert_eq!(text(&read.snapshot_tags), "of=disk role=node team=blue ");
+}
+
+#[test]
+fn a_role_and_types_of_spot_instances() {
+    let spot = LEAST.replace("instance_type: t3.micro", "spot_instance_types: [t3.small, t3a.small]");
+    let role = "assume_role: {role_arn: 'arn:aws:iam::1:role/bake', duration_seconds: 900}\n";
+    let read = options(&format!("{spot}{role}")).unwrap();
+    assert_eq!((read.instance_types.len(), read.spot_price.as_deref()), (2, Some("")));
+    let role = read.access.role.unwrap();
+    assert_eq!(
+        (role.arn.as_str(), role.duration),
+        ("arn:aws:iam::1:role/bake", Some(Duration::from_secs(900)))
+    );
+}
+
+#[test]
+fn what_is_missing_or_wrong_is_said() {
+    for (yaml, said) in [
+        ("instance_type: t3.micro".to_string(), "`source_ami`"),
+        (LEAST.replace("ami_name: x\n", ""), "needs `ami_name`"),
+        (format!("{LEAST}ssh_interface: lan\n"), "ssh_interface"),
+        (format!("{LEAST}communicator: winrm\n"), "communicator: `winrm` is none of ssh"),
+        (format!("{LEAST}fleet_tags: {{a: b}}\n"), "`fleet_tags` of amazon-ebs is not supported"),
+        (format!("{LEAST}ebs_optimized: maybe\n"), "not true or false"),
+        (format!("{LEAST}ssh_port: 70000\n"), "no port"),
+        (format!("{LEAST}spot_instance_types: [t3.small]\n"), "two ways to say the same"),
+        (format!("{LEAST}assume_role: {{policy: x}}\n"), "`policy` of assume_role is not supported"),
+        (format!("{LEAST}ssh_timeout: soon\n"), "ssh_timeout"),
+        (format!("{LEAST}ami_block_device_mappings: [{{volume_size: 8}}]\n"), "`device_name` is missing"),
+    ] {
+        let error = options(&yaml).unwrap_err();
+        assert!(error.contains(said), "{yaml}: {error}");
+    }
+}
