@@ -4,6 +4,7 @@
 
 mod support;
 
+use fitout::lab::Lab;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Stdio;
@@ -65,6 +66,27 @@ fn reset_gives_back_pristine_hosts() {
         "pristine"
     );
     assert_eq!(on(host, "cat /etc/machine-id"), before);
+}
+
+#[test]
+fn a_host_that_is_replaced_gets_the_time_that_the_lab_gives() {
+    let guard = lab(1);
+    // A record that gives no time at all, as nobody writes it, shows that it counts.
+    let record = guard.dir().join("lab.json");
+    let text = std::fs::read_to_string(&record).unwrap();
+    let mut lab: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(lab["boot_limit"]["secs"], 90);
+    lab["boot_limit"]["secs"] = 0.into();
+    std::fs::write(&record, lab.to_string()).unwrap();
+    let said = Lab::open(guard.name()).unwrap().replace("node1").unwrap_err().to_string();
+    assert!(said.contains("node1 did not boot: it took too long"), "{said}");
+    std::fs::write(&record, text).unwrap();
+    let before = guard.hosts()[0].clone();
+    before.link(false).unwrap();
+    let host = guard.replace("node1").unwrap();
+    assert_eq!((&host.address, on(&host, "hostname").trim()), (&before.address, "node1"));
+    let said = guard.replace("node2").unwrap_err().to_string();
+    assert!(said.ends_with("has no host `node2`"), "{said}");
 }
 
 #[test]

@@ -23,6 +23,7 @@ pub mod cli;
 
 mod apt;
 mod cgroup;
+mod error;
 mod host;
 mod initrd;
 mod net;
@@ -34,13 +35,15 @@ mod sweep;
 mod tools;
 mod vm;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
+pub use error::LabError;
 pub use root::Root;
 pub use state::StateDir;
 pub use vm::VmOptions;
 
+pub(crate) use error::io;
 use tools::supported;
 pub(crate) use tools::{MAKER, MEMBER, find_tool, run};
 
@@ -67,7 +70,7 @@ pub struct LabOptions {
     /// lab's own; the folder itself is not changed. `suite`, `packages` and `with_python` say nothing then, and `root` is
     /// the only user that the lab's key opens.
     pub root: Option<PathBuf>,
-    /// How long a host may take to boot; a virtual machine gets at least five minutes.
+    /// How long a host may take to boot, at first and when it is renewed; a virtual machine gets at least five minutes.
     pub boot_limit: Duration,
 }
 
@@ -129,112 +132,6 @@ impl Host {
     }
 }
 
-/// What went wrong, where, and what to do about it.
-#[derive(Debug, thiserror::Error)]
-pub enum LabError {
-    /// Not Linux, or not root; which of both.
-    #[error("the lab needs root on Linux: {0}")]
-    Unsupported(String),
-    /// The name is empty, too long, or has other characters.
-    #[error("`{name}` is no name for a lab: use up to 24 lower-case letters, digits and dashes")]
-    BadName {
-        /// As given.
-        name: String,
-    },
-    /// The number that was asked for.
-    #[error("a lab has 1 to 250 hosts, not {0}")]
-    BadCount(usize),
-    /// There is no state of such a lab.
-    #[error(
-        "no lab `{name}` is up\nhint: `fitout lab list` shows the labs, `fitout lab up --name {name}` starts one"
-    )]
-    NoLab {
-        /// As given.
-        name: String,
-    },
-    /// A lab of this name has state; it may be half up.
-    #[error(
-        "lab `{name}` is up already\nhint: `fitout lab reset` renews its hosts, `fitout lab down` removes it"
-    )]
-    Exists {
-        /// As given.
-        name: String,
-    },
-    /// The lab is up, and has no host of this name.
-    #[error("lab `{lab}` has no host `{host}`")]
-    NoHost {
-        /// The lab's name.
-        lab: String,
-        /// As given.
-        host: String,
-    },
-    /// A program that the lab calls is neither in `PATH` nor in the usual folders.
-    #[error("{tool} is not installed\nhint: `make deps` or `apt-get install {package}`")]
-    MissingTool {
-        /// The program.
-        tool: String,
-        /// Debian's package that has it.
-        package: String,
-    },
-    /// A program that the lab called failed or could not be started.
-    #[error("`{command}` failed: {output}")]
-    Command {
-        /// With its arguments.
-        command: String,
-        /// What it wrote, or why it could not be started.
-        output: String,
-    },
-    /// A host was not ready in time, or its machine ended.
-    #[error("{host} did not boot: {why}\n{console}")]
-    Boot {
-        /// Its name.
-        host: String,
-        /// How far it came.
-        why: String,
-        /// The last lines of its console; may be empty.
-        console: String,
-    },
-    /// Something on this machine's file system.
-    #[error("{doing} {path}: {source}")]
-    Io {
-        /// What could not be done: `cannot read`.
-        doing: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The machine's limit of inotify instances is too low: each systemd wants some.
-    #[error(
-        "{hosts} hosts watch more files than this machine allows: fs.inotify.max_user_instances is {limit}\n\
-         hint: `sysctl -w fs.inotify.max_user_instances={needed}`, or fewer hosts"
-    )]
-    Watches {
-        /// How many were asked for.
-        hosts: usize,
-        /// `fs.inotify.max_user_instances`, as it is.
-        limit: usize,
-        /// A value that suffices, a power of two.
-        needed: usize,
-    },
-    /// Every network of the lab's range is taken.
-    #[error("no free network of 10.213.N.0/24 on this machine")]
-    NoNetwork,
-    /// `down` could not remove everything; what is left is found again by the next one.
-    #[error("cannot remove what lab `{lab}` left: {what}")]
-    Leftover {
-        /// The lab's name.
-        lab: String,
-        /// Processes that do not end or cgroups that do not go, in words.
-        what: String,
-    },
-}
-
-/// Shorthand for `map_err` on file operations.
-pub(crate) fn io<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(std::io::Error) -> LabError + 'a {
-    move |source| LabError::Io { doing, path: path.to_owned(), source }
-}
-
 /// A lab that is up. Dropping it leaves it up; see [`Guard`] for tests.
 #[derive(Debug)]
 pub struct Lab {
@@ -261,7 +158,7 @@ impl Lab {
         let rootfs = rootfs::ensure(&state, options)?;
         let record = state.claim(options, &rootfs)?;
         let lab = Lab { state, record };
-        match lab.start(&options.password, options.boot_limit.max(lab.record.boot_limit())) {
+        match lab.start(&options.password) {
             Ok(()) => Ok(lab),
             Err(error) => {
                 // The first error is the one worth reading; a second one would only say that cleaning was hard, and
@@ -335,7 +232,7 @@ impl Lab {
         }
     }
 
-    fn start(&self, password: &str, limit: Duration) -> Result<(), LabError> {
+    fn start(&self, password: &str) -> Result<(), LabError> {
         let net = net::Net::new(&self.state, &self.record);
         net.open_nat()?;
         ssh::write_lab_files(&self.dir(), &self.record)?;
@@ -343,7 +240,7 @@ impl Lab {
         self.in_parallel(|plan| {
             net.add_host(&plan)?;
             plan.prepare(&self.dir(), &secret)?;
-            plan.boot(limit)
+            plan.boot(self.record.boot_limit())
         })?;
         ssh::write_known_hosts(&self.dir(), &self.record)
     }
@@ -351,24 +248,23 @@ impl Lab {
     /// Puts every host back to the state after its first boot, by throwing away its upper layer and booting again.
     /// Addresses and host keys stay.
     pub fn reset(&self) -> Result<(), LabError> {
-        self.in_parallel(|plan| {
-            plan.stop()?;
-            plan.restore()?;
-            net::set_link(&plan.veth, true)?;
-            plan.boot(self.record.boot_limit())
-        })
+        self.in_parallel(|plan| self.renew(&plan))
     }
 
     /// A new machine in the place of one host: the old one is lost at once, with all it had. Name, address and host key
     /// are the same.
     pub fn replace(&self, name: &str) -> Result<Host, LabError> {
-        let index = self.hosts().iter().position(|h| h.name == name).map_or(0, |i| i + 1);
-        let plan = host::HostPlan::new(&self.state, &self.record, index);
         self.host(name)?;
+        let index = self.hosts().iter().position(|h| h.name == name).map_or(0, |i| i + 1);
+        self.renew(&host::HostPlan::new(&self.state, &self.record, index))?;
+        self.host(name)
+    }
+
+    fn renew(&self, plan: &host::HostPlan) -> Result<(), LabError> {
         plan.stop()?;
         plan.restore()?;
-        plan.boot(LabOptions::default().boot_limit)?;
-        self.host(name)
+        net::set_link(&plan.veth, true)?;
+        plan.boot(self.record.boot_limit())
     }
 
     fn in_parallel(

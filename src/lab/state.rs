@@ -25,12 +25,34 @@ pub(super) struct Record {
     /// The hosts are virtual machines.
     #[serde(default)]
     pub vm: Option<VmOptions>,
+    /// How long a host may take to boot, as it was asked for.
+    #[serde(default = "usual_limit")]
+    pub boot_limit: Duration,
+}
+
+fn usual_limit() -> Duration {
+    LabOptions::default().boot_limit
 }
 
 impl Record {
+    fn new(options: &LabOptions, rootfs: &Path, net: u8) -> Record {
+        Record {
+            name: options.name.clone(),
+            net,
+            hosts: options.hosts,
+            rootfs: rootfs.to_owned(),
+            maker: Maker::this(),
+            ephemeral: options.ephemeral,
+            foreign: options.root.is_some(),
+            vm: options.vm.clone(),
+            boot_limit: options.boot_limit,
+        }
+    }
+
     /// How long a host may take to boot: software emulation on a busy machine is some ten times as slow.
     pub(super) fn boot_limit(&self) -> Duration {
-        Duration::from_secs(if self.vm.is_some() { 300 } else { 90 })
+        let least = Duration::from_secs(if self.vm.is_some() { 300 } else { 0 });
+        self.boot_limit.max(least)
     }
 }
 
@@ -113,16 +135,7 @@ impl StateDir {
         }
         let taken: Vec<u8> = self.records()?.iter().map(|record| record.net).collect();
         for candidate in net::free_networks()?.filter(|n| !taken.contains(n)) {
-            let record = Record {
-                name: options.name.clone(),
-                net: candidate,
-                hosts: options.hosts,
-                rootfs: rootfs.to_owned(),
-                maker: Maker::this(),
-                ephemeral: options.ephemeral,
-                foreign: options.root.is_some(),
-                vm: options.vm.clone(),
-            };
+            let record = Record::new(options, rootfs, candidate);
             self.write(&record)?;
             // The bridge's name is the claim: another state directory may want the same network at this moment.
             if net::Net::new(self, &record).add_bridge()? {
@@ -236,6 +249,21 @@ mod tests {
         let said = fits_watches(50, 128).unwrap_err().to_string();
         assert!(said.contains("max_user_instances is 128"), "{said}");
         assert!(said.ends_with("`sysctl -w fs.inotify.max_user_instances=512`, or fewer hosts"), "{said}");
+    }
+
+    #[test]
+    fn a_host_gets_the_time_that_was_asked_for_and_a_virtual_machine_enough() {
+        let limit = |options: LabOptions| Record::new(&options, Path::new("/r"), 1).boot_limit().as_secs();
+        let of = |seconds: u64, vm: Option<VmOptions>| {
+            limit(LabOptions { boot_limit: Duration::from_secs(seconds), vm, ..LabOptions::default() })
+        };
+        assert_eq!((of(30, None), of(400, None)), (30, 400));
+        assert_eq!((of(30, Some(VmOptions::default())), of(400, Some(VmOptions::default()))), (300, 400));
+        // A lab of an older program.
+        let record = Record::new(&LabOptions::default(), Path::new("/r"), 1);
+        let mut json = serde_json::to_value(record).unwrap();
+        json.as_object_mut().unwrap().remove("boot_limit");
+        assert_eq!(serde_json::from_value::<Record>(json).unwrap().boot_limit().as_secs(), 90);
     }
 
     #[test]
