@@ -36,13 +36,14 @@ pub enum Expect {
     Sha1(String),
 }
 
-/// A file to be put in place. What is `None` stays as it is; a new file gets 0644 and the shell's user.
-#[derive(Clone, Debug, Default)]
+/// A file to be put in place with all its content. Of the rest, what is `None` stays as it is; a new file gets 0644 and the
+/// shell's user.
+#[derive(Clone, Debug)]
 pub struct WriteFile {
     /// Any bytes but NUL; a `~user/` in front is resolved on the host.
     pub path: Vec<u8>,
-    /// `None`: the file becomes empty.
-    pub content: Option<Content>,
+    /// In the place of all that is in it.
+    pub content: Content,
     /// Octal or symbolic, as `chmod` takes it.
     pub mode: Option<String>,
     /// A name or a number.
@@ -62,10 +63,20 @@ pub struct WriteFile {
 }
 
 impl WriteFile {
-    /// A write of `content` to `path` (any bytes but NUL), with the owner and mode that are there or the
-    /// umask's.
+    /// A write of `content` to `path` (any bytes but NUL) and nothing else, whatever is there.
     pub fn new(path: impl AsRef<[u8]>, content: Content) -> WriteFile {
-        WriteFile { path: path.as_ref().to_vec(), content: Some(content), ..WriteFile::default() }
+        WriteFile {
+            path: path.as_ref().to_vec(),
+            content,
+            mode: None,
+            owner: None,
+            group: None,
+            backup: false,
+            validate: None,
+            expect: Expect::Any,
+            unsafe_writes: false,
+            follow: false,
+        }
     }
 }
 
@@ -78,16 +89,15 @@ pub const CHANCE: &str = "temp";
 /// [`RC_CHANGED`]. A content file that cannot be read fails when the job is submitted.
 pub fn write_file_job(file: WriteFile) -> Job {
     let size = match &file.content {
-        None => Some(0),
-        Some(Content::Bytes(bytes)) => Some(bytes.len() as u64),
-        Some(Content::File(path)) => std::fs::metadata(path).ok().map(|m| m.len()),
+        Content::Bytes(bytes) => Some(bytes.len() as u64),
+        Content::File(path) => std::fs::metadata(path).ok().map(|m| m.len()),
     };
     let expect = match &file.expect {
         Expect::Any => "",
         Expect::Absent => "absent",
         Expect::Sha1(sum) => sum,
     };
-    let job = Job::new(&WRITE)
+    Job::new(&WRITE)
         .var("item", &file.path)
         .var("path", &file.path)
         .var(CHANCE, format!("{:016x}", rand::random::<u64>()))
@@ -99,11 +109,8 @@ pub fn write_file_job(file: WriteFile) -> Job {
         .var("validate", file.validate.map(|v| validation(&v)).unwrap_or_default())
         .var("expect", expect)
         .flag("unsafe", file.unsafe_writes)
-        .flag("follow", file.follow);
-    match file.content {
-        Some(content) => job.stdin(content),
-        None => job,
-    }
+        .flag("follow", file.follow)
+        .stdin(file.content)
 }
 
 /// Owner, group and mode of folders that are made. What is `None` is the shell's: its user, and what its umask leaves.
