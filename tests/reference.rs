@@ -36,6 +36,22 @@ fn every_event_is_documented() {
     }
 }
 
+#[test]
+fn every_test_binary_is_documented() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/testing.md")).unwrap();
+    let files = std::fs::read_dir(root.join("tests")).unwrap().map(|e| e.unwrap().path());
+    let names = files.filter(|p| p.extension().is_some_and(|e| e == "rs")).map(|p| {
+        let stem = p.file_stem().unwrap().to_string_lossy().into_owned();
+        // Some are named by the folder of what they run.
+        (format!("`tests/{stem}.rs`"), format!("`tests/{stem}/"), format!("`tests/{stem}`"))
+    });
+    let missing: Vec<_> = names
+        .filter(|(file, within, folder)| ![file, within, folder].iter().any(|n| page.contains(*n)))
+        .collect();
+    assert!(missing.is_empty(), "docs/testing.md has no row for {missing:?}");
+}
+
 /// A role's variables are those of its defaults: README.md has every one and no other, argument_specs where there are any.
 #[test]
 fn every_variable_of_a_role_is_documented() {
