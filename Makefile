@@ -17,6 +17,7 @@ demo: deps ## See the tool at work on three throw-away hosts (root)
 
 lint: deps ## Check format, lints, documentation and scripts
 	cargo fmt --check
+	find modules -name '*.rs' -exec rustfmt --check --edition 2024 {} +
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --lib --document-private-items --quiet
 	scripts/shellcheck.sh

@@ -18,7 +18,8 @@ pub fn decide(args: &Args, file: &str, seen: &Output) -> Result<Decision, Failur
         return Err(Failure::new(message));
     }
     let (name, version) = (field(seen, file, "name"), field(seen, file, "version"));
-    let installed = field(seen, file, "installed").and_then(|i| Some(i.strip_prefix("installed ")?.to_string()));
+    let installed =
+        field(seen, file, "installed").and_then(|i| Some(i.strip_prefix("installed ")?.to_string()));
     let no_epoch = |v: &str| v.split_once(':').map_or(v, |(_, v)| v).to_string();
     let same = match (&installed, &version) {
         // File names often leave the epoch out.
@@ -34,7 +35,9 @@ pub fn decide(args: &Args, file: &str, seen: &Output) -> Result<Decision, Failur
         _ => format!("{what} is not installed"),
     };
     let action = if installed.is_some() { Action::Update } else { Action::Create };
-    let words = [options(args), vec!["--allow-downgrades".into(), "install".into(), "--".into(), file.into()]].concat();
+    let words =
+        [options(args), vec!["--allow-downgrades".into(), "install".into(), "--".into(), file.into()]]
+            .concat();
     let job = Job::new(script!("apt.fetch_deb", "fetch_deb.sh"))
         .var("lock_timeout", args.int("lock_timeout").max(0).to_string())
         .args(words);

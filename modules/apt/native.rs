@@ -6,8 +6,8 @@ mod seen;
 mod tests;
 
 use crate::base::{Map, Value};
-use crate::modules::kit::{claims, diff, only, result};
 use crate::modules::forecast::{Forecast, record};
+use crate::modules::kit::{claims, diff, only, result};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
 use crate::plan::{Action, Change, Claims, Decision};
 use crate::remote::{Job, Output};
@@ -27,8 +27,21 @@ pub struct Apt;
 
 /// What apt and the maintainer scripts of packages may write: nearly everything but users' data.
 pub const WRITES: &[&str] = &[
-    "package:*", "lock:dpkg", "file:/etc/*", "file:/usr/*", "file:/var/*", "file:/opt/*", "file:/boot/*",
-    "file:/lib/*", "file:/bin/*", "file:/sbin/*", "file:/srv/*", "service:*", "user:*", "group:*", "module:*",
+    "package:*",
+    "lock:dpkg",
+    "file:/etc/*",
+    "file:/usr/*",
+    "file:/var/*",
+    "file:/opt/*",
+    "file:/boot/*",
+    "file:/lib/*",
+    "file:/bin/*",
+    "file:/sbin/*",
+    "file:/srv/*",
+    "service:*",
+    "user:*",
+    "group:*",
+    "module:*",
     "sysctl:*",
 ];
 /// What decides whether there is something to do: dpkg's database, apt's lists and sources.
@@ -98,16 +111,28 @@ impl Staged for Apt {
 
     fn leaves(&self, args: &Args, decision: &Decision) -> Vec<(String, Option<Map>)> {
         let there = args.str("state") != "absent";
-        let named = items(args).unwrap_or_default().into_iter().filter(|i| decision.change.is_some() && !i.is_pattern());
+        let named = items(args)
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|i| decision.change.is_some() && !i.is_pattern());
         named.map(|item| (format!("package:{}", item.name), there.then(Map::new))).collect()
     }
 
     /// A package that an earlier task installs is there, in the version that this one wants.
     fn foresee(&self, args: &Args, seen: &mut [Output], forecast: &Forecast) -> bool {
         let Some(output) = seen.first_mut() else { return false };
-        let planned = items(args).unwrap_or_default().into_iter().filter(|i| forecast.has(&format!("package:{}", i.name)));
+        let planned = items(args)
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|i| forecast.has(&format!("package:{}", i.name)));
         let lines: Vec<String> = planned
-            .map(|item| format!("{}\tany\tinstalled\t{}", item.name, item.version.as_deref().unwrap_or("planned").replace('*', "0")))
+            .map(|item| {
+                format!(
+                    "{}\tany\tinstalled\t{}",
+                    item.name,
+                    item.version.as_deref().unwrap_or("planned").replace('*', "0")
+                )
+            })
             .collect();
         if lines.is_empty() {
             return false;
@@ -153,7 +178,10 @@ fn upgrade_command(args: &Args) -> Option<Vec<&'static str>> {
 
 fn items(args: &Args) -> Result<Vec<Item>, Failure> {
     let names = args.list("name").into_iter().flat_map(|n| n.split(',')).map(str::trim);
-    names.filter(|n| !n.is_empty() && (*n != "*" || upgrade_command(args).is_none())).map(Item::parse).collect()
+    names
+        .filter(|n| !n.is_empty() && (*n != "*" || upgrade_command(args).is_none()))
+        .map(Item::parse)
+        .collect()
 }
 
 fn plan(args: &Args, items: &[Item], seen: &Seen) -> Result<Plan, Failure> {
@@ -309,7 +337,11 @@ fn decision(
         // What is newest is known only after the lists were fetched, so the whole command runs then.
         plan.command = match upgrade_command(args) {
             Some(command) => command.into_iter().map(String::from).collect(),
-            None => ["install", "--"].into_iter().map(String::from).chain(items.iter().map(|i| i.text.clone())).collect(),
+            None => ["install", "--"]
+                .into_iter()
+                .map(String::from)
+                .chain(items.iter().map(|i| i.text.clone()))
+                .collect(),
         };
     }
     if !plan.command.is_empty() {
@@ -359,7 +391,9 @@ fn finish(args: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failu
 
 /// apt-get's last line is seldom what the user must do; say that.
 fn explain(message: String, args: &Args) -> String {
-    let hint = if message.contains("Unable to locate package") || message.contains("has no installation candidate") {
+    let hint = if message.contains("Unable to locate package")
+        || message.contains("has no installation candidate")
+    {
         "check the name, and that a repository which has it is configured and its lists are fetched (`update_cache: true`)"
     } else if message.contains("Could not get lock") || message.contains("frontend lock") {
         "another process held the lock for all of `lock_timeout`"

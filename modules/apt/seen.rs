@@ -80,12 +80,19 @@ impl<'a> Seen<'a> {
     /// A host without dpkg and apt-get.
     pub fn read(output: &'a Output) -> Result<Seen<'a>, Failure> {
         if output.field("", "tool").as_deref() == Some("absent") {
-            return Err(Failure::new("the host has no apt-get; use `package`, or a module of its package manager"));
+            return Err(Failure::new(
+                "the host has no apt-get; use `package`, or a module of its package manager",
+            ));
         }
         let list = output.field("", "list").unwrap_or_default();
         let packages = list.lines().filter_map(|l| {
             let mut words = l.split('\t').map(str::to_string);
-            Some(Package { name: words.next()?, arch: words.next()?, status: words.next()?, version: words.next()? })
+            Some(Package {
+                name: words.next()?,
+                arch: words.next()?,
+                status: words.next()?,
+                version: words.next()?,
+            })
         });
         let number = |text: String| text.trim().parse::<i64>().ok();
         let times = output.field("", "cache_times").unwrap_or_default();
@@ -156,9 +163,10 @@ impl<'a> Seen<'a> {
             return false;
         }
         let provides = self.output.field("", "provides").unwrap_or_default();
-        provides.lines().filter_map(|l| l.splitn(3, '\t').nth(2)).any(|list| {
-            list.split(',').any(|one| one.split('(').next().map(str::trim) == Some(name))
-        })
+        provides
+            .lines()
+            .filter_map(|l| l.splitn(3, '\t').nth(2))
+            .any(|list| list.split(',').any(|one| one.split('(').next().map(str::trim) == Some(name)))
     }
 
     /// Lines of a dry run that would do something.

@@ -5,9 +5,13 @@ use super::*;
 
 #[test]
 fn versions_fit_exactly_or_by_pattern() {
-    for (wanted, version, expected) in
-        [("1.2", "1.2", true), ("1.2", "1.2-1", false), ("1.2*", "1.2-1", true), ("1:*", "1:9.2p1", true), ("2*", "1.2", false)]
-    {
+    for (wanted, version, expected) in [
+        ("1.2", "1.2", true),
+        ("1.2", "1.2-1", false),
+        ("1.2*", "1.2-1", true),
+        ("1:*", "1:9.2p1", true),
+        ("2*", "1.2", false),
+    ] {
         assert_eq!(fits(wanted, version), expected, "{wanted} {version}");
     }
 }
@@ -21,6 +25,7 @@ fn names_that_are_options_or_comparisons_are_refused() {
 
 #[test]
 fn a_summary_names_the_first_few() {
-    let lines: Vec<String> = (0..7).map(|n| format!("Inst p{n} [1] (2 x)")).chain(["Remv q [1]".into()]).collect();
+    let lines: Vec<String> =
+        (0..7).map(|n| format!("Inst p{n} [1] (2 x)")).chain(["Remv q [1]".into()]).collect();
     assert_eq!(summary(&lines), "7 to install or upgrade: p0, p1, p2, p3, p4 …; 1 to remove: q");
 }

@@ -74,8 +74,12 @@ impl Staged for AptKey {
             return Ok(Decision::unchanged(out));
         }
         let job = match (args.opt_str("url"), args.opt_str("file")) {
-            (Some(url), _) => Job::new(script!("deb822_repository.key", "../deb822_repository/key.sh")).var("url", url).var("path", &path),
-            (_, file) => Job::new(script!("apt_key.apply", "apply.sh")).var("file", file.unwrap_or("")).var("path", &path),
+            (Some(url), _) => Job::new(script!("deb822_repository.key", "../deb822_repository/key.sh"))
+                .var("url", url)
+                .var("path", &path),
+            (_, file) => Job::new(script!("apt_key.apply", "apply.sh"))
+                .var("file", file.unwrap_or(""))
+                .var("path", &path),
         };
         Ok(changed(Action::Create, format!("{path} is absent"), vec![job], out))
     }

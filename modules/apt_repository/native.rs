@@ -80,7 +80,9 @@ impl Staged for AptRepository {
         }
         let ok = matches!(words(repo).first(), Some(&("deb" | "deb-src"))) && words(repo).len() >= 3;
         if !ok || repo.contains('\n') {
-            return Err(Failure::new(format!("Invalid repository string: `{repo}` is not `deb [options] URL SUITE COMPONENT…`")));
+            return Err(Failure::new(format!(
+                "Invalid repository string: `{repo}` is not `deb [options] URL SUITE COMPONENT…`"
+            )));
         }
         Ok(vec![Job::new(script!("apt_repository.probe", "probe.sh")).var("file", file(args))])
     }
@@ -89,7 +91,8 @@ impl Staged for AptRepository {
         let output = only(seen)?;
         let repo = args.str("repo").trim();
         let wanted = words(repo);
-        let paths: BTreeSet<String> = output.records().map(|(p, _, _)| String::from_utf8_lossy(p).into_owned()).collect();
+        let paths: BTreeSet<String> =
+            output.records().map(|(p, _, _)| String::from_utf8_lossy(p).into_owned()).collect();
         let present = args.str("state") == "present";
         let mut out = result([("repo", repo.into()), ("state", args.str("state").into())]);
         let mut effects = Vec::new();
@@ -105,7 +108,8 @@ impl Staged for AptRepository {
             if present {
                 continue;
             }
-            let content: String = was.content.lines().filter(|l| !fits(l)).map(|l| format!("{l}\n")).collect();
+            let content: String =
+                was.content.lines().filter(|l| !fits(l)).map(|l| format!("{l}\n")).collect();
             diffs.push(diff(path, was.content.as_str(), content.as_str()));
             // A file of which only blanks and comments are left was made for this line.
             let empty = content.lines().all(|l| words(l).is_empty());
@@ -135,7 +139,8 @@ impl Staged for AptRepository {
         if args.bool("update_cache") {
             effects.push(refresh(args.int("update_cache_retries")));
         }
-        let (action, reason) = if present { (Action::Create, "is absent") } else { (Action::Delete, "is present") };
+        let (action, reason) =
+            if present { (Action::Create, "is absent") } else { (Action::Delete, "is present") };
         let decision = changed(action, format!("`{repo}` {reason}"), effects, out);
         Ok(diffs.into_iter().fold(decision, with_diff))
     }

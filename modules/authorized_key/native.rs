@@ -50,7 +50,10 @@ impl Staged for AuthorizedKey {
         let output = only(seen)?;
         let item = path(args);
         if output.field(&item, "user").is_some_and(|u| u.is_empty()) {
-            return Err(Failure::new(format!("Failed to lookup user {}: no such user on the host", args.str("user"))));
+            return Err(Failure::new(format!(
+                "Failed to lookup user {}: no such user on the host",
+                args.str("user")
+            )));
         }
         let was = text_file(output, &item)?;
         let wanted = wanted(args)?;
@@ -158,7 +161,8 @@ fn wanted(args: &Args) -> Result<Vec<KeyLine>, Failure> {
 /// The new content and the reasons for it.
 fn edit(args: &Args, content: &str, wanted: &[KeyLine]) -> (String, Vec<String>) {
     let (mut lines, mut reasons) = (Vec::new(), Vec::new());
-    let name = |k: &KeyLine| if k.comment.is_empty() { k.kind.clone() } else { format!("{} {}", k.kind, k.comment) };
+    let name =
+        |k: &KeyLine| if k.comment.is_empty() { k.kind.clone() } else { format!("{} {}", k.kind, k.comment) };
     let mut there = vec![false; wanted.len()];
     let absent = args.str("state") == "absent";
     for line in content.lines() {
@@ -176,7 +180,9 @@ fn edit(args: &Args, content: &str, wanted: &[KeyLine]) -> (String, Vec<String>)
                 }
                 lines.push(if wanted[i] == key { line.to_string() } else { wanted[i].line() });
             }
-            None if args.bool("exclusive") && !absent => reasons.push(format!("key {} is not wanted", name(&key))),
+            None if args.bool("exclusive") && !absent => {
+                reasons.push(format!("key {} is not wanted", name(&key)))
+            }
             None => lines.push(line.to_string()),
         }
     }

@@ -3,8 +3,8 @@
 use crate::base::{Map, Value};
 use crate::cloud::CallError;
 use crate::cloud::autoscaling::{Autoscaling, AutoscalingClient, input::*, types};
-use crate::modules::cloud::{Attributes, Cx};
 use crate::modules::ArgsExt;
+use crate::modules::cloud::{Attributes, Cx};
 
 /// What differs of the hooks.
 #[derive(Default)]
@@ -70,9 +70,17 @@ pub fn compare(
         let rows: [(&str, Value, Value); 5] = [
             ("heartbeat_timeout", there.heartbeat_timeout().into(), hook.heartbeat_timeout().into()),
             ("default_result", there.default_result().into(), hook.default_result().into()),
-            ("notification_target_arn", there.notification_target_arn().into(), hook.notification_target_arn().into()),
+            (
+                "notification_target_arn",
+                there.notification_target_arn().into(),
+                hook.notification_target_arn().into(),
+            ),
             ("role_arn", there.role_arn().into(), hook.role_arn().into()),
-            ("notification_meta_data", there.notification_metadata().into(), hook.notification_metadata().into()),
+            (
+                "notification_meta_data",
+                there.notification_metadata().into(),
+                hook.notification_metadata().into(),
+            ),
         ];
         // What the task leaves out is as it is.
         for (what, is, wanted) in rows.into_iter().filter(|(.., wanted)| !wanted.is_null()) {
@@ -82,7 +90,8 @@ pub fn compare(
             changes.put.push(hook.clone());
         }
     }
-    let named = |h: &&types::LifecycleHook| wanted.iter().any(|w| w.lifecycle_hook_name() == h.lifecycle_hook_name());
+    let named =
+        |h: &&types::LifecycleHook| wanted.iter().any(|w| w.lifecycle_hook_name() == h.lifecycle_hook_name());
     for name in is.iter().filter(|h| !named(h)).filter_map(|h| h.lifecycle_hook_name()) {
         attributes.element("lifecycle_hooks", Some(name), None);
         changes.delete.push(name.to_string());

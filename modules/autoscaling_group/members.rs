@@ -24,7 +24,8 @@ pub fn compare(
 ) -> MemberChanges {
     let named = |name: &str, test: &dyn Fn(&types::Instance) -> bool| -> Vec<String> {
         let ids = cx.args.list(name);
-        let members = group.instances().iter().filter(|i| stays(i) && test(i)).filter_map(|i| i.instance_id());
+        let members =
+            group.instances().iter().filter(|i| stays(i) && test(i)).filter_map(|i| i.instance_id());
         members.filter(|id| ids.contains(id)).map(str::to_string).collect()
     };
     let changes = MemberChanges {

@@ -131,7 +131,11 @@ impl Resource for Group {
                     }
                     Some(change) => {
                         owned::may_touch(cx, &what, &tags(group))?;
-                        Ok(Verdict::new(change, Steps::Change(Box::new(changes)), shown::predicted(cx, group)))
+                        Ok(Verdict::new(
+                            change,
+                            Steps::Change(Box::new(changes)),
+                            shown::predicted(cx, group),
+                        ))
                     }
                 }
             }

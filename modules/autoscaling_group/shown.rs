@@ -10,7 +10,8 @@ pub fn shown(group: &AutoScalingGroup) -> Map {
     let healthy = |i: &Instance| i.health_status().is_some_and(|h| h.eq_ignore_ascii_case("healthy"));
     let state = |i: &Instance| i.lifecycle_state().map(|s| s.as_str().to_string()).unwrap_or_default();
     let serves = |i: &Instance| state(i) == "InService";
-    let facts = group.instances().iter().map(|i| (i.instance_id().unwrap_or_default(), Value::from(instance(i))));
+    let facts =
+        group.instances().iter().map(|i| (i.instance_id().unwrap_or_default(), Value::from(instance(i))));
     record! {
         "auto_scaling_group_name" => group.auto_scaling_group_name(),
         "auto_scaling_group_arn" => group.auto_scaling_group_arn(),

@@ -146,7 +146,9 @@ async fn update(cx: &Cx<'_>, scaling: &AutoscalingClient, wanted: &Wanted) -> Re
         .set_mixed_instances_policy(wanted.policy.clone())
         .set_launch_configuration_name(cx.text("launch_config_name").map(str::to_string))
         .set_vpc_zone_identifier(subnets(cx))
-        .set_availability_zones(texts(cx, "availability_zones").filter(|_| !cx.args.has("vpc_zone_identifier")))
+        .set_availability_zones(
+            texts(cx, "availability_zones").filter(|_| !cx.args.has("vpc_zone_identifier")),
+        )
         .health_check_type(cx.args.str("health_check_type"))
         .set_health_check_grace_period(int(cx, "health_check_period"))
         .set_default_cooldown(int(cx, "default_cooldown"))
@@ -195,9 +197,8 @@ pub async fn there(
     cx: &Cx<'_>,
     scaling: &AutoscalingClient,
 ) -> Result<Option<types::AutoScalingGroup>, CallError> {
-    let look = || -> CallFuture<'_, Option<types::AutoScalingGroup>> {
-        Box::pin(get(scaling, cx.args.str("name")))
-    };
+    let look =
+        || -> CallFuture<'_, Option<types::AutoScalingGroup>> { Box::pin(get(scaling, cx.args.str("name"))) };
     named::soon(cx, "Auto Scaling group", &look).await
 }
 
@@ -264,7 +265,8 @@ async fn refresh(cx: &Cx<'_>, scaling: &AutoscalingClient) -> Result<types::Inst
         .min_healthy_percentage(healthy)
         .skip_matching(cx.args.bool("lt_check"))
         .build();
-    let input = StartInstanceRefreshInputBuilder::default().auto_scaling_group_name(name).preferences(preferences);
+    let input =
+        StartInstanceRefreshInputBuilder::default().auto_scaling_group_name(name).preferences(preferences);
     let id = |refresh: Option<types::InstanceRefresh>| refresh.and_then(|r| r.instance_refresh_id);
     let before = id(latest(scaling, name).await?);
     let mut started = start(scaling, &input).await;
@@ -280,14 +282,20 @@ async fn refresh(cx: &Cx<'_>, scaling: &AutoscalingClient) -> Result<types::Inst
 }
 
 /// One that runs already is as good.
-async fn start(scaling: &AutoscalingClient, input: &StartInstanceRefreshInputBuilder) -> Result<(), CallError> {
+async fn start(
+    scaling: &AutoscalingClient,
+    input: &StartInstanceRefreshInputBuilder,
+) -> Result<(), CallError> {
     match scaling.start_instance_refresh(input.clone()).await {
         Err(error) if error.is(&["InstanceRefreshInProgress", "InstanceRefreshInProgressFault"]) => Ok(()),
         other => other.map(drop),
     }
 }
 
-async fn latest(scaling: &AutoscalingClient, name: &str) -> Result<Option<types::InstanceRefresh>, CallError> {
+async fn latest(
+    scaling: &AutoscalingClient,
+    name: &str,
+) -> Result<Option<types::InstanceRefresh>, CallError> {
     let input = DescribeInstanceRefreshesInputBuilder::default().auto_scaling_group_name(name);
     let all = scaling.describe_instance_refreshes(input).await?.instance_refreshes.unwrap_or_default();
     Ok(all.into_iter().next())

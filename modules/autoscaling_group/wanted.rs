@@ -75,7 +75,8 @@ async fn template(cx: &Cx<'_>) -> Result<Option<(LaunchTemplateSpecification, St
 fn policy(cx: &Cx<'_>, template: Option<&LaunchTemplateSpecification>) -> Option<MixedInstancesPolicy> {
     let given = cx.args.map("mixed_instances_policy")?;
     let types = given.list("instance_types").into_iter();
-    let overrides: Vec<_> = types.map(|t| LaunchTemplateOverrides::builder().instance_type(t).build()).collect();
+    let overrides: Vec<_> =
+        types.map(|t| LaunchTemplateOverrides::builder().instance_type(t).build()).collect();
     let template = LaunchTemplate::builder()
         .set_launch_template_specification(template.cloned())
         .set_overrides(Some(overrides))
@@ -126,9 +127,14 @@ impl Wanted {
 
     pub fn creation(&self, cx: &Cx<'_>, what: &str) -> Verdict<Steps> {
         let mut attributes = Attributes::default();
-        for name in
-            ["min_size", "max_size", "desired_capacity", "launch_template", "vpc_zone_identifier", "availability_zones"]
-        {
+        for name in [
+            "min_size",
+            "max_size",
+            "desired_capacity",
+            "launch_template",
+            "vpc_zone_identifier",
+            "availability_zones",
+        ] {
             attributes.wanted(name, cx.args.get(name).cloned().unwrap_or_default());
         }
         for (key, value) in &self.tags {
@@ -142,7 +148,13 @@ impl Wanted {
             predicted.insert(name.into(), cx.args.get(name).cloned().unwrap_or_default());
         }
         predicted.insert("auto_scaling_group_name".into(), cx.args.str("name").into());
-        for name in ["auto_scaling_group_arn", "instances", "instance_facts", "launch_template", "vpc_zone_identifier"] {
+        for name in [
+            "auto_scaling_group_arn",
+            "instances",
+            "instance_facts",
+            "launch_template",
+            "vpc_zone_identifier",
+        ] {
             predicted.insert(name.into(), cx.unknown());
         }
         Verdict::new(attributes.create(what), Steps::Create, predicted)
@@ -200,12 +212,7 @@ impl Wanted {
         differs
     }
 
-    fn template_differs(
-        &self,
-        cx: &Cx<'_>,
-        group: &AutoScalingGroup,
-        attributes: &mut Attributes,
-    ) -> bool {
+    fn template_differs(&self, cx: &Cx<'_>, group: &AutoScalingGroup, attributes: &mut Attributes) -> bool {
         let mut differs = false;
         let policy = group.mixed_instances_policy();
         let of_policy =
@@ -231,12 +238,7 @@ impl Wanted {
         differs
     }
 
-    fn tag_changes(
-        &self,
-        cx: &Cx<'_>,
-        group: &AutoScalingGroup,
-        attributes: &mut Attributes,
-    ) -> TagChange {
+    fn tag_changes(&self, cx: &Cx<'_>, group: &AutoScalingGroup, attributes: &mut Attributes) -> TagChange {
         let is = tags(group);
         let purge = cx.args.has("tags") && cx.args.bool("purge_tags");
         let (mut set, mut remove) = difference(&is, &self.tags, purge);
@@ -303,11 +305,8 @@ fn given_only(mut is: Map, wanted: &Map) -> Map {
 }
 
 fn texts(cx: &Cx<'_>, group: &AutoScalingGroup, attributes: &mut Attributes) -> bool {
-    let mut differs = attributes.compare(
-        "health_check_type",
-        group.health_check_type(),
-        cx.args.str("health_check_type"),
-    );
+    let mut differs =
+        attributes.compare("health_check_type", group.health_check_type(), cx.args.str("health_check_type"));
     if let Some(wanted) = cx.text("placement_group") {
         differs |= attributes.compare("placement_group", group.placement_group(), wanted);
     }

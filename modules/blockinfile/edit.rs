@@ -83,7 +83,8 @@ fn place(args: &Args, all: &[String]) -> Result<usize, Failure> {
         // The first match, wherever it begins and ends.
         let text = all.concat();
         let found = pyregex::all(&regex, &text, 1).map_err(Failure::new)?;
-        let edge = found.first().and_then(|m| m.get(0)).map(|m| if offset == 1 { m.end() } else { m.start() });
+        let edge =
+            found.first().and_then(|m| m.get(0)).map(|m| if offset == 1 { m.end() } else { m.start() });
         return Ok(edge.map_or(all.len(), |at| text[..at].matches('\n').count() + offset));
     }
     let found = all.iter().rposition(|l| pyregex::found(&regex, l.trim_end_matches(['\r', '\n'])));

@@ -21,7 +21,8 @@ pub fn probe(args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
 
 pub fn decide(args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
     let output = seen.first().filter(|o| o.ok());
-    let output = output.ok_or_else(|| seen.first().map_or_else(|| Failure::new("no output"), Failure::from_output))?;
+    let output =
+        output.ok_or_else(|| seen.first().map_or_else(|| Failure::new("no output"), Failure::from_output))?;
     let field = |key: &str| output.field("", key).unwrap_or_default();
     let (src, kind, target) = (args.str("src"), field("src"), field("target"));
     if kind == "absent" {

@@ -69,7 +69,11 @@ impl Staged for Cron {
             }
             None => match output.field("", "error") {
                 Some(error) => return Err(Failure::new(error)),
-                None => TextFile { content: output.field("", "content").unwrap_or_default(), exists: true, ..TextFile::default() },
+                None => TextFile {
+                    content: output.field("", "content").unwrap_or_default(),
+                    exists: true,
+                    ..TextFile::default()
+                },
             },
         };
         let lines: Vec<String> = was.content.lines().map(str::to_string).collect();
@@ -89,7 +93,10 @@ impl Staged for Cron {
         let effect = write(args, &was, &content);
         let header = if was.path.is_empty() { "crontab".to_string() } else { was.path.clone() };
         let action = if args.str("state") == "absent" { Action::Delete } else { Action::Update };
-        Ok(with_diff(changed(action, reason, vec![effect], out), diff(&header, was.content.as_str(), content)))
+        Ok(with_diff(
+            changed(action, reason, vec![effect], out),
+            diff(&header, was.content.as_str(), content),
+        ))
     }
 }
 
@@ -121,7 +128,11 @@ fn described(args: &Args, lines: &[String]) -> Map {
 
 fn job_line(args: &Args) -> String {
     let job = args.str("job");
-    let user = if args.has("cron_file") { format!("{} ", args.opt_str("user").unwrap_or("root")) } else { String::new() };
+    let user = if args.has("cron_file") {
+        format!("{} ", args.opt_str("user").unwrap_or("root"))
+    } else {
+        String::new()
+    };
     let off = if args.bool("disabled") { "#" } else { "" };
     match args.opt_str("special_time") {
         Some(word) => format!("{off}@{word} {user}{job}"),

@@ -44,7 +44,11 @@ const FIELDS: &[(&str, &str)] = &[
 ];
 
 fn slug(name: &str) -> String {
-    let plain: String = name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+    let plain: String = name
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
+        .collect();
     plain.split('-').filter(|p| !p.is_empty()).collect::<Vec<_>>().join("-")
 }
 
@@ -56,7 +60,11 @@ fn file(args: &Args) -> String {
 fn key(args: &Args) -> Option<(&str, String)> {
     let url = args.opt_str("signed_by").filter(|s| s.starts_with("http://") || s.starts_with("https://"))?;
     let path = url.split(['?', '#']).next().unwrap_or(url);
-    let suffix = if path.ends_with(".asc") || path.ends_with(".txt") || !path.ends_with(".gpg") { "asc" } else { "gpg" };
+    let suffix = if path.ends_with(".asc") || path.ends_with(".txt") || !path.ends_with(".gpg") {
+        "asc"
+    } else {
+        "gpg"
+    };
     Some((url, format!("/etc/apt/keyrings/{}.{suffix}", slug(args.str("name")))))
 }
 
@@ -84,7 +92,10 @@ fn text(args: &Args) -> String {
 
 /// A key within a field: each line indented, an empty one as ` .`.
 fn armoured(key: &str) -> String {
-    key.trim().lines().map(|l| if l.trim().is_empty() { "\n .".to_string() } else { format!("\n {}", l.trim_end()) }).collect()
+    key.trim()
+        .lines()
+        .map(|l| if l.trim().is_empty() { "\n .".to_string() } else { format!("\n {}", l.trim_end()) })
+        .collect()
 }
 
 impl Staged for Deb822 {
@@ -124,8 +135,12 @@ impl Staged for Deb822 {
         if let Some((url, keyring)) = key(args) {
             decision.result.insert("key_filename".into(), keyring.as_str().into());
             if output.field(&keyring, "exists").is_none() {
-                let fetch = Job::new(script!("deb822_repository.key", "key.sh")).var("url", url).var("path", &keyring);
-                let change = changed(Action::Create, format!("{keyring} is absent"), Vec::new(), Default::default()).change;
+                let fetch = Job::new(script!("deb822_repository.key", "key.sh"))
+                    .var("url", url)
+                    .var("path", &keyring);
+                let change =
+                    changed(Action::Create, format!("{keyring} is absent"), Vec::new(), Default::default())
+                        .change;
                 decision.change = decision.change.or(change);
                 decision.effects.insert(0, fetch);
             }

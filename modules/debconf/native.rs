@@ -25,12 +25,18 @@ impl Staged for Debconf {
     }
 
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
-        if args.str("name").contains(char::is_whitespace) || args.str("question").contains(char::is_whitespace) {
+        if args.str("name").contains(char::is_whitespace)
+            || args.str("question").contains(char::is_whitespace)
+        {
             return Err(Failure::new("name and question hold no blanks"));
         }
         let job = Job::new(script!("debconf.probe", "probe.sh"));
         let password = args.str("vtype") == "password";
-        Ok(vec![job.var("name", args.str("name")).var("question", args.str("question")).flag("password", password)])
+        Ok(vec![
+            job.var("name", args.str("name"))
+                .var("question", args.str("question"))
+                .flag("password", password),
+        ])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
@@ -44,8 +50,12 @@ impl Staged for Debconf {
         let mut out = result([("name", args.str("name").into()), ("question", question.into())]);
         let all: Map = current.iter().map(|(k, v)| (k.as_str().into(), v.as_str().into())).collect();
         out.insert("current".into(), all.into());
-        let Some(value) = args.value("value").filter(|_| !question.is_empty()) else { return Ok(Decision::unchanged(out)) };
-        let vtype = args.opt_str("vtype").ok_or_else(|| Failure::new("when supplying a question and value you must supply a valid vtype"))?;
+        let Some(value) = args.value("value").filter(|_| !question.is_empty()) else {
+            return Ok(Decision::unchanged(out));
+        };
+        let vtype = args.opt_str("vtype").ok_or_else(|| {
+            Failure::new("when supplying a question and value you must supply a valid vtype")
+        })?;
         let wanted = match value {
             Value::Secret(s) => s.reveal().map_err(Failure::new)?.to_string(),
             Value::Bool(b) => b.to_string(),
@@ -75,7 +85,9 @@ impl Staged for Debconf {
             out.insert("previous".into(), has.as_deref().map_or_else(|| Map::new().into(), answer));
         }
         let line = format!("{} {question} {vtype} {wanted}\n", args.str("name"));
-        let job = Job::new(script!("debconf.apply", "apply.sh")).flag("unseen", args.bool("unseen")).stdin(bytes(line));
+        let job = Job::new(script!("debconf.apply", "apply.sh"))
+            .flag("unseen", args.bool("unseen"))
+            .stdin(bytes(line));
         Ok(changed(Action::Update, reason, vec![job], out))
     }
 }

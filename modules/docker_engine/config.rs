@@ -6,9 +6,23 @@ use serde_json::{Map as Object, Value as Json};
 
 /// Keys that the engine takes over when it is reloaded; all others ask for a restart.
 const RELOADED: [&str; 17] = [
-    "allow-nondistributable-artifacts", "authorization-plugins", "cluster-advertise", "cluster-store", "cluster-store-opts",
-    "debug", "default-runtime", "features", "insecure-registries", "labels", "live-restore", "max-concurrent-downloads",
-    "max-concurrent-uploads", "max-download-attempts", "registry-mirrors", "runtimes", "shutdown-timeout",
+    "allow-nondistributable-artifacts",
+    "authorization-plugins",
+    "cluster-advertise",
+    "cluster-store",
+    "cluster-store-opts",
+    "debug",
+    "default-runtime",
+    "features",
+    "insecure-registries",
+    "labels",
+    "live-restore",
+    "max-concurrent-downloads",
+    "max-concurrent-uploads",
+    "max-download-attempts",
+    "registry-mirrors",
+    "runtimes",
+    "shutdown-timeout",
 ];
 
 /// A configuration and how it differs from the one before.
@@ -34,7 +48,9 @@ pub fn merge(text: &str, path: &str, wanted: &Map, purge: &[&str]) -> Result<Mer
     let was = match text.trim() {
         "" => Json::Object(Object::new()),
         text => serde_json::from_str(text).map_err(|e| {
-            Failure::new(format!("{path} is not valid JSON ({e}); it is left as it is\nhint: repair or remove it"))
+            Failure::new(format!(
+                "{path} is not valid JSON ({e}); it is left as it is\nhint: repair or remove it"
+            ))
         })?,
     };
     if !was.is_object() {
@@ -45,7 +61,8 @@ pub fn merge(text: &str, path: &str, wanted: &Map, purge: &[&str]) -> Result<Mer
         remove(&mut config, &key.split('.').collect::<Vec<_>>());
     }
     overlay(&mut config, &Value::from(wanted.clone()).to_json());
-    let keys = |json: &Json| json.as_object().map(|o| o.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+    let keys =
+        |json: &Json| json.as_object().map(|o| o.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
     let mut all = keys(&was);
     all.extend(keys(&config).into_iter().filter(|k| !was.as_object().is_some_and(|o| o.contains_key(k))));
     let changed = all.into_iter().filter(|k| was.get(k) != config.get(k)).collect();
@@ -97,14 +114,22 @@ mod tests {
 
     #[test]
     fn purged_keys_go_and_empty_mappings_with_them() {
-        let got = merged(r#"{"a": {"b": 1}, "c": {"d": 1, "e": 2}, "debug": true}"#, "{}", &["a.b", "c.d", "debug", "none"]);
+        let got = merged(
+            r#"{"a": {"b": 1}, "c": {"d": 1, "e": 2}, "debug": true}"#,
+            "{}",
+            &["a.b", "c.d", "debug", "none"],
+        );
         assert_eq!(got.config, serde_json::json!({"c": {"e": 2}}));
         assert_eq!(got.changed, ["a", "c", "debug"]);
     }
 
     #[test]
     fn the_same_in_another_order_or_spacing_is_no_change() {
-        let got = merged("{\n \"debug\":true,\"max-concurrent-downloads\": 3}", "{max-concurrent-downloads: 3}", &[]);
+        let got = merged(
+            "{\n \"debug\":true,\"max-concurrent-downloads\": 3}",
+            "{max-concurrent-downloads: 3}",
+            &[],
+        );
         assert!(got.changed.is_empty());
         assert!(merged("", "{}", &[]).changed.is_empty());
     }
@@ -117,8 +142,14 @@ mod tests {
 
     #[test]
     fn a_broken_file_is_never_overwritten() {
-        let said = merge("{\"a\": 1,}", "/etc/docker/daemon.json", &Map::new(), &[]).map(|_| ()).unwrap_err().message;
-        assert!(said.contains("/etc/docker/daemon.json is not valid JSON") && said.contains("line 1"), "{said}");
+        let said = merge("{\"a\": 1,}", "/etc/docker/daemon.json", &Map::new(), &[])
+            .map(|_| ())
+            .unwrap_err()
+            .message;
+        assert!(
+            said.contains("/etc/docker/daemon.json is not valid JSON") && said.contains("line 1"),
+            "{said}"
+        );
         assert!(merge("[]", "/f", &Map::new(), &[]).is_err());
     }
 }

@@ -38,7 +38,9 @@ pub fn fingerprints(text: &[u8]) -> Result<Vec<String>, Failure> {
             continue;
         }
         if body.first() != Some(&4) {
-            return Err(Failure::new("the repository's key is not of version 4, the only one that is understood"));
+            return Err(Failure::new(
+                "the repository's key is not of version 4, the only one that is understood",
+            ));
         }
         let length = u16::try_from(body.len()).map_err(|_| bad())?.to_be_bytes();
         let mut hash = Sha1::new();
@@ -106,7 +108,8 @@ pub fn formatted(text: &[u8], path: &str) -> Option<Vec<u8>> {
     match (path.ends_with(".asc"), armoured) {
         (true, false) => {
             let data = STANDARD.encode(text);
-            let lines: Vec<&str> = data.as_bytes().chunks(64).filter_map(|c| std::str::from_utf8(c).ok()).collect();
+            let lines: Vec<&str> =
+                data.as_bytes().chunks(64).filter_map(|c| std::str::from_utf8(c).ok()).collect();
             let (begin, end) = ("-----BEGIN PGP PUBLIC KEY BLOCK-----", "-----END PGP PUBLIC KEY BLOCK-----");
             Some(format!("{begin}\n\n{}\n{end}\n", lines.join("\n")).into_bytes())
         }
@@ -158,7 +161,9 @@ mod tests {
 
     #[test]
     fn what_is_no_key() {
-        for text in [&b""[..], b"<html>", b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n!!\n-----END", &[0x99, 0, 41, 4]] {
+        for text in
+            [&b""[..], b"<html>", b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n!!\n-----END", &[0x99, 0, 41, 4]]
+        {
             assert!(fingerprints(text).is_err(), "{text:?}");
         }
     }

@@ -65,8 +65,16 @@ impl Staged for DockerEngine {
         if work.effects.is_empty() {
             return Ok(Decision { warnings: work.warnings, ..Decision::unchanged(out) });
         }
-        work.effects.push(Job::new(script!("docker_engine.probe", "probe.sh")).var("keyring", "").var("url", "").var("users", "").flag("ask", false).args(&wanted.packages));
-        let action = if seen.installed(&wanted.packages[0]).is_some() { Action::Update } else { Action::Create };
+        work.effects.push(
+            Job::new(script!("docker_engine.probe", "probe.sh"))
+                .var("keyring", "")
+                .var("url", "")
+                .var("users", "")
+                .flag("ask", false)
+                .args(&wanted.packages),
+        );
+        let action =
+            if seen.installed(&wanted.packages[0]).is_some() { Action::Update } else { Action::Create };
         let change = Change { action, reason: work.reasons.join("; "), diffs: work.diffs };
         Ok(Decision { change: Some(change), effects: work.effects, result: out, warnings: work.warnings })
     }
@@ -133,7 +141,13 @@ fn made(file: &TextFile) -> Option<Job> {
     (!file.dir).then(|| Job::new(script!("docker_engine.folder", "folder.sh")).args([dir]))
 }
 
-fn repository(args: &Args, wanted: &Wanted, seen: &Seen, files: &Output, work: &mut Work) -> Result<(), Failure> {
+fn repository(
+    args: &Args,
+    wanted: &Wanted,
+    seen: &Seen,
+    files: &Output,
+    work: &mut Work,
+) -> Result<(), Failure> {
     let path = args.str("keyring");
     let trusted = args.list("key_fingerprint");
     if let Some(there) = &seen.keyring {
@@ -144,7 +158,10 @@ fn repository(args: &Args, wanted: &Wanted, seen: &Seen, files: &Output, work: &
             (None, Some(fetched)) => (fetched.clone(), wanted.key_url_on(seen)),
             (None, None) => {
                 let why = seen.fetch_failed.as_deref().unwrap_or("no answer");
-                return Err(Failure::new(format!("the repository's key cannot be fetched from {}: {why}", wanted.key_url_on(seen))));
+                return Err(Failure::new(format!(
+                    "the repository's key cannot be fetched from {}: {why}",
+                    wanted.key_url_on(seen)
+                )));
             }
         };
         key::check(&text, &trusted, &whence)?;
@@ -209,15 +226,23 @@ fn packages(args: &Args, wanted: &Wanted, seen: &Seen, work: &mut Work) {
         .var("fresh", fresh.to_string())
         .flag("hold", args.bool("hold"));
     // Of those that are there, only what is asked for is touched.
-    let there = |p: &&String| latest || seen.installed(p).is_none() || wanted.version_of(args, p).is_some() || args.bool("hold");
+    let there = |p: &&String| {
+        latest || seen.installed(p).is_none() || wanted.version_of(args, p).is_some() || args.bool("hold")
+    };
     work.effects.push(install.args(wanted.packages.iter().filter(there)));
 }
 
-fn configuration(args: &Args, seen: &Seen, files: &Output, work: &mut Work) -> Result<serde_json::Value, Failure> {
+fn configuration(
+    args: &Args,
+    seen: &Seen,
+    files: &Output,
+    work: &mut Work,
+) -> Result<serde_json::Value, Failure> {
     let path = args.str("config_file");
     let was = text_file(files, path)?;
     let empty = Map::new();
-    let merged = config::merge(&was.content, path, args.map("config").unwrap_or(&empty), &args.list("config_purge"))?;
+    let merged =
+        config::merge(&was.content, path, args.map("config").unwrap_or(&empty), &args.list("config_purge"))?;
     if seen.swarm && merged.config["live-restore"] == true {
         return Err(Failure::new(
             "the host is in a swarm, and `live-restore` cannot be used there: the engine would not start\nhint: a swarm \
@@ -225,9 +250,17 @@ fn configuration(args: &Args, seen: &Seen, files: &Output, work: &mut Work) -> R
         ));
     }
     if !merged.changed.is_empty() {
-        work.reasons.push(format!("{path}: {} differ{}", merged.changed.join(", "), if merged.changed.len() == 1 { "s" } else { "" }));
+        work.reasons.push(format!(
+            "{path}: {} differ{}",
+            merged.changed.join(", "),
+            if merged.changed.len() == 1 { "s" } else { "" }
+        ));
         let text = merged.text();
-        work.effects.push(Job::new(script!("docker_engine.configure", "configure.sh")).var("file", path).stdin(bytes(text.clone())));
+        work.effects.push(
+            Job::new(script!("docker_engine.configure", "configure.sh"))
+                .var("file", path)
+                .stdin(bytes(text.clone())),
+        );
         work.diffs.push(diff(path, was.content.as_str(), text));
         work.new_config = true;
         work.live_restore = merged.config["live-restore"] == true;
@@ -263,7 +296,11 @@ fn users(args: &Args, seen: &Seen, work: &mut Work) -> Result<(), Failure> {
         match seen.groups(user) {
             Some(groups) if groups.split_whitespace().any(|g| g == "docker") => {}
             Some(_) => missing.push(user),
-            None => return Err(Failure::new(format!("there is no user {user} to put into the group docker\nhint: the module `user` makes it"))),
+            None => {
+                return Err(Failure::new(format!(
+                    "there is no user {user} to put into the group docker\nhint: the module `user` makes it"
+                )));
+            }
         }
     }
     if !missing.is_empty() {
@@ -285,7 +322,9 @@ fn service(args: &Args, seen: &Seen, work: &mut Work) {
         (true, false, false) => None,
     };
     if running && (work.restart || work.new_runtime) && !may {
-        work.warnings.push("the engine runs with its former configuration until it is restarted (`restart: false`)".into());
+        work.warnings.push(
+            "the engine runs with its former configuration until it is restarted (`restart: false`)".into(),
+        );
     }
     let enabled = args.bool("enabled");
     let enable = (work.installs || seen.enabled != enabled).then_some(if enabled { "1" } else { "0" });
@@ -318,7 +357,9 @@ fn remove(wanted: &Wanted, seen: &Seen, files: &Output) -> Result<Decision, Fail
     if there.is_empty() && left.is_empty() {
         return Ok(Decision::unchanged(out));
     }
-    let job = Job::new(script!("docker_engine.remove", "remove.sh")).var("files", left.join("\n")).args(wanted.packages_known(seen));
+    let job = Job::new(script!("docker_engine.remove", "remove.sh"))
+        .var("files", left.join("\n"))
+        .args(wanted.packages_known(seen));
     let what: Vec<&str> = there.iter().map(|s| s.as_str()).chain(left.iter().map(String::as_str)).collect();
     Ok(changed(Action::Delete, format!("{} present", what.join(", ")), vec![job], out))
 }

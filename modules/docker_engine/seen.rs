@@ -38,16 +38,21 @@ impl<'a> Seen<'a> {
         }
         let get = |key: &str| output.field("", key).unwrap_or_default();
         if get("tool") == "absent" {
-            return Err(Failure::new("the host has no apt-get: docker_engine installs on Debian and Ubuntu only"));
+            return Err(Failure::new(
+                "the host has no apt-get: docker_engine installs on Debian and Ubuntu only",
+            ));
         }
         let property = |name: &str| {
             let all = get("service");
-            all.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix('=').map(str::to_string)).unwrap_or_default()
+            all.lines()
+                .find_map(|l| l.strip_prefix(name)?.strip_prefix('=').map(str::to_string))
+                .unwrap_or_default()
         };
         let list = get("list");
         let packages = list.lines().filter_map(|line| {
             let [name, status, version, want] = line.split(' ').collect::<Vec<_>>()[..] else { return None };
-            let package = Package { version: version.into(), held: want == "hold", installed: status == "installed" };
+            let package =
+                Package { version: version.into(), held: want == "hold", installed: status == "installed" };
             Some((name.to_string(), package))
         });
         Ok(Seen {
@@ -96,7 +101,8 @@ impl<'a> Seen<'a> {
             ("buildx", &["docker-buildx-plugin"][..]),
             ("compose", &["docker-compose-plugin", "docker-compose"][..]),
         ];
-        let version = |names: &[&str]| names.iter().find_map(|n| self.installed(n)).map(|p| p.version.clone());
+        let version =
+            |names: &[&str]| names.iter().find_map(|n| self.installed(n)).map(|p| p.version.clone());
         kinds.iter().filter_map(|(kind, names)| Some((*kind, version(names)?))).collect()
     }
 }
@@ -116,6 +122,8 @@ fn policy(text: &str) -> BTreeMap<String, String> {
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
     (!digits.is_empty())
-        .then(|| digits.chunks(2).map(|c| u8::from_str_radix(std::str::from_utf8(c).ok()?, 16).ok()).collect())
+        .then(|| {
+            digits.chunks(2).map(|c| u8::from_str_radix(std::str::from_utf8(c).ok()?, 16).ok()).collect()
+        })
         .flatten()
 }

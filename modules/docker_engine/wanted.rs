@@ -23,7 +23,13 @@ impl Wanted {
     pub fn of(args: &Args) -> Wanted {
         let docker = args.str("source") == "docker";
         let own: &[&str] = match docker {
-            true => &["docker-ce", "docker-ce-cli", "containerd.io", "docker-buildx-plugin", "docker-compose-plugin"],
+            true => &[
+                "docker-ce",
+                "docker-ce-cli",
+                "containerd.io",
+                "docker-buildx-plugin",
+                "docker-compose-plugin",
+            ],
             // The client is a package of its own in newer releases.
             false => &["docker.io", "docker-cli"],
         };
@@ -69,7 +75,8 @@ impl Wanted {
 
     /// The version asked for of a package.
     pub fn version_of<'a>(&self, args: &'a Args, package: &str) -> Option<&'a str> {
-        let engine = package.starts_with("docker-ce") || ["docker.io", "docker-cli", "docker-engine"].contains(&package);
+        let engine = package.starts_with("docker-ce")
+            || ["docker.io", "docker-cli", "docker-engine"].contains(&package);
         match package.starts_with("containerd") {
             true => args.opt_str("containerd_version"),
             false => args.opt_str("version").filter(|_| engine),
@@ -83,7 +90,11 @@ impl Wanted {
             let of = |p: &&String| self.version_of(args, p) == Some(version);
             let names: Vec<&str> = self.packages.iter().filter(of).map(String::as_str).collect();
             if !names.is_empty() {
-                out += &format!("Package: {}\nPin: version {}\nPin-Priority: 1001\n\n", names.join(" "), expression(version));
+                out += &format!(
+                    "Package: {}\nPin: version {}\nPin-Priority: 1001\n\n",
+                    names.join(" "),
+                    expression(version)
+                );
             }
         }
         (!out.is_empty()).then_some(out)
@@ -96,8 +107,10 @@ impl Wanted {
 
 /// A version's beginning as a regular expression for apt: `24.0` fits `5:24.0.7-1~debian`, not `5:24.01`.
 fn expression(version: &str) -> String {
-    let escaped: String =
-        version.chars().map(|c| if "+.*?()[]{}|^$\\/".contains(c) { format!("\\{c}") } else { c.to_string() }).collect();
+    let escaped: String = version
+        .chars()
+        .map(|c| if "+.*?()[]{}|^$\\/".contains(c) { format!("\\{c}") } else { c.to_string() })
+        .collect();
     let start = if version.contains(':') { "^" } else { "^([0-9]+:)?" };
     format!("/{start}{escaped}([-.~+].*)?$/")
 }
@@ -105,7 +118,10 @@ fn expression(version: &str) -> String {
 /// Whether an installed version is one that begins as asked for.
 pub fn fits(wanted: &str, has: &str) -> bool {
     let bare = has.split_once(':').map_or(has, |(_, rest)| rest);
-    let begins = |text: &str| text.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.', '~', '+']));
+    let begins = |text: &str| {
+        text.strip_prefix(wanted)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.', '~', '+']))
+    };
     begins(has) || begins(bare)
 }
 
@@ -121,7 +137,9 @@ pub fn drop_ins(args: &Args) -> Result<Option<(String, String)>, Failure> {
         let inherited = name.starts_with("Limit");
         let known = (inherited || name == "TasksMax") && name.chars().all(|c| c.is_ascii_alphanumeric());
         if !known || value.contains(['\n', '\r']) {
-            return Err(Failure::new(format!("`{name}` is not a limit of a unit; `limits` takes LimitNOFILE, LimitNPROC, LimitCORE, LimitMEMLOCK, TasksMax …")));
+            return Err(Failure::new(format!(
+                "`{name}` is not a limit of a unit; `limits` takes LimitNOFILE, LimitNPROC, LimitCORE, LimitMEMLOCK, TasksMax …"
+            )));
         }
         let line = format!("{name}={value}\n");
         engine += &line;

@@ -37,7 +37,10 @@ impl Staged for DockerNode {
             let managers = view::managers(&nodes);
             if role == "worker" && !managers.may_remove(node.reachable) {
                 let left = managers.without(node.reachable);
-                return Err(Failure::new(format!("{} stays a manager: {managers}; without it {left}", node.hostname)));
+                return Err(Failure::new(format!(
+                    "{} stays a manager: {managers}; without it {left}",
+                    node.hostname
+                )));
             }
             all.push(format!("{} is a {}, not a {role}", node.hostname, node.role()));
             effects.push(steps::role(host, &node.id, &node.hostname, role == "manager"));
@@ -74,7 +77,11 @@ fn read(args: &Args, output: &Output) -> Result<(Json, Vec<Node>, Node), Failure
     let [info, list, ..] = &answers[..] else { return Err(Failure::new("the engine left answers out")) };
     let local = Local::read(info.good().unwrap_or(&Json::Null));
     let Some(json) = list.good() else {
-        return Err(Failure::new(format!("{}: {}\nhint: run it on a manager of the swarm", local.name, list.message())));
+        return Err(Failure::new(format!(
+            "{}: {}\nhint: run it on a manager of the swarm",
+            local.name,
+            list.message()
+        )));
     };
     let nodes = view::nodes(json);
     let wanted = args.str("hostname");
@@ -85,7 +92,11 @@ fn read(args: &Args, output: &Output) -> Result<(Json, Vec<Node>, Node), Failure
         ([], _) => return Err(Failure::new(format!("the swarm has no node {wanted}"))),
         (many, _) => {
             let ids: Vec<&str> = many.iter().map(|n| n.id.as_str()).collect();
-            return Err(Failure::new(format!("{} nodes are called {wanted}: give one's id ({})", many.len(), ids.join(", "))));
+            return Err(Failure::new(format!(
+                "{} nodes are called {wanted}: give one's id ({})",
+                many.len(),
+                ids.join(", ")
+            )));
         }
     };
     let raw = json.as_array().into_iter().flatten().find(|j| j["ID"].as_str() == Some(&node.id)).cloned();
@@ -102,7 +113,10 @@ fn differences(args: &Args, node: &Node) -> (Vec<String>, Vec<String>) {
     let wanted: BTreeMap<String, String> =
         args.map("labels").into_iter().flatten().map(|(k, v)| (k.to_string(), to_text(v))).collect();
     for (key, text) in wanted.iter().filter(|(k, v)| node.labels.get(*k) != Some(*v)) {
-        reasons.push(format!("label {key} is {}, not {text}", node.labels.get(key).map_or("not set", String::as_str)));
+        reasons.push(format!(
+            "label {key} is {}, not {text}",
+            node.labels.get(key).map_or("not set", String::as_str)
+        ));
         options.extend(["--label-add".to_string(), format!("{key}={text}")]);
     }
     let removed = args.list("labels_to_remove");

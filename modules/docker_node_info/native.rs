@@ -28,7 +28,8 @@ impl Staged for NodeInfo {
         let answers = http::answers(output, 2)?.map_err(|s| s.failure())?;
         let [info, nodes, ..] = &answers[..] else { return Err(Failure::new("the engine left answers out")) };
         let local = Local::read(info.good().unwrap_or(&Json::Null));
-        let nodes = nodes.good().ok_or_else(|| Failure::new(format!("{}: {}", local.name, nodes.message())))?;
+        let nodes =
+            nodes.good().ok_or_else(|| Failure::new(format!("{}: {}", local.name, nodes.message())))?;
         let names = args.list("name");
         let wanted = |node: &&Json| {
             let (id, name) = (node["ID"].as_str(), node["Description"]["Hostname"].as_str());

@@ -67,7 +67,10 @@ impl Staged for DockerSwarm {
 }
 
 fn look(args: &Args) -> Job {
-    http::ask(args.str("docker_host"), &[Request::get("/info"), Request::get("/swarm"), Request::get("/nodes")])
+    http::ask(
+        args.str("docker_host"),
+        &[Request::get("/info"), Request::get("/swarm"), Request::get("/nodes")],
+    )
 }
 
 fn read(output: &Output, check: bool) -> Result<Seen, Failure> {
@@ -84,9 +87,13 @@ fn read(output: &Output, check: bool) -> Result<Seen, Failure> {
 }
 
 fn facts(swarm: &Json, actions: &[String]) -> Map {
-    let token = |role: &str| Value::Secret(Secret::new(swarm["JoinTokens"][role].as_str().unwrap_or_default()));
+    let token =
+        |role: &str| Value::Secret(Secret::new(swarm["JoinTokens"][role].as_str().unwrap_or_default()));
     let mut map = value(swarm).as_map().cloned().unwrap_or_default();
-    map.insert("JoinTokens".into(), result([("Manager", token("Manager")), ("Worker", token("Worker"))]).into());
+    map.insert(
+        "JoinTokens".into(),
+        result([("Manager", token("Manager")), ("Worker", token("Worker"))]).into(),
+    );
     let actions: Vec<Value> = actions.iter().map(|a| a.as_str().into()).collect();
     result([("swarm_facts", map.into()), ("actions", actions.into())])
 }
@@ -101,7 +108,12 @@ fn enter(args: &Args, local: &Local, join: bool) -> Decision {
     if !join && !told_where {
         return begin(args, local);
     }
-    changed(Action::Create, "the host is in no swarm: it joins", vec![join::job(args, false), look(args)], done("This cluster is joined"))
+    changed(
+        Action::Create,
+        "the host is in no swarm: it joins",
+        vec![join::job(args, false), look(args)],
+        done("This cluster is joined"),
+    )
 }
 
 fn begin(args: &Args, local: &Local) -> Decision {
@@ -120,7 +132,11 @@ fn begin(args: &Args, local: &Local) -> Decision {
     let request = Request::post("/swarm/init", body);
     let accept = (!force).then_some("already part of a swarm");
     let job = http::act(args.str("docker_host"), &request, accept).var("await", "active");
-    let reason = if force { "the swarm is begun anew from this host's state" } else { "the host is in no swarm: it begins one" };
+    let reason = if force {
+        "the swarm is begun anew from this host's state"
+    } else {
+        "the host is in no swarm: it begins one"
+    };
     changed(Action::Create, reason, vec![job, look(args)], done("New Swarm cluster created"))
 }
 
@@ -134,7 +150,11 @@ fn present(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
     let Some(swarm) = seen.swarm.good().filter(|_| args.str("state") == "present") else {
         let (_, given) = spec::merged(args, &Json::Null);
         if args.str("state") == "present" && (!given.is_empty() || rotate.contains(&true)) {
-            let message = format!("{}: {}\nhint: options of a swarm are set on a manager", local.name, seen.swarm.message());
+            let message = format!(
+                "{}: {}\nhint: options of a swarm are set on a manager",
+                local.name,
+                seen.swarm.message()
+            );
             return Err(Failure::new(message));
         }
         return Ok(Decision::unchanged(result([("actions", Vec::<Value>::new().into())])));
@@ -144,14 +164,22 @@ fn present(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
         return Ok(Decision::unchanged(facts(swarm, &[])));
     }
     let mut reasons: Vec<String> = differ.iter().map(|name| format!("{name} differs")).collect();
-    for (name, on) in ["the workers' token is replaced", "the managers' token is replaced"].into_iter().zip(rotate) {
+    for (name, on) in
+        ["the workers' token is replaced", "the managers' token is replaced"].into_iter().zip(rotate)
+    {
         reasons.extend(on.then(|| name.to_string()));
     }
     let version = swarm["Version"]["Index"].as_u64().unwrap_or(0);
     let [worker, manager] = rotate;
-    let path = format!("/swarm/update?version={version}&rotateWorkerToken={worker}&rotateManagerToken={manager}");
+    let path =
+        format!("/swarm/update?version={version}&rotateWorkerToken={worker}&rotateManagerToken={manager}");
     let job = http::act(args.str("docker_host"), &Request::post(path, wanted.clone()), None);
-    let decision = changed(Action::Update, reasons.join("; "), vec![job, look(args)], facts(swarm, &["Swarm cluster updated".into()]));
+    let decision = changed(
+        Action::Update,
+        reasons.join("; "),
+        vec![job, look(args)],
+        facts(swarm, &["Swarm cluster updated".into()]),
+    );
     let shown = |spec: &Json| {
         let mut spec = spec.clone();
         if let Some(ca) = spec["CAConfig"].as_object_mut() {
@@ -178,13 +206,18 @@ fn leave(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
         )));
     }
     let request = Request::post(format!("/swarm/leave?force={}", u8::from(force)), Json::Null);
-    let job = http::act(args.str("docker_host"), &request, Some("not part of a swarm")).var("await", "inactive");
+    let job =
+        http::act(args.str("docker_host"), &request, Some("not part of a swarm")).var("await", "inactive");
     Ok(changed(Action::Delete, "the host is in a swarm", vec![job], done("Node has left the swarm cluster")))
 }
 
 fn remove(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
     let Some(list) = seen.nodes.good() else {
-        return Err(Failure::new(format!("{}: {}\nhint: nodes are removed on a manager", seen.local.name, seen.nodes.message())));
+        return Err(Failure::new(format!(
+            "{}: {}\nhint: nodes are removed on a manager",
+            seen.local.name,
+            seen.nodes.message()
+        )));
     };
     let nodes = view::nodes(list);
     let (id, force) = (args.str("node_id"), args.bool("force"));
@@ -192,12 +225,23 @@ fn remove(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
         return Ok(Decision::unchanged(result([("actions", Vec::<Value>::new().into())])));
     };
     if node.manager {
-        return Err(Failure::new(format!("{} is a manager: make it a worker first (`docker_node`, `role: worker`)", node.hostname)));
+        return Err(Failure::new(format!(
+            "{} is a manager: make it a worker first (`docker_node`, `role: worker`)",
+            node.hostname
+        )));
     }
     if !node.down() && !force {
-        return Err(Failure::new(format!("{} is {}, not down: it has to leave first, or `force: true`", node.hostname, node.state)));
+        return Err(Failure::new(format!(
+            "{} is {}, not down: it has to leave first, or `force: true`",
+            node.hostname, node.state
+        )));
     }
     let request = Request::delete(format!("/nodes/{}?force={}", node.id, u8::from(force)));
     let job = http::act(args.str("docker_host"), &request, Some("not found"));
-    Ok(changed(Action::Delete, format!("{} is removed", node.hostname), vec![job], done("Node is removed from swarm cluster")))
+    Ok(changed(
+        Action::Delete,
+        format!("{} is removed", node.hostname),
+        vec![job],
+        done("Node is removed from swarm cluster"),
+    ))
 }

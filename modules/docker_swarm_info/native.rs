@@ -57,7 +57,11 @@ impl Staged for SwarmInfo {
         out.insert("docker_swarm_manager".into(), local.manager.into());
         let swarm = next();
         let Some(facts) = swarm.good() else {
-            let why = if local.member() { swarm.message() } else { "Error running docker swarm module: must run on swarm manager node" };
+            let why = if local.member() {
+                swarm.message()
+            } else {
+                "Error running docker swarm module: must run on swarm manager node"
+            };
             return Err(Failure { message: why.to_string(), result: out });
         };
         out.insert("swarm_facts".into(), guarded(facts));
@@ -83,7 +87,8 @@ fn secret(text: &str) -> Value {
 fn guarded(facts: &Json) -> Value {
     let Value::Map(map) = value(facts) else { return Value::Null };
     let mut map: Map = (*map).clone();
-    let tokens = ["Manager", "Worker"].map(|role| (role, secret(facts["JoinTokens"][role].as_str().unwrap_or_default())));
+    let tokens = ["Manager", "Worker"]
+        .map(|role| (role, secret(facts["JoinTokens"][role].as_str().unwrap_or_default())));
     map.insert("JoinTokens".into(), result(tokens).into());
     Value::from(map)
 }

@@ -88,9 +88,11 @@ impl Resource for Ami {
                 find::may_remove::<Image>(cx, image)?;
                 Ok(Verdict::new(Attributes::delete(&what), Steps::Remove, baked::shown(image)))
             }
-            (None, _) if !cx.args.has("instance_id") && !source::can_register(cx) => Err(Failure::new(format!(
-                "there is no {what}, and without `instance_id`, or a `snapshot_id` in `device_mapping`, it cannot be made"
-            ))),
+            (None, _) if !cx.args.has("instance_id") && !source::can_register(cx) => {
+                Err(Failure::new(format!(
+                    "there is no {what}, and without `instance_id`, or a `snapshot_id` in `device_mapping`, it cannot be made"
+                )))
+            }
             (None, _) => {
                 let mut attributes = baked::creation(cx, "instance_id");
                 if !cx.args.has("instance_id") {
@@ -194,7 +196,8 @@ async fn create(cx: &Cx<'_>) -> Result<Map, Failure> {
     let send = || -> CallFuture<'_, types::Image> {
         let (made, all) = (made(), all.clone());
         Box::pin(async move {
-            let id = made.await?.ok_or_else(|| CallError::own("making an image", "the answer names no image"))?;
+            let id =
+                made.await?.ok_or_else(|| CallError::own("making an image", "the answer names no image"))?;
             let image = types::Image::builder().image_id(id).state(types::ImageState::Pending);
             Ok(image.set_tags(Some(all)).build())
         })

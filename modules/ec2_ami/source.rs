@@ -32,7 +32,10 @@ fn has_snapshot(device: &Value) -> bool {
 }
 
 /// The call that makes the image; its id.
-pub fn send<'a>(cx: &'a Cx<'_>, op: &Op) -> Box<dyn Fn() -> CallFuture<'a, Option<String>> + Send + Sync + 'a> {
+pub fn send<'a>(
+    cx: &'a Cx<'_>,
+    op: &Op,
+) -> Box<dyn Fn() -> CallFuture<'a, Option<String>> + Send + Sync + 'a> {
     let ec2 = &cx.account.ec2;
     if cx.args.has("instance_id") {
         let input = of_instance(cx, op);

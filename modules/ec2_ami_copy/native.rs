@@ -66,12 +66,7 @@ impl Resource for Copy {
         Ok(Verdict { change: None, steps, result: baked::shown(image), warnings: Vec::new() })
     }
 
-    fn apply<'a>(
-        &'a self,
-        cx: &'a Cx<'a>,
-        seen: &'a Self::Seen,
-        steps: &'a Steps,
-    ) -> CloudFuture<'a, Map> {
+    fn apply<'a>(&'a self, cx: &'a Cx<'a>, seen: &'a Self::Seen, steps: &'a Steps) -> CloudFuture<'a, Map> {
         Box::pin(async move {
             let image = match (steps, seen) {
                 (Steps::Create, _) => copy(cx).await?,

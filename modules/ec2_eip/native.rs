@@ -56,7 +56,10 @@ impl Resource for Eip {
             if let Some(ip) = cx.text("public_ip") {
                 let found = all.into_iter().find(|a| a.public_ip() == Some(ip));
                 if found.is_none() && cx.args.str("state") == "present" {
-                    return Err(Failure::new(format!("no address {ip} is allocated in {}", cx.account.region)));
+                    return Err(Failure::new(format!(
+                        "no address {ip} is allocated in {}",
+                        cx.account.region
+                    )));
                 }
                 return Ok(found);
             }

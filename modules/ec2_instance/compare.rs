@@ -1,8 +1,8 @@
 //! What an instance has, beside what the task wants of it.
 
+use super::Seen;
 use super::launch::{self, USER_DATA};
 use super::steps::{Changes, Turn};
-use super::Seen;
 use crate::base::Value;
 use crate::cloud::ec2::{input::DescribeInstanceAttributeInputBuilder, types};
 use crate::cloud::identity::{self, from_sdk};

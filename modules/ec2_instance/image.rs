@@ -32,7 +32,9 @@ pub async fn choose(cx: &Cx<'_>) -> Result<Option<String>, Failure> {
         }
     }
     if filters.is_empty() {
-        return Err(Failure::new("image: give an `id`, an `ssm` parameter, or a `name` or `filters` to choose by"));
+        return Err(Failure::new(
+            "image: give an `id`, an `ssm` parameter, or a `name` or `filters` to choose by",
+        ));
     }
     filters.push(types::Filter::builder().name("state").values("available").build());
     let owners = match map.get("owners") {
@@ -64,12 +66,13 @@ pub async fn choose(cx: &Cx<'_>) -> Result<Option<String>, Failure> {
 
 /// The id that a parameter names, as vendors publish their newest images.
 async fn parameter(cx: &Cx<'_>, name: &str) -> Result<String, Failure> {
-    let wrong = |why: &str| {
-        Failure::new(format!("image: the parameter {name} in {} {why}", cx.account.region))
-    };
+    let wrong =
+        |why: &str| Failure::new(format!("image: the parameter {name} in {} {why}", cx.account.region));
     let found = cx.account.ssm().get_parameter(GetParameterInputBuilder::default().name(name)).await;
     let found = match found {
-        Err(error) if error.not_found() || error.is(&["ParameterNotFound"]) => return Err(wrong("does not exist")),
+        Err(error) if error.not_found() || error.is(&["ParameterNotFound"]) => {
+            return Err(wrong("does not exist"));
+        }
         other => other?,
     };
     let value = found.parameter.and_then(|p| p.value).unwrap_or_default();

@@ -83,7 +83,8 @@ fn image_is_open(cx: &Cx<'_>) -> bool {
 /// The return values of an instance before it is launched.
 pub fn predicted(cx: &Cx<'_>, seen: &Seen) -> Map {
     let given = |name: &str| cx.args.value(name).cloned();
-    let groups: List = seen.groups.iter().map(|g| crate::record! { "group_id" => g.clone() }.into()).collect();
+    let groups: List =
+        seen.groups.iter().map(|g| crate::record! { "group_id" => g.clone() }.into()).collect();
     crate::record! {
         "instance_id" => cx.unknown(),
         "id" => cx.unknown(),
@@ -151,7 +152,8 @@ pub fn input(cx: &Cx<'_>, seen: &Seen) -> Result<RunInstancesInputBuilder, Failu
     }
     for license in cx.args.items("license_specifications").iter().filter_map(Value::as_map) {
         let arn = license.opt_str("license_configuration_arn");
-        let license = types::LicenseConfigurationRequest::builder().set_license_configuration_arn(arn.map(Into::into));
+        let license =
+            types::LicenseConfigurationRequest::builder().set_license_configuration_arn(arn.map(Into::into));
         input = input.license_specifications(license.build());
     }
     if let Some(price) = cx.text("spot_price") {

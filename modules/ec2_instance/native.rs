@@ -10,13 +10,13 @@ mod volumes;
 
 use crate::base::{List, Map, Value};
 use crate::cloud::ec2::types;
+use crate::cloud::ec2::types::InstanceStateName as State;
 use crate::cloud::identity::from_sdk;
 use crate::cloud::kinds::Instance;
 use crate::cloud::{Kind, Tags, Thing};
 use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, Verdict, find, values};
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use crate::plan::{Action, Change};
-use crate::cloud::ec2::types::InstanceStateName as State;
 use std::sync::Arc;
 use steps::Steps;
 
@@ -156,7 +156,8 @@ async fn by_ids(cx: &Cx<'_>, all: Vec<Arc<types::Instance>>) -> Result<Vec<Arc<t
     let (account, ids) = (&cx.account, cx.args.list("instance_ids"));
     let mut found: Vec<_> = all.into_iter().filter(|i| ids.contains(&Instance::id(i))).collect();
     let is_there = |found: &[Arc<types::Instance>], id: &str| found.iter().any(|i| Instance::id(i) == id);
-    let missing: Vec<String> = ids.iter().filter(|id| !is_there(&found, id)).map(ToString::to_string).collect();
+    let missing: Vec<String> =
+        ids.iter().filter(|id| !is_there(&found, id)).map(ToString::to_string).collect();
     if missing.is_empty() || !wants_them(cx) {
         return Ok(found);
     }

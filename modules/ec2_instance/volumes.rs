@@ -12,7 +12,10 @@ use crate::spec::to_text;
 use std::sync::Arc;
 
 /// The region's volumes, where the task speaks of those of instances that are there.
-pub async fn read(cx: &Cx<'_>, instances: &[Arc<types::Instance>]) -> Result<Vec<Arc<types::Volume>>, Failure> {
+pub async fn read(
+    cx: &Cx<'_>,
+    instances: &[Arc<types::Instance>],
+) -> Result<Vec<Arc<types::Volume>>, Failure> {
     if instances.is_empty() || !cx.args.has("volumes") || cx.is_unknown("volumes") {
         return Ok(Vec::new());
     }
@@ -42,9 +45,12 @@ fn differs(
     volumes: &[Arc<types::Volume>],
 ) -> Option<String> {
     let name = wanted.device_name()?;
-    let is = instance.block_device_mappings().iter().find(|m| m.device_name() == Some(name)).and_then(|m| m.ebs());
+    let is =
+        instance.block_device_mappings().iter().find(|m| m.device_name() == Some(name)).and_then(|m| m.ebs());
     let (is, wanted) = match (is, wanted.ebs()) {
-        (Some(_), None) if wanted.no_device().is_some() => return Some(format!("{name} is there and is not wanted")),
+        (Some(_), None) if wanted.no_device().is_some() => {
+            return Some(format!("{name} is there and is not wanted"));
+        }
         // An instance store is in no list.
         (_, None) => return None,
         (None, Some(_)) => return Some(format!("{name} is not there")),

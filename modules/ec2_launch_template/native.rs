@@ -14,8 +14,8 @@ use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChan
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use crate::record;
 use std::sync::Arc;
-pub use told::shown;
 use told::result;
+pub use told::shown;
 
 /// The truth is DescribeLaunchTemplates and the versions; a version never changes, so a change is a new one.
 pub fn behaviour() -> Behaviour {
@@ -213,11 +213,7 @@ fn change(
 }
 
 /// The version to make, where the latest one is not what it would be.
-fn new_version(
-    cx: &Cx<'_>,
-    seen: &Seen,
-    attributes: &mut Attributes,
-) -> Result<Option<NewVersion>, Failure> {
+fn new_version(cx: &Cx<'_>, seen: &Seen, attributes: &mut Attributes) -> Result<Option<NewVersion>, Failure> {
     let wanted = data::wanted(cx.args);
     let parameters =
         |v: &types::LaunchTemplateVersion| v.launch_template_data().map(data::shown).unwrap_or_default();

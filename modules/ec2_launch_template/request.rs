@@ -24,9 +24,11 @@ pub fn data(data: &Map) -> RequestLaunchTemplateData {
         .set_image_id(text(data, "image_id"))
         .set_instance_type(data.opt_str("instance_type").map(Into::into))
         .set_key_name(text(data, "key_name"))
-        .set_monitoring(data.map("monitoring").map(|m| {
-            LaunchTemplatesMonitoringRequest::builder().set_enabled(m.opt_bool("enabled")).build()
-        }))
+        .set_monitoring(
+            data.map("monitoring").map(|m| {
+                LaunchTemplatesMonitoringRequest::builder().set_enabled(m.opt_bool("enabled")).build()
+            }),
+        )
         .set_placement(data.map("placement").map(placement))
         .set_ram_disk_id(text(data, "ram_disk_id"))
         .set_disable_api_termination(data.opt_bool("disable_api_termination"))

@@ -51,7 +51,8 @@ impl Rule {
     }
 
     fn same(&self, other: &Rule) -> bool {
-        (&self.proto, self.from, self.to) == (&other.proto, other.from, other.to) && self.peer.same(&other.peer)
+        (&self.proto, self.from, self.to) == (&other.proto, other.from, other.to)
+            && self.peer.same(&other.peer)
     }
 
     /// `own`: the group's id.
@@ -264,7 +265,9 @@ fn protocol(text: &str) -> String {
 fn ports(proto: &str, rule: &Value) -> Result<Vec<(Option<i32>, Option<i32>)>, String> {
     let number = |name: &str| -> Result<Option<i32>, String> {
         match rule.get(name) {
-            Some(Value::Int(n)) => i32::try_from(*n).map(Some).map_err(|_| format!("{name}: {n} is too large")),
+            Some(Value::Int(n)) => {
+                i32::try_from(*n).map(Some).map_err(|_| format!("{name}: {n} is too large"))
+            }
             _ => Ok(None),
         }
     };
@@ -291,7 +294,8 @@ fn ports(proto: &str, rule: &Value) -> Result<Vec<(Option<i32>, Option<i32>)>, S
 fn range(text: &str) -> Result<(Option<i32>, Option<i32>), String> {
     let text = text.trim();
     let (from, to) = text.split_once('-').unwrap_or((text, text));
-    let port = |t: &str| t.trim().parse::<u16>().map_err(|_| format!("`{text}` is neither a port nor a range"));
+    let port =
+        |t: &str| t.trim().parse::<u16>().map_err(|_| format!("`{text}` is neither a port nor a range"));
     Ok((Some(port(from)?.into()), Some(port(to)?.into())))
 }
 

@@ -110,12 +110,7 @@ impl Resource for SnapshotModule {
         }
     }
 
-    fn apply<'a>(
-        &'a self,
-        cx: &'a Cx<'a>,
-        seen: &'a Self::Seen,
-        steps: &'a Steps,
-    ) -> CloudFuture<'a, Map> {
+    fn apply<'a>(&'a self, cx: &'a Cx<'a>, seen: &'a Self::Seen, steps: &'a Steps) -> CloudFuture<'a, Map> {
         Box::pin(async move {
             let account = &cx.account;
             match (steps, &seen.snapshot) {
@@ -204,7 +199,8 @@ async fn volume(cx: &Cx<'_>) -> Result<String, Failure> {
     let (id, device) = (cx.args.str("instance_id"), cx.args.str("device_name"));
     let account = &cx.account;
     let instance = account.instances.get_soon(&*account.ec2, &account.manner, id).await?;
-    let instance = instance.ok_or_else(|| Failure::new(format!("there is no instance {id} in {}", account.region)))?;
+    let instance =
+        instance.ok_or_else(|| Failure::new(format!("there is no instance {id} in {}", account.region)))?;
     let mappings = instance.block_device_mappings();
     let found = mappings.iter().find(|m| m.device_name() == Some(device)).and_then(|m| m.ebs());
     found.and_then(|e| e.volume_id()).map(str::to_string).ok_or_else(|| {

@@ -25,7 +25,13 @@ pub async fn read(cx: &Cx<'_>, id: &str) -> Result<Sharers, CallError> {
     let input = DescribeSnapshotAttributeInputBuilder::default()
         .snapshot_id(id)
         .attribute(types::SnapshotAttributeName::CreateVolumePermission);
-    let all = cx.account.ec2.describe_snapshot_attribute(input).await?.create_volume_permissions.unwrap_or_default();
+    let all = cx
+        .account
+        .ec2
+        .describe_snapshot_attribute(input)
+        .await?
+        .create_volume_permissions
+        .unwrap_or_default();
     let one = |p: types::CreateVolumePermission| p.user_id.or(p.group.map(|g| g.as_str().to_string()));
     Ok(all.into_iter().filter_map(one).collect())
 }
@@ -57,7 +63,8 @@ pub async fn write(cx: &Cx<'_>, id: &str, changes: &Changes) -> Result<(), CallE
     if add.is_none() && remove.is_none() {
         return Ok(());
     }
-    let permissions = types::CreateVolumePermissionModifications::builder().set_add(add).set_remove(remove).build();
+    let permissions =
+        types::CreateVolumePermissionModifications::builder().set_add(add).set_remove(remove).build();
     let input = ModifySnapshotAttributeInputBuilder::default()
         .snapshot_id(id)
         .attribute(types::SnapshotAttributeName::CreateVolumePermission)

@@ -171,9 +171,13 @@ fn change(cx: &Cx<'_>, gateway: &types::NatGateway, what: &str) -> Result<Verdic
         let is = gateway.connectivity_type().map_or("public", |kind| kind.as_str());
         attributes.fixed("connectivity_type", is, cx.args.str("connectivity_type"));
     }
-    for (name, wanted) in [("allocation_id", cx.text("allocation_id")), ("eip_address", cx.text("eip_address"))] {
+    for (name, wanted) in
+        [("allocation_id", cx.text("allocation_id")), ("eip_address", cx.text("eip_address"))]
+    {
         let mut addresses = gateway.nat_gateway_addresses().iter();
-        let of = |a: &types::NatGatewayAddress| [a.allocation_id(), a.public_ip()].into_iter().flatten().any(|is| Some(is) == wanted);
+        let of = |a: &types::NatGatewayAddress| {
+            [a.allocation_id(), a.public_ip()].into_iter().flatten().any(|is| Some(is) == wanted)
+        };
         if wanted.is_some() && !addresses.any(of) {
             let is = gateway.nat_gateway_addresses().first();
             let is = is.and_then(|a| if name == "allocation_id" { a.allocation_id() } else { a.public_ip() });
@@ -244,7 +248,8 @@ async fn allocation(cx: &Cx<'_>, seen: &Seen) -> Result<String, Failure> {
         (Some(ip), _) => {
             let all = account.addresses.all(&*account.ec2).await?;
             let found = all.into_iter().find(|a| a.public_ip() == Some(ip));
-            found.ok_or_else(|| Failure::new(format!("no address {ip} is allocated in {}", account.region)))?
+            found
+                .ok_or_else(|| Failure::new(format!("no address {ip} is allocated in {}", account.region)))?
         }
         (None, Some(own)) => own,
         (None, None) => address::allocate(cx, &cx.wanted_tags(), None).await?,

@@ -185,10 +185,8 @@ fn missing(
     dhcp: Option<&str>,
     associate: &[Value],
 ) -> Changes {
-    let mut changes = Changes {
-        associate: associate.iter().map(crate::spec::to_text).collect(),
-        ..Changes::default()
-    };
+    let mut changes =
+        Changes { associate: associate.iter().map(crate::spec::to_text).collect(), ..Changes::default() };
     for range in &changes.associate {
         attributes.element("cidr_block", None, Some(range));
     }
@@ -331,7 +329,9 @@ async fn alter(cx: &Cx<'_>, vpc: &types::Vpc, changes: &Changes) -> Result<Map, 
         account.vpcs.refresh(&**ec2, &[id.to_string()]).await?;
     }
     let vpc = match account.vpcs.get(&**ec2, id).await? {
-        Some(vpc) => cloud::with_tags(&*vpc, from_sdk(vpc.tags()), &changes.tags, |vpc, tags| vpc.tags = Some(tags)),
+        Some(vpc) => {
+            cloud::with_tags(&*vpc, from_sdk(vpc.tags()), &changes.tags, |vpc, tags| vpc.tags = Some(tags))
+        }
         None => vpc.clone(),
     };
     let shown = result(values::vpc(&vpc));

@@ -91,7 +91,8 @@ impl Resource for Table {
                 seen.subnets = Some(resolve(cx, vpc, wanted).await?);
             }
             if cx.args.items("routes").iter().any(routes::wants_own_gateway) {
-                let own = |g: &types::InternetGateway| g.attachments().iter().any(|a| a.vpc_id() == Some(vpc));
+                let own =
+                    |g: &types::InternetGateway| g.attachments().iter().any(|a| a.vpc_id() == Some(vpc));
                 let own = account.internet_gateways.within(account, vpc, own).await?;
                 seen.gateway = own.first().and_then(|g| g.internet_gateway_id.clone());
             }
@@ -151,8 +152,7 @@ async fn resolve(cx: &Cx<'_>, vpc: &str, wanted: List) -> Result<List, Failure> 
             continue;
         };
         let all = account.subnets.within(account, vpc, |s| s.vpc_id() == Some(vpc)).await?;
-        let named =
-            |s: &&Arc<types::Subnet>| from_sdk(s.tags()).get("Name").is_some_and(|name| name == text);
+        let named = |s: &&Arc<types::Subnet>| from_sdk(s.tags()).get("Name").is_some_and(|name| name == text);
         let found = all.iter().find(|s| s.cidr_block() == Some(text)).or_else(|| all.iter().find(named));
         match found {
             Some(subnet) => ids.push(Subnet::id(subnet).into()),

@@ -95,7 +95,8 @@ pub fn wanted(cx: &Cx<'_>, own_gateway: Option<&str>) -> Result<Vec<Route>, Fail
 /// The routes that were put in; not the local one and not those of other origin.
 pub fn of(table: &types::RouteTable) -> Vec<Route> {
     let own = |r: &&types::Route| {
-        r.gateway_id() != Some("local") && !matches!(r.origin(), Some(types::RouteOrigin::EnableVgwRoutePropagation))
+        r.gateway_id() != Some("local")
+            && !matches!(r.origin(), Some(types::RouteOrigin::EnableVgwRoutePropagation))
     };
     let one = |r: &types::Route| {
         let to = r
@@ -111,7 +112,8 @@ pub fn of(table: &types::RouteTable) -> Vec<Route> {
             (Target::EgressOnly, r.egress_only_internet_gateway_id()),
             (Target::Gateway, r.gateway_id()),
         ];
-        let (kind, target) = targets.into_iter().find_map(|(k, t)| Some((k, t.filter(|t| !t.is_empty())?)))?;
+        let (kind, target) =
+            targets.into_iter().find_map(|(k, t)| Some((k, t.filter(|t| !t.is_empty())?)))?;
         let kind = if kind == Target::Gateway { by_prefix(target) } else { kind };
         let interface = r.network_interface_id().filter(|_| kind == Target::Instance).map(str::to_string);
         Some(Route { to: to.to_string(), kind, target: Some(target.to_string()), interface })
@@ -275,10 +277,10 @@ mod tests {
     #[test]
     fn routes_are_told_apart_by_destination() {
         let is = [route("0.0.0.0/0", "igw-1"), route("10.1.0.0/16", "pcx-1"), route("10.2.0.0/16", "nat-1")];
-        let wanted = [route("0.0.0.0/0", "nat-2"), route("10.1.0.0/16", "pcx-1"), route("10.3.0.0/16", "i-1")];
-        let shown = |purge| -> Vec<_> {
-            difference(&is, &wanted, purge).iter().map(|c| c.shown(&is)).collect()
-        };
+        let wanted =
+            [route("0.0.0.0/0", "nat-2"), route("10.1.0.0/16", "pcx-1"), route("10.3.0.0/16", "i-1")];
+        let shown =
+            |purge| -> Vec<_> { difference(&is, &wanted, purge).iter().map(|c| c.shown(&is)).collect() };
         let text = |t: &str| Some(t.to_string());
         let changed = (text("0.0.0.0/0 → igw-1"), text("0.0.0.0/0 → nat-2"));
         let new = (None, text("10.3.0.0/16 → i-1"));

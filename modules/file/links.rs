@@ -9,7 +9,11 @@ use std::collections::BTreeMap;
 
 /// Where a link at `path` with the text `src` leads.
 pub fn resolved(path: &str, src: &str) -> String {
-    if src.starts_with('/') || src.starts_with('~') { src.to_string() } else { files::join(files::parent(path), src) }
+    if src.starts_with('/') || src.starts_with('~') {
+        src.to_string()
+    } else {
+        files::join(files::parent(path), src)
+    }
 }
 
 /// Whether a link may take the place of what is there.
@@ -34,7 +38,8 @@ pub fn soft(args: &Args, seen: &Seen, real: &mut BTreeMap<Vec<u8>, FileStat>) ->
     let is_link = here.exists && here.kind == FileKind::Link;
     if is_link && old.as_deref() == Some(&src) {
         let wanted = Attributes::of(args);
-        let (now, follow) = if args.bool("follow") && seen.there.exists { (&seen.there, true) } else { (here, false) };
+        let (now, follow) =
+            if args.bool("follow") && seen.there.exists { (&seen.there, true) } else { (here, false) };
         let differences = wanted.differences(now)?;
         let mut decision = if differences.is_empty() {
             unchanged("dest", path, here)
@@ -48,7 +53,9 @@ pub fn soft(args: &Args, seen: &Seen, real: &mut BTreeMap<Vec<u8>, FileStat>) ->
     }
     may_replace(args, here, "symlink")?;
     if !target.exists && !args.bool("force") && args.has("src") {
-        let message = format!("src file does not exist, use \"force=yes\" if you really want to create the link: {src}");
+        let message = format!(
+            "src file does not exist, use \"force=yes\" if you really want to create the link: {src}"
+        );
         return Err(Failure::new(message));
     }
     let (action, reason) = match (&old, here.exists) {
@@ -82,11 +89,20 @@ pub fn hard(args: &Args, seen: &Seen, real: &mut BTreeMap<Vec<u8>, FileStat>) ->
         }
         let effects = vec![Attributes::job(&differences, false, [path]), look(path, false)];
         let reason = attributes::reason(&differences);
-        return Ok(change(args, "dest", Action::Update, reason, attributes::diff(path, &differences), effects));
+        return Ok(change(
+            args,
+            "dest",
+            Action::Update,
+            reason,
+            attributes::diff(path, &differences),
+            effects,
+        ));
     }
     if here.exists && !args.bool("force") {
         let word = state_word(here);
-        let message = format!("Cannot link, different hard link exists at destination ({path} is a {word}); `force: true` replaces it");
+        let message = format!(
+            "Cannot link, different hard link exists at destination ({path} is a {word}); `force: true` replaces it"
+        );
         return Err(Failure::new(message));
     }
     may_replace(args, here, "hard link")?;

@@ -81,7 +81,9 @@ impl Staged for File {
             return Err(Failure::new("recurse option requires state to be 'directory'"));
         }
         if args.has("src") && !matches!(state, "link" | "hard") {
-            return Err(Failure::new(format!("src option requires state to be 'link' or 'hard', not '{state}'")));
+            return Err(Failure::new(format!(
+                "src option requires state to be 'link' or 'hard', not '{state}'"
+            )));
         }
         let seen_now = Seen { here, there };
         match state {
@@ -135,14 +137,7 @@ fn states(path: &str, before: &str, after: &str) -> Diff {
 }
 
 /// A decision to change something, its result from `key` on.
-fn change(
-    args: &Args,
-    key: &str,
-    action: Action,
-    reason: String,
-    diff: Diff,
-    effects: Vec<Job>,
-) -> Decision {
+fn change(args: &Args, key: &str, action: Action, reason: String, diff: Diff, effects: Vec<Job>) -> Decision {
     let result = Map::from_iter([(key.into(), args.str("path").into())]);
     let change = Change { action, reason, diffs: vec![diff] };
     Decision { change: Some(change), effects, result, warnings: Vec::new() }

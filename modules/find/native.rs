@@ -73,7 +73,11 @@ impl Staged for Find {
             }
         }
         let matched = files.len();
-        let message = if skipped.is_empty() { "All paths examined" } else { "Not all paths examined, check warnings for details" };
+        let message = if skipped.is_empty() {
+            "All paths examined"
+        } else {
+            "Not all paths examined, check warnings for details"
+        };
         let warnings = skipped.values().map(|why| format!("Skipped: {}", to_text(why))).collect();
         let result = Map::from_iter([
             ("files".into(), files.into()),
@@ -133,7 +137,9 @@ struct Filter {
 impl Filter {
     fn of(args: &Args, now: f64) -> Result<Filter, Failure> {
         let mode = match args.value("mode").filter(|m| !m.is_null()) {
-            Some(mode) => Some(to_text(&convert(ArgType::Mode, mode).map_err(|e| Failure::new(format!("mode {e}")))?)),
+            Some(mode) => {
+                Some(to_text(&convert(ArgType::Mode, mode).map_err(|e| Failure::new(format!("mode {e}")))?))
+            }
             None => None,
         };
         Ok(Filter {
@@ -152,10 +158,19 @@ impl Filter {
                 "ctime" => "ctime",
                 _ => "mtime",
             },
-            age: amount(args.opt_str("age"), &[('s', 1.0), ('m', 60.0), ('h', 3600.0), ('d', 86_400.0), ('w', 604_800.0)])?,
+            age: amount(
+                args.opt_str("age"),
+                &[('s', 1.0), ('m', 60.0), ('h', 3600.0), ('d', 86_400.0), ('w', 604_800.0)],
+            )?,
             size: amount(
                 args.opt_str("size"),
-                &[('b', 1.0), ('k', 1024.0), ('m', 1_048_576.0), ('g', 1_073_741_824.0), ('t', 1_099_511_627_776.0)],
+                &[
+                    ('b', 1.0),
+                    ('k', 1024.0),
+                    ('m', 1_048_576.0),
+                    ('g', 1_073_741_824.0),
+                    ('t', 1_099_511_627_776.0),
+                ],
             )?,
             now,
             mode,
@@ -213,9 +228,9 @@ fn amount(text: Option<&str>, units: &[(char, f64)]) -> Result<Option<f64>, Fail
     let unit = units.iter().find(|(u, _)| lower.ends_with(*u));
     let number = unit.and_then(|(u, _)| lower.strip_suffix(*u)).unwrap_or(&lower);
     let known = || units.iter().map(|(u, _)| u.to_string()).collect::<Vec<_>>().join(", ");
-    let number: f64 = number.parse().map_err(|_| {
-        Failure::new(format!("`{text}` is no number with one of the units {}", known()))
-    })?;
+    let number: f64 = number
+        .parse()
+        .map_err(|_| Failure::new(format!("`{text}` is no number with one of the units {}", known())))?;
     Ok(Some(number * unit.map_or(1.0, |(_, factor)| *factor)))
 }
 
@@ -227,7 +242,15 @@ fn record(path: &str, fields: &str) -> Map {
     let mut map = Map::from_iter([("path".into(), path.into())]);
     let bits = u32::from_str_radix(text(1), 8).unwrap_or_default();
     map.insert("mode".into(), format!("{bits:04o}").into());
-    for (key, letter) in [("isdir", 'd'), ("isreg", 'f'), ("islnk", 'l'), ("isblk", 'b'), ("ischr", 'c'), ("isfifo", 'p'), ("issock", 's')] {
+    for (key, letter) in [
+        ("isdir", 'd'),
+        ("isreg", 'f'),
+        ("islnk", 'l'),
+        ("isblk", 'b'),
+        ("ischr", 'c'),
+        ("isfifo", 'p'),
+        ("issock", 's'),
+    ] {
         map.insert(key.into(), text(0).starts_with(letter).into());
     }
     for (key, index) in [("uid", 2), ("gid", 3), ("size", 4), ("inode", 8), ("dev", 9), ("nlink", 10)] {
@@ -239,8 +262,17 @@ fn record(path: &str, fields: &str) -> Map {
     map.insert("pw_name".into(), text(11).into());
     map.insert("gr_name".into(), text(12).into());
     let named = [
-        ("rusr", 0o400), ("wusr", 0o200), ("xusr", 0o100), ("rgrp", 0o040), ("wgrp", 0o020), ("xgrp", 0o010),
-        ("roth", 0o004), ("woth", 0o002), ("xoth", 0o001), ("isuid", 0o4000), ("isgid", 0o2000),
+        ("rusr", 0o400),
+        ("wusr", 0o200),
+        ("xusr", 0o100),
+        ("rgrp", 0o040),
+        ("wgrp", 0o020),
+        ("xgrp", 0o010),
+        ("roth", 0o004),
+        ("woth", 0o002),
+        ("xoth", 0o001),
+        ("isuid", 0o4000),
+        ("isgid", 0o2000),
     ];
     map.extend(named.map(|(key, bit)| (key.into(), Value::from(bits & bit != 0))));
     map

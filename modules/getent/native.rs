@@ -19,7 +19,9 @@ struct Getent;
 impl Staged for Getent {
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
         let job = Job::new(script!("getent.probe", "probe.sh"));
-        Ok(vec![["database", "key", "service"].into_iter().fold(job, |job, name| job.var(name, args.str(name)))])
+        Ok(vec![
+            ["database", "key", "service"].into_iter().fold(job, |job, name| job.var(name, args.str(name))),
+        ])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
@@ -46,9 +48,10 @@ impl Staged for Getent {
                         Some(Value::List(first)) if first.iter().all(|v| v.as_list().is_none()) => {
                             entries.insert(name.into(), vec![Value::List(first), rest.into()].into())
                         }
-                        Some(Value::List(all)) => {
-                            entries.insert(name.into(), all.iter().cloned().chain([rest.into()]).collect::<List>().into())
-                        }
+                        Some(Value::List(all)) => entries.insert(
+                            name.into(),
+                            all.iter().cloned().chain([rest.into()]).collect::<List>().into(),
+                        ),
                         Some(_) => None,
                     };
                 }

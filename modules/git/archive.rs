@@ -36,7 +36,10 @@ pub fn variables(args: &Args, job: Job) -> Result<Job, Failure> {
         None if path.is_empty() => ("", ""),
         None => {
             let known: Vec<_> = FORMATS.iter().map(|(suffix, ..)| *suffix).collect();
-            return Err(Failure::new(format!("the suffix of {path} is none of an archive's: {}", known.join(", "))));
+            return Err(Failure::new(format!(
+                "the suffix of {path} is none of an archive's: {}",
+                known.join(", ")
+            )));
         }
     };
     let job = job.var("archive", path).var("archive_prefix", args.str("archive_prefix"));
@@ -44,7 +47,12 @@ pub fn variables(args: &Args, job: Job) -> Result<Job, Failure> {
 }
 
 /// The decision about the checkout, and about the archive of it, which `store` makes.
-pub fn with_archive(args: &Args, seen: &Output, mut decision: Decision, store: Job) -> Result<Decision, Failure> {
+pub fn with_archive(
+    args: &Args,
+    seen: &Output,
+    mut decision: Decision,
+    store: Job,
+) -> Result<Decision, Failure> {
     let Some(path) = args.opt_str("archive") else { return Ok(decision) };
     // Neither there nor to be made: nothing to make an archive of.
     if decision.change.is_none() && seen.field("", "there").is_none() {
@@ -54,9 +62,12 @@ pub fn with_archive(args: &Args, seen: &Output, mut decision: Decision, store: J
     match there.as_str() {
         "folder" => return Err(Failure::new(format!("{path} is a folder, not a file for an archive"))),
         "no-packer" => {
-            let (.., tool) = FORMATS.iter().find(|(suffix, ..)| path.ends_with(suffix)).unwrap_or(&FORMATS[0]);
+            let (.., tool) =
+                FORMATS.iter().find(|(suffix, ..)| path.ends_with(suffix)).unwrap_or(&FORMATS[0]);
             let package = if *tool == "xz" { "xz-utils" } else { tool };
-            return Err(Failure::new(format!("the host has no {tool} to make {path}: install the package {package} first")));
+            return Err(Failure::new(format!(
+                "the host has no {tool} to make {path}: install the package {package} first"
+            )));
         }
         _ => {}
     }

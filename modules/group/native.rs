@@ -1,8 +1,8 @@
 //! group: one line of the group database against what is wanted.
 
 use crate::base::Map;
-use crate::modules::kit::{changed, claims, diff, field, only, result, with_diff};
 use crate::modules::forecast::{Forecast, record};
+use crate::modules::kit::{changed, claims, diff, field, only, result, with_diff};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
 use crate::plan::{Action, Claims, Decision};
 use crate::remote::{Job, Output};

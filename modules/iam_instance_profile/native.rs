@@ -93,7 +93,10 @@ impl Resource for Profile {
 }
 
 async fn get(iam: &IamClient, name: &str) -> Result<Seen, CallError> {
-    match iam.get_instance_profile(GetInstanceProfileInputBuilder::default().instance_profile_name(name)).await {
+    match iam
+        .get_instance_profile(GetInstanceProfileInputBuilder::default().instance_profile_name(name))
+        .await
+    {
         Ok(reply) => Ok(reply.instance_profile),
         Err(error) if error.not_found() => Ok(None),
         Err(error) => Err(error),
@@ -191,7 +194,9 @@ fn result(profile: &types::InstanceProfile) -> Map {
 /// A profile as `iam_instance_profile_info` returns it, with the role in it.
 pub fn shown(profile: &types::InstanceProfile) -> Map {
     let role = |r: &types::Role| {
-        Value::from(record! { "arn" => r.arn(), "role_name" => r.role_name(), "role_id" => r.role_id(), "path" => r.path() })
+        Value::from(
+            record! { "arn" => r.arn(), "role_name" => r.role_name(), "role_id" => r.role_id(), "path" => r.path() },
+        )
     };
     record! {
         "arn" => profile.arn(),

@@ -4,8 +4,8 @@ mod profile;
 mod steps;
 
 use crate::base::{List, Map, Value};
-use crate::cloud::iam::{Iam, IamClient, input::*, types};
 use crate::cloud::calls::CallFuture;
+use crate::cloud::iam::{Iam, IamClient, input::*, types};
 use crate::cloud::{CallError, Tags, Thing};
 use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChange, Verdict, named, owned};
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
@@ -83,8 +83,9 @@ impl Resource for RoleModule {
                 Ok(Verdict::new(Attributes::delete(&what), Steps::Remove, result(role, &seen.attached)))
             }
             (None, _) if !cx.args.has("assume_role_policy_document") => {
-                let message =
-                    format!("there is no {what}, and without `assume_role_policy_document` it cannot be made");
+                let message = format!(
+                    "there is no {what}, and without `assume_role_policy_document` it cannot be made"
+                );
                 Err(Failure::new(message))
             }
             (None, _) => {
@@ -121,7 +122,9 @@ impl Resource for RoleModule {
     }
 
     fn things(&self, seen: &Seen) -> Vec<(Thing, Tags)> {
-        let thing = |r: &types::Role| (Thing { kind: crate::cloud::named::ROLE, id: r.role_name().to_string() }, tags(r));
+        let thing = |r: &types::Role| {
+            (Thing { kind: crate::cloud::named::ROLE, id: r.role_name().to_string() }, tags(r))
+        };
         seen.role.iter().map(thing).collect()
     }
 }
@@ -236,9 +239,9 @@ fn result(role: &types::Role, attached: &[types::AttachedPolicy]) -> Map {
 
 /// A role as `iam_role_info` returns it: the trust policy decoded, `max_session_duration` in seconds.
 pub fn shown(role: &types::Role, attached: &[types::AttachedPolicy]) -> Map {
-    let policies = attached.iter().map(|p| {
-        Value::from(record! { "policy_arn" => p.policy_arn(), "policy_name" => p.policy_name() })
-    });
+    let policies = attached
+        .iter()
+        .map(|p| Value::from(record! { "policy_arn" => p.policy_arn(), "policy_name" => p.policy_name() }));
     let trust = Value::from_json(&document(role.assume_role_policy_document().unwrap_or_default()));
     record! {
         "arn" => role.arn(),

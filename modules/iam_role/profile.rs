@@ -11,7 +11,8 @@ pub async fn holds(iam: &IamClient, name: &str) -> Result<Option<bool>, CallErro
     let input = GetInstanceProfileInputBuilder::default().instance_profile_name(name);
     match iam.get_instance_profile(input).await {
         Ok(reply) => {
-            let holds = |p: aws_sdk_iam::types::InstanceProfile| p.roles().iter().any(|r| r.role_name() == name);
+            let holds =
+                |p: aws_sdk_iam::types::InstanceProfile| p.roles().iter().any(|r| r.role_name() == name);
             Ok(Some(reply.instance_profile.is_some_and(holds)))
         }
         Err(error) if error.not_found() => Ok(None),

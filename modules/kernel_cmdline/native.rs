@@ -39,7 +39,8 @@ impl Staged for KernelCmdline {
         if args.values().any(has_unknown) {
             return Claims::everything();
         }
-        let writes = [format!("file:{}", file(args)), "file:/boot/grub/*".into(), "file:/run/reboot-required".into()];
+        let writes =
+            [format!("file:{}", file(args)), "file:/boot/grub/*".into(), "file:/run/reboot-required".into()];
         claims(&["file:/etc/default/grub", "file:/etc/default/grub.d/*", "package:*"], &writes)
     }
 
@@ -49,9 +50,14 @@ impl Staged for KernelCmdline {
         if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
             return Err(Failure::new(format!("`{name}` is no name of a snippet")));
         }
-        let odd = |p: &&str| p.is_empty() || p.chars().any(|c| c.is_whitespace() || c.is_control() || "\"'`$\\#;&|<>".contains(c));
+        let odd = |p: &&str| {
+            p.is_empty()
+                || p.chars().any(|c| c.is_whitespace() || c.is_control() || "\"'`$\\#;&|<>".contains(c))
+        };
         if let Some(bad) = args.list("parameters").into_iter().find(odd) {
-            return Err(Failure::new(format!("`{bad}` is no kernel parameter: no quotes, blanks or `$` in it")));
+            return Err(Failure::new(format!(
+                "`{bad}` is no kernel parameter: no quotes, blanks or `$` in it"
+            )));
         }
         Ok(vec![Job::new(placed_script!("kernel_cmdline.probe", "probe.sh")).var("file", file(args))])
     }
@@ -63,7 +69,8 @@ impl Staged for KernelCmdline {
         let was = text_file(output, &path)?;
         let line = args.list("parameters").join(" ");
         let content = format!("GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX {line}\"\n");
-        let (mut reasons, mut effects, mut diffs, mut warnings) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut reasons, mut effects, mut diffs, mut warnings) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         if present && was.content != content {
             reasons.push(format!("{path} {}", if was.exists { "differs" } else { "is absent" }));
             effects.extend(place::write(output, &path, &was, &content));
@@ -81,7 +88,11 @@ impl Staged for KernelCmdline {
         if present && reasons.is_empty() && !late.is_empty() {
             reasons.push(format!("/boot/grub/grub.cfg lacks {}", late.join(" ")));
         }
-        let job = |act: &str| Job::new(script!("kernel_cmdline.apply", "apply.sh")).var("act", act).var("name", "fitout: kernel_cmdline");
+        let job = |act: &str| {
+            Job::new(script!("kernel_cmdline.apply", "apply.sh"))
+                .var("act", act)
+                .var("name", "fitout: kernel_cmdline")
+        };
         if updates && !reasons.is_empty() {
             effects.push(job("update"));
         } else if !grub && live == Live::Required && whose != Place::Chroot && present {
@@ -92,10 +103,14 @@ impl Staged for KernelCmdline {
             if whose == Place::Host {
                 return Err(Failure::new("the host has no update-grub: its boot loader is not known"));
             }
-            warnings.push(format!("this is a container: it is booted with its machine's kernel, whatever {path} says"));
+            warnings.push(format!(
+                "this is a container: it is booted with its machine's kernel, whatever {path} says"
+            ));
         }
         let missing = missing(args, output, whose, present);
-        let waits = grub && whose == Place::Host && if present { !missing.is_empty() } else { missing.is_empty() && shows(args, output) };
+        let waits = grub
+            && whose == Place::Host
+            && if present { !missing.is_empty() } else { missing.is_empty() && shows(args, output) };
         if waits && !effects.is_empty() {
             effects.push(job("mark"));
         }

@@ -101,7 +101,11 @@ impl Staged for KnownHosts {
             ("before", shown.before.as_str()),
             ("after", shown.after.as_str()),
         ];
-        let mut out = result([("name", name.into()), ("key", line.as_str().into()), ("state", args.str("state").into())]);
+        let mut out = result([
+            ("name", name.into()),
+            ("key", line.as_str().into()),
+            ("state", args.str("state").into()),
+        ]);
         out.insert("diff".into(), told.into_iter().collect());
         if drop.is_empty() && !add {
             return Ok(Decision::unchanged(out));
@@ -139,7 +143,8 @@ fn edits(args: &Args, wanted: Option<&Key<'_>>, found: &[(usize, &str)]) -> (Vec
     let keys = || found.iter().filter_map(|(at, line)| Some((*at, Key::parse(line, name)?)));
     if args.str("state") == "absent" {
         // A hashed name is the host's too, whatever was asked for.
-        let same = |k: &Key<'_>| k.same(wanted, true) || k.same(&Key { host: k.host, ..wanted.clone() }, true);
+        let same =
+            |k: &Key<'_>| k.same(wanted, true) || k.same(&Key { host: k.host, ..wanted.clone() }, true);
         return (keys().filter(|(_, k)| same(k)).map(|(at, _)| at).collect(), false);
     }
     let is = |k: &Key<'_>| match hashed {

@@ -48,7 +48,11 @@ fn decide(args: &Args, seen: &[Output]) -> Result<Decision, Failure> {
     };
     let mut decision = file.decide(args, edited.map(|e| e.content), &reason, result)?;
     let empty = ["regexp", "search_string"].into_iter().filter(|name| args.opt_str(name) == Some(""));
-    let warn = |name| format!("{name} is empty, which matches every line: the last one is replaced; leave it out, or write `^`");
+    let warn = |name| {
+        format!(
+            "{name} is empty, which matches every line: the last one is replaced; leave it out, or write `^`"
+        )
+    };
     decision.warnings.extend(empty.map(warn));
     Ok(decision)
 }

@@ -136,7 +136,8 @@ fn now(args: &Args, output: &Output, target: &str, place: Place, todo: &mut Todo
         (true, Some(_)) => {
             for (param, value) in given(args) {
                 let Some(is) = output.field("param", param).map(|is| is.trim().to_string()) else {
-                    let message = format!("{target} does not tell its {param}: whether it is {value} is not known");
+                    let message =
+                        format!("{target} does not tell its {param}: whether it is {value} is not known");
                     todo.warnings.push(message);
                     continue;
                 };
@@ -172,7 +173,8 @@ fn at_boot(args: &Args, output: &Output, target: &str, todo: &mut Todo) -> Resul
     }
     for (path, line) in files {
         let was: TextFile = text_file(output, &path)?;
-        let wanted = args.str("persistent") == "present" && (!given.is_empty() || path.contains("modules-load"));
+        let wanted =
+            args.str("persistent") == "present" && (!given.is_empty() || path.contains("modules-load"));
         if wanted && !params::says(&was.content, &line) {
             todo.reasons.push(format!("{path} {}", if was.exists { "differs" } else { "is absent" }));
             todo.effects.extend(place::write(output, &path, &was, &format!("{line}\n")));

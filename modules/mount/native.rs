@@ -34,9 +34,13 @@ impl Staged for Mount {
             return Claims::everything();
         }
         let source = args.opt_str("src").filter(|s| s.starts_with('/')).map(|s| format!("file:{s}"));
-        let reads: Vec<String> = source.into_iter().chain(["package:*".to_string(), "module:*".to_string()]).collect();
+        let reads: Vec<String> =
+            source.into_iter().chain(["package:*".to_string(), "module:*".to_string()]).collect();
         // Mounting hides what was below the mount point.
-        claims(&reads, &[format!("file:{}", fstab(args)), format!("file:{}", path(args)), "lock:mount".into()])
+        claims(
+            &reads,
+            &[format!("file:{}", fstab(args)), format!("file:{}", path(args)), "lock:mount".into()],
+        )
     }
 
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
@@ -75,7 +79,8 @@ impl Staged for Mount {
             ("mounted" | "ephemeral", None) => acts.push("mount"),
             ("mounted", Some(_)) if differs => acts.push("remount"),
             ("ephemeral", Some(l)) if l.source != args.str("src") => {
-                let message = format!("Ephemeral mount point is already mounted with a different source: {}", l.source);
+                let message =
+                    format!("Ephemeral mount point is already mounted with a different source: {}", l.source);
                 return Err(Failure::new(message));
             }
             ("remounted", Some(_)) => acts.push("remount"),
@@ -83,11 +88,17 @@ impl Staged for Mount {
             ("unmounted" | "absent", Some(_)) => acts.push("unmount"),
             _ => {}
         }
-        reasons.extend(acts.iter().map(|a| format!("{} is {}", path(args), match *a {
-            "mount" => "not mounted",
-            "unmount" => "mounted",
-            _ => "mounted with other options",
-        })));
+        reasons.extend(acts.iter().map(|a| {
+            format!(
+                "{} is {}",
+                path(args),
+                match *a {
+                    "mount" => "not mounted",
+                    "unmount" => "mounted",
+                    _ => "mounted with other options",
+                }
+            )
+        }));
         if state == "absent" && !reasons.is_empty() {
             acts.push("clean");
         }
@@ -96,7 +107,14 @@ impl Staged for Mount {
 }
 
 impl Mount {
-    fn decision(&self, args: &Args, was: &TextFile, content: &str, acts: &[&str], reasons: &[String]) -> Decision {
+    fn decision(
+        &self,
+        args: &Args,
+        was: &TextFile,
+        content: &str,
+        acts: &[&str],
+        reasons: &[String],
+    ) -> Decision {
         let out = result([
             ("name", args.str("path").into()),
             ("src", args.str("src").into()),
@@ -131,8 +149,7 @@ impl Mount {
         let decision = changed(Action::Update, reasons.join("; "), effects, out);
         with_diff(decision, diff(fstab(args), was.content.as_str(), content))
     }
-
-    }
+}
 
 /// A line of fstab or of /proc/mounts.
 struct Line {
@@ -175,7 +192,14 @@ fn is_ours(args: &Args, line: &str) -> bool {
 }
 
 fn with_line(args: &Args, content: &str) -> String {
-    let fields = [args.str("src"), path(args), args.str("fstype"), &options(args), args.str("dump"), args.str("passno")];
+    let fields = [
+        args.str("src"),
+        path(args),
+        args.str("fstype"),
+        &options(args),
+        args.str("dump"),
+        args.str("passno"),
+    ];
     let wanted: Vec<String> = fields.iter().map(|f| escape(f)).collect();
     let (mut out, mut found) = (String::new(), false);
     for line in content.lines() {

@@ -44,9 +44,12 @@ fn wish(args: &Args) -> Result<Wish<'_>, Failure> {
     for (name, value) in args.map("timeouts").into_iter().flatten() {
         let name = name.as_str().unwrap_or_default();
         let name = name.trim_start_matches("net.netfilter.").trim_start_matches("nf_conntrack_");
-        let known = name.contains("timeout") && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        let known = name.contains("timeout")
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         if !known {
-            return Err(Failure::new(format!("`{name}` is no timeout: they are called like `tcp_timeout_established`")));
+            return Err(Failure::new(format!(
+                "`{name}` is no timeout: they are called like `tcp_timeout_established`"
+            )));
         }
         if key::value(value).and_then(|v| v.parse::<u32>().ok()).is_none() {
             return Err(Failure::new(format!("{name} is a number of seconds")));
@@ -70,15 +73,27 @@ impl Staged for NfConntrack {
         if args.values().any(has_unknown) {
             return Claims::everything();
         }
-        let mut writes: Vec<String> = [LOAD, OPTIONS, RULES, args.str("sysctl_file")].map(|f| format!("file:{f}")).into();
-        writes.extend(["module:nf_conntrack".into(), "sysctl:net.netfilter.*".into(), "sysctl:net.nf_conntrack_max".into()]);
-        let reads = ["file:/etc/sysctl.d", "file:/usr/lib/sysctl.d", "file:/run/sysctl.d", "sysctl:net.ipv4.tcp_keepalive_time"];
+        let mut writes: Vec<String> =
+            [LOAD, OPTIONS, RULES, args.str("sysctl_file")].map(|f| format!("file:{f}")).into();
+        writes.extend([
+            "module:nf_conntrack".into(),
+            "sysctl:net.netfilter.*".into(),
+            "sysctl:net.nf_conntrack_max".into(),
+        ]);
+        let reads = [
+            "file:/etc/sysctl.d",
+            "file:/usr/lib/sysctl.d",
+            "file:/run/sysctl.d",
+            "sysctl:net.ipv4.tcp_keepalive_time",
+        ];
         claims(&reads, &writes)
     }
 
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
         if let Some(few) = hashsize(args).filter(|n| *n < FLOOR) {
-            return Err(Failure::new(format!("hashsize {few} is below {FLOOR}, the least the kernel works well with")));
+            return Err(Failure::new(format!(
+                "hashsize {few} is below {FLOOR}, the least the kernel works well with"
+            )));
         }
         let own = Job::new(script!("nf_conntrack.probe", "probe.sh")).args([LOAD, OPTIONS, RULES]);
         Ok(vec![settings::probe(&wish(args)?), own])
@@ -160,12 +175,18 @@ fn table(args: &Args, own: &Output, place: Place, found: &mut Found) -> Result<(
     if own.field("", "writable").is_some() {
         found.reasons.push(format!("the table has {is} chains, not {wanted}"));
         found.effects.push(job("hashsize").var("value", wanted.to_string()));
-        found.diffs.push(diff("/sys/module/nf_conntrack/parameters/hashsize", format!("{is}\n"), format!("{wanted}\n")));
+        found.diffs.push(diff(
+            "/sys/module/nf_conntrack/parameters/hashsize",
+            format!("{is}\n"),
+            format!("{wanted}\n"),
+        ));
         return Ok(());
     }
     let why = "only the machine's first network namespace can change that";
     if !Live::of(args).forgives(place) {
-        return Err(Failure::new(format!("the table has {is} chains, not {wanted}: {why}; `live: possible` accepts it")));
+        return Err(Failure::new(format!(
+            "the table has {is} chains, not {wanted}: {why}; `live: possible` accepts it"
+        )));
     }
     found.warnings.push(format!("this is a container, whose table has {is} chains, not {wanted}: {why}"));
     Ok(())
@@ -177,7 +198,9 @@ fn doubts(args: &Args, own: &Output) -> Vec<String> {
     if let (Some(max), Some(size)) = (args.opt_int("max"), hashsize(args))
         && !(size..=size * 8).contains(&max)
     {
-        out.push(format!("max {max} for {size} chains: one to eight connections a chain are sound, four the convention"));
+        out.push(format!(
+            "max {max} for {size} chains: one to eight connections a chain are sound, four the convention"
+        ));
     }
     let established = args.map("timeouts").and_then(|t| {
         let names = ["tcp_timeout_established", "nf_conntrack_tcp_timeout_established"];

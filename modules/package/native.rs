@@ -1,7 +1,7 @@
 //! package: apt where apt is the package manager, else a common subset of the others.
 
-use crate::modules::kit::{changed, field, only, result};
 use crate::modules::forecast::Forecast;
+use crate::modules::kit::{changed, field, only, result};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, coerce, has_unknown, registry};
 use crate::plan::{Action, Claims, Decision};
 use crate::remote::{Job, Output};
@@ -47,7 +47,12 @@ impl Package {
 }
 
 fn names(args: &Args) -> Vec<&str> {
-    args.list("name").into_iter().flat_map(|n| n.split(',')).map(str::trim).filter(|n| !n.is_empty()).collect()
+    args.list("name")
+        .into_iter()
+        .flat_map(|n| n.split(','))
+        .map(str::trim)
+        .filter(|n| !n.is_empty())
+        .collect()
 }
 
 /// The task's arguments as `apt` takes them.
@@ -110,10 +115,14 @@ impl Staged for Package {
 fn other(args: &Args, output: &Output) -> Result<Decision, Failure> {
     let manager = output.field("", "manager").unwrap_or_default();
     if manager.is_empty() || manager == "none" {
-        return Err(Failure::new("the host has no package manager that is known (apt, dnf, yum, zypper, apk, pacman)"));
+        return Err(Failure::new(
+            "the host has no package manager that is known (apt, dnf, yum, zypper, apk, pacman)",
+        ));
     }
     if names(args).is_empty() {
-        return Err(Failure::new(format!("missing required arguments: name (the package manager is {manager})")));
+        return Err(Failure::new(format!(
+            "missing required arguments: name (the package manager is {manager})"
+        )));
     }
     let state = args.str("state");
     let (mut missing, mut old, mut there) = (Vec::new(), Vec::new(), Vec::new());
@@ -126,7 +135,9 @@ fn other(args: &Args, output: &Output) -> Result<Decision, Failure> {
     }
     let (act, words, action, why) = match state {
         "absent" | "removed" => ("remove", [there, old].concat(), Action::Delete, "installed"),
-        "latest" if missing.is_empty() || args.bool("update_only") => ("upgrade", old, Action::Update, "not the newest"),
+        "latest" if missing.is_empty() || args.bool("update_only") => {
+            ("upgrade", old, Action::Update, "not the newest")
+        }
         "latest" => ("install", [missing, old].concat(), Action::Create, "not the newest"),
         _ => ("install", missing, Action::Create, "not installed"),
     };
@@ -136,7 +147,9 @@ fn other(args: &Args, output: &Output) -> Result<Decision, Failure> {
     let mut options = Vec::new();
     for refused in ["list", "autoremove", "download_only", "allow_downgrade"] {
         if args.bool(refused) || refused == "list" && args.has("list") {
-            return Err(Failure::new(format!("`{refused}` is not carried out with {manager}; its documentation names another way")));
+            return Err(Failure::new(format!(
+                "`{refused}` is not carried out with {manager}; its documentation names another way"
+            )));
         }
     }
     for (on, option) in [

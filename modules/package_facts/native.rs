@@ -27,7 +27,9 @@ impl Staged for PackageFacts {
         };
         let (source, list) = (String::from_utf8_lossy(source), String::from_utf8_lossy(list));
         if source == "none" {
-            return Err(Failure::new("Could not detect a supported package manager (dpkg, rpm, apk, pacman)"));
+            return Err(Failure::new(
+                "Could not detect a supported package manager (dpkg, rpm, apk, pacman)",
+            ));
         }
         let mut packages: indexmap::IndexMap<&str, List> = indexmap::IndexMap::new();
         for line in list.lines() {
@@ -36,7 +38,8 @@ impl Staged for PackageFacts {
             if !matches!(status, "installed" | "triggers-awaited" | "triggers-pending") {
                 continue;
             }
-            let mut one: Map = result([("name", name.into()), ("version", version.into()), ("source", (&*source).into())]);
+            let mut one: Map =
+                result([("name", name.into()), ("version", version.into()), ("source", (&*source).into())]);
             if !arch.is_empty() {
                 one.insert("arch".into(), arch.into());
             }

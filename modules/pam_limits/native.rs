@@ -61,7 +61,9 @@ impl Staged for PamLimits {
         let value = args.str("value");
         let known = matches!(value, "unlimited" | "infinity" | "-1") || value.parse::<i64>().is_ok();
         if !known {
-            return Err(Failure::new("Argument 'value' can be one of 'unlimited', 'infinity', '-1' or a number"));
+            return Err(Failure::new(
+                "Argument 'value' can be one of 'unlimited', 'infinity', '-1' or a number",
+            ));
         }
         if args.str("domain").split_whitespace().count() != 1 || args.str("domain").contains('#') {
             return Err(Failure::new("the domain of a limit is one word"));
@@ -78,7 +80,8 @@ impl Staged for PamLimits {
         let output = only(seen)?;
         let was = text_file(output, args.str("dest"))?;
         let (content, reason) = line(args, &was, output)?;
-        let mut edits: Vec<(TextFile, String, String)> = reason.map(|r| (was.clone(), content, r)).into_iter().collect();
+        let mut edits: Vec<(TextFile, String, String)> =
+            reason.map(|r| (was.clone(), content, r)).into_iter().collect();
         if args.bool("session") {
             edits.extend(sessions(output)?);
         }
@@ -95,7 +98,8 @@ impl Staged for PamLimits {
         let mut decision = changed(Action::Update, reasons.join("; "), effects.collect(), result([]));
         decision.warnings = warnings;
         if let Some(change) = &mut decision.change {
-            change.diffs = edits.iter().map(|(was, c, _)| diff(&was.path, was.content.as_str(), c.as_str())).collect();
+            change.diffs =
+                edits.iter().map(|(was, c, _)| diff(&was.path, was.content.as_str(), c.as_str())).collect();
         }
         Ok(decision)
     }
@@ -152,7 +156,9 @@ fn sessions(output: &Output) -> Result<Vec<(TextFile, String, String)>, Failure>
     for path in SESSIONS {
         let was = text_file(output, path)?;
         if !was.exists {
-            return Err(Failure::new(format!("{path} is not there: `session` knows Debian's files of PAM only")));
+            return Err(Failure::new(format!(
+                "{path} is not there: `session` knows Debian's files of PAM only"
+            )));
         }
         let names = |line: &str| {
             let words = words(line);
@@ -172,10 +178,12 @@ fn sessions(output: &Output) -> Result<Vec<(TextFile, String, String)>, Failure>
 /// A container that may not raise limits gives no session more than its first process has.
 fn contained(args: &Args, output: &Output) -> Option<String> {
     const SYS_RESOURCE: u64 = 1 << 24;
-    let capable = u64::from_str_radix(output.field("kernel", "capable")?.trim(), 16).ok()? & SYS_RESOURCE != 0;
+    let capable =
+        u64::from_str_radix(output.field("kernel", "capable")?.trim(), 16).ok()? & SYS_RESOURCE != 0;
     let most: i64 = output.field("kernel", "most")?.trim().parse().ok()?;
     let over = args.str("limit_item") == "nofile" && size("nofile", args.str("value")) > most;
-    (over && !capable).then(|| format!("this container has {most} open files at most, and its sessions not more"))
+    (over && !capable)
+        .then(|| format!("this container has {most} open files at most, and its sessions not more"))
 }
 
 /// Lines that cannot be understood, and later files that have another value.

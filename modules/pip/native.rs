@@ -28,25 +28,34 @@ impl Staged for Pip {
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
         let output = only(seen)?;
         if output.field("", "tool").is_some() {
-            return Err(Failure::new("the host has no pip: install the package python3-pip first, or use `virtualenv`"));
+            return Err(Failure::new(
+                "the host has no pip: install the package python3-pip first, or use `virtualenv`",
+            ));
         }
         let make = output.field("", "env").is_some();
         let list = output.field("", "list").unwrap_or_default();
         let outdated = output.field("", "outdated").unwrap_or_default();
         let state = args.str("state");
-        let wanted: Vec<String> = args.list("name").iter().map(|n| match args.opt_str("version") {
-            Some(version) => format!("{n}=={version}"),
-            None => (*n).to_string(),
-        }).collect();
-        let differing: Vec<&String> = wanted.iter().filter(|w| {
-            let there = installed(&list, w);
-            match state {
-                "absent" => there.is_some(),
-                "forcereinstall" => true,
-                "latest" => there.is_none() || installed(&outdated, w).is_some(),
-                _ => there.is_none_or(|v| !satisfies(w, v)),
-            }
-        }).collect();
+        let wanted: Vec<String> = args
+            .list("name")
+            .iter()
+            .map(|n| match args.opt_str("version") {
+                Some(version) => format!("{n}=={version}"),
+                None => (*n).to_string(),
+            })
+            .collect();
+        let differing: Vec<&String> = wanted
+            .iter()
+            .filter(|w| {
+                let there = installed(&list, w);
+                match state {
+                    "absent" => there.is_some(),
+                    "forcereinstall" => true,
+                    "latest" => there.is_none() || installed(&outdated, w).is_some(),
+                    _ => there.is_none_or(|v| !satisfies(w, v)),
+                }
+            })
+            .collect();
         let mut out: Map = result([("state", state.into())]);
         out.insert("virtualenv".into(), args.opt_str("virtualenv").map(str::to_string).into());
         // A requirements file may name anything; only pip itself can tell.
@@ -70,7 +79,11 @@ impl Staged for Pip {
         let reason = match (file, make) {
             (_, true) => format!("{} is absent", args.str("virtualenv")),
             (Some(file), _) => format!("pip looks at {file}"),
-            _ => differing.iter().map(|w| format!("{w} is {}", installed(&list, w).unwrap_or("not installed"))).collect::<Vec<_>>().join("; "),
+            _ => differing
+                .iter()
+                .map(|w| format!("{w} is {}", installed(&list, w).unwrap_or("not installed")))
+                .collect::<Vec<_>>()
+                .join("; "),
         };
         let job = Job::new(script!("pip.apply", "apply.sh"))
             .var("pip", output.field("", "pip").unwrap_or_default())
@@ -93,7 +106,8 @@ impl Staged for Pip {
         }
         let mut out = decision.result;
         let stdout: String = done.iter().map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).collect();
-        let nothing = decision.change.is_some_and(|c| c.action == Action::Run) && !stdout.contains("Successfully installed");
+        let nothing = decision.change.is_some_and(|c| c.action == Action::Run)
+            && !stdout.contains("Successfully installed");
         if nothing {
             out.insert("changed".into(), false.into());
         }

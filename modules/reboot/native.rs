@@ -23,7 +23,8 @@ impl Procedure for Reboot {
 }
 
 async fn run(call: Call<'_>) -> Result<Outcome, Failure> {
-    let change = Some(Change { action: Action::Run, reason: "the host is rebooted".into(), diffs: Vec::new() });
+    let change =
+        Some(Change { action: Action::Run, reason: "the host is rebooted".into(), diffs: Vec::new() });
     let answer = |rebooted: bool, elapsed: u64| -> Map {
         result([("rebooted", rebooted.into()), ("elapsed", elapsed.into())])
     };
@@ -114,7 +115,9 @@ fn silent(args: &Args, output: &Output) -> Failure {
         false => Failure::from_output(output).message,
     };
     match args.str("boot_time_command").is_empty() {
-        true => Failure::new("the host does not tell its boot id: give a `boot_time_command` that tells boots apart"),
+        true => Failure::new(
+            "the host does not tell its boot id: give a `boot_time_command` that tells boots apart",
+        ),
         false => Failure::new(format!("boot_time_command: {why}")),
     }
 }

@@ -44,7 +44,8 @@ impl Staged for ServiceFacts {
 }
 
 fn add(services: &mut Map, name: &str, state: &str, status: &str, source: &str) {
-    let entry: Value = [("name", name), ("source", source), ("state", state), ("status", status)].into_iter().collect();
+    let entry: Value =
+        [("name", name), ("source", source), ("state", state), ("status", status)].into_iter().collect();
     services.insert(name.into(), entry);
 }
 
@@ -64,7 +65,8 @@ fn systemd(units: &str, files: &str, services: &mut Map) {
             (_, "running") => "running",
             _ => "stopped",
         };
-        let found = if load == "not-found" { "not-found".into() } else { status(name).unwrap_or("unknown".into()) };
+        let found =
+            if load == "not-found" { "not-found".into() } else { status(name).unwrap_or("unknown".into()) };
         add(services, name, state, &found, "systemd");
     }
     for w in files.lines().map(words) {

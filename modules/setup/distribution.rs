@@ -54,7 +54,8 @@ pub fn collect(raw: &Raw, facts: &mut Map) {
     let id = get("ID");
     let known = DISTRIBUTIONS.iter().find(|(i, ..)| *i == id);
     let by_likeness = || {
-        let like = get("ID_LIKE").split_whitespace().find_map(|l| DISTRIBUTIONS.iter().find(|(i, ..)| *i == l));
+        let like =
+            get("ID_LIKE").split_whitespace().find_map(|l| DISTRIBUTIONS.iter().find(|(i, ..)| *i == l));
         like.map_or(get("NAME"), |(_, _, family)| family)
     };
     let (name, family) = known.map_or_else(|| (get("NAME"), by_likeness()), |(_, n, f)| (*n, *f));
@@ -111,7 +112,8 @@ fn lsb(raw: &Raw, release: &BTreeMap<&str, &str>, codename: &str, major: &str) -
     if raw.field("lsb", "present").is_none() && file.is_empty() {
         return Value::from(Map::new());
     }
-    let get = |lsb: &str, os: &str| file.get(lsb).or_else(|| release.get(os)).copied().unwrap_or("").to_string();
+    let get =
+        |lsb: &str, os: &str| file.get(lsb).or_else(|| release.get(os)).copied().unwrap_or("").to_string();
     let id = get("DISTRIB_ID", "NAME").split_whitespace().next().unwrap_or("").to_string();
     let release = get("DISTRIB_RELEASE", "VERSION_ID");
     let major = release.split('.').next().unwrap_or(major).to_string();

@@ -50,7 +50,10 @@ fn memory(raw: &Raw, facts: &mut Map) {
     let all: Value = [
         ("real", group(&[("total", total), ("used", total - free), ("free", free)])),
         ("nocache", group(&[("free", no_cache), ("used", total - no_cache)])),
-        ("swap", group(&[("total", swap.0), ("free", swap.1), ("used", swap.0 - swap.1), ("cached", swap.2)])),
+        (
+            "swap",
+            group(&[("total", swap.0), ("free", swap.1), ("used", swap.0 - swap.1), ("cached", swap.2)]),
+        ),
     ]
     .into_iter()
     .collect();
@@ -118,11 +121,43 @@ const FIRMWARE: &[(&str, &str)] = &[
 
 /// Names of SMBIOS chassis types, by number.
 const FORM_FACTORS: &[&str] = &[
-    "Unknown", "Other", "Unknown", "Desktop", "Low Profile Desktop", "Pizza Box", "Mini Tower", "Tower", "Portable",
-    "Laptop", "Notebook", "Hand Held", "Docking Station", "All In One", "Sub Notebook", "Space-saving", "Lunch Box",
-    "Main Server Chassis", "Expansion Chassis", "Sub Chassis", "Bus Expansion Chassis", "Peripheral Chassis",
-    "RAID Chassis", "Rack Mount Chassis", "Sealed-case PC", "Multi-system", "CompactPCI", "AdvancedTCA", "Blade",
-    "Blade Enclosure", "Tablet", "Convertible", "Detachable", "IoT Gateway", "Embedded PC", "Mini PC", "Stick PC",
+    "Unknown",
+    "Other",
+    "Unknown",
+    "Desktop",
+    "Low Profile Desktop",
+    "Pizza Box",
+    "Mini Tower",
+    "Tower",
+    "Portable",
+    "Laptop",
+    "Notebook",
+    "Hand Held",
+    "Docking Station",
+    "All In One",
+    "Sub Notebook",
+    "Space-saving",
+    "Lunch Box",
+    "Main Server Chassis",
+    "Expansion Chassis",
+    "Sub Chassis",
+    "Bus Expansion Chassis",
+    "Peripheral Chassis",
+    "RAID Chassis",
+    "Rack Mount Chassis",
+    "Sealed-case PC",
+    "Multi-system",
+    "CompactPCI",
+    "AdvancedTCA",
+    "Blade",
+    "Blade Enclosure",
+    "Tablet",
+    "Convertible",
+    "Detachable",
+    "IoT Gateway",
+    "Embedded PC",
+    "Mini PC",
+    "Stick PC",
 ];
 
 fn firmware(raw: &Raw, facts: &mut Map) {
@@ -184,7 +219,9 @@ fn mounts(raw: &Raw) -> Value {
         mount.insert("options".into(), options.into());
         mount.insert("dump".into(), 0i64.into());
         mount.insert("passno".into(), 0i64.into());
-        if let Some([block, total, available, inodes, inodes_free]) = sizes.get(dir.as_str()).map(Vec::as_slice) {
+        if let Some([block, total, available, inodes, inodes_free]) =
+            sizes.get(dir.as_str()).map(Vec::as_slice)
+        {
             for (name, value) in [
                 ("size_total", block * total),
                 ("size_available", block * available),
@@ -311,11 +348,17 @@ fn virtual_kind(raw: &Raw) -> (&'static str, &'static str) {
         None if raw.exists("/proc/vz") && !raw.exists("/proc/bc") => return ("openvz", "guest"),
         None => {}
     }
-    let dmi_is = |file: &str, words: &[&str]| dmi(raw, file).is_some_and(|v| words.iter().any(|w| v.contains(w)));
-    let hypervisor_flag = raw.lines("/proc/cpuinfo").iter().any(|l| l.starts_with("flags") && l.contains(" hypervisor"));
+    let dmi_is =
+        |file: &str, words: &[&str]| dmi(raw, file).is_some_and(|v| words.iter().any(|w| v.contains(w)));
+    let hypervisor_flag =
+        raw.lines("/proc/cpuinfo").iter().any(|l| l.starts_with("flags") && l.contains(" hypervisor"));
     let by_dmi: &[(&str, &[&str], &str)] = &[
         ("product_name", &["KVM", "OpenStack", "RHEV", "oVirt", "RHV"], "kvm"),
-        ("sys_vendor", &["QEMU", "Amazon EC2", "DigitalOcean", "Hetzner", "Nutanix", "Google", "Scaleway"], "kvm"),
+        (
+            "sys_vendor",
+            &["QEMU", "Amazon EC2", "DigitalOcean", "Hetzner", "Nutanix", "Google", "Scaleway"],
+            "kvm",
+        ),
         ("product_name", &["VMware"], "VMware"),
         ("bios_vendor", &["innotek GmbH"], "virtualbox"),
         ("product_name", &["VirtualBox"], "virtualbox"),

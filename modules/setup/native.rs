@@ -17,7 +17,8 @@ use crate::spec::ModuleSpec;
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-static GATHER: LazyLock<Arc<Script>> = LazyLock::new(|| Script::new("setup.gather", include_str!("gather.sh")));
+static GATHER: LazyLock<Arc<Script>> =
+    LazyLock::new(|| Script::new("setup.gather", include_str!("gather.sh")));
 
 const FACT_PATH: &str = "/etc/ansible/facts.d";
 
@@ -84,7 +85,8 @@ impl Staged for Setup {
         let subset = args.list("gather_subset");
         facts.insert("gather_subset".into(), subset.into_iter().map(Value::from).collect::<Vec<_>>().into());
         let filters: Vec<&str> = args.list("filter").into_iter().filter(|f| !f.is_empty()).collect();
-        let facts: Map = facts.into_iter().filter(|(k, _)| wanted(&k.to_string(), &filters)).map(prefixed).collect();
+        let facts: Map =
+            facts.into_iter().filter(|(k, _)| wanted(&k.to_string(), &filters)).map(prefixed).collect();
         let mut result = Map::new();
         result.insert("ansible_facts".into(), facts.into());
         Ok(Decision::unchanged(result))

@@ -4,15 +4,56 @@ use std::collections::BTreeSet;
 
 /// Every section the script knows.
 pub const SECTIONS: &[&str] = &[
-    "platform", "distribution", "pkg_mgr", "service_mgr", "fqdn", "dns", "cmdline", "caps", "fips", "selinux",
-    "apparmor", "load", "memory", "cpu", "ssh_keys", "dmi", "virtual", "mounts", "devices", "network", "chroot",
-    "user", "env", "date_time", "python", "local", "reboot",
+    "platform",
+    "distribution",
+    "pkg_mgr",
+    "service_mgr",
+    "fqdn",
+    "dns",
+    "cmdline",
+    "caps",
+    "fips",
+    "selinux",
+    "apparmor",
+    "load",
+    "memory",
+    "cpu",
+    "ssh_keys",
+    "dmi",
+    "virtual",
+    "mounts",
+    "devices",
+    "network",
+    "chroot",
+    "user",
+    "env",
+    "date_time",
+    "python",
+    "local",
+    "reboot",
 ];
 
 /// What `gather_subset` always brings unless `!min` is given.
 const MIN: &[&str] = &[
-    "platform", "distribution", "pkg_mgr", "service_mgr", "fqdn", "dns", "cmdline", "caps", "fips", "selinux",
-    "apparmor", "ssh_keys", "chroot", "user", "env", "date_time", "python", "local", "load",
+    "platform",
+    "distribution",
+    "pkg_mgr",
+    "service_mgr",
+    "fqdn",
+    "dns",
+    "cmdline",
+    "caps",
+    "fips",
+    "selinux",
+    "apparmor",
+    "ssh_keys",
+    "chroot",
+    "user",
+    "env",
+    "date_time",
+    "python",
+    "local",
+    "load",
     "reboot",
 ];
 
@@ -39,8 +80,16 @@ impl FactNeeds {
 fn sections_of(fact: &str) -> &'static [&'static str] {
     let name = fact.strip_prefix("ansible_").unwrap_or(fact);
     match name {
-        "system" | "kernel" | "kernel_version" | "machine" | "architecture" | "userspace_architecture"
-        | "userspace_bits" | "nodename" | "hostname" | "machine_id" => &["platform"],
+        "system"
+        | "kernel"
+        | "kernel_version"
+        | "machine"
+        | "architecture"
+        | "userspace_architecture"
+        | "userspace_bits"
+        | "nodename"
+        | "hostname"
+        | "machine_id" => &["platform"],
         "fqdn" | "domain" => &["platform", "fqdn"],
         "os_family" | "lsb" => &["distribution"],
         "pkg_mgr" => &["pkg_mgr", "distribution"],
@@ -95,7 +144,8 @@ fn by_prefix(name: &str) -> &'static [&'static str] {
 /// # Errors
 /// Names the subset that does not exist.
 pub fn sections_of_subset(subset: &[&str]) -> Result<BTreeSet<&'static str>, String> {
-    let words: Vec<&str> = subset.iter().flat_map(|s| s.split(',')).map(str::trim).filter(|s| !s.is_empty()).collect();
+    let words: Vec<&str> =
+        subset.iter().flat_map(|s| s.split(',')).map(str::trim).filter(|s| !s.is_empty()).collect();
     let (refused, asked): (Vec<&str>, Vec<&str>) = words.iter().partition(|w| w.starts_with('!'));
     let mut out = BTreeSet::new();
     if !refused.contains(&"!min") {
@@ -107,7 +157,8 @@ pub fn sections_of_subset(subset: &[&str]) -> Result<BTreeSet<&'static str>, Str
     for word in &asked {
         out.extend(one_subset(word)?);
     }
-    let explicit: BTreeSet<&str> = asked.iter().map(|w| one_subset(w)).collect::<Result<Vec<_>, _>>()?.concat().into_iter().collect();
+    let explicit: BTreeSet<&str> =
+        asked.iter().map(|w| one_subset(w)).collect::<Result<Vec<_>, _>>()?.concat().into_iter().collect();
     let explicit_all = asked.contains(&"all");
     for word in refused.iter().map(|w| &w[1..]).filter(|w| *w != "all" && *w != "min") {
         for section in one_subset(word)? {

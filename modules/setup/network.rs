@@ -103,8 +103,12 @@ fn ip_addr(line: &str) -> Option<(String, Address)> {
         None => return None,
     };
     let rest: Vec<&str> = words.collect();
-    let after = |key: &str| rest.iter().position(|w| *w == key).and_then(|i| rest.get(i + 1)).map(|w| w.to_string());
-    Some((name, Address { v6, address, prefix, scope: after("scope").unwrap_or_default(), broadcast: after("brd") }))
+    let after =
+        |key: &str| rest.iter().position(|w| *w == key).and_then(|i| rest.get(i + 1)).map(|w| w.to_string());
+    Some((
+        name,
+        Address { v6, address, prefix, scope: after("scope").unwrap_or_default(), broadcast: after("brd") },
+    ))
 }
 
 /// Addresses from /proc, for a host without `ip`. IPv4 ones are matched to interfaces by the routes.
@@ -113,7 +117,9 @@ fn without_ip(raw: &Raw) -> Vec<(String, Address)> {
     for line in raw.lines("/proc/net/if_inet6") {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [hex, _, prefix, scope, _, name] = words[..] else { continue };
-        let (Ok(bits), Ok(prefix)) = (u128::from_str_radix(hex, 16), u8::from_str_radix(prefix, 16)) else { continue };
+        let (Ok(bits), Ok(prefix)) = (u128::from_str_radix(hex, 16), u8::from_str_radix(prefix, 16)) else {
+            continue;
+        };
         let scope = match scope {
             "00" => "global",
             "10" => "host",
@@ -121,7 +127,10 @@ fn without_ip(raw: &Raw) -> Vec<(String, Address)> {
             _ => "site",
         };
         let address = std::net::Ipv6Addr::from(bits).to_string();
-        out.push((name.to_string(), Address { v6: true, address, prefix, scope: scope.into(), broadcast: None }));
+        out.push((
+            name.to_string(),
+            Address { v6: true, address, prefix, scope: scope.into(), broadcast: None },
+        ));
     }
     let mut local = BTreeSet::new();
     let mut last = None;
@@ -138,13 +147,22 @@ fn without_ip(raw: &Raw) -> Vec<(String, Address)> {
         for address in local.iter().filter(|a| u32::from(**a) & mask == destination && !a.is_loopback()) {
             let prefix = u8::try_from(mask.leading_ones()).unwrap_or(32);
             let broadcast = Some(Ipv4Addr::from(destination | !mask).to_string());
-            let address = Address { v6: false, address: address.to_string(), prefix, scope: "global".into(), broadcast };
+            let address = Address {
+                v6: false,
+                address: address.to_string(),
+                prefix,
+                scope: "global".into(),
+                broadcast,
+            };
             out.push((name.clone(), address));
         }
     }
     if local.contains(&Ipv4Addr::LOCALHOST) {
         let address = "127.0.0.1".to_string();
-        out.push(("lo".into(), Address { v6: false, address, prefix: 8, scope: "host".into(), broadcast: None }));
+        out.push((
+            "lo".into(),
+            Address { v6: false, address, prefix: 8, scope: "host".into(), broadcast: None },
+        ));
     }
     out
 }
@@ -161,7 +179,8 @@ fn routes(raw: &Raw) -> Vec<(String, u32, u32, u32)> {
 
 fn interface(raw: &Raw, name: &str, addresses: &[Address]) -> Map {
     let file = |file: &str| raw.first(&format!("/sys/class/net/{name}/{file}"));
-    let flags = file("flags").and_then(|f| u32::from_str_radix(f.trim_start_matches("0x"), 16).ok()).unwrap_or(0);
+    let flags =
+        file("flags").and_then(|f| u32::from_str_radix(f.trim_start_matches("0x"), 16).ok()).unwrap_or(0);
     let mut out = Map::new();
     let mut put = |key: &str, value: Value| out.insert(key.into(), value);
     put("device", name.into());
@@ -199,7 +218,11 @@ fn interface(raw: &Raw, name: &str, addresses: &[Address]) -> Map {
         .iter()
         .filter(|a| a.v6)
         .map(|a| {
-            let pairs = [("address", a.address.clone()), ("prefix", a.prefix.to_string()), ("scope", a.scope.clone())];
+            let pairs = [
+                ("address", a.address.clone()),
+                ("prefix", a.prefix.to_string()),
+                ("scope", a.scope.clone()),
+            ];
             pairs.into_iter().collect()
         })
         .collect();
@@ -237,9 +260,8 @@ fn default_route(raw: &Raw, v6: bool, dicts: &BTreeMap<&str, Map>) -> Map {
     }
     let Some(device) = device else { return out };
     let Some(dict) = dicts.get(device.as_str()) else { return out };
-    let source = after("src").or_else(|| {
-        dict.get("ipv4").and_then(|v| v.get("address")).and_then(Value::as_str).filter(|_| !v6)
-    });
+    let source = after("src")
+        .or_else(|| dict.get("ipv4").and_then(|v| v.get("address")).and_then(Value::as_str).filter(|_| !v6));
     let mut put = |key: &str, value: Option<Value>| value.map(|v| out.insert(key.into(), v));
     put("interface", Some(device.as_str().into()));
     put("gateway", gateway.map(Into::into));
@@ -255,8 +277,12 @@ fn default_route(raw: &Raw, v6: bool, dicts: &BTreeMap<&str, Map>) -> Map {
         return out;
     }
     put("alias", Some(device.as_str().into()));
-    let lists = [dict.get("ipv4").cloned().map(|v| vec![v]), dict.get("ipv4_secondaries").and_then(Value::as_list).cloned()];
-    let own = lists.into_iter().flatten().flatten().find(|a| a.get("address").and_then(Value::as_str) == source);
+    let lists = [
+        dict.get("ipv4").cloned().map(|v| vec![v]),
+        dict.get("ipv4_secondaries").and_then(Value::as_list).cloned(),
+    ];
+    let own =
+        lists.into_iter().flatten().flatten().find(|a| a.get("address").and_then(Value::as_str) == source);
     for key in ["broadcast", "netmask", "network", "prefix"] {
         put(key, own.as_ref().and_then(|a| a.get(key)).cloned());
     }

@@ -195,7 +195,8 @@ fn date_time(line: &str) -> Value {
 }
 
 fn cmdline(line: &str, facts: &mut Map) {
-    let words = shell_words::split(line).unwrap_or_else(|_| line.split_whitespace().map(Into::into).collect());
+    let words =
+        shell_words::split(line).unwrap_or_else(|_| line.split_whitespace().map(Into::into).collect());
     let (mut last, mut all) = (Map::new(), Map::new());
     for word in &words {
         let (key, value) = match word.split_once('=') {
@@ -253,7 +254,9 @@ fn local(raw: &Raw) -> Value {
         let value = match rc {
             "0" => match serde_json::from_str::<serde_json::Value>(text) {
                 Ok(json) => Value::from_json(&json),
-                Err(_) => ini(text).unwrap_or_else(|kind| format!("error loading facts as {kind} - please check content: {path}").into()),
+                Err(_) => ini(text).unwrap_or_else(|kind| {
+                    format!("error loading facts as {kind} - please check content: {path}").into()
+                }),
             },
             "dangling" => format!("Could not stat fact ({path}): no such file or directory").into(),
             rc => format!("Failure executing fact script ({path}), rc: {rc}").into(),
@@ -306,7 +309,9 @@ fn interpolated(value: &str, options: &Map, depth: u8) -> Option<String> {
 fn ssh_keys(raw: &Raw, facts: &mut Map) {
     for (path, lines) in raw.below("/etc/") {
         let name = path.rsplit('/').next().unwrap_or("");
-        let Some(kind) = name.strip_prefix("ssh_host_").and_then(|n| n.strip_suffix("_key.pub")) else { continue };
+        let Some(kind) = name.strip_prefix("ssh_host_").and_then(|n| n.strip_suffix("_key.pub")) else {
+            continue;
+        };
         let mut words = lines.first().map(String::as_str).unwrap_or("").split_whitespace();
         if let (Some(key_type), Some(key)) = (words.next(), words.next()) {
             facts.insert(format!("ssh_host_key_{kind}_public").into(), key.into());
@@ -321,7 +326,10 @@ fn security(raw: &Raw, facts: &mut Map) {
     }
     if raw.has("apparmor") {
         let on = raw.field("apparmor", "present").is_some();
-        facts.insert("apparmor".into(), [("status", if on { "enabled" } else { "disabled" })].into_iter().collect());
+        facts.insert(
+            "apparmor".into(),
+            [("status", if on { "enabled" } else { "disabled" })].into_iter().collect(),
+        );
     }
     if raw.has("selinux") {
         facts.insert("selinux".into(), selinux(raw));
@@ -358,11 +366,46 @@ fn selinux(raw: &Raw) -> Value {
 
 /// Linux capabilities by bit, from capability.h.
 const CAPABILITIES: &[&str] = &[
-    "chown", "dac_override", "dac_read_search", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap",
-    "linux_immutable", "net_bind_service", "net_broadcast", "net_admin", "net_raw", "ipc_lock", "ipc_owner",
-    "sys_module", "sys_rawio", "sys_chroot", "sys_ptrace", "sys_pacct", "sys_admin", "sys_boot", "sys_nice",
-    "sys_resource", "sys_time", "sys_tty_config", "mknod", "lease", "audit_write", "audit_control", "setfcap",
-    "mac_override", "mac_admin", "syslog", "wake_alarm", "block_suspend", "audit_read", "perfmon", "bpf",
+    "chown",
+    "dac_override",
+    "dac_read_search",
+    "fowner",
+    "fsetid",
+    "kill",
+    "setgid",
+    "setuid",
+    "setpcap",
+    "linux_immutable",
+    "net_bind_service",
+    "net_broadcast",
+    "net_admin",
+    "net_raw",
+    "ipc_lock",
+    "ipc_owner",
+    "sys_module",
+    "sys_rawio",
+    "sys_chroot",
+    "sys_ptrace",
+    "sys_pacct",
+    "sys_admin",
+    "sys_boot",
+    "sys_nice",
+    "sys_resource",
+    "sys_time",
+    "sys_tty_config",
+    "mknod",
+    "lease",
+    "audit_write",
+    "audit_control",
+    "setfcap",
+    "mac_override",
+    "mac_admin",
+    "syslog",
+    "wake_alarm",
+    "block_suspend",
+    "audit_read",
+    "perfmon",
+    "bpf",
     "checkpoint_restore",
 ];
 

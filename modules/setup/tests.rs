@@ -37,8 +37,14 @@ fn distributions_have_the_names_playbooks_compare_with() {
     ];
     for (files, [name, family, version, major, release]) in cases {
         let f = facts("distribution", files, &[]);
-        let got = ["distribution", "os_family", "distribution_version", "distribution_major_version", "distribution_release"]
-            .map(|k| f[k].as_str().unwrap_or("none").to_string());
+        let got = [
+            "distribution",
+            "os_family",
+            "distribution_version",
+            "distribution_major_version",
+            "distribution_release",
+        ]
+        .map(|k| f[k].as_str().unwrap_or("none").to_string());
         assert_eq!(got, [name, family, version, major, release], "{files}");
     }
 }
@@ -55,7 +61,10 @@ fn lsb_is_there_only_where_the_host_has_it() {
 fn names_come_from_the_hosts_file_before_dns() {
     let files = "/proc/sys/kernel/hostname:web1\n/etc/hosts:127.0.0.1 localhost\n/etc/hosts:10.0.0.1 web1 web1.example.org # x\n";
     let f = facts("platform fqdn", files, &[]);
-    assert_eq!((&f["fqdn"], &f["domain"], &f["hostname"]), (&"web1.example.org".into(), &"example.org".into(), &"web1".into()));
+    assert_eq!(
+        (&f["fqdn"], &f["domain"], &f["hostname"]),
+        (&"web1.example.org".into(), &"example.org".into(), &"web1".into())
+    );
     let f = facts("fqdn", "/proc/sys/kernel/hostname:a\n", &[("run", "fqdn", "a.b.c\n")]);
     assert_eq!(f["fqdn"], "a.b.c");
 }
@@ -91,8 +100,10 @@ fn addresses_are_the_same_with_and_without_ip() {
 #[test]
 fn processors_and_memory_are_counted() {
     let cpu = |n: u8, socket: u8| {
-        format!("/proc/cpuinfo:processor\t: {n}\n/proc/cpuinfo:vendor_id\t: X\n/proc/cpuinfo:model name\t: Y\n\
-                 /proc/cpuinfo:physical id\t: {socket}\n/proc/cpuinfo:siblings\t: 2\n/proc/cpuinfo:cpu cores\t: 1\n")
+        format!(
+            "/proc/cpuinfo:processor\t: {n}\n/proc/cpuinfo:vendor_id\t: X\n/proc/cpuinfo:model name\t: Y\n\
+                 /proc/cpuinfo:physical id\t: {socket}\n/proc/cpuinfo:siblings\t: 2\n/proc/cpuinfo:cpu cores\t: 1\n"
+        )
     };
     let files = [cpu(0, 0), cpu(1, 0), cpu(2, 1), cpu(3, 1)].concat()
         + "/proc/meminfo:MemTotal:       2048 kB\n/proc/meminfo:MemFree:       1024 kB\n";
@@ -152,7 +163,11 @@ fn where_a_machine_runs_is_told_by_the_strongest_evidence() {
     ];
     for (files, records, kind, role) in cases {
         let f = facts("virtual", files, records);
-        assert_eq!((f["virtualization_type"].as_str(), f["virtualization_role"].as_str()), (Some(*kind), Some(*role)), "{files}");
+        assert_eq!(
+            (f["virtualization_type"].as_str(), f["virtualization_role"].as_str()),
+            (Some(*kind), Some(*role)),
+            "{files}"
+        );
     }
 }
 
@@ -174,7 +189,12 @@ fn the_service_manager_is_read_from_process_one_or_what_is_installed() {
 
 #[test]
 fn only_the_sections_a_run_uses_are_gathered() {
-    let names = |list: &[&str]| FactNeeds::Names(list.iter().map(|s| s.to_string()).collect()).sections().into_iter().collect::<Vec<_>>();
+    let names = |list: &[&str]| {
+        FactNeeds::Names(list.iter().map(|s| s.to_string()).collect())
+            .sections()
+            .into_iter()
+            .collect::<Vec<_>>()
+    };
     assert_eq!(names(&["os_family", "distribution_release"]), ["distribution"]);
     assert_eq!(names(&["eth0"]), ["network"]);
     assert_eq!(names(&["packages", "services", "getent_passwd"]), [""; 0]);

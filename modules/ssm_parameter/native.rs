@@ -215,7 +215,8 @@ fn tag(key: &str, value: &str) -> Result<types::Tag, CallError> {
 
 async fn tags(ssm: &SsmClient, name: &str) -> Result<Tags, CallError> {
     let input = ListTagsForResourceInputBuilder::default().resource_id(name);
-    let reply = ssm.list_tags_for_resource(input.resource_type(types::ResourceTypeForTagging::Parameter)).await?;
+    let reply =
+        ssm.list_tags_for_resource(input.resource_type(types::ResourceTypeForTagging::Parameter)).await?;
     Ok(reply.tag_list().iter().map(|t| (t.key().to_string(), t.value().to_string())).collect())
 }
 

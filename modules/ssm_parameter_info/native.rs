@@ -46,7 +46,8 @@ impl Query for Parameters {
 }
 
 fn filter(key: &str, option: &str, values: Vec<String>) -> Result<types::ParameterStringFilter, CallError> {
-    let filter = types::ParameterStringFilter::builder().key(key).option(option).set_values(Some(values)).build();
+    let filter =
+        types::ParameterStringFilter::builder().key(key).option(option).set_values(Some(values)).build();
     filter.map_err(|e| CallError::own("ssm:DescribeParameters", e.to_string()))
 }
 

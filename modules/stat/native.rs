@@ -124,8 +124,16 @@ fn attributes(fields: &str, times: &str, set: &mut dyn FnMut(&str, Value)) {
     for (key, value) in kinds {
         set(key, (kind == value).into());
     }
-    let numbers =
-        [("uid", 1), ("gid", 2), ("size", 3), ("inode", 7), ("dev", 8), ("nlink", 9), ("blocks", 12), ("block_size", 13)];
+    let numbers = [
+        ("uid", 1),
+        ("gid", 2),
+        ("size", 3),
+        ("inode", 7),
+        ("dev", 8),
+        ("nlink", 9),
+        ("blocks", 12),
+        ("block_size", 13),
+    ];
     for (key, index) in numbers {
         set(key, number(index).into());
     }
@@ -140,8 +148,17 @@ fn attributes(fields: &str, times: &str, set: &mut dyn FnMut(&str, Value)) {
         set(key, if known { text(index).into() } else { Value::Null });
     }
     let bits = [
-        ("wusr", 0o200), ("rusr", 0o400), ("xusr", 0o100), ("wgrp", 0o020), ("rgrp", 0o040), ("xgrp", 0o010),
-        ("woth", 0o002), ("roth", 0o004), ("xoth", 0o001), ("isuid", 0o4000), ("isgid", 0o2000),
+        ("wusr", 0o200),
+        ("rusr", 0o400),
+        ("xusr", 0o100),
+        ("wgrp", 0o020),
+        ("rgrp", 0o040),
+        ("xgrp", 0o010),
+        ("woth", 0o002),
+        ("roth", 0o004),
+        ("xoth", 0o001),
+        ("isuid", 0o4000),
+        ("isgid", 0o2000),
     ];
     for (key, bit) in bits {
         set(key, (raw & bit != 0).into());

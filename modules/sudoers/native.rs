@@ -46,7 +46,10 @@ impl Staged for Sudoers {
         if args.values().any(has_unknown) {
             return Claims::everything();
         }
-        claims(&["file:/usr/sbin/visudo", "package:sudo", "file:/etc/sudoers.d"], &[format!("file:{}", file(args))])
+        claims(
+            &["file:/usr/sbin/visudo", "package:sudo", "file:/etc/sudoers.d"],
+            &[format!("file:{}", file(args))],
+        )
     }
 
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
@@ -62,7 +65,12 @@ impl Staged for Sudoers {
         let was = text_file(only(std::slice::from_ref(text))?, &path)?;
         if args.str("state") == "absent" {
             return Ok(match was.exists {
-                true => changed(Action::Delete, format!("{path} is present"), vec![remove_file(&path)], result([])),
+                true => changed(
+                    Action::Delete,
+                    format!("{path} is present"),
+                    vec![remove_file(&path)],
+                    result([]),
+                ),
                 false => Decision::unchanged(result([])),
             });
         }
@@ -79,8 +87,12 @@ impl Staged for Sudoers {
             "required" if visudo.is_none() => return Err(Failure::new("the host has no visudo")),
             _ => visudo.map(|v| format!("{v} -c -f %s")),
         };
-        let (action, why) = if was.exists { (Action::Update, "differs") } else { (Action::Create, "is absent") };
+        let (action, why) =
+            if was.exists { (Action::Update, "differs") } else { (Action::Create, "is absent") };
         let decision = changed(action, format!("{path} {why}"), vec![write_file_job(write)], result([]));
-        Ok(crate::modules::kit::with_diff(decision, crate::modules::kit::diff(&path, was.content.as_str(), content)))
+        Ok(crate::modules::kit::with_diff(
+            decision,
+            crate::modules::kit::diff(&path, was.content.as_str(), content),
+        ))
     }
 }

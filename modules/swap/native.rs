@@ -61,7 +61,12 @@ fn is_swap(line: &str) -> bool {
     !line.trim_start().starts_with('#') && words.get(2) == Some(&"swap")
 }
 
-fn fstab(output: &Output, found: &mut Found, reason: &str, edit: impl Fn(&str) -> String) -> Result<bool, Failure> {
+fn fstab(
+    output: &Output,
+    found: &mut Found,
+    reason: &str,
+    edit: impl Fn(&str) -> String,
+) -> Result<bool, Failure> {
     let was = text_file(output, "/etc/fstab")?;
     let content: String = was.content.lines().map(|l| edit(l) + "\n").collect();
     let end = was.content.ends_with('\n') || was.content.is_empty();
@@ -139,7 +144,9 @@ struct Unit {
 fn own_units(shown: &str) -> Vec<Unit> {
     let mut units = Vec::new();
     for block in shown.split("\n\n") {
-        let get = |name: &str| block.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default();
+        let get = |name: &str| {
+            block.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default()
+        };
         let made = !get("FragmentPath").is_empty() && get("SourcePath") != "/etc/fstab";
         // What nothing pulls in (`static`, `disabled`) is not turned on.
         let on = ["enabled", "enabled-runtime", "generated"].contains(&get("UnitFileState"));

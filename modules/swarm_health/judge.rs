@@ -59,13 +59,25 @@ mod tests {
     use crate::base::{Map, Value};
 
     fn node(name: &str, manager: bool, state: &str) -> Node {
-        Node { hostname: name.into(), manager, state: state.into(), leader: name == "a", reachable: manager && state == "ready", ..Node::default() }
+        Node {
+            hostname: name.into(),
+            manager,
+            state: state.into(),
+            leader: name == "a",
+            reachable: manager && state == "ready",
+            ..Node::default()
+        }
     }
 
     #[test]
     fn each_problem_is_named() {
         let service = Service { name: "web".into(), running: 1, desired: 2, update: String::new() };
-        let nodes = [node("a", true, "ready"), node("b", true, "down"), node("c", false, "down"), node("d", false, "ready")];
+        let nodes = [
+            node("a", true, "ready"),
+            node("b", true, "down"),
+            node("c", false, "down"),
+            node("d", false, "ready"),
+        ];
         let args: Map = [("nodes", Value::from(vec!["d".into(), "x".into()])), ("spare", 1.into())]
             .into_iter()
             .map(|(k, v)| (k.into(), v))
@@ -73,8 +85,13 @@ mod tests {
         let health = judge(&args, &nodes, &[service]);
         assert_eq!(
             health.problems,
-            ["manager b does not answer", "c is down", "x is no member",
-             "0 managers may be lost, not 1 (1 of 2 managers answer, quorum is 2)", "service web has 1 of 2 tasks"]
+            [
+                "manager b does not answer",
+                "c is down",
+                "x is no member",
+                "0 managers may be lost, not 1 (1 of 2 managers answer, quorum is 2)",
+                "service web has 1 of 2 tasks"
+            ]
         );
         let well = judge(&Map::new(), &nodes[..1], &[]);
         assert!(well.problems.is_empty() && well.leader == "a");

@@ -6,7 +6,9 @@ use crate::base::Value;
 use crate::modules::kit::result;
 use crate::modules::swarm::http::{self, Request};
 use crate::modules::swarm::view::{self, Local};
-use crate::modules::{Args, ArgsExt, Behaviour, Call, Controller, Failure, Outcome, Procedure, ProcedureFuture};
+use crate::modules::{
+    Args, ArgsExt, Behaviour, Call, Controller, Failure, Outcome, Procedure, ProcedureFuture,
+};
 use crate::plan::Claims;
 use crate::remote::Output;
 use crate::spec::ModuleSpec;
@@ -42,7 +44,8 @@ async fn run(call: Call<'_>) -> Result<Outcome, Failure> {
             call.args.str("docker_host"),
             &[Request::get("/info"), Request::get("/nodes"), Request::get("/services?status=true")],
         );
-        let output = call.remote.submit(call.become_user, job).await.map_err(|e| Failure::new(e.to_string()))?;
+        let output =
+            call.remote.submit(call.become_user, job).await.map_err(|e| Failure::new(e.to_string()))?;
         let found = look(call.args, &output, call.controller);
         let late = Instant::now() + PAUSE >= deadline;
         match found {
@@ -56,7 +59,9 @@ async fn run(call: Call<'_>) -> Result<Outcome, Failure> {
 
 fn look(args: &Args, output: &Output, _: &dyn Controller) -> Result<Health, Failure> {
     let answers = http::answers(output, 3)?.map_err(|s| s.failure())?;
-    let [info, nodes, services, ..] = &answers[..] else { return Err(Failure::new("the engine left answers out")) };
+    let [info, nodes, services, ..] = &answers[..] else {
+        return Err(Failure::new("the engine left answers out"));
+    };
     let local = info.good().map(Local::read).unwrap_or_default();
     let Some(nodes) = nodes.good() else {
         return Err(Failure::new(format!("{}: {}", local.name, nodes.message())));

@@ -19,7 +19,8 @@ pub fn decide(args: &Args) -> Result<Decision, Failure> {
         let survey = surveys.get(member.name.as_str()).map(Value::to_json).filter(|s| s.is_object());
         let local = survey.as_ref().map(Local::read);
         let nodes = survey.as_ref().map(|s| view::nodes(&s["Nodes"])).filter(|n| !n.is_empty());
-        member.hostname = local.as_ref().map(|l| l.name.clone()).filter(|n| !n.is_empty()).or(member.hostname.take());
+        member.hostname =
+            local.as_ref().map(|l| l.name.clone()).filter(|n| !n.is_empty()).or(member.hostname.take());
         member.node_id = local.as_ref().map(|l| l.node_id.clone());
         let leader = |n: &Node| n.leader && local.as_ref().is_some_and(|l| l.node_id == n.id);
         hosts.push(Host {
@@ -37,7 +38,8 @@ pub fn decide(args: &Args) -> Result<Decision, Failure> {
     let contact = hosts.iter().position(|h| Some(&h.name) == arranged.contact.as_ref());
     let nodes = contact.and_then(|i| lists.swap_remove(i)).unwrap_or_default();
     let plan = members::plan(&nodes, &wanted, args.bool("prune"));
-    let list = |texts: &[String]| Value::from(texts.iter().map(|t| t.as_str().into()).collect::<Vec<Value>>());
+    let list =
+        |texts: &[String]| Value::from(texts.iter().map(|t| t.as_str().into()).collect::<Vec<Value>>());
     let managers = view::managers(&nodes);
     let numbers = result([
         ("known", managers.known.into()),
@@ -80,7 +82,10 @@ fn warnings(wanted: &[Wanted], label: &str) -> Vec<String> {
     let mut out: Vec<String> = numbers.even().into_iter().collect();
     match nowhere.is_empty() || spread.is_empty() {
         true => out.extend(zones::warnings(&spread)),
-        false => out.push(format!("managers without a zone: {}; what a zone's loss would do is not known", nowhere.join(", "))),
+        false => out.push(format!(
+            "managers without a zone: {}; what a zone's loss would do is not known",
+            nowhere.join(", ")
+        )),
     }
     out
 }

@@ -54,7 +54,9 @@ impl Staged for SwarmMember {
             Err(Silent::NotInstalled) if controller.check_mode() => fresh(controller.inventory_hostname()),
             Err(silent) => return Err(silent.failure()),
         };
-        let [info, second, rest @ ..] = &answers[..] else { return Err(Failure::new("the engine left answers out")) };
+        let [info, second, rest @ ..] = &answers[..] else {
+            return Err(Failure::new("the engine left answers out"));
+        };
         let info = info.good().ok_or_else(|| Failure::new(info.message()))?;
         let local = Local::read(info);
         match args.str("phase") {
@@ -73,7 +75,9 @@ impl Staged for SwarmMember {
             Some(failed) => {
                 let mut failure = Failure::from_output(failed);
                 if args.str("phase") == "join" && failure.message.contains("join token") {
-                    failure.message.push_str("\nhint: the token was replaced (rotated) in this moment; run it again");
+                    failure
+                        .message
+                        .push_str("\nhint: the token was replaced (rotated) in this moment; run it again");
                 }
                 Err(failure)
             }
@@ -119,16 +123,26 @@ fn survey(info: &Json, nodes: &Answer) -> Decision {
 
 /// The tokens, and where to join: at this manager first, then at those that answer. One that is lost may be the predecessor
 /// of the very host that joins, at its address.
-fn tokens(local: &Local, answer: &Answer, nodes: Option<&Answer>, controller: &dyn Controller) -> Result<Decision, Failure> {
+fn tokens(
+    local: &Local,
+    answer: &Answer,
+    nodes: Option<&Answer>,
+    controller: &dyn Controller,
+) -> Result<Decision, Failure> {
     let Some(swarm) = answer.good() else {
         if controller.check_mode() && !local.member() {
             let later = || Value::Secret(Secret::new("read from a manager at the time of joining"));
             let addrs = Value::from(vec![Value::from("the address of the first manager")]);
-            return Ok(Decision::unchanged(result([("worker", later()), ("manager", later()), ("remote_addrs", addrs)])));
+            return Ok(Decision::unchanged(result([
+                ("worker", later()),
+                ("manager", later()),
+                ("remote_addrs", addrs),
+            ])));
         }
         return Err(Failure::new(answer.message()));
     };
-    let token = |role: &str| Value::Secret(Secret::new(swarm["JoinTokens"][role].as_str().unwrap_or_default()));
+    let token =
+        |role: &str| Value::Secret(Secret::new(swarm["JoinTokens"][role].as_str().unwrap_or_default()));
     let mut nodes = view::nodes(nodes.and_then(Answer::good).unwrap_or(&Json::Null));
     nodes.sort_by_key(|n| n.id != local.node_id);
     let answering = nodes.iter().filter(|n| n.reachable && !n.manager_addr.is_empty());
@@ -159,7 +173,8 @@ fn init(args: &Args, local: &Local) -> Decision {
         "Spec": {},
     });
     let request = Request::post("/swarm/init", body);
-    let job = http::act(args.str("docker_host"), &request, Some("already part of a swarm")).var("await", "active");
+    let job =
+        http::act(args.str("docker_host"), &request, Some("already part of a swarm")).var("await", "active");
     changed(Action::Create, format!("{} begins the swarm", local.name), vec![job], Map::new())
 }
 
@@ -167,7 +182,10 @@ fn join(args: &Args, local: &Local) -> Result<Decision, Failure> {
     let again = args.bool("rejoin");
     if local.member() && !again {
         return match local.state.as_str() {
-            "error" | "locked" => Err(Failure::new(format!("{} is in a swarm that is {}: {}", local.name, local.state, local.error))),
+            "error" | "locked" => Err(Failure::new(format!(
+                "{} is in a swarm that is {}: {}",
+                local.name, local.state, local.error
+            ))),
             _ => Ok(Decision::unchanged(node_of(local))),
         };
     }
@@ -191,11 +209,17 @@ fn leave(args: &Args, local: &Local) -> Result<Decision, Failure> {
         return Err(Failure::new(message));
     }
     let request = Request::post("/swarm/leave", Json::Null);
-    let job = http::act(args.str("docker_host"), &request, Some("not part of a swarm")).var("await", "inactive");
+    let job =
+        http::act(args.str("docker_host"), &request, Some("not part of a swarm")).var("await", "inactive");
     Ok(changed(Action::Delete, format!("{} leaves the swarm", local.name), vec![job], Map::new()))
 }
 
-fn reconcile(args: &Args, local: &Local, answer: &Answer, controller: &dyn Controller) -> Result<Decision, Failure> {
+fn reconcile(
+    args: &Args,
+    local: &Local,
+    answer: &Answer,
+    controller: &dyn Controller,
+) -> Result<Decision, Failure> {
     let Some(list) = answer.good() else {
         // In a plan the swarm may be yet to come. And the last step may have been to demote this very manager.
         if controller.check_mode() && !local.member() || local.state == "active" && !local.manager {
@@ -206,10 +230,16 @@ fn reconcile(args: &Args, local: &Local, answer: &Answer, controller: &dyn Contr
     let wanted = wanted::read(args)?;
     let plan = members::plan(&view::nodes(list), &wanted, args.bool("prune"));
     let said: Vec<String> = plan.steps.iter().map(members::Step::describe).collect();
-    let list = |texts: &[String]| Value::from(texts.iter().map(|t| t.as_str().into()).collect::<Vec<Value>>());
-    let out = result([("steps", list(&said)), ("refused", list(&plan.refused)), ("strangers", list(&plan.strangers))]);
+    let list =
+        |texts: &[String]| Value::from(texts.iter().map(|t| t.as_str().into()).collect::<Vec<Value>>());
+    let out = result([
+        ("steps", list(&said)),
+        ("refused", list(&plan.refused)),
+        ("strangers", list(&plan.strangers)),
+    ]);
     let host = args.str("docker_host");
-    let effects: Vec<Job> = plan.steps.iter().map(|s| steps::step(host, s, args.int("drain_timeout"))).collect();
+    let effects: Vec<Job> =
+        plan.steps.iter().map(|s| steps::step(host, s, args.int("drain_timeout"))).collect();
     let mut decision = match effects.is_empty() {
         true => Decision::unchanged(out),
         false => changed(Action::Update, said.join("; "), effects, out),

@@ -12,7 +12,10 @@ pub fn read(args: &Args) -> Result<Vec<Wanted>, Failure> {
         args.items("members").iter().map(|m| member(m, args.str("zone_label"))).collect::<Result<_, _>>()?;
     for (index, member) in members.iter().enumerate() {
         if members[..index].iter().any(|m| m.name == member.name) {
-            return Err(Failure::new(format!("{} is in `members` twice; a host is a manager or a worker", member.name)));
+            return Err(Failure::new(format!(
+                "{} is in `members` twice; a host is a manager or a worker",
+                member.name
+            )));
         }
     }
     Ok(members)

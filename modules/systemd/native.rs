@@ -1,8 +1,8 @@
 //! systemd, and `service` on whatever service manager the host has.
 
 use crate::base::{Map, Value};
-use crate::modules::kit::{claims, only};
 use crate::modules::forecast::{Forecast, record};
+use crate::modules::kit::{claims, only};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
 use crate::plan::{Action, Change, Claims, Decision, Diff};
 use crate::remote::{Job, Output, Script};
@@ -40,20 +40,44 @@ impl Staged for Service {
         let starts = matches!(args.str("state"), "started" | "restarted" | "reloaded");
         if starts || args.bool("daemon_reexec") {
             // A daemon that starts may need, and make, anything.
-            return Claims { reads: vec!["*".into()], writes: vec![format!("service:{}", bare(args.str("name"))), "file:/run/*".into(), "file:/var/*".into(), "file:/etc/systemd/*".into()] };
+            return Claims {
+                reads: vec!["*".into()],
+                writes: vec![
+                    format!("service:{}", bare(args.str("name"))),
+                    "file:/run/*".into(),
+                    "file:/var/*".into(),
+                    "file:/etc/systemd/*".into(),
+                ],
+            };
         }
-        let unit = if args.has("name") { format!("service:{}", bare(args.str("name"))) } else { "service:*".into() };
+        let unit =
+            if args.has("name") { format!("service:{}", bare(args.str("name"))) } else { "service:*".into() };
         claims(&reads, &[unit.as_str(), "file:/etc/systemd/*"])
     }
 
     /// The unit's own files; that a configuration is another one now does not show in how its service is.
     fn looks_at(&self, args: &Args) -> Option<Claims> {
-        let plain = args.has("name") && !args.bool("daemon_reload") && scope(args) == "system" && !args.has("pattern");
+        let plain = args.has("name")
+            && !args.bool("daemon_reload")
+            && scope(args) == "system"
+            && !args.has("pattern");
         let name = plain.then(|| bare(args.str("name")))?;
-        let folders = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system", "/usr/local/lib/systemd/system", "/etc/init.d", "/etc/conf.d"];
+        let folders = [
+            "/etc/systemd/system",
+            "/usr/lib/systemd/system",
+            "/lib/systemd/system",
+            "/usr/local/lib/systemd/system",
+            "/etc/init.d",
+            "/etc/conf.d",
+        ];
         let mut reads: Vec<String> = folders.iter().map(|folder| format!("file:{folder}/{name}*")).collect();
         // One service may start or stop another.
-        reads.extend(["service:*".to_string(), "file:/run/*".into(), "file:/etc/runlevels/*".into(), "package:*".into()]);
+        reads.extend([
+            "service:*".to_string(),
+            "file:/run/*".into(),
+            "file:/etc/runlevels/*".into(),
+            "package:*".into(),
+        ]);
         Some(Claims { reads, writes: Vec::new() })
     }
 
@@ -148,9 +172,16 @@ impl Staged for Service {
 fn brought(name: &str, forecast: &Forecast) -> bool {
     let unit = if name.contains('.') { name.to_string() } else { format!("{name}.service") };
     // `getty@tty1.service` is made of `getty@.service`.
-    let template = unit.split_once('@').and_then(|(stem, rest)| Some(format!("{stem}@.{}", rest.rsplit_once('.')?.1)));
-    let folders = ["/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
-        "/lib/systemd/system", "/etc/systemd/user"];
+    let template =
+        unit.split_once('@').and_then(|(stem, rest)| Some(format!("{stem}@.{}", rest.rsplit_once('.')?.1)));
+    let folders = [
+        "/etc/systemd/system",
+        "/run/systemd/system",
+        "/usr/local/lib/systemd/system",
+        "/usr/lib/systemd/system",
+        "/lib/systemd/system",
+        "/etc/systemd/user",
+    ];
     let units = || std::iter::once(unit.as_str()).chain(template.as_deref());
     let stem = unit.split(['@', '.']).next().unwrap_or("");
     folders.iter().any(|folder| units().any(|unit| forecast.has(&format!("file:{folder}/{unit}"))))
@@ -185,7 +216,9 @@ impl Unit {
         let get = |key: &str| output.field("", key);
         let manager = get("manager").unwrap_or_default();
         if manager == "none" || manager.is_empty() {
-            return Err(Failure::new("the host has no service manager that is known (systemd, openrc, init scripts)"));
+            return Err(Failure::new(
+                "the host has no service manager that is known (systemd, openrc, init scripts)",
+            ));
         }
         let mut unit = Unit {
             exists: get("exists").is_some(),
@@ -198,7 +231,10 @@ impl Unit {
             manager,
         };
         if unit.manager == "systemd" {
-            unit.systemd(get("show").unwrap_or_default().as_str(), get("is_enabled").unwrap_or_default().trim());
+            unit.systemd(
+                get("show").unwrap_or_default().as_str(),
+                get("is_enabled").unwrap_or_default().trim(),
+            );
         }
         let _ = name;
         Ok(unit)
@@ -213,8 +249,12 @@ impl Unit {
             "" => is_enabled.lines().last().unwrap_or(""),
             state => state,
         };
-        let known = matches!(file_state, "enabled" | "disabled" | "static" | "generated" | "indirect" | "alias" | "masked");
-        let (running, need) = (matches!(get("ActiveState"), "active" | "activating" | "reloading"), get("NeedDaemonReload"));
+        let known = matches!(
+            file_state,
+            "enabled" | "disabled" | "static" | "generated" | "indirect" | "alias" | "masked"
+        );
+        let (running, need) =
+            (matches!(get("ActiveState"), "active" | "activating" | "reloading"), get("NeedDaemonReload"));
         let exists = !matches!(load, "not-found" | "" | "error") || load.is_empty() && known;
         // Its own `is-enabled` exits 0 also for these two, which do not start at boot by themselves.
         let enabled = match file_state {
@@ -318,11 +358,17 @@ impl Todo {
             .var("sleep", args.opt_int("sleep").unwrap_or(1).to_string())
             .args(&self.acts);
         let reason = format!("{name} {}", self.reasons.join(", ")).trim().to_string();
-        let always = self.acts.iter().all(|a| matches!(*a, "restart" | "reload" | "daemon-reload" | "daemon-reexec"));
+        let always =
+            self.acts.iter().all(|a| matches!(*a, "restart" | "reload" | "daemon-reload" | "daemon-reexec"));
         let diffs = if self.before == self.after {
             Vec::new()
         } else {
-            vec![Diff { before: self.before, after: self.after, before_header: name.into(), after_header: name.into() }]
+            vec![Diff {
+                before: self.before,
+                after: self.after,
+                before_header: name.into(),
+                after_header: name.into(),
+            }]
         };
         let action = if always { Action::Run } else { Action::Update };
         let change = Some(Change { action, reason, diffs });

@@ -41,10 +41,16 @@ impl Limit {
         let plain = plain.strip_prefix("limit").unwrap_or(&plain);
         let plain = if plain == "tasksmax" { "tasks" } else { plain };
         if plain != "tasks" && !NAMES.iter().any(|(n, _)| *n == plain) {
-            return Err(format!("`{name}` is no limit: there are {}, tasks", NAMES.map(|(n, _)| n).join(", ")));
+            return Err(format!(
+                "`{name}` is no limit: there are {}, tasks",
+                NAMES.map(|(n, _)| n).join(", ")
+            ));
         }
         let (soft, hard) = value.split_once(':').unwrap_or((value, value));
-        let read = |text: &str| bound(text).ok_or_else(|| format!("{name}: `{value}` is no number, `soft:hard`, size or `infinity`"));
+        let read = |text: &str| {
+            bound(text)
+                .ok_or_else(|| format!("{name}: `{value}` is no number, `soft:hard`, size or `infinity`"))
+        };
         let (soft, hard) = (read(soft)?, read(hard)?);
         if hard.is_some_and(|hard| soft.is_none_or(|soft| soft > hard)) {
             return Err(format!("{name}: the soft limit of `{value}` is above the hard one"));
@@ -124,7 +130,9 @@ mod tests {
             assert_eq!(limit.holds(limit.of_process(TABLE).unwrap()), expected, "{name} {value}");
         }
         assert_eq!(Limit::new("tasks", "10").unwrap().of_process(TABLE), None);
-        for (name, value) in [("files", "1"), ("nofile", "x"), ("nofile", "2:1"), ("nofile", "infinity:1"), ("nofile", "")] {
+        for (name, value) in
+            [("files", "1"), ("nofile", "x"), ("nofile", "2:1"), ("nofile", "infinity:1"), ("nofile", "")]
+        {
             assert!(Limit::new(name, value).is_err(), "{name} {value}");
         }
     }

@@ -33,7 +33,12 @@ fn file(args: &Args) -> String {
 
 fn wanted(args: &Args) -> Result<Vec<Limit>, Failure> {
     let given = args.map("limits").into_iter().flatten();
-    given.map(|(name, value)| Limit::new(&to_text(&Value::from(name.as_str().unwrap_or_default())), &to_text(value)).map_err(Failure::new)).collect()
+    given
+        .map(|(name, value)| {
+            Limit::new(&to_text(&Value::from(name.as_str().unwrap_or_default())), &to_text(value))
+                .map_err(Failure::new)
+        })
+        .collect()
 }
 
 impl Staged for SystemdLimits {
@@ -48,17 +53,25 @@ impl Staged for SystemdLimits {
     }
 
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
-        let bad = |text: &str| text.is_empty() || text.starts_with(['-', '.']) || text.contains(['/', ' ', '\n']);
+        let bad =
+            |text: &str| text.is_empty() || text.starts_with(['-', '.']) || text.contains(['/', ' ', '\n']);
         let dropin = args.str("dropin");
         if bad(args.str("name")) || bad(dropin) || !dropin.ends_with(".conf") {
-            return Err(Failure::new(format!("`{}` is no unit, or `{dropin}` no name of a drop-in (`….conf`)", args.str("name"))));
+            return Err(Failure::new(format!(
+                "`{}` is no unit, or `{dropin}` no name of a drop-in (`….conf`)",
+                args.str("name")
+            )));
         }
         let other = ["socket", "timer", "mount", "swap", "slice", "target", "scope", "path"];
         if let Some((_, kind)) = args.str("name").rsplit_once('.').filter(|(_, kind)| other.contains(kind)) {
             return Err(Failure::new(format!("`{}` is a {kind}: limits are a service's", args.str("name"))));
         }
         wanted(args)?;
-        Ok(vec![Job::new(script!("systemd_limits.probe", "probe.sh")).var("unit", unit(args)).var("file", file(args))])
+        Ok(vec![
+            Job::new(script!("systemd_limits.probe", "probe.sh"))
+                .var("unit", unit(args))
+                .var("file", file(args)),
+        ])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
@@ -68,7 +81,12 @@ impl Staged for SystemdLimits {
         let path = file(args);
         let was = text_file(output, &path)?;
         let wanted = wanted(args)?;
-        let job = |act: &str| Job::new(script!("systemd_limits.apply", "apply.sh")).var("act", act).var("file", &path).var("unit", unit(args));
+        let job = |act: &str| {
+            Job::new(script!("systemd_limits.apply", "apply.sh"))
+                .var("act", act)
+                .var("file", &path)
+                .var("unit", unit(args))
+        };
         let mut decision = Todo::default();
         if args.str("state") == "absent" {
             if was.exists {
@@ -85,7 +103,8 @@ impl Staged for SystemdLimits {
         let written = was.content == content;
         if !written {
             let why = if was.exists { "differs" } else { "is absent" };
-            decision.say(format!("{path} {why}"), vec![job("mkdir"), write_file_job(write_text(&was, &content))]);
+            decision
+                .say(format!("{path} {why}"), vec![job("mkdir"), write_file_job(write_text(&was, &content))]);
             decision.diffs.push(diff(&path, was.content.as_str(), content.as_str()));
         }
         let stale = shown.get("NeedDaemonReload") == Some("yes");
@@ -103,10 +122,17 @@ impl Staged for SystemdLimits {
         if restart {
             decision.say(format!("{} runs with {}", unit(args), other.join(", ")), vec![job("restart")]);
         } else if !other.is_empty() {
-            decision.warnings.push(format!("{} runs with {} until it is restarted", unit(args), other.join(", ")));
+            decision.warnings.push(format!(
+                "{} runs with {} until it is restarted",
+                unit(args),
+                other.join(", ")
+            ));
         }
         if wanted.iter().any(|l| l.name == "nofile" && l.soft.is_none()) {
-            decision.warnings.push("no limit of open files: some programs walk through all they might have open, and hang".into());
+            decision.warnings.push(
+                "no limit of open files: some programs walk through all they might have open, and hang"
+                    .into(),
+            );
         }
         let mut out = result([("restart_needed", (!other.is_empty() && !restart).into())]);
         out.insert("running".into(), running(&wanted, table.as_deref().unwrap_or_default()));
@@ -178,8 +204,14 @@ fn overruled(wanted: &[Limit], shown: &Shown, path: &str, others: &str) -> Resul
         if limit.holds((soft, hard)) {
             continue;
         }
-        let sets = |line: &&str| line.split_once(':').is_some_and(|(f, text)| f != path && text.trim().starts_with(&property));
-        let by = others.lines().rfind(sets).and_then(|l| l.split_once(':')).map(|(f, text)| format!(": {f} sets {}", text.trim()));
+        let sets = |line: &&str| {
+            line.split_once(':').is_some_and(|(f, text)| f != path && text.trim().starts_with(&property))
+        };
+        let by = others
+            .lines()
+            .rfind(sets)
+            .and_then(|l| l.split_once(':'))
+            .map(|(f, text)| format!(": {f} sets {}", text.trim()));
         return Err(Failure::new(format!(
             "{path} has {property}={}, and systemd comes to {}{}; choose a `dropin` that is read later",
             limit.text,

@@ -23,7 +23,9 @@ impl Staged for TempFile {
         for part in ["prefix", "suffix"] {
             let text = args.str(part);
             if text.contains('/') {
-                return Err(Failure::new(format!("{part} must be a valid file name component, got '{text}'")));
+                return Err(Failure::new(format!(
+                    "{part} must be a valid file name component, got '{text}'"
+                )));
             }
         }
         let state = args.str("state");
@@ -32,7 +34,11 @@ impl Staged for TempFile {
             .var("prefix", args.str("prefix"))
             .var("suffix", args.str("suffix"))
             .flag("directory", state == "directory");
-        let change = Change { action: Action::Create, reason: format!("a temporary {state} is new each time"), diffs: Vec::new() };
+        let change = Change {
+            action: Action::Create,
+            reason: format!("a temporary {state} is new each time"),
+            diffs: Vec::new(),
+        };
         let result = Map::from_iter([("state".into(), state.into())]);
         Ok(Decision { change: Some(change), effects: vec![job], result, warnings: Vec::new() })
     }

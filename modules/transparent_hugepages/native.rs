@@ -69,13 +69,21 @@ impl Staged for HugePages {
             if output.field("writable", which).is_some() {
                 let shown = is(which).unwrap_or_default();
                 found.reasons.push(format!("{which} is {shown}, not {value}"));
-                found.effects.push(Job::new(script!("transparent_hugepages.apply", "apply.sh")).var("which", which).var("value", value));
+                found.effects.push(
+                    Job::new(script!("transparent_hugepages.apply", "apply.sh"))
+                        .var("which", which)
+                        .var("value", value),
+                );
                 found.diffs.push(diff(&format!("{SYS}/{which}"), shown + "\n", format!("{value}\n")));
             } else if live.forgives(whose) {
-                found.warnings.push(format!("this is a container, where the machine's kernel decides: {which} is not set here"));
+                found.warnings.push(format!(
+                    "this is a container, where the machine's kernel decides: {which} is not set here"
+                ));
             } else {
                 let shown = is(which).unwrap_or_else(|| "not known to this kernel".into());
-                return Err(Failure::new(format!("{which} is {shown}, not {value}, and cannot be set here; `live: possible` accepts that of a container")));
+                return Err(Failure::new(format!(
+                    "{which} is {shown}, not {value}, and cannot be set here; `live: possible` accepts that of a container"
+                )));
             }
         }
         if was.content != content {

@@ -81,7 +81,8 @@ impl Staged for Unarchive {
         let follow = StatOptions { follow: true, ..StatOptions::default() };
         let dest = args.str("dest");
         if Attributes::labels(args) {
-            let message = "attributes and SELinux labels of what is unpacked are not set here; `file` sets them";
+            let message =
+                "attributes and SELinux labels of what is unpacked are not set here; `file` sets them";
             return Err(Failure::new(message));
         }
         if let Some(creates) = args.opt_str("creates") {

@@ -43,10 +43,15 @@ pub fn encode(body: &Value, controller: &dyn Controller) -> Result<(Vec<u8>, Str
     let mut parts = Vec::new();
     for (name, value) in fields.iter() {
         let name = name.to_string();
-        parts.push(part(&name, value, controller).map_err(|f| Failure::new(format!("field `{name}` of the form: {}", f.message)))?);
+        parts.push(
+            part(&name, value, controller)
+                .map_err(|f| Failure::new(format!("field `{name}` of the form: {}", f.message)))?,
+        );
     }
     let boundary = boundary(&parts);
-    let mut out = Vec::with_capacity(parts.iter().map(|p| p.len() + boundary.len() + 6).sum::<usize>() + boundary.len() + 6);
+    let mut out = Vec::with_capacity(
+        parts.iter().map(|p| p.len() + boundary.len() + 6).sum::<usize>() + boundary.len() + 6,
+    );
     for part in &parts {
         out.extend(format!("--{boundary}\r\n").bytes());
         out.extend_from_slice(part);
@@ -118,13 +123,16 @@ impl File {
         }
         let text = |key: &str| field.get(key).filter(|v| !v.is_null()).map(to_text).filter(|t| !t.is_empty());
         let filename = text("filename");
-        let kind = text("mime_type").unwrap_or_else(|| guessed(filename.as_deref().unwrap_or_default()).into());
+        let kind =
+            text("mime_type").unwrap_or_else(|| guessed(filename.as_deref().unwrap_or_default()).into());
         if !kind.bytes().all(|b| (b' '..=b'~').contains(&b)) {
             return Err(Failure::new("mime_type is not a type"));
         }
         let encoding = match text("multipart_encoding").as_deref().unwrap_or("base64") {
             known @ ("base64" | "7or8bit") => known == "base64",
-            other => return Err(Failure::new(format!("multipart_encoding is base64 or 7or8bit, not {other}"))),
+            other => {
+                return Err(Failure::new(format!("multipart_encoding is base64 or 7or8bit, not {other}")));
+            }
         };
         let (content, encoding) = match (text("content"), &filename) {
             (Some(content), _) => (content.into_bytes().into(), None),
@@ -133,7 +141,9 @@ impl File {
                 let plain = if content.is_ascii() { "7bit" } else { "8bit" };
                 (content, Some(if encoding { "base64" } else { plain }))
             }
-            (None, None) => return Err(Failure::new("at least one of `filename` or `content` must be given")),
+            (None, None) => {
+                return Err(Failure::new("at least one of `filename` or `content` must be given"));
+            }
         };
         let filename = filename.map(|path| base_name(&path).to_string());
         Ok(File { filename, kind, encoding, content })
@@ -198,17 +208,44 @@ mod tests {
 
     #[test]
     fn fields_become_parts() {
-        let head = |name: &str, kind: &str| format!("--B\nContent-Disposition: form-data; name={name}\nContent-Type: {kind}\n");
+        let head = |name: &str, kind: &str| {
+            format!("--B\nContent-Disposition: form-data; name={name}\nContent-Type: {kind}\n")
+        };
         let coded = format!("{}\n////", "/".repeat(76));
         let cases = [
-            ("{a: text, n: 1}", [head("\"a\"", "text/plain"), "\ntext\n".into(), head("\"n\"", "text/plain"), "\n1\n".into()].concat()),
+            (
+                "{a: text, n: 1}",
+                [head("\"a\"", "text/plain"), "\ntext\n".into(), head("\"n\"", "text/plain"), "\n1\n".into()]
+                    .concat(),
+            ),
             (r#"{'q"\': ""}"#, head(r#""q\"\\""#, "text/plain") + "\n\n"),
             ("{f: {content: c}}", head("\"f\"", "application/octet-stream") + "\nc\n"),
-            ("{f: {content: c, filename: x/y.json}}", head("\"f\"; filename=\"y.json\"", "application/json") + "\nc\n"),
-            ("{f: {content: c, filename: y.json, mime_type: a/b}}", head("\"f\"; filename=\"y.json\"", "a/b") + "\nc\n"),
-            ("{f: {filename: d/a.zip}}", head("\"f\"; filename=\"a.zip\"", "application/zip") + "Content-Transfer-Encoding: base64\n\n" + &coded + "\n"),
-            ("{f: {filename: b.TXT, multipart_encoding: 7or8bit}}", head("\"f\"; filename=\"b.TXT\"", "text/plain") + "Content-Transfer-Encoding: 7bit\n\nb\n\n"),
-            ("{f: {filename: d/a.zip, multipart_encoding: 7or8bit}}", head("\"f\"; filename=\"a.zip\"", "application/zip") + "Content-Transfer-Encoding: 8bit\n\n" + &"\u{ff}".repeat(60) + "\n"),
+            (
+                "{f: {content: c, filename: x/y.json}}",
+                head("\"f\"; filename=\"y.json\"", "application/json") + "\nc\n",
+            ),
+            (
+                "{f: {content: c, filename: y.json, mime_type: a/b}}",
+                head("\"f\"; filename=\"y.json\"", "a/b") + "\nc\n",
+            ),
+            (
+                "{f: {filename: d/a.zip}}",
+                head("\"f\"; filename=\"a.zip\"", "application/zip")
+                    + "Content-Transfer-Encoding: base64\n\n"
+                    + &coded
+                    + "\n",
+            ),
+            (
+                "{f: {filename: b.TXT, multipart_encoding: 7or8bit}}",
+                head("\"f\"; filename=\"b.TXT\"", "text/plain") + "Content-Transfer-Encoding: 7bit\n\nb\n\n",
+            ),
+            (
+                "{f: {filename: d/a.zip, multipart_encoding: 7or8bit}}",
+                head("\"f\"; filename=\"a.zip\"", "application/zip")
+                    + "Content-Transfer-Encoding: 8bit\n\n"
+                    + &"\u{ff}".repeat(60)
+                    + "\n",
+            ),
         ];
         for (yaml, expected) in cases {
             assert_eq!(form(yaml), Ok(expected + "--B--\n"), "{yaml}");
@@ -235,7 +272,8 @@ mod tests {
 
     #[test]
     fn the_boundary_is_in_no_content() {
-        let parts: Vec<Vec<u8>> = vec![b"x fitout-form-0 fitout-form-1".to_vec(), b"\0fitout-form-2".to_vec()];
+        let parts: Vec<Vec<u8>> =
+            vec![b"x fitout-form-0 fitout-form-1".to_vec(), b"\0fitout-form-2".to_vec()];
         assert_eq!(boundary(&parts), "fitout-form-3");
         assert_eq!(boundary(&[]), "fitout-form-0");
     }

@@ -5,7 +5,9 @@ mod multipart;
 use crate::base::{Map, Value, pyjson};
 use crate::modules::files::{self, Attributes};
 use crate::modules::http::{REQUEST, Request};
-use crate::modules::{Args, ArgsExt, Behaviour, Call, Controller, Failure, Outcome, Procedure, ProcedureFuture, bytes};
+use crate::modules::{
+    Args, ArgsExt, Behaviour, Call, Controller, Failure, Outcome, Procedure, ProcedureFuture, bytes,
+};
 use crate::plan::{Action, Change};
 use crate::remote::{Content, Job, Output, Script};
 use crate::spec::to_text;
@@ -26,7 +28,8 @@ impl Procedure for Uri {
         Box::pin(async move {
             if call.controller.check_mode() {
                 let message = "remote module (uri) does not support check mode";
-                let result = Map::from_iter([("skipped".into(), true.into()), ("msg".into(), message.into())]);
+                let result =
+                    Map::from_iter([("skipped".into(), true.into()), ("msg".into(), message.into())]);
                 return Ok(Outcome { result, ..Outcome::default() });
             }
             let job = job(&call)?;
@@ -94,7 +97,9 @@ fn body(args: &Args, controller: &dyn Controller) -> Result<(Option<Vec<u8>>, Op
     };
     let (body, kind) = match (args.str("body_format"), text) {
         ("form-multipart", _) if args.bool("remote_src") => {
-            return Err(Failure::new("remote_src: the files of a form are read on this machine; send one with `src`"));
+            return Err(Failure::new(
+                "remote_src: the files of a form are read on this machine; send one with `src`",
+            ));
         }
         ("form-multipart", _) => {
             let (form, kind) = multipart::encode(value, controller)?;
@@ -237,7 +242,8 @@ mod tests {
     #[test]
     fn json_answers_are_read() {
         let head = "HTTP/1.1 302 Found\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: application/json\r\nSet-Cookie: a=b; x\r\n";
-        let seen = output(&[("status", "200"), ("url", "http://h/x"), ("head", head), ("content", "{\"a\": [1]}")]);
+        let seen =
+            output(&[("status", "200"), ("url", "http://h/x"), ("head", head), ("content", "{\"a\": [1]}")]);
         let result = outcome(&args(), &seen).unwrap().result;
         assert_eq!(result.get("json").and_then(|j| j.get("a")), Some(&Value::from(vec![1.into()])));
         assert_eq!(result.get("redirected"), Some(&true.into()));
@@ -256,7 +262,8 @@ mod tests {
 
     #[test]
     fn forms_are_encoded() {
-        let form = form(&Value::from_iter([("a b", Value::from("1&2")), ("l", vec![1.into(), 2.into()].into())]));
+        let form =
+            form(&Value::from_iter([("a b", Value::from("1&2")), ("l", vec![1.into(), 2.into()].into())]));
         assert_eq!(form.unwrap(), "a+b=1%262&l=1&l=2");
     }
 }

@@ -59,7 +59,12 @@ pub fn create(args: &Args) -> Decision {
     }
     effects.push(probe(args));
     let name = args.str("name");
-    let out = result([("name", name.into()), ("state", "present".into()), ("create_home", args.bool("create_home").into()), ("system", args.bool("system").into())]);
+    let out = result([
+        ("name", name.into()),
+        ("state", "present".into()),
+        ("create_home", args.bool("create_home").into()),
+        ("system", args.bool("system").into()),
+    ]);
     changed(Action::Create, format!("user {name} is absent"), effects, out)
 }
 
@@ -70,7 +75,9 @@ pub fn update(args: &Args, is: &Observed, output: &Output) -> Decision {
         edit.words.push("-o".into());
     }
     let wanted_gid = match args.opt_str("group") {
-        Some(group) => group.parse().ok().or_else(|| field(output, "", "group")?.split(':').nth(2)?.parse().ok()),
+        Some(group) => {
+            group.parse().ok().or_else(|| field(output, "", "group")?.split(':').nth(2)?.parse().ok())
+        }
         None => None,
     };
     edit.number("-g", "group", wanted_gid, is.gid);
@@ -94,7 +101,8 @@ pub fn update(args: &Args, is: &Observed, output: &Output) -> Decision {
     shadow(args, is, &mut edit, &mut effects);
     if args.bool("create_home") && field(output, "", "home_exists").is_none() {
         edit.reasons.push(format!("home {} is absent", args.opt_str("home").unwrap_or(&is.home)));
-        effects.push(apply(args, "home").var("skeleton", args.str("skeleton")).var("umask", args.str("umask")));
+        effects
+            .push(apply(args, "home").var("skeleton", args.str("skeleton")).var("umask", args.str("umask")));
     }
     if args.bool("generate_ssh_key") && (args.bool("force") || field(output, "", "key").is_none()) {
         edit.reasons.push("has no SSH key".into());
@@ -143,8 +151,10 @@ impl Edit {
         if !args.has("groups") {
             return;
         }
-        let wanted: Vec<&str> = args.list("groups").into_iter().flat_map(|g| g.split(',')).filter(|g| !g.is_empty()).collect();
-        let missing: Vec<&str> = wanted.iter().copied().filter(|g| !is.groups.iter().any(|h| h == g)).collect();
+        let wanted: Vec<&str> =
+            args.list("groups").into_iter().flat_map(|g| g.split(',')).filter(|g| !g.is_empty()).collect();
+        let missing: Vec<&str> =
+            wanted.iter().copied().filter(|g| !is.groups.iter().any(|h| h == g)).collect();
         let extra = is.groups.iter().any(|h| !wanted.contains(&h.as_str()));
         if args.bool("append") {
             if !missing.is_empty() {
@@ -164,7 +174,9 @@ fn shadow(args: &Args, is: &Observed, edit: &mut Edit, effects: &mut Vec<Job>) {
     }
     let has = is.shadow.get(1).map_or("", String::as_str);
     let bare = |hash: &str| hash.trim_start_matches('!').to_string();
-    if let Some(hash) = args.opt_str("password").filter(|h| args.str("update_password") == "always" && bare(h) != bare(has)) {
+    if let Some(hash) =
+        args.opt_str("password").filter(|h| args.str("update_password") == "always" && bare(h) != bare(has))
+    {
         edit.reasons.push("password differs".into());
         effects.push(password(args, hash));
     }
@@ -194,7 +206,9 @@ fn age(args: &Args, is: Option<&Observed>) -> Vec<String> {
         ("password_expire_warn", "-W", 5),
         ("password_expire_account_disable", "-I", 6),
     ];
-    let differs = |value: i64, index: usize| is.is_none_or(|o| o.shadow.get(index).is_none_or(|f| *f != value.to_string()));
+    let differs = |value: i64, index: usize| {
+        is.is_none_or(|o| o.shadow.get(index).is_none_or(|f| *f != value.to_string()))
+    };
     let found = table.iter().filter_map(|(name, option, index)| Some((args.opt_int(name)?, *option, *index)));
     found.filter(|(v, _, i)| differs(*v, *i)).flat_map(|(v, o, _)| [o.to_string(), v.to_string()]).collect()
 }

@@ -3,8 +3,8 @@
 mod changes;
 
 use crate::base::Map;
-use crate::modules::kit::{changed, claims, field, only, result};
 use crate::modules::forecast::{Forecast, record};
+use crate::modules::kit::{changed, claims, field, only, result};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
 use crate::plan::{Action, Claims, Decision};
 use crate::remote::{Job, Output};
@@ -26,8 +26,20 @@ const NO_NUMBER: i64 = 4_294_967_294;
 /// The user database's files, of which useradd writes nearly all, an entry each. What another user's entry says does not change
 /// what is found about this one.
 const FILES: &[&str] = &[
-    "/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/subuid", "/etc/subgid", "/etc/passwd-", "/etc/shadow-",
-    "/etc/group-", "/etc/gshadow-", "/etc/.pwd.lock", "/var/mail", "/var/log/lastlog", "/var/log/faillog",
+    "/etc/passwd",
+    "/etc/shadow",
+    "/etc/group",
+    "/etc/gshadow",
+    "/etc/subuid",
+    "/etc/subgid",
+    "/etc/passwd-",
+    "/etc/shadow-",
+    "/etc/group-",
+    "/etc/gshadow-",
+    "/etc/.pwd.lock",
+    "/var/mail",
+    "/var/log/lastlog",
+    "/var/log/faillog",
 ];
 
 impl Staged for User {
@@ -43,7 +55,8 @@ impl Staged for User {
             writes.push("file:/root".into());
         }
         writes.extend(args.opt_str("home").map(|h| format!("file:{h}")));
-        let mut reads = vec!["file:/etc/skel/*".to_string(), "file:/etc/login.defs".into(), "file:/etc/default/*".into()];
+        let mut reads =
+            vec!["file:/etc/skel/*".to_string(), "file:/etc/login.defs".into(), "file:/etc/default/*".into()];
         reads.extend(args.opt_str("group").map(|g| format!("group:{g}")));
         reads.extend(args.list("groups").iter().map(|g| format!("group:{g}")));
         claims(&reads, &writes)
@@ -72,7 +85,8 @@ impl Staged for User {
             if is.is_none() {
                 return Ok(Decision::unchanged(out));
             }
-            let job = apply(args, "remove").flag("remove", args.bool("remove")).flag("force", args.bool("force"));
+            let job =
+                apply(args, "remove").flag("remove", args.bool("remove")).flag("force", args.bool("force"));
             return Ok(changed(Action::Delete, format!("user {name} is present"), vec![job], out));
         }
         check_group(args, output)?;
@@ -121,7 +135,8 @@ impl Staged for User {
         let mut foreseen = false;
         let name = args.str("name");
         if let Some(thing) = forecast.thing(&format!("user:{name}")) {
-            let field = |key: &str| thing.and_then(|t| t.get(key)).map(crate::spec::to_text).unwrap_or_default();
+            let field =
+                |key: &str| thing.and_then(|t| t.get(key)).map(crate::spec::to_text).unwrap_or_default();
             let entry = thing.map(|_| {
                 let uid = field("uid");
                 format!("{name}:x:{uid}:{uid}:{}:{}:{}", field("comment"), field("home"), field("shell"))
@@ -157,8 +172,15 @@ impl Staged for User {
 fn probe(args: &Args) -> Job {
     let group = args.str("group");
     let by_name = if group.bytes().all(|b| b.is_ascii_digit()) { "" } else { group };
-    let shadow = ["password", "password_lock", "expires", "password_expire_max", "password_expire_min",
-        "password_expire_warn", "password_expire_account_disable"];
+    let shadow = [
+        "password",
+        "password_lock",
+        "expires",
+        "password_expire_max",
+        "password_expire_min",
+        "password_expire_warn",
+        "password_expire_account_disable",
+    ];
     Job::new(script!("user.probe", "probe.sh"))
         .var("name", args.str("name"))
         .flag("local", args.bool("local"))
@@ -168,7 +190,8 @@ fn probe(args: &Args) -> Job {
 }
 
 fn key_file(args: &Args) -> String {
-    args.opt_str("ssh_key_file").map_or_else(|| format!(".ssh/id_{}", args.str("ssh_key_type")), str::to_string)
+    args.opt_str("ssh_key_file")
+        .map_or_else(|| format!(".ssh/id_{}", args.str("ssh_key_type")), str::to_string)
 }
 
 fn apply(args: &Args, act: &str) -> Job {

@@ -23,7 +23,8 @@ impl Procedure for WaitFor {
             check(args)?;
             if call.controller.check_mode() {
                 let message = "remote module (wait_for) does not support check mode";
-                let result = Map::from_iter([("skipped".into(), true.into()), ("msg".into(), message.into())]);
+                let result =
+                    Map::from_iter([("skipped".into(), true.into()), ("msg".into(), message.into())]);
                 return Ok(Outcome { result, ..Outcome::default() });
             }
             let begin = Instant::now();
@@ -59,7 +60,11 @@ impl Procedure for WaitFor {
 
 fn check(args: &Args) -> Result<(), Failure> {
     let state = args.str("state");
-    let unknown = args.list("active_connection_states").iter().find(|s| tcp_state(s).is_none()).map(ToString::to_string);
+    let unknown = args
+        .list("active_connection_states")
+        .iter()
+        .find(|s| tcp_state(s).is_none())
+        .map(ToString::to_string);
     let message = if args.has("path") && matches!(state, "stopped" | "drained") {
         format!("state={state} should only be used for checking a port in the wait_for module")
     } else if args.has("exclude_hosts") && state != "drained" {
