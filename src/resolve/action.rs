@@ -207,7 +207,9 @@ impl Unit<'_> {
                     span,
                     format!("the arguments cannot be split: {why}"),
                 ));
-                return Entries::new();
+                // It is there, so nothing else is said to be missing.
+                let whole = (span, value.value.clone());
+                return free.into_iter().map(|name| free_entry(&name, whole.clone())).collect();
             }
         };
         self.split_entries(action, value, &text, form, free, module.is_some())
@@ -235,13 +237,8 @@ impl Unit<'_> {
         let whole = entries.is_empty() && form.rest == text.trim();
         let rest = if whole { value.value.clone() } else { text_value(&form.rest, span) };
         match free {
-            Some(name) => {
-                entries.insert(0, (Spanned { value: name.into(), span }, Spanned { value: rest, span }))
-            }
-            None if !is_module => {
-                let key: Arc<str> = "_raw_params".into();
-                entries.insert(0, (Spanned { value: key, span }, Spanned { value: rest, span }));
-            }
+            Some(name) => entries.insert(0, free_entry(&name, (span, rest))),
+            None if !is_module => entries.insert(0, free_entry("_raw_params", (span, rest))),
             None if form.rest.starts_with("{{") && entries.is_empty() => {
                 entries.push((Spanned { value: VARIABLE_ARGS.into(), span }, Spanned { value: rest, span }));
             }
@@ -253,6 +250,11 @@ impl Unit<'_> {
         }
         entries
     }
+}
+
+/// The free form as the argument that takes it.
+fn free_entry(name: &str, (span, value): (Span, Value)) -> (Spanned<Arc<str>>, Spanned<Value>) {
+    (Spanned { value: name.into(), span }, Spanned { value, span })
 }
 
 /// A piece of `k=v` text as a value: always text, a template where it holds one.

@@ -53,7 +53,10 @@ pub(crate) fn files(unit: &Unit) -> Diags {
 fn wanted(noted: &Noted) -> Option<(&str, &'static str, Span)> {
     let Act::Module { module, args } = &noted.node.act else { return None };
     let (_, kind) = READERS.iter().find(|(m, _)| *m == module.spec.name)?;
-    if args.get("remote_src").is_some_and(|v| !matches!(v, Value::Bool(false))) {
+    let said = |name: &str| args.get(name).map(crate::spec::to_bool);
+    // `copy: false` is how `unarchive` said it before.
+    let old_form = module.spec.name == "unarchive" && said("copy").is_some_and(|v| v != Some(true));
+    if old_form || said("remote_src").is_some_and(|v| v != Some(false)) {
         return None;
     }
     let (word, value) = ["src", "cmd", "_raw_params"].iter().find_map(|k| args.get(*k).map(|v| (*k, v)))?;

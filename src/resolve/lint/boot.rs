@@ -123,6 +123,37 @@ fn settings(unit: &Unit, noted: &Noted) -> Vec<Setting> {
             vec![Setting { key, value, file, span }]
         }
         "copy" | "template" => written(unit, noted, &constant),
+        "lineinfile" => line(&constant),
+        _ => Vec::new(),
+    }
+}
+
+/// The setting that a line of sysctl.d or limits.d makes.
+fn line(constant: &dyn Fn(&str) -> Option<(String, Span)>) -> Vec<Setting> {
+    let gone = constant("state").is_some_and(|(state, _)| state == "absent");
+    let (Some((path, _)), Some((line, span)), false) = (constant("path"), constant("line"), gone) else {
+        return Vec::new();
+    };
+    if path == "/etc/sysctl.conf" || path.contains("/sysctl.d/") {
+        let pair = line.split_once('=').filter(|(k, v)| !k.contains('{') && !v.contains('{'));
+        let setting = |(k, v): (&str, &str)| Setting {
+            key: sysctl_key(k.trim()),
+            value: words(v),
+            file: base_name(&path),
+            span,
+        };
+        return pair.map(setting).into_iter().collect();
+    }
+    let file = match path.as_str() {
+        "/etc/security/limits.conf" => LIMITS.to_string(),
+        path if path.contains("/limits.d/") => base_name(path),
+        _ => return Vec::new(),
+    };
+    match line.split_whitespace().collect::<Vec<_>>()[..] {
+        [domain, kind, item, value] if !line.contains('{') => {
+            let key = format!("limits\t{domain} {kind} {item}");
+            vec![Setting { key, value: value.to_string(), file, span }]
+        }
         _ => Vec::new(),
     }
 }

@@ -31,6 +31,7 @@ const PACKAGE_MODULES: &[&str] = &["apt", "dnf", "yum", "package"];
 pub(crate) fn check(unit: &Unit, words: &HashSet<String>) -> Diags {
     let mut diags = Diags::default();
     for noted in &unit.tasks {
+        old_include(noted).into_iter().for_each(|d| diags.push(d));
         if let Act::Module { module, .. } = &noted.node.act {
             let found = [
                 shell_signs(noted, module),
@@ -108,16 +109,36 @@ fn shell_signs(noted: &Noted, module: &Module) -> Option<Diag> {
     }
     let (value, span) = argument(noted, module, "cmd")?;
     let bare = outside_quotes(text(value)?);
-    let sign = bare.split_whitespace().find(|w| is_shell_sign(w))?;
-    let message = format!("`command` runs no shell: `{sign}` is handed to the program as it stands");
-    Some(Diag::warning("shell-in-command", span, message).hint("use `shell`, or write it without"))
+    let (message, hint) = match bare.split_whitespace().find(|w| is_shell_sign(w)) {
+        Some(sign) => {
+            (format!("`{sign}` is handed to the program as it stands"), "use `shell`, or write it without")
+        }
+        None => {
+            let glob = globs(&bare)?;
+            (format!("`{glob}` names one file with such a name"), "use `shell`, or `find` and a loop")
+        }
+    };
+    let message = format!("`command` runs no shell: {message}");
+    Some(Diag::warning("shell-in-command", span, message).hint(hint))
 }
 
 fn is_shell_sign(word: &str) -> bool {
-    matches!(word, "|" | "||" | "&&" | "<" | ">" | ">>" | "2>" | "2>&1" | "&>" | ";" | "&")
-        || ["2>", "&>", ">/", ">>/"].iter().any(|s| word.starts_with(s))
+    let redirects = |sign: &str| {
+        word.strip_prefix(sign)
+            .is_some_and(|to| to.starts_with(|c: char| c.is_alphanumeric() || "./$_&".contains(c)))
+    };
+    matches!(word, "|" | "||" | "&&" | "<" | ">" | ">>" | "2>" | "2>>" | "2>&1" | "&>" | ";" | "&")
+        || [">", ">>", "2>", "2>>", "&>", "<"].into_iter().any(redirects)
         || word.ends_with(';') && !word.ends_with("\\;")
-        || word.starts_with("$(")
+        || ["&&", "||", "$(", "`"].iter().any(|sign| word.contains(sign))
+}
+
+/// A path with wildcards; programs that search have their own.
+fn globs(text: &str) -> Option<&str> {
+    let program = text.split_whitespace().next()?.rsplit('/').next()?;
+    let own = ["find", "tar", "rsync", "systemctl", "grep", "egrep", "sed", "awk"].contains(&program);
+    let is_path = |word: &&str| ["/", "./", "../", "~/"].iter().any(|start| word.starts_with(start));
+    text.split_whitespace().filter(|_| !own).filter(is_path).find(|word| word.contains(['*', '?']))
 }
 
 /// The text without what stands in quotes or in `{{ }}`.
@@ -147,27 +168,61 @@ fn outside_quotes(text: &str) -> String {
 }
 
 fn renamed(noted: &Noted, module: &Module) -> Option<Diag> {
-    if module.spec.name != "modprobe" {
-        return None;
-    }
-    let (value, span) = argument(noted, module, "name")?;
-    let items: Vec<&str> = match (&noted.node.keywords.loop_, value) {
-        (_, Value::Str(name)) => vec![name],
-        (Some(Loop::Items(Value::List(items)) | Loop::With { terms: Value::List(items), .. }), _) => {
-            items.iter().filter_map(Value::as_str).collect()
-        }
-        _ => Vec::new(),
-    };
-    let (old, new) = RENAMED.iter().find(|(old, _)| items.contains(old))?;
+    let (names, span) = kernel_modules(noted, module)?;
+    let (old, new) = RENAMED.iter().find(|(old, _)| names.iter().any(|name| name == old))?;
     let message = format!("current kernels have no module `{old}`");
     Some(Diag::warning("renamed-kernel-module", span, message).hint(format!("it is `{new}` now")))
 }
 
-fn key_server(noted: &Noted, module: &Module) -> Option<Diag> {
-    if module.spec.name != "apt_key" {
-        return None;
+/// The kernel modules that a task loads, now or by a file that is read at boot.
+fn kernel_modules(noted: &Noted, module: &Module) -> Option<(Vec<String>, Span)> {
+    let words = |text: &str| text.split_whitespace().map(str::to_string).collect::<Vec<_>>();
+    let at_boot = |path: &str| {
+        argument(noted, module, path)
+            .and_then(|(path, _)| text(path))
+            .is_some_and(|path| path == "/etc/modules" || path.contains("/modules-load.d/"))
+    };
+    match module.spec.name.as_str() {
+        "modprobe" => {
+            let (value, span) = argument(noted, module, "name")?;
+            let names = match (&noted.node.keywords.loop_, value) {
+                (_, Value::Str(name)) => vec![name.to_string()],
+                (Some(Loop::Items(Value::List(items)) | Loop::With { terms: Value::List(items), .. }), _) => {
+                    items.iter().filter_map(Value::as_str).map(str::to_string).collect()
+                }
+                _ => Vec::new(),
+            };
+            Some((names, span))
+        }
+        "command" | "shell" => {
+            let (value, span) = argument(noted, module, "cmd")?;
+            let names = words(text(value)?);
+            names.iter().any(|word| word.rsplit('/').next() == Some("modprobe")).then_some((names, span))
+        }
+        "copy" if at_boot("dest") => {
+            let (value, span) = argument(noted, module, "content")?;
+            let lines = text(value)?.lines().filter(|line| !line.trim_start().starts_with(['#', ';']));
+            Some((lines.flat_map(words).collect(), span))
+        }
+        "lineinfile" if at_boot("path") => {
+            let (value, span) = argument(noted, module, "line")?;
+            Some((words(text(value)?), span))
+        }
+        _ => None,
     }
-    let (_, span) = argument(noted, module, "keyserver")?;
+}
+
+fn key_server(noted: &Noted, module: &Module) -> Option<Diag> {
+    let span = match module.spec.name.as_str() {
+        "apt_key" => argument(noted, module, "keyserver")?.1,
+        "command" | "shell" => {
+            let (value, span) = argument(noted, module, "cmd")?;
+            let written = text(value)?;
+            let asks = ["--keyserver", "--recv"].iter().any(|flag| written.contains(flag));
+            (asks && written.contains("apt-key")).then_some(span)?
+        }
+        _ => return None,
+    };
     let message = "key servers are unreliable, and a key of apt-key vouches for every repository";
     let hint = "`deb822_repository` with `signed_by` binds the key to its repository";
     Some(Diag::warning("apt-key-server", span, message).hint(hint))
@@ -175,9 +230,25 @@ fn key_server(noted: &Noted, module: &Module) -> Option<Diag> {
 
 fn old_name(noted: &Noted, module: &Module) -> Option<Diag> {
     let written = &*noted.written.action_name;
-    let words = module.spec.deprecated.get(written)?;
-    let message = format!("the module name `{written}` is deprecated");
-    Some(Diag::warning("deprecated-module", noted.written.action?, message).hint(words.clone()))
+    let name = &module.spec.name;
+    let hint = match module.spec.deprecated.get(written) {
+        Some(words) => words.clone(),
+        None if written.ends_with("_facts") && name.ends_with("_info") => format!("its name is `{name}` now"),
+        None => return None,
+    };
+    Some(deprecated_module(noted, noted.written.action?, hint))
+}
+
+/// The one that could be either of its successors.
+fn old_include(noted: &Noted) -> Option<Diag> {
+    let is_old = super::known::short(&noted.written.action_name) == "include";
+    let hint = "write `import_tasks`, or `include_tasks` where the run decides what is included";
+    is_old.then_some(noted.written.action).flatten().map(|span| deprecated_module(noted, span, hint.into()))
+}
+
+fn deprecated_module(noted: &Noted, span: Span, hint: String) -> Diag {
+    let message = format!("the module name `{}` is deprecated", noted.written.action_name);
+    Diag::warning("deprecated-module", span, message).hint(hint)
 }
 
 fn packages(noted: &Noted, module: &Module) -> Option<Diag> {
@@ -221,7 +292,17 @@ mod tests {
     #[test]
     fn signs_of_the_shell_count_outside_quotes_and_templates() {
         let found = |text: &str| outside_quotes(text).split_whitespace().any(is_shell_sign);
-        for text in ["echo 1 > /sys/x", "a | b", "a && b", "a 2>/dev/null", "a; b", "echo $(date)"] {
+        for text in [
+            "echo 1 > /sys/x",
+            "a | b",
+            "a && b",
+            "a 2>/dev/null",
+            "a; b",
+            "echo $(date)",
+            "a||b",
+            "a >out",
+            "echo `date`",
+        ] {
             assert!(found(text), "{text}");
         }
         for text in [
@@ -230,8 +311,17 @@ mod tests {
             "find . -exec rm {} \\;",
             "a -> b",
             "sh -c \"a && b\"",
+            "test a -ge b",
         ] {
             assert!(!found(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn wildcards_of_paths_are_the_shells() {
+        assert_eq!(globs("rm -f /tmp/a /tmp/x*.log"), Some("/tmp/x*.log"));
+        for text in ["find /x -path /x/*", "dpkg -l linux-*", "ls /a", "echo what?"] {
+            assert_eq!(globs(text), None, "{text}");
         }
     }
 

@@ -1,7 +1,6 @@
 //! Secrets in plain text: module arguments that are secrets, and variables whose names say that they hold one. The
 //! defaults of roles are examples to be overridden, and are left alone.
 
-use super::argument;
 use crate::base::{Diag, Diags, Sources, Span, Value};
 use crate::graph::Act;
 use crate::modules::Module;
@@ -25,11 +24,15 @@ const NAMES: &[&str] = &[
 pub(super) fn arguments(noted: &Noted, module: &Module) -> Vec<Diag> {
     let Act::Module { args, .. } = &noted.node.act else { return Vec::new() };
     let mut found = Vec::new();
-    for name in args.keys().filter_map(|k| k.as_str()) {
-        let secret = crate::spec::resolve(&module.spec.args, name).is_some_and(|(_, a)| a.secret);
-        let Some((value, span)) = argument(noted, module, name).filter(|_| secret) else { continue };
-        if is_plain(value) {
-            found.push(finding(name, span));
+    for (key, value) in args.iter() {
+        let Some(name) = key.as_str() else { continue };
+        let secret = match crate::spec::resolve(&module.spec.args, name) {
+            Some((_, arg)) => arg.secret,
+            // What `set_fact` takes are variables.
+            None => module.spec.name == "set_fact" && is_secret_name(name),
+        };
+        if secret && is_plain(value) {
+            found.push(finding(name, noted.written.arg(name).unwrap_or(noted.node.span)));
         }
     }
     found
