@@ -231,43 +231,6 @@ fn words(run: &mut Run<'_>, value: Option<&Value>) -> Res<Vec<String>> {
     }
 }
 
-pub(super) fn filetree(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
-    use std::os::unix::fs::MetadataExt;
-    let mut out = List::new();
-    for name in call.texts(run)? {
-        let root = find(run, &name, "files")?;
-        for entry in walkdir::WalkDir::new(&root).min_depth(1).sort_by_file_name() {
-            let entry = entry.map_err(|e| lookup_failed(e.to_string()))?;
-            let path = entry.path();
-            let meta = path.symlink_metadata().map_err(|e| unreadable(path, &e))?;
-            let inside = path.strip_prefix(&root).unwrap_or(path).display().to_string();
-            let kind = match meta.file_type() {
-                t if t.is_dir() => "directory",
-                t if t.is_symlink() => "link",
-                _ => "file",
-            };
-            let mut item = Map::new();
-            item.insert("root".into(), Value::from(root.display().to_string()));
-            item.insert("path".into(), Value::from(inside));
-            item.insert("state".into(), Value::from(kind));
-            item.insert(
-                "src".into(),
-                match std::fs::read_link(path) {
-                    Ok(target) => Value::from(target.display().to_string()),
-                    Err(_) => Value::from(path.display().to_string()),
-                },
-            );
-            item.insert("uid".into(), Value::from(meta.uid()));
-            item.insert("gid".into(), Value::from(meta.gid()));
-            item.insert("mode".into(), Value::from(format!("0{:o}", meta.mode() & 0o7777)));
-            item.insert("size".into(), Value::from(meta.size()));
-            item.insert("mtime".into(), Value::from(meta.mtime() as f64));
-            out.push(Value::from(item));
-        }
-    }
-    Ok(out)
-}
-
 pub(super) fn locate(run: &Run<'_>, name: &str) -> Res<PathBuf> {
     find(run, name, "files")
 }

@@ -1,6 +1,7 @@
 //! Lookups: what `lookup()`, `query()` and `with_*` fetch on the controller.
 
 mod files;
+mod filetree;
 mod lists;
 mod parsers;
 mod values;
@@ -129,7 +130,7 @@ pub(crate) fn within(run: &mut Run<'_>, name: &str, terms: &[Value], options: &M
         "template" => files::template(run, &call),
         "fileglob" => files::fileglob(run, &call),
         "first_found" => files::first_found(run, &call),
-        "filetree" => files::filetree(run, &call),
+        "filetree" => filetree::filetree(run, &call),
         "ini" => parsers::ini(run, &call),
         "csvfile" => parsers::csvfile(run, &call),
         _ => return Err(globals::no_lookup(name)),
