@@ -27,14 +27,14 @@ impl Staged for Git {
         if args.values().any(has_unknown) {
             return Claims::everything();
         }
-        let dest = format!("file:{}", args.str("dest"));
+        let dest = args.opt_str("dest").map(|dest| format!("file:{dest}"));
         let mut reads = vec!["package:*".to_string(), "file:/etc/*".into(), "file:/root/*".into(), "file:/home/*".into()];
         let others = ["separate_git_dir", "archive"].into_iter().filter_map(|name| args.opt_str(name));
-        let writes: Vec<String> = [dest].into_iter().chain(others.map(|path| format!("file:{path}"))).collect();
+        let writes: Vec<String> = dest.into_iter().chain(others.map(|path| format!("file:{path}"))).collect();
         reads.extend(args.opt_str("key_file").map(|k| format!("file:{k}")));
         reads.extend(Some(args.str("repo")).filter(|r| r.starts_with('/')).map(|r| format!("file:{r}")));
         let mut claims = claims(&reads, &writes);
-        makes_folders(&mut claims, args.str("dest"));
+        args.opt_str("dest").iter().for_each(|dest| makes_folders(&mut claims, dest));
         claims
     }
 
@@ -43,6 +43,9 @@ impl Staged for Git {
             if args.str(name).starts_with('-') || args.str(name).contains(['\n', '\0']) {
                 return Err(Failure::new(format!("`{}` is not a {name}", args.str(name))));
             }
+        }
+        if args.opt_str("dest").is_none() && args.bool("clone") {
+            return Err(Failure::new("the destination directory must be specified unless clone=no"));
         }
         Ok(vec![archive::variables(args, job(args, Job::new(&PROBE)))?.flag("ask", true)])
     }
@@ -68,10 +71,15 @@ impl Git {
         if output.field("", "occupied").is_some() {
             return Err(Failure::new(format!("{} is a directory with files of its own and no checkout", args.str("dest"))));
         }
-        if !there && !args.bool("clone") || there && !args.bool("update") && before.is_some() {
+        if there && !args.bool("update") && before.is_some() {
             return Ok(Decision::unchanged(out));
         }
         let (kind, target) = self.target(args, output)?;
+        if !there && !args.bool("clone") {
+            // What there would be is all that was asked for.
+            out.insert("after".into(), target.into());
+            return Ok(Decision::unchanged(out));
+        }
         let elsewhere = args.opt_str("separate_git_dir").filter(|dir| {
             there && field(output, "", "git_dir").is_some_and(|is| is != dir.trim_end_matches('/'))
         });

@@ -7,7 +7,9 @@ fi
 git_() { GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND=$ssh "${executable:-git}" "$@"; }
 dir=$dest/.git
 [ -z "$bare" ] || dir=$dest
-if [ -e "$dir/HEAD" ] || [ -f "$dir" ]; then
+if [ -z "$dest" ]; then
+  : # only what the remote has is asked for
+elif [ -e "$dir/HEAD" ] || [ -f "$dir" ]; then
   emit '' there 1
   emit '' before "$(git_ -c safe.directory='*' -C "$dest" rev-parse --verify -q "$at^{commit}")"
   emit '' git_dir "$(git_ -c safe.directory='*' -C "$dest" rev-parse --absolute-git-dir)"
