@@ -23,10 +23,7 @@ impl Staged for ScriptModule {
     fn decide(&self, args: &Args, seen: &[Output], controller: &dyn Controller) -> Result<Decision, Failure> {
         let line = args.str("cmd").trim();
         if let Some(why) = run::condition_met(args, seen)? {
-            let mut decision = run::skipped(Value::from(line), &why);
-            // Unlike a command's, a script's task counts as skipped.
-            decision.result.insert("skipped".into(), true.into());
-            return Ok(decision);
+            return Ok(skipped(args, &why));
         }
         let words = run::words(line)?;
         let name = words.first().ok_or_else(|| Failure::new("no script given"))?;
@@ -49,6 +46,15 @@ impl Staged for ScriptModule {
     fn verify(&self) -> bool {
         false
     }
+}
+
+/// Unlike a command's, a script's task counts as skipped, and has nothing of a run in its result.
+fn skipped(args: &Args, why: &str) -> Decision {
+    let why = match why.contains("does not exist") {
+        true => format!("{} does not exist, matching removes option", args.str("removes")),
+        false => format!("{} exists, matching creates option", args.str("creates")),
+    };
+    Decision::unchanged(Map::from_iter([("skipped".into(), true.into()), ("msg".into(), why.into())]))
 }
 
 /// The text behind the first word, quotes and all: it is for the host's shell.
