@@ -10,6 +10,8 @@ use fitout::spec::from_yaml;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[path = "modules/get_url.rs"]
+mod get_url;
 #[path = "modules/git.rs"]
 mod git;
 #[path = "modules/uri.rs"]

@@ -1,5 +1,7 @@
 //! get_url: the host downloads; the digest decides.
 
+mod answer;
+
 use crate::base::Map;
 use crate::modules::files::{self, Attributes, attributes};
 use crate::modules::http::{REQUEST, Request};
@@ -108,6 +110,7 @@ impl Staged for GetUrl {
             *digest = found.ok_or_else(|| Failure::new(missing()))?;
         }
         let mut result = Map::from_iter([("dest".into(), path.as_str().into()), ("url".into(), url.into())]);
+        result.insert("elapsed".into(), 0.into());
         let matches = wanted.as_ref().is_some_and(|(_, d)| field("digest").is_some_and(|f| f.eq_ignore_ascii_case(d)));
         let exists = field("exists").is_some();
         let keep = exists && (matches || wanted.is_none() && !args.bool("force"));
@@ -137,26 +140,12 @@ impl Staged for GetUrl {
             (true, Some((algorithm, digest))) => format!("its {algorithm} is not {digest}"),
             (true, None) => "downloaded each time (force)".to_string(),
         };
-        download(args, &path, &attributes, wanted, exists.then_some(now.mode), reason, result)
+        let place = (path.as_str(), field("folder"));
+        download(args, place, &attributes, wanted, exists.then_some(now.mode), reason, result)
     }
 
     fn finish(&self, _: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
-        let mut result = files::finish(decision, done)?;
-        if let Some(output) = done.first() {
-            for key in ["checksum_src", "checksum_dest", "backup_file"] {
-                if let Some(value) = output.field("", key) {
-                    result.insert(key.into(), value.into());
-                }
-            }
-            if let Some(status) = output.field("", "status") {
-                result.insert("status_code".into(), status.parse::<i64>().unwrap_or(200).into());
-                result.insert("msg".into(), "OK".into());
-            }
-            if output.field("", "same").is_some() {
-                result.insert("changed".into(), false.into());
-            }
-        }
-        Ok(result)
+        answer::finish(decision, done)
     }
 
     /// With `force` the probe sees the same again; a digest was checked by the effect itself.
@@ -167,7 +156,7 @@ impl Staged for GetUrl {
 
 fn download(
     args: &Args,
-    path: &str,
+    (path, folder): (&str, Option<String>),
     attributes: &Attributes,
     wanted: Option<(String, String)>,
     mode: Option<u32>,
@@ -177,6 +166,7 @@ fn download(
     let (algorithm, digest) = wanted.unwrap_or_default();
     let job = Job::new(&APPLY)
         .var("path", path)
+        .var("folder", folder.unwrap_or_default())
         .var("algorithm", algorithm)
         .var("digest", digest.to_lowercase())
         .var("mode", attributes.octal(mode.unwrap_or(0o644), false)?.unwrap_or_default())

@@ -3,7 +3,10 @@
 # vars: dest, name, algorithm, list (URL of the list; then the request's variables too)
 place dest
 path=$dest
-if [ -d "$dest" ]; then path=${dest%/}/$name; fi
+if [ -d "$dest" ]; then
+  path=${dest%/}/$name
+  emit '' folder "${dest%/}/"
+fi
 emit '' path "$path"
 digest() { # FILE
   if command -v "${algorithm}sum" >/dev/null 2>&1; then
