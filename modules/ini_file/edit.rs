@@ -1,5 +1,6 @@
 //! The edit itself, on text: pure.
 
+use super::section::{self, Condition};
 use crate::modules::{Args, ArgsExt, Failure};
 
 pub struct Edited {
@@ -52,7 +53,8 @@ pub fn edit(args: &Args, text: &str) -> Result<Option<Edited>, Failure> {
     }
     let section = args.str("section");
     let present = args.str("state") != "absent";
-    let span = find(&lines, section);
+    let conditions = section::conditions(args);
+    let span = section::find(&lines, section, &conditions);
     let message = match (args.opt_str("option"), present) {
         (None, false) => match span {
             Some((head, end)) => {
@@ -65,19 +67,22 @@ pub fn edit(args: &Args, text: &str) -> Result<Option<Edited>, Failure> {
             Some(_) => return Ok(None),
             None => {
                 lines.push(format!("[{section}]\n"));
+                let wanted = Wanted { args, option: "", values: Vec::new() };
+                fulfil(&wanted, &mut lines, &conditions);
                 "only section added"
             }
         },
         (Some(option), _) => {
             let mut values = args.list("values");
             values.extend(args.opt_str("value"));
-            let wanted = Wanted { args, option, values };
+            let mut wanted = Wanted { args, option, values };
             match (present, span) {
                 (false, None) => return Ok(None),
                 (false, Some((head, end))) => remove(&wanted, &mut lines, head, end, section),
                 (true, Some((head, end))) => set(&wanted, &mut lines, head, end, section)?,
                 (true, None) => {
                     lines.push(format!("[{section}]\n"));
+                    wanted.values.extend(fulfil(&wanted, &mut lines, &conditions));
                     add(&wanted, &mut lines)?;
                     "section and option added"
                 }
@@ -87,20 +92,6 @@ pub fn edit(args: &Args, text: &str) -> Result<Option<Edited>, Failure> {
     let content = lines.concat();
     let same = content == text || !text.ends_with('\n') && content.strip_suffix('\n') == Some(text);
     Ok((!same).then_some(Edited { content, message }))
-}
-
-/// From a section's head to its end; the part before all sections has no head but begins at 0.
-fn find(lines: &[String], section: &str) -> Option<(usize, usize)> {
-    let head = |l: &String| l.trim_start().starts_with('[');
-    let from = if section.is_empty() {
-        0
-    } else {
-        let wanted = format!("[{section}]");
-        lines.iter().position(|l| l.trim().starts_with(&wanted))?
-    };
-    let first = if section.is_empty() { 0 } else { from + 1 };
-    let end = lines[first..].iter().position(head).map_or(lines.len(), |n| first + n);
-    Some((from, end))
 }
 
 fn remove(wanted: &Wanted<'_>, lines: &mut Vec<String>, head: usize, end: usize, section: &str) -> &'static str {
@@ -205,6 +196,23 @@ fn insert(lines: &mut Vec<String>, first: usize, end: usize, new: Vec<String>) {
         at -= 1;
     }
     lines.splice(at..at, new);
+}
+
+/// A new section has what it is to be known by; more values of the option itself are told, where others may stand beside.
+fn fulfil<'c>(wanted: &Wanted<'_>, lines: &mut Vec<String>, conditions: &'c [Condition]) -> Vec<&'c str> {
+    let mut more = Vec::new();
+    for Condition { option, values } in conditions {
+        let line = Wanted { args: wanted.args, option, values: Vec::new() };
+        if option == wanted.option {
+            let exclusive = wanted.args.opt_bool("exclusive").unwrap_or(true);
+            more.extend(values.iter().map(String::as_str).filter(|v| !exclusive && !wanted.values.contains(v)));
+        } else if values.is_empty() && wanted.args.bool("allow_no_value") {
+            lines.push(line.line(None));
+        } else {
+            lines.extend(values.iter().map(|value| line.line(Some(value))));
+        }
+    }
+    more
 }
 
 fn add(wanted: &Wanted<'_>, lines: &mut Vec<String>) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! ini_file: one option of a section.
 
 mod edit;
+mod section;
 
 use crate::base::Map;
 use crate::modules::files::edit::{self as text, Edit};
