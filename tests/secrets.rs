@@ -121,3 +121,35 @@ fn secrets_are_on_no_command_line_in_no_temporary_file_and_in_no_log() {
         }
     }
 }
+
+#[test]
+fn vaulted_values_of_the_inventory_are_hidden_in_what_comes_of_them() {
+    let secrets = ["inv3nt0ry-of-a-host", "inv3nt0ry-of-all", "inv3nt0ry-in-line"];
+    let place = Place::new("h1 ansible_connection=local\n", "");
+    place.write("password", "open sesame\n");
+    place.write("host_vars/h1.yml", &format!("of_host: {}\n", secrets[0]));
+    place.write("group_vars/all/file.yml", &format!("of_all: {}\n", secrets[1]));
+    let vault =
+        |args: &[&str]| place.run(&[&["vault"], args, &["--vault-password-file", "password"]].concat());
+    vault(&["encrypt", "host_vars/h1.yml", "group_vars/all/file.yml"]).is(0, &[]);
+    let inline = vault(&["encrypt-string", "--name", "in_line", secrets[2]]);
+    inline.is(0, &["in_line: !vault"]);
+    place.write("group_vars/all/inline.yml", &inline.out);
+    place.tasks(
+        "- shell: echo $A; echo {{ of_all }}-x >&2; echo {{ in_line }} | rev | rev; exit 3
+  environment: {A: '{{ of_host }}'}
+  ignore_errors: true
+  register: said
+- debug: {var: said.stdout_lines}
+",
+    );
+    for form in [vec!["playbook", "-v"], vec!["apply", "--yes", "--json"]] {
+        let seen = place
+            .run(&[&form[..], &["-i", "hosts", "--vault-password-file", "password", "site.yml"]].concat());
+        seen.is(0, &["********-x"]);
+        for secret in secrets {
+            assert!(!seen.all().contains(secret), "{secret} is seen:\n{}", seen.all());
+            assert!(!place.kept().contains(secret), "{secret} is kept");
+        }
+    }
+}

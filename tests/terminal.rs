@@ -46,9 +46,10 @@ fn a_play_asks_for_its_variables() {
     - {name: size, prompt: Which size, private: false, default: 7}
     - {name: word, prompt: The word, confirm: true}
     - {name: given, prompt: Nobody asks}
+    - {name: hash, prompt: \"The {{ given }}\", encrypt: sha512_crypt, salt: abcdefgh}
   tasks:
     - debug: {msg: \"{{ colour }}, {{ size }}, {{ given }}\"}
-    - assert: {that: word == 'sesame 1'}
+    - assert: {that: \"word == 'sesame 1' and hash == ('sesame 3' | password_hash('sha512', 'abcdefgh'))\"}
 ",
     );
     let program = place.command(&["apply", "--yes", "-i", "hosts", "-e", "given=as-said", "site.yml"]);
@@ -59,6 +60,7 @@ fn a_play_asks_for_its_variables() {
         ("confirm The word:", "sesame 2", true),
         ("DO NOT MATCH", "sesame 1", true),
         ("confirm The word:", "sesame 1", true),
+        ("The as-said:", "sesame 3", true),
     ];
     let seen = at_terminal(&program, &steps);
     seen.is(0, &["light blue, 7, as-said", "ok=2"]);

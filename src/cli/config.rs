@@ -54,6 +54,8 @@ pub struct Config {
     pub become_user: Option<String>,
     /// Options for the method's command.
     pub become_flags: Option<String>,
+    /// The method's command, where it is not the method's name.
+    pub become_exe: Option<String>,
     /// A file with the password to become another user.
     pub become_password_file: Option<PathBuf>,
     /// Notified handlers run on hosts that failed too.
@@ -143,6 +145,7 @@ fn fill(r: &mut Reader) -> Config {
         become_method: r.text("ANSIBLE_BECOME_METHOD", "privilege_escalation", "become_method"),
         become_user: r.text("ANSIBLE_BECOME_USER", "privilege_escalation", "become_user"),
         become_flags: r.text("ANSIBLE_BECOME_FLAGS", "privilege_escalation", "become_flags"),
+        become_exe: r.text("ANSIBLE_BECOME_EXE", "privilege_escalation", "become_exe"),
         become_password_file: r.path("ANSIBLE_BECOME_PASSWORD_FILE", "defaults", "become_password_file"),
         force_handlers: r.flag("ANSIBLE_FORCE_HANDLERS", "defaults", "force_handlers").unwrap_or(false),
         diff: r.flag("ANSIBLE_DIFF_ALWAYS", "diff", "always").unwrap_or(false),

@@ -60,6 +60,7 @@ fn become_options(session: &Session, args: &LoginArgs) -> Result<BecomeOptions, 
         method: args.become_method.clone().or(config.become_method.clone()),
         user: args.become_user.clone().or(config.become_user.clone()),
         flags: config.become_flags.clone(),
+        exe: config.become_exe.clone(),
         password,
     })
 }

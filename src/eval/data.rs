@@ -3,7 +3,7 @@
 use super::error::{ErrorKind, EvalError, Res, wrong};
 use super::run::{Run, V, unknown};
 use crate::base::pyrepr::text_into;
-use crate::base::{Key, List, Map, Value};
+use crate::base::{Key, List, Map, Secret, Value};
 
 impl Run<'_> {
     /// The value for use in an operation: undefined and unknown end the evaluation, secrets are opened.
@@ -11,7 +11,7 @@ impl Run<'_> {
         match v {
             V::Data(Value::Unknown(why)) => Err(unknown(why)),
             V::Data(Value::Secret(s)) => {
-                self.touched_secret = true;
+                self.touch(&s);
                 match s.reveal() {
                     Ok(text) => Ok(Value::from(text)),
                     Err(why) => Err(EvalError::new(ErrorKind::Locked, why)),
@@ -128,11 +128,17 @@ impl Run<'_> {
         Ok(out)
     }
 
+    /// A secret is read: what comes of it is one too.
+    fn touch(&mut self, secret: &Secret) {
+        self.touched_secret = true;
+        self.engine.opened(secret);
+    }
+
     /// Notes what a value that is about to be written out holds: secrets, unknowns.
     pub fn note(&mut self, value: &Value) -> Res<()> {
         match value {
             Value::Secret(s) => {
-                self.touched_secret = true;
+                self.touch(s);
                 s.reveal().map(|_| ()).map_err(|why| EvalError::new(ErrorKind::Locked, why))
             }
             Value::Unknown(why) => Err(unknown(why.clone())),

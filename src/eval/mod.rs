@@ -11,6 +11,7 @@ pub mod analyse;
 mod call;
 mod compile;
 mod data;
+mod encoding;
 mod error;
 mod exec;
 mod expr;
@@ -40,6 +41,7 @@ mod case_tests;
 
 pub use analyse::{NameUse, known_filters, known_lookups, known_tests, names_used};
 pub use compile::TemplateOptions;
+pub use encoding::Encoding;
 pub use error::{ErrorKind, EvalError};
 pub(crate) use filters::expanduser;
 pub(crate) use methods::is_identifier;
@@ -53,7 +55,7 @@ use ir::Program;
 use run::{Run, V};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 /// The evaluator of one run: everything compiled is kept and shared by all hosts.
 pub struct Engine {
@@ -61,7 +63,11 @@ pub struct Engine {
     templates: RwLock<HashMap<Arc<str>, Result<Arc<Program>, EvalError>>>,
     expressions: RwLock<HashMap<Arc<str>, Result<Arc<Program>, EvalError>>>,
     regexes: regex::Cache,
+    /// Told of each secret that a template reads.
+    listener: OnceLock<Listener>,
 }
+
+type Listener = Box<dyn Fn(&Secret) + Send + Sync>;
 
 /// What a condition comes to.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,6 +105,19 @@ impl Engine {
             templates: RwLock::default(),
             expressions: RwLock::default(),
             regexes: regex::Cache::default(),
+            listener: OnceLock::new(),
+        }
+    }
+
+    /// Has `listener` told of each secret that a template reads: parts of what it makes of it may turn up in outputs.
+    /// The first listener stays.
+    pub fn on_secret(&self, listener: impl Fn(&Secret) + Send + Sync + 'static) {
+        let _ = self.listener.set(Box::new(listener));
+    }
+
+    fn opened(&self, secret: &Secret) {
+        if let Some(listener) = self.listener.get() {
+            listener(secret);
         }
     }
 

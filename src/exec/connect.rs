@@ -150,7 +150,9 @@ impl<'a> Place<'a> {
         };
         let flags = self.keyword_or(&self.keywords.become_flags, "ansible_become_flags")?;
         let flags = flags.or_else(|| options.flags.clone()).unwrap_or_default();
-        Ok(Become::User { method, user: user.into(), flags: flags.into() })
+        let exe = self.keyword_or(&self.keywords.become_exe, "ansible_become_exe")?;
+        let exe = exe.or_else(|| options.exe.clone()).unwrap_or_default();
+        Ok(Become::User { method, user: user.into(), flags: flags.into(), exe: exe.into() })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::scope::TaskScope;
 use super::state::Run;
 use crate::base::{Map, Value};
-use crate::graph::TaskKeywords;
+use crate::graph::{ACTION_GROUPS, TaskKeywords};
 use crate::modules::{Module, registry};
 use std::sync::Arc;
 
@@ -28,11 +28,13 @@ pub fn for_module(
     Ok(merged)
 }
 
-/// Whether a key of `module_defaults` is this module, or the group of AWS modules it belongs to.
+/// Whether a key of `module_defaults` is this module, or a group of modules it belongs to.
 fn names(module: &Module, key: &str) -> bool {
     if let Some(group) = key.strip_prefix("group/") {
         let group = group.rsplit('.').next().unwrap_or(group);
-        return group == "aws" && module.spec.aliases.iter().any(|a| a.starts_with("amazon.aws."));
+        let prefixes = ACTION_GROUPS.iter().find(|(name, _)| *name == group).map_or(&[][..], |(_, of)| of);
+        let aliases = &module.spec.aliases;
+        return prefixes.iter().any(|prefix| aliases.iter().any(|alias| alias.starts_with(prefix)));
     }
     registry().get(key).is_some_and(|m| m.spec.name == module.spec.name)
 }

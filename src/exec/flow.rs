@@ -103,7 +103,7 @@ pub fn inherit(inner: &mut TaskKeywords, outer: &TaskKeywords) {
     inner.environment.splice(0..0, outer.environment.iter().cloned());
     inner.tags.extend(outer.tags.iter().cloned());
     inner.module_defaults.splice(0..0, outer.module_defaults.iter().cloned());
-    fill!(inner, outer: become_, become_user, become_method, become_flags, remote_user, connection, port,
+    fill!(inner, outer: become_, become_user, become_method, become_flags, become_exe, remote_user, connection, port,
         ignore_errors, ignore_unreachable, any_errors_fatal, check_mode, diff, no_log, run_once, delegate_to,
         delegate_facts, throttle, timeout);
 }

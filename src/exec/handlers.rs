@@ -23,8 +23,7 @@ impl Host {
 
     /// Whether notified handlers run although the host has failed: the play says so, or else `--force-handlers`.
     pub(super) fn forced_handlers(&self) -> bool {
-        let set = self.play.plan.force_handlers.as_ref().and_then(crate::spec::to_bool);
-        set.unwrap_or(self.run.options.force_handlers)
+        self.play.forces_handlers.unwrap_or(self.run.options.force_handlers)
     }
 
     /// The step where handlers run. Those that what is in flight is going to notify do not wait until it has landed: their

@@ -66,6 +66,8 @@ pub struct Host {
     pub undone: usize,
     /// How many of the errors that count for all hosts this one has taken in.
     pub fatal_known: usize,
+    /// The task before was one whose error counts for all hosts.
+    pub behind_fatal: bool,
 }
 
 impl Host {
@@ -101,6 +103,7 @@ impl Host {
             started,
             undone: 0,
             fatal_known: 0,
+            behind_fatal: false,
         }
     }
 

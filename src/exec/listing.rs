@@ -68,6 +68,8 @@ impl Listing {
             late_files: files.late,
             batch: hosts.clone(),
             all_hosts: hosts,
+            max_failed: None,
+            forces_handlers: None,
         };
         Ok(PlayTags { run: Arc::clone(&self.run), play: Arc::new(play), hosts: OnceCell::new() })
     }

@@ -92,6 +92,7 @@ fn environment(
         for map in levels.iter().filter_map(Value::as_map) {
             for (name, value) in map {
                 if !matches!(value, Value::Omit) {
+                    run.redactor.learn_value(value);
                     let text = match value {
                         Value::Secret(secret) => secret.reveal()?.to_string(),
                         other => crate::spec::to_text(other),

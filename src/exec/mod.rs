@@ -166,6 +166,8 @@ fn new_run(
 ) -> Run {
     let Work { program: _, includer, inventory, engine, keyring, redactor } = work;
     let opener_redactor = Arc::clone(&redactor);
+    let reader_redactor = Arc::clone(&redactor);
+    engine.on_secret(move |secret| reader_redactor.learn_value(&crate::base::Value::Secret(secret.clone())));
     let opener_keyring = Arc::clone(&keyring);
     let vault = move |text: &str| {
         let plain = opener_keyring.open_text(text).map_err(|e| e.to_string())?;

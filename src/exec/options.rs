@@ -33,6 +33,8 @@ pub struct BecomeOptions {
     pub user: Option<String>,
     /// Options for the method's command, of ansible.cfg or the environment.
     pub flags: Option<String>,
+    /// The method's command; `None`: the method's name.
+    pub exe: Option<String>,
     /// Asked for with `-K`, or read of a file; `None`: the method may not ask.
     pub password: Option<Secret>,
 }

@@ -18,7 +18,15 @@ impl Host {
 
     /// Whether this host's failure may stop the others, so that they go task by task.
     pub fn fatal_to_all(&self, cx: &TaskContext) -> bool {
-        self.play.plan.max_fail_percentage.is_some() || self.any_error_is_fatal(cx)
+        self.play.max_failed.is_some() || self.any_error_is_fatal(cx)
+    }
+
+    /// Whether hosts meet before this task: what it comes to may depend on how far the others got.
+    pub fn meets(&mut self, cx: &TaskContext) -> bool {
+        // An error of the task before this one counts for all, so none goes past it alone.
+        let fatal = self.any_error_is_fatal(cx);
+        let behind_fatal = std::mem::replace(&mut self.behind_fatal, fatal);
+        behind_fatal || cx.node.uses_other_hosts || self.fatal_to_all(cx)
     }
 
     /// This host's error counts for all.
@@ -39,9 +47,7 @@ impl Host {
     }
 
     pub fn too_many_failed(&self) -> bool {
-        let limit = self.play.plan.max_fail_percentage.as_ref();
-        let limit = limit.and_then(|v| crate::spec::to_text(v).parse::<f64>().ok());
-        limit.is_some_and(|limit| self.batch.failed_percentage() > limit)
+        self.play.max_failed.is_some_and(|limit| self.batch.failed_percentage() > limit)
     }
 
     /// Whether the next tasks may be decided while this one's effects are on their way: nothing that would make

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 pub async fn run_play(run: &Arc<Run>, plan: &Arc<PlayPlan>, number: usize) -> Result<bool, String> {
     let mut hosts = super::world::play_hosts(run, plan)?;
     let name = super::world::play_name(run, plan);
-    let pattern = crate::spec::to_text(&plan.hosts);
+    let pattern = super::world::play_pattern(run, plan)?;
     if let Some(why) = run.cloud.are_to_come(&pattern) {
         run.emit(Event::HostsUnknown { play: name.clone(), pattern: pattern.clone(), why });
         if hosts.is_empty() {
@@ -64,6 +64,12 @@ async fn run_batch(
     batch: Vec<Arc<str>>,
 ) -> Result<BatchEnd, String> {
     let files = super::vars_files::of_play(run, plan, prompts)?;
+    let keyword = |value: &Option<Value>| match value {
+        Some(value) => super::world::play_value(run, plan, value).map(|v| Some(v).filter(|v| !v.is_null())),
+        None => Ok(None),
+    };
+    let max_failed = keyword(&plan.max_fail_percentage)?.map(|v| percentage(&v)).transpose()?;
+    let forces_handlers = keyword(&plan.force_handlers)?.and_then(|v| crate::spec::to_bool(&v));
     let scope = Arc::new(PlayScope {
         plan: Arc::clone(plan),
         number,
@@ -72,6 +78,8 @@ async fn run_batch(
         late_files: files.late,
         all_hosts: all.to_vec(),
         batch: batch.clone(),
+        max_failed,
+        forces_handlers,
     });
     let lockstep = Arc::new(Lockstep::new(&batch));
     let forks = Arc::new(Semaphore::new(run.options.forks.max(1)));
@@ -103,7 +111,7 @@ async fn run_batch(
         failed += usize::from(host_done(run, &name, &flow, undone));
         play_ends |= matches!(flow, Flow::EndPlay);
     }
-    Ok(verdict(run, plan, &lockstep, failed, batch.len(), play_ends))
+    Ok(verdict(run, max_failed, &lockstep, failed, batch.len(), play_ends))
 }
 
 /// How a host is out of the play, if it is.
@@ -124,14 +132,13 @@ fn host_done(run: &Run, name: &Arc<str>, flow: &Flow, undone: usize) -> bool {
 
 fn verdict(
     run: &Run,
-    plan: &PlayPlan,
+    limit: Option<f64>,
     lockstep: &Lockstep<super::outcome::TaskOutcome>,
     failed: usize,
     count: usize,
     play_ends: bool,
 ) -> BatchEnd {
     let over = |limit: f64| 100.0 * failed as f64 / count.max(1) as f64 > limit;
-    let limit = plan.max_fail_percentage.as_ref().and_then(|v| crate::spec::to_text(v).parse().ok());
     if lockstep.is_over() && limit.is_none_or(over) {
         return BatchEnd::RunEnds;
     }
@@ -139,6 +146,11 @@ fn verdict(
         return BatchEnd::RunEnds;
     }
     if play_ends { BatchEnd::PlayEnds } else { BatchEnd::Next }
+}
+
+fn percentage(value: &Value) -> Result<f64, String> {
+    let text = crate::spec::to_text(value);
+    text.trim().parse().map_err(|_| format!("max_fail_percentage: `{text}` is no number"))
 }
 
 /// The play's hosts cut by `serial`: a number, a percentage, or a list of them of which the last repeats.

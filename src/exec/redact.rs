@@ -2,14 +2,22 @@
 
 use crate::base::{HIDDEN, Key, List, Map, Value};
 use base64::Engine as _;
-use std::sync::{Arc, RwLock};
+use std::collections::HashSet;
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 /// Below this many characters a secret would match by chance all over the output.
 const SHORTEST: usize = 4;
 
 /// Secrets learnt in a run, in the forms in which they could turn up.
 #[derive(Default)]
-pub struct Redactor(RwLock<Vec<String>>);
+pub struct Redactor(RwLock<Known>);
+
+#[derive(Default)]
+struct Known {
+    secrets: HashSet<String>,
+    /// The longest first, so that a secret inside another one does not leave its rest.
+    forms: Vec<String>,
+}
 
 impl Redactor {
     /// Takes a secret, and its forms as JSON, base64 and a quoted shell word. One below four characters is
@@ -17,6 +25,9 @@ impl Redactor {
     pub fn learn(&self, secret: &str) {
         let truth = ["true", "false", "none", "null"].iter().any(|word| secret.eq_ignore_ascii_case(word));
         if truth || secret.chars().count() < SHORTEST {
+            return;
+        }
+        if self.known().secrets.contains(secret) {
             return;
         }
         let json = serde_json::Value::from(secret).to_string();
@@ -27,11 +38,15 @@ impl Redactor {
             shell_words::quote(secret).into_owned(),
         ];
         let mut known = self.0.write().unwrap_or_else(|e| e.into_inner());
-        forms.retain(|form| !known.contains(form));
-        known.extend(forms);
-        known.dedup();
-        // The longest first, so that a secret inside another one does not leave its rest.
-        known.sort_by_key(|s| std::cmp::Reverse(s.len()));
+        known.secrets.insert(secret.to_string());
+        forms.retain(|form| !known.forms.contains(form));
+        known.forms.extend(forms);
+        known.forms.dedup();
+        known.forms.sort_by_key(|s| std::cmp::Reverse(s.len()));
+    }
+
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.0.read().unwrap_or_else(|e| e.into_inner())
     }
 
     /// Every value of a decrypted file of variables: each scalar line of it is a secret.
@@ -60,9 +75,9 @@ impl Redactor {
 
     /// The text with every known secret, wherever it stands, replaced by [`HIDDEN`].
     pub fn text(&self, text: &str) -> String {
-        let known = self.0.read().unwrap_or_else(|e| e.into_inner());
+        let known = self.known();
         let mut clean = text.to_string();
-        for secret in known.iter() {
+        for secret in &known.forms {
             if clean.contains(secret.as_str()) {
                 clean = clean.replace(secret.as_str(), HIDDEN);
             }
@@ -72,7 +87,7 @@ impl Redactor {
 
     /// As [`Redactor::text`], for all texts and keys inside a value.
     pub fn value(&self, value: &Value) -> Value {
-        if self.0.read().unwrap_or_else(|e| e.into_inner()).is_empty() {
+        if self.known().forms.is_empty() {
             return value.clone();
         }
         self.clean(value)

@@ -25,6 +25,10 @@ pub struct PlayScope {
     /// All hosts of the play, those of the current batch, and those that still take part.
     pub all_hosts: Vec<Arc<str>>,
     pub batch: Vec<Arc<str>>,
+    /// `max_fail_percentage`; `None`: any share may fail.
+    pub max_failed: Option<f64>,
+    /// `force_handlers`; `None`: as the command line says.
+    pub forces_handlers: Option<bool>,
 }
 
 pub struct TaskScope {
@@ -95,7 +99,12 @@ impl TaskScope {
             "ansible_play_name" => self.play.plan.name.clone(),
             "playbook_dir" => path(&absolute(&self.play.plan.playbook_dir)),
             "role_path" => path(&absolute(&self.role.as_ref()?.path)),
-            "role_name" | "ansible_role_name" => self.role.as_ref()?.name.as_ref().into(),
+            "ansible_role_name" => self.role.as_ref()?.name.as_ref().into(),
+            "role_name" => {
+                let role = self.role.as_ref()?;
+                let of_collection = role.collection.as_deref().and_then(|c| role.name.strip_prefix(c));
+                of_collection.and_then(|name| name.strip_prefix('.')).unwrap_or(&role.name).into()
+            }
             "ansible_collection_name" => self.role.as_ref()?.collection.as_deref()?.into(),
             "ansible_parent_role_names" | "ansible_parent_role_paths" => {
                 let parents = self.role.as_ref().map(|r| &r.parents).filter(|p| !p.is_empty())?;

@@ -64,7 +64,7 @@ impl Host {
         if once {
             return self.task_once(&cx).await;
         }
-        if node.uses_other_hosts || self.fatal_to_all(&cx) {
+        if self.meets(&cx) {
             let position = self.position.clone();
             self.batch.reach(&self.name, &position).await;
             if self.too_many_failed() {

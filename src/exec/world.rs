@@ -13,10 +13,7 @@ use std::sync::Arc;
 /// The play's hosts in its `order`, `--limit` applied.
 pub fn play_hosts(run: &Arc<Run>, plan: &Arc<PlayPlan>) -> Result<Vec<Arc<str>>, String> {
     let inventory = run.inventory();
-    let pattern = match play_value(run, plan, &plan.hosts)? {
-        Value::List(list) => list.iter().map(crate::spec::to_text).collect::<Vec<_>>().join(","),
-        one => crate::spec::to_text(&one),
-    };
+    let pattern = play_pattern(run, plan)?;
     let selection =
         inventory.select_limited(&pattern, run.options.limit.as_deref()).map_err(|e| e.to_string())?;
     let mut hosts = selection.hosts;
@@ -26,6 +23,14 @@ pub fn play_hosts(run: &Arc<Run>, plan: &Arc<PlayPlan>) -> Result<Vec<Arc<str>>,
         order_hosts(&inventory, &mut hosts, order);
     }
     Ok(hosts.into_iter().map(|id| Arc::clone(&inventory[id].name)).collect())
+}
+
+/// The play's `hosts`; the patterns of a list are joined by commas.
+pub fn play_pattern(run: &Arc<Run>, plan: &Arc<PlayPlan>) -> Result<String, String> {
+    Ok(match play_value(run, plan, &plan.hosts)? {
+        Value::List(list) => list.iter().map(crate::spec::to_text).collect::<Vec<_>>().join(","),
+        one => crate::spec::to_text(&one),
+    })
 }
 
 pub fn play_name(run: &Arc<Run>, plan: &Arc<PlayPlan>) -> String {

@@ -84,10 +84,19 @@ pub struct Prompt {
     pub default: Option<Value>,
     /// Asked twice, until both answers are the same.
     pub confirm: bool,
-    /// The hash that `encrypt:` names, as written.
-    pub encrypt: Option<Arc<str>>,
-    /// `unsafe:` as written.
-    pub unsafe_text: bool,
+    /// The hash that the answer becomes, with its salt.
+    pub encrypt: Option<Encrypt>,
+}
+
+/// How an answer of `vars_prompt` is hashed.
+#[derive(Clone, Debug)]
+pub struct Encrypt {
+    /// The scheme as `password_hash` names it: `sha512`, `blowfish`.
+    pub scheme: Arc<str>,
+    /// `None`: a random one.
+    pub salt: Option<Value>,
+    /// Characters of a random salt; `None`: as many as the scheme takes.
+    pub salt_size: Option<i64>,
 }
 
 /// A list of steps run in order. What includes load at run time is a sequence of its own.

@@ -26,7 +26,7 @@ pub fn login(target: &Target, who: &Become, nonce: &str, inner: Option<&str>) ->
         Some(inner) => format!("{bare} -c {}", quote(inner)),
         None => bare.clone(),
     };
-    let Become::User { method, user, flags } = who else {
+    let Become::User { method, user, flags, exe } = who else {
         return Ok(Login { command: format!("exec {shell}"), ask: None });
     };
     let password = match &target.become_password {
@@ -35,32 +35,36 @@ pub fn login(target: &Target, who: &Become, nonce: &str, inner: Option<&str>) ->
             Some(secret.reveal().map_err(|why| RemoteError::Become(why.to_string()))?.to_string())
         }
     };
-    let flags = flag_words(flags)?;
+    let exe = match exe.as_ref() {
+        "" => method.program().to_string(),
+        exe => words("become_exe", exe, &[])?,
+    };
+    let flags = words("become_flags", flags, &["-S", "-n", "-k"])?;
     let user = quote(user);
     // Says that nobody will ask any more before the shell reads its first line.
     let greeting = quote(&format!("printf '\\002%sH0:0\\000' {}; exec {shell}", &nonce[1..]));
     let prompt = format!("[fitout {}] password: ", &nonce[1..]);
     Ok(match (method, password) {
         (BecomeMethod::Sudo, None) => {
-            Login { command: format!("exec sudo -n {flags} -u {user} -- {shell}"), ask: None }
+            Login { command: format!("exec {exe} -n {flags} -u {user} -- {shell}"), ask: None }
         }
         (BecomeMethod::Sudo, Some(password)) => Login {
-            command: format!("exec sudo -S -p {} {flags} -u {user} -- {bare} -c {greeting}", quote(&prompt)),
+            command: format!("exec {exe} -S -p {} {flags} -u {user} -- {bare} -c {greeting}", quote(&prompt)),
             ask: Some(Ask { password: Some(password), prompt }),
         },
         (BecomeMethod::Su, password) => {
             // `su` cannot be told not to ask.
             let inner = quote(&format!("exec {bare} -c {greeting}"));
             Login {
-                command: format!("LC_ALL=C exec su {flags} {user} -c {inner}"),
+                command: format!("LC_ALL=C exec {exe} {flags} {user} -c {inner}"),
                 ask: Some(Ask { password, prompt: "assword: ".into() }),
             }
         }
         (BecomeMethod::Doas, None) => {
-            Login { command: format!("exec doas -n {flags} -u {user} {shell}"), ask: None }
+            Login { command: format!("exec {exe} -n {flags} -u {user} {shell}"), ask: None }
         }
         (BecomeMethod::Doas, Some(password)) => Login {
-            command: at_a_terminal(&bare, &format!("doas {flags} -u {user} {bare} -c {greeting}")),
+            command: at_a_terminal(&bare, &format!("{exe} {flags} -u {user} {bare} -c {greeting}")),
             ask: Some(Ask { password: Some(password), prompt: "assword: ".into() }),
         },
     })
@@ -127,13 +131,12 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|w| w == needle)
 }
 
-/// `become_flags` as quoted words; those that say how to ask are ours.
-fn flag_words(flags: &str) -> Result<String, RemoteError> {
-    let words = shell_words::split(flags).map_err(|e| {
-        RemoteError::Become(format!("become_flags `{flags}` cannot be split into words: {e}"))
-    })?;
-    let kept = words.iter().filter(|w| !matches!(w.as_str(), "-S" | "-n" | "-k"));
-    Ok(kept.map(|w| quote(w)).collect::<Vec<_>>().join(" "))
+/// What `option` says as quoted words, without those `ours` that say how to ask.
+fn words(option: &str, text: &str, ours: &[&str]) -> Result<String, RemoteError> {
+    let words = shell_words::split(text)
+        .map_err(|e| RemoteError::Become(format!("{option} `{text}` cannot be split into words: {e}")))?;
+    let kept = words.iter().filter(|word| !ours.contains(&word.as_str()));
+    Ok(kept.map(|word| quote(word)).collect::<Vec<_>>().join(" "))
 }
 
 /// Whether what was said is that the password given is not the right one.
@@ -146,11 +149,7 @@ pub fn wrong_password(said: &str) -> bool {
 /// Turns what was said before the shell answered into a become error, if that is what it is.
 pub fn refusal(who: &Become, said: &str, host: &str) -> Option<RemoteError> {
     let Become::User { method, user, .. } = who else { return None };
-    let tool = match method {
-        BecomeMethod::Sudo => "sudo",
-        BecomeMethod::Su => "su",
-        BecomeMethod::Doas => "doas",
-    };
+    let tool = method.program();
     let talk = |l: &&str| !l.is_empty() && !l.starts_with("Warning: ") && !l.contains("audit plugin");
     let lines: Vec<&str> = said.lines().map(str::trim).filter(talk).collect();
     let has = |needle: &str| said.contains(needle);

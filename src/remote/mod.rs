@@ -44,6 +44,8 @@ pub enum Become {
         user: Arc<str>,
         /// Words for the program, as a command line has them; may be empty.
         flags: Arc<str>,
+        /// The command, as a command line has it, where it is not the program's name; else empty.
+        exe: Arc<str>,
     },
 }
 
@@ -56,6 +58,17 @@ pub enum BecomeMethod {
     Su,
     /// `doas`; where it has to ask it needs `script` on the host, for a terminal.
     Doas,
+}
+
+impl BecomeMethod {
+    /// Its command where nothing else is said.
+    pub fn program(self) -> &'static str {
+        match self {
+            BecomeMethod::Sudo => "sudo",
+            BecomeMethod::Su => "su",
+            BecomeMethod::Doas => "doas",
+        }
+    }
 }
 
 /// Why a job has no output.

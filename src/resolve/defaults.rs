@@ -1,8 +1,10 @@
 //! `module_defaults`: names as modules are called here, so that the executor looks them up without aliases.
 
 use super::known;
-use crate::base::{Map, Value};
+use crate::base::{Diag, Diags, Map, Value};
+use crate::graph::ACTION_GROUPS;
 use crate::modules::registry::registry;
+use crate::syntax::ast::Keywords;
 
 /// Replaces the names of modules by their short ones. Groups (`group/aws`) stay as they are written.
 pub(crate) fn normalise(defaults: &mut [Value]) {
@@ -14,5 +16,21 @@ pub(crate) fn normalise(defaults: &mut [Value]) {
         };
         let map: Map = map.iter().map(|(k, v)| (short(&k.to_string()).into(), v.clone())).collect();
         *value = Value::from(map);
+    }
+}
+
+/// A group that nobody knows presets nothing; one with a collection's name may be known elsewhere.
+pub(crate) fn check_groups(own: &Keywords, diags: &mut Diags) {
+    let Some(written) = own.get("module_defaults") else { return };
+    let maps = super::keywords::many(&written.value);
+    let names =
+        maps.iter().filter_map(Value::as_map).flat_map(|map| map.keys()).filter_map(|key| key.as_str());
+    for group in names.filter_map(|name| name.strip_prefix("group/")).filter(|group| !group.contains('.')) {
+        let known = ACTION_GROUPS.iter().map(|(name, _)| *name);
+        if !known.clone().any(|name| name == group) {
+            let all: Vec<&str> = known.clone().collect();
+            let message = format!("`group/{group}` is no group of modules; there is {}", all.join(", "));
+            diags.push(Diag::error("bad-value", written.span, message).did_you_mean(group, known));
+        }
     }
 }

@@ -228,7 +228,16 @@ fn over(mut outer: TaskKeywords, apply: &TaskKeywords) -> TaskKeywords {
     macro_rules! override_with { ($($field:ident),*) => {$(
         if apply.$field.is_some() { outer.$field = apply.$field.clone(); }
     )*} }
-    override_with!(become_, become_user, become_method, become_flags, remote_user, connection, port);
+    override_with!(
+        become_,
+        become_user,
+        become_method,
+        become_flags,
+        become_exe,
+        remote_user,
+        connection,
+        port
+    );
     override_with!(ignore_errors, ignore_unreachable, any_errors_fatal, check_mode, diff, no_log, run_once);
     override_with!(delegate_to, delegate_facts, throttle, timeout);
     outer

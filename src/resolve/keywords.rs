@@ -42,6 +42,7 @@ pub(crate) fn inherit(outer: &TaskKeywords, own: &Keywords) -> TaskKeywords {
         become_user: outer.become_user.clone(),
         become_method: outer.become_method.clone(),
         become_flags: outer.become_flags.clone(),
+        become_exe: outer.become_exe.clone(),
         remote_user: outer.remote_user.clone(),
         connection: outer.connection.clone(),
         port: outer.port.clone(),
@@ -91,6 +92,7 @@ fn set(k: &mut TaskKeywords, key: &str, spanned: &Spanned<Value>) {
         "become_user" => k.become_user = some(),
         "become_method" => k.become_method = some(),
         "become_flags" => k.become_flags = some(),
+        "become_exe" => k.become_exe = some(),
         "remote_user" => k.remote_user = some(),
         "connection" => k.connection = some(),
         "port" => k.port = some(),
@@ -142,7 +144,6 @@ fn loop_control(value: &Value) -> LoopControl {
         pause: get("pause"),
         extended: get("extended"),
         extended_allitems: get("extended_allitems"),
-        break_when: get("break_when").map(|v| many(&v)).unwrap_or_default(),
     }
 }
 

@@ -4,7 +4,7 @@ use super::keywords::{inherit, many};
 use super::load::{missing, tidy};
 use super::unit::{Compiler, Frame, PlayScope, Unit};
 use crate::base::{Diag, Diags, Map, Span, Value};
-use crate::graph::{PlayPlan, Prompt, Sequence, Step, TaskKeywords};
+use crate::graph::{Encrypt, PlayPlan, Prompt, Sequence, Step, TaskKeywords};
 use crate::modules::facts::FactNeeds;
 use crate::syntax::ast::{Keywords, Play, PlaybookEntry, Spanned};
 use std::path::{Path, PathBuf};
@@ -82,13 +82,10 @@ fn imported_path(
     let mut looked = vec![path];
     let parts: Vec<&str> = name.split('.').collect();
     if parts.len() >= 3 && !name.contains('/') {
-        for root in &c.collections_path {
-            let root = if root.ends_with("ansible_collections") {
-                root.clone()
-            } else {
-                root.join("ansible_collections")
-            };
-            let dir = root.join(parts[0]).join(parts[1]).join("playbooks");
+        let checkout = unit.galaxy(dir).filter(|g| g.name == parts[..2].join("."));
+        let installed = c.collection_roots(dir).into_iter().map(|root| root.join(parts[0]).join(parts[1]));
+        for root in checkout.map(|g| g.root.clone()).into_iter().chain(installed) {
+            let dir = root.join("playbooks");
             if let Some(path) = c.loader.main_file(&dir, &parts[2..].join("/")) {
                 return Ok(path);
             }
@@ -231,6 +228,24 @@ fn prompts(play: &Play, diags: &mut Diags) -> Vec<Prompt> {
     out
 }
 
+/// What Ansible calls the hash, and how `password_hash` names it.
+const HASHES: [(&str, &str); 4] =
+    [("sha512_crypt", "sha512"), ("sha256_crypt", "sha256"), ("md5_crypt", "md5"), ("bcrypt", "blowfish")];
+
+fn encrypt(entry: &Value, span: Span) -> Result<Option<Encrypt>, Diag> {
+    let Some(name) = entry.get("encrypt").and_then(Value::as_str) else { return Ok(None) };
+    let Some((_, scheme)) = HASHES.iter().find(|(ours, _)| *ours == name) else {
+        let known = HASHES.map(|(name, _)| name);
+        let message = format!("`encrypt: {name}` is not supported; there is {}", known.join(", "));
+        return Err(Diag::error("bad-prompt", span, message).did_you_mean(name, known));
+    };
+    let salt_size = match entry.get("salt_size") {
+        Some(Value::Int(size)) => Some(*size),
+        _ => None,
+    };
+    Ok(Some(Encrypt { scheme: (*scheme).into(), salt: entry.get("salt").cloned(), salt_size }))
+}
+
 fn prompt(entry: &Value, span: Span) -> Result<Prompt, Diag> {
     let get = |name: &str| entry.get(name);
     let Some(name) = get("name").and_then(Value::as_str) else {
@@ -243,7 +258,6 @@ fn prompt(entry: &Value, span: Span) -> Result<Prompt, Diag> {
         private: flag("private", true),
         default: get("default").cloned(),
         confirm: flag("confirm", false),
-        encrypt: get("encrypt").and_then(Value::as_str).map(Arc::from),
-        unsafe_text: flag("unsafe", false),
+        encrypt: encrypt(entry, span)?,
     })
 }

@@ -63,7 +63,7 @@ impl Unit<'_> {
 
     /// A role with its dependencies before it. `None`: it is not there, or it has run already.
     pub fn role(&mut self, call: &RoleRef, frame: &Frame) -> Option<RoleBody> {
-        let (path, collection) = self.find_role(call, frame)?;
+        let (path, collection, name) = self.find_role(call, frame)?;
         if frame.is_inside(&path) && call.from.tasks.is_none() {
             self.diags.push(role_cycle(call, &path, frame));
             return None;
@@ -76,7 +76,7 @@ impl Unit<'_> {
         let around = frame.role.iter().flat_map(|r| r.around.iter().chain([&r.vars]).cloned());
         let mut scope = Arc::new(RoleScope {
             around: around.filter(|vars| !vars.is_empty()).collect(),
-            name: call.name.as_str().into(),
+            name,
             collection,
             path: path.clone(),
             defaults: self.role_vars(&path, "defaults", call.from.defaults.as_deref(), call.span),
@@ -202,27 +202,30 @@ impl Unit<'_> {
         false
     }
 
-    fn find_role(&mut self, call: &RoleRef, frame: &Frame) -> Option<(PathBuf, Option<Arc<str>>)> {
+    /// Its folder, its collection, and its name: that of a collection's role has the collection's in front.
+    fn find_role(&mut self, call: &RoleRef, frame: &Frame) -> Option<(PathBuf, Option<Arc<str>>, Arc<str>)> {
         let own = frame.role.as_ref().and_then(|r| r.collection.clone());
         let named = self.play.collections.iter().cloned();
         for collection in own.into_iter().chain(named) {
             let found = self.in_collection(&collection, &call.name, frame);
             if let Some(path) = found {
-                return Some((path, Some(collection)));
+                let name = format!("{collection}.{}", call.name).into();
+                return Some((path, Some(collection), name));
             }
         }
         let parts: Vec<&str> = call.name.split('.').collect();
         if parts.len() >= 3 && !call.name.contains('/') {
             let collection: Arc<str> = parts[..2].join(".").into();
             if let Some(path) = self.in_collection(&collection, &parts[2..].join("/"), frame) {
-                return Some((path, Some(collection)));
+                return Some((path, Some(collection), call.name.as_str().into()));
             }
         }
         let mut looked = self.role_dirs(frame);
         for dir in &looked {
             let path = tidy(&dir.join(&call.name));
             if self.c.loader.is_there(&path) && path.is_dir() {
-                return Some((path.clone(), self.galaxy(&path).map(|g| g.name.as_str().into())));
+                let collection = self.galaxy(&path).map(|g| g.name.as_str().into());
+                return Some((path, collection, call.name.as_str().into()));
             }
         }
         looked.dedup();
@@ -264,11 +267,8 @@ impl Unit<'_> {
         let places = [&self.play.playbook_dir].into_iter().chain(around).chain(&self.c.roles_path);
         let checkout = places.filter_map(|p| self.galaxy(p)).find(|g| g.name == collection);
         let here = checkout.map(|g| g.root.join("roles").join(role));
-        let beside = self.play.playbook_dir.join("collections/ansible_collections");
-        let installed = self.c.collections_path.iter().map(|p| {
-            if p.ends_with("ansible_collections") { p.clone() } else { p.join("ansible_collections") }
-        });
-        let paths = installed.chain([beside]).map(|p| p.join(namespace).join(name).join("roles").join(role));
+        let installed = self.c.collection_roots(&self.play.playbook_dir).into_iter();
+        let paths = installed.map(|p| p.join(namespace).join(name).join("roles").join(role));
         here.into_iter().chain(paths).find(|p| self.c.loader.is_there(p))
     }
 

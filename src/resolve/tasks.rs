@@ -50,6 +50,7 @@ impl Unit<'_> {
         let mut keywords = inherit(&frame.keywords, own);
         if own.get("module_defaults").is_some() {
             super::defaults::normalise(&mut keywords.module_defaults);
+            super::defaults::check_groups(own, &mut self.diags);
         }
         keywords
     }

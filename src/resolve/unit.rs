@@ -192,6 +192,16 @@ impl Compiler {
         }
     }
 
+    /// Where installed collections stand: what is configured, then beside the playbook.
+    pub fn collection_roots(&self, playbook_dir: &Path) -> Vec<PathBuf> {
+        let root = |path: &PathBuf| match path.ends_with("ansible_collections") {
+            true => path.clone(),
+            false => path.join("ansible_collections"),
+        };
+        let beside = playbook_dir.join("collections/ansible_collections");
+        self.collections_path.iter().map(root).chain([beside]).collect()
+    }
+
     pub fn next_id(&self) -> NodeId {
         self.ids.fetch_add(1, Ordering::Relaxed)
     }

@@ -67,7 +67,8 @@ impl Unit<'_> {
             walk.follow(self, k, frame);
         }
         let names = walk.told();
-        Uses { other_hosts: names.is_none(), names, looks }
+        let of_play = walk.names.iter().any(|name| PLAY_HOSTS.contains(&&**name));
+        Uses { other_hosts: names.is_none() || of_play, names, looks }
     }
 
     /// What a text uses; each text is looked at once a run.
@@ -226,6 +227,9 @@ struct Place {
     lazy: bool,
 }
 
+/// Names of the hosts that are left in the play.
+const PLAY_HOSTS: [&str; 3] = ["ansible_play_hosts", "ansible_play_batch", "play_hosts"];
+
 #[derive(Default)]
 struct Walk {
     names: Vec<Arc<str>>,
@@ -329,6 +333,7 @@ fn values(k: &TaskKeywords) -> Vec<&Value> {
         &k.become_user,
         &k.become_method,
         &k.become_flags,
+        &k.become_exe,
         &k.remote_user,
         &k.connection,
         &k.port,

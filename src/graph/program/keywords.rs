@@ -3,12 +3,27 @@
 use crate::base::{Map, Value};
 use std::sync::Arc;
 
+/// The groups that `module_defaults` may name (`group/aws`), with what their modules' names begin with. Those of modules
+/// that are not here preset nothing.
+pub const ACTION_GROUPS: &[(&str, &[&str])] = &[
+    ("aws", &["amazon.aws.", "community.aws."]),
+    ("docker", &["community.docker."]),
+    ("azure", &[]),
+    ("cpm", &[]),
+    ("gcp", &[]),
+    ("k8s", &[]),
+    ("os", &[]),
+    ("ovirt", &[]),
+    ("vmware", &[]),
+];
+
 /// Variables that say how a host is reached and as whom: every task reads them without naming them.
 pub const CONNECTION_VARS: &[&str] = &[
     "ansible_become",
     "ansible_become_user",
     "ansible_become_method",
     "ansible_become_flags",
+    "ansible_become_exe",
     "ansible_become_password",
     "ansible_become_pass",
     "ansible_sudo_pass",
@@ -46,6 +61,8 @@ pub struct TaskKeywords {
     pub become_method: Option<Value>,
     /// Options for the method's command; `None`: those it has by default.
     pub become_flags: Option<Value>,
+    /// The method's command; `None`: the method's name.
+    pub become_exe: Option<Value>,
     /// The login; a variable or the command line may say another.
     pub remote_user: Option<Value>,
     /// `ssh`, `local`, `chroot`, `nspawn`.
@@ -139,6 +156,4 @@ pub struct LoopControl {
     pub extended: Option<Value>,
     /// Whether `ansible_loop` holds all items too; `None`: yes.
     pub extended_allitems: Option<Value>,
-    /// `break_when:` as written.
-    pub break_when: Vec<Value>,
 }

@@ -60,8 +60,10 @@ fn submitted(fake: &FakeRemote) -> Vec<String> {
 fn jobs_that_differ_in_arguments_alone_are_one() {
     let script = Script::for_each("test.length", ":");
     let job = |args: &[&str]| Job::new(&script).var("x", "1").args(args);
-    let (me, root) =
-        (Become::No, Become::User { method: BecomeMethod::Sudo, user: "root".into(), flags: "".into() });
+    let (me, root) = (
+        Become::No,
+        Become::User { method: BecomeMethod::Sudo, user: "root".into(), flags: "".into(), exe: "".into() },
+    );
     let asked = ask(&[
         (&me, job(&["a", "bb"])),
         (&root, job(&["a"])),
