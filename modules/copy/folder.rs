@@ -1,6 +1,6 @@
 //! A local folder, copied file by file.
 
-use super::{is_folder, mode, read_local};
+use super::{is_folder, link, mode, read_local};
 use crate::base::Map;
 use crate::modules::files::{self, Attributes, Put};
 use crate::modules::{Args, ArgsExt, Controller, Failure};
@@ -14,6 +14,8 @@ struct Entry {
     local: PathBuf,
     path: String,
     folder: bool,
+    /// Where it leads, of a link that is to be one.
+    link: Option<String>,
 }
 
 fn entries(args: &Args, root: &Path) -> Result<Vec<Entry>, Failure> {
@@ -28,7 +30,11 @@ fn entries(args: &Args, root: &Path) -> Result<Vec<Entry>, Failure> {
             Failure::new(format!("{}: the name is not UTF-8", entry.path().display()))
         })?;
         let path = if below.is_empty() { base.trim_end_matches('/').to_string() } else { files::join(&base, below) };
-        out.push(Entry { local: entry.path().to_path_buf(), path, folder: entry.file_type().is_dir() });
+        let link = entry.path_is_symlink() && !args.bool("local_follow") && !below.is_empty();
+        let link = link.then(|| link::target(entry.path())).transpose()?;
+        // The folder itself may be named by a link.
+        let folder = entry.file_type().is_dir() || below.is_empty();
+        out.push(Entry { local: entry.path().to_path_buf(), path, folder, link });
     }
     Ok(out)
 }
@@ -36,7 +42,12 @@ fn entries(args: &Args, root: &Path) -> Result<Vec<Entry>, Failure> {
 pub fn probe(args: &Args, root: &Path, controller: &dyn Controller) -> Result<Vec<Job>, Failure> {
     let entries = entries(args, root)?;
     let options = Put::probe(args, args.bool("follow"), false, controller.diff_mode());
-    Ok(vec![stat_job(entries.iter().map(|e| &e.path), &options)])
+    let (links, files): (Vec<_>, Vec<_>) = entries.iter().partition(|e| e.link.is_some());
+    let mut jobs = vec![stat_job(files.iter().map(|e| &e.path), &options)];
+    if !links.is_empty() {
+        jobs.push(stat_job(links.iter().map(|e| &e.path), &StatOptions::default()));
+    }
+    Ok(jobs)
 }
 
 pub fn decide(
@@ -46,6 +57,9 @@ pub fn decide(
     controller: &dyn Controller,
 ) -> Result<Decision, Failure> {
     let mut stats = files::seen(seen.first())?;
+    if seen.len() > 1 {
+        stats.extend(files::seen(seen.get(1))?);
+    }
     let dest = args.str("dest");
     let mut result = Map::from_iter([("dest".into(), dest.into())]);
     result.insert("src".into(), root.display().to_string().into());
@@ -53,6 +67,13 @@ pub fn decide(
     let folders = Attributes::of(args).with_mode(args.opt_str("directory_mode").map(String::from));
     for entry in entries(args, root)? {
         let now = stats.remove(entry.path.as_bytes()).unwrap_or_default();
+        if let Some(target) = &entry.link {
+            if let Some((reason, job)) = link::change(args, &entry.path, target, &now) {
+                reasons.push(reason);
+                effects.push(job);
+            }
+            continue;
+        }
         if entry.folder {
             if !is_folder(&now) {
                 reasons.push(format!("{} is absent", entry.path));
