@@ -58,6 +58,7 @@ impl Staged for Assemble {
         let mut put = Put::new(args, dest, &now, content);
         put.title = src;
         put.follow = true;
+        put.tells_md5 = true;
         put.decide(result)
     }
 

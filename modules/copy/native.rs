@@ -1,6 +1,7 @@
 //! copy: content, local files and folders, files of the host.
 
 mod folder;
+mod link;
 mod remote;
 
 use crate::base::Map;
@@ -133,6 +134,7 @@ fn one_file(
     }
     let mut put = Put::from_source(args, &path, &now, content);
     put.wanted.mode = mode(args, Path::new(shown)).or(put.wanted.mode);
+    put.tells_md5 = true;
     if !shown.is_empty() {
         put.title = shown;
     }

@@ -58,6 +58,7 @@ check_file() {
 if [ $# = 0 ]; then
   links=''
   put "$src" "$target"
+  if sum=$(md5sum <"$target" 2>/dev/null); then emit '' md5sum "${sum%% *}"; fi
   exit 0
 fi
 links=1

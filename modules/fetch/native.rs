@@ -45,10 +45,12 @@ impl Procedure for Fetch {
             }
             let remote = stat.sha1.clone().unwrap_or_default();
             let dest = destination(args, &call.controller.base_dir(), call.controller.inventory_hostname())?;
-            let local = local_sum(&dest).await?;
+            let sums = local_sums(&dest).await?;
+            let local = sums.as_ref().map(|(sha1, _)| sha1.clone());
             result.insert("dest".into(), dest.display().to_string().into());
             result.insert("checksum".into(), remote.as_str().into());
             if !remote.is_empty() && local.as_deref() == Some(&remote) {
+                result.insert("md5sum".into(), sums.map(|(_, md5)| md5).into());
                 return Ok(Outcome { result, ..Outcome::default() });
             }
             let (action, reason) = match local {
@@ -56,8 +58,9 @@ impl Procedure for Fetch {
                 Some(_) => (Action::Update, format!("{} is not what the host has", dest.display())),
             };
             result.insert("remote_checksum".into(), remote.as_str().into());
-            let got = transfer(call, &dest, stat.size, &remote).await?;
+            let (got, md5) = transfer(call, &dest, stat.size, &remote).await?;
             result.insert("checksum".into(), got.into());
+            result.insert("md5sum".into(), md5.into());
             result.shift_remove("file");
             let change = Change { action, reason, diffs: Vec::new() };
             Ok(Outcome { change: Some(change), result, warnings: Vec::new() })
@@ -121,19 +124,34 @@ fn failed(path: &Path, e: impl std::fmt::Display) -> Failure {
     Failure::new(format!("{} on the controller: {e}", path.display()))
 }
 
-/// The SHA-1 of a local file, where there is one.
-async fn local_sum(path: &Path) -> Result<Option<String>, Failure> {
+/// Both digests of what is read bit by bit: SHA-1, which decides, and MD5, which is only told.
+#[derive(Default)]
+struct Sums(sha1::Sha1, md5::Md5);
+
+impl Sums {
+    fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+        self.1.update(bytes);
+    }
+
+    fn done(self) -> (String, String) {
+        (files::hex(&self.0.finalize()), files::hex(&self.1.finalize()))
+    }
+}
+
+/// The digests of a local file, where there is one.
+async fn local_sums(path: &Path) -> Result<Option<(String, String)>, Failure> {
     let owned = path.to_path_buf();
-    let read = move || -> std::io::Result<Option<String>> {
+    let read = move || -> std::io::Result<Option<(String, String)>> {
         let mut file = match std::fs::File::open(&owned) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             other => other?,
         };
-        let mut digest = sha1::Sha1::new();
+        let mut digest = Sums::default();
         let mut block = vec![0; 1 << 16];
         loop {
             match file.read(&mut block)? {
-                0 => return Ok(Some(files::hex(&digest.finalize()))),
+                0 => return Ok(Some(digest.done())),
                 n => digest.update(&block[..n]),
             }
         }
@@ -142,13 +160,13 @@ async fn local_sum(path: &Path) -> Result<Option<String>, Failure> {
     sum.map_err(|e| failed(path, e))
 }
 
-/// Brings the file part by part; its SHA-1 as it arrived.
-async fn transfer(call: Call<'_>, dest: &Path, size: u64, sum: &str) -> Result<String, Failure> {
+/// Brings the file part by part; its digests as it arrived.
+async fn transfer(call: Call<'_>, dest: &Path, size: u64, sum: &str) -> Result<(String, String), Failure> {
     let folder = dest.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
     let mut file =
         tempfile::Builder::new().prefix(".fitout-").tempfile_in(folder).map_err(|e| failed(folder, e))?;
-    let mut digest = sha1::Sha1::new();
+    let mut digest = Sums::default();
     let mut at = 0;
     while at < size {
         let job = Job::new(script!("fetch.part", "part.sh"))
@@ -163,7 +181,7 @@ async fn transfer(call: Call<'_>, dest: &Path, size: u64, sum: &str) -> Result<S
         file.write_all(&part).map_err(|e| failed(dest, e))?;
         at += part.len() as u64;
     }
-    let got = files::hex(&digest.finalize());
+    let (got, md5) = digest.done();
     if call.args.bool("validate_checksum") && !sum.is_empty() && got != sum {
         let mut failure =
             Failure::new("checksum mismatch: the file changed on the host while it was fetched");
@@ -175,7 +193,7 @@ async fn transfer(call: Call<'_>, dest: &Path, size: u64, sum: &str) -> Result<S
     let mode = std::fs::metadata(dest).map_or(0o644, |m| m.permissions().mode() & 0o7777);
     file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).map_err(|e| failed(dest, e))?;
     file.persist(dest).map_err(|e| failed(dest, e))?;
-    Ok(got)
+    Ok((got, md5))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! template: rendered on the controller, put in place like any content.
 
 use crate::base::Map;
+use crate::eval::Encoding;
 use crate::modules::files::{self, Put};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
 use crate::plan::{Claims, Decision};
@@ -23,6 +24,7 @@ impl Staged for Template {
     }
 
     fn probe(&self, args: &Args, controller: &dyn Controller) -> Result<Vec<Job>, Failure> {
+        encoding(args)?;
         let dest = args.str("dest");
         let inside = files::join(dest, files::base_name(args.str("src")));
         let options = Put::probe(args, args.bool("follow"), false, controller.diff_mode());
@@ -57,10 +59,12 @@ impl Staged for Template {
         if !ends.is_empty() && ends != "\n" {
             text = text.replace('\n', &ends);
         }
-        result.insert("checksum".into(), files::sha1(text.as_bytes()).into());
+        let bytes = encoded(args, &text)?;
+        result.insert("checksum".into(), files::sha1(&bytes).into());
         let title = template.display().to_string();
-        let mut put = Put::new(args, &path, &now, text);
+        let mut put = Put::new(args, &path, &now, bytes);
         put.title = &title;
+        put.tells_md5 = true;
         if args.str("mode") == "preserve" {
             use std::os::unix::fs::PermissionsExt;
             let mode = std::fs::metadata(&template).ok().map(|m| m.permissions().mode() & 0o7777);
@@ -72,4 +76,19 @@ impl Staged for Template {
     fn finish(&self, _: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
         files::finish(decision, done)
     }
+}
+
+fn encoding(args: &Args) -> Result<Encoding, Failure> {
+    let name = args.opt_str("output_encoding").unwrap_or("utf-8");
+    let unknown = || Failure::new(format!("unknown encoding: {name}; known are {}", Encoding::KNOWN));
+    Encoding::named(name).ok_or_else(unknown)
+}
+
+fn encoded(args: &Args, text: &str) -> Result<Vec<u8>, Failure> {
+    let encoding = encoding(args)?;
+    let lacking = || {
+        let lost = text.chars().find(|c| encoding.encode(&c.to_string()).is_none()).unwrap_or_default();
+        Failure::new(format!("'{}' codec can't encode character '{lost}'", args.str("output_encoding")))
+    };
+    encoding.encode(text).ok_or_else(lacking)
 }

@@ -3,6 +3,7 @@
 use super::FilterFn::{self, Deep};
 use super::crypt;
 use crate::base::Value;
+use crate::eval::Encoding;
 use crate::eval::call::Args;
 use crate::eval::error::{Res, wrong};
 use crate::eval::run::Run;
@@ -26,63 +27,9 @@ pub(super) const TABLE: &[(&str, FilterFn)] = &[
     ("unvault", Deep(unvault)),
 ];
 
-/// The encodings that texts are kept in by what is older than UTF-8.
-#[derive(Copy, Clone)]
-enum Encoding {
-    Utf8,
-    Utf16 { big: bool, mark: bool },
-    Latin1,
-    Ascii,
-}
-
 fn encoding(run: &mut Run<'_>, args: &Args) -> Res<Encoding> {
     let name = args.text(run, 0, "encoding")?.unwrap_or_else(|| "utf-8".into());
-    Ok(match name.to_lowercase().replace(['-', '_', ' '], "").as_str() {
-        "utf8" | "u8" => Encoding::Utf8,
-        "utf16" | "u16" => Encoding::Utf16 { big: false, mark: true },
-        "utf16le" => Encoding::Utf16 { big: false, mark: false },
-        "utf16be" => Encoding::Utf16 { big: true, mark: false },
-        "latin1" | "latin" | "l1" | "iso88591" | "88591" => Encoding::Latin1,
-        "ascii" | "usascii" => Encoding::Ascii,
-        _ => return Err(wrong(format!("unknown encoding: {name}"))),
-    })
-}
-
-impl Encoding {
-    fn encode(self, text: &str) -> Option<Vec<u8>> {
-        let below = |limit: u32| {
-            text.chars().map(|c| u8::try_from(u32::from(c)).ok().filter(|_| u32::from(c) < limit)).collect()
-        };
-        match self {
-            Encoding::Utf8 => Some(text.as_bytes().to_vec()),
-            Encoding::Latin1 => below(256),
-            Encoding::Ascii => below(128),
-            Encoding::Utf16 { big, mark } => {
-                let units = mark.then_some(0xFEFF).into_iter().chain(text.encode_utf16());
-                Some(units.flat_map(|u| if big { u.to_be_bytes() } else { u.to_le_bytes() }).collect())
-            }
-        }
-    }
-
-    fn decode(self, bytes: Vec<u8>) -> Option<String> {
-        match self {
-            Encoding::Utf8 => String::from_utf8(bytes).ok(),
-            Encoding::Latin1 => Some(bytes.into_iter().map(char::from).collect()),
-            Encoding::Ascii => bytes.is_ascii().then(|| bytes.into_iter().map(char::from).collect()),
-            Encoding::Utf16 { big, mark } => {
-                let big = big || mark && bytes.starts_with(&[0xFE, 0xFF]);
-                if bytes.len() % 2 == 1 {
-                    return None;
-                }
-                let unit = |b: &[u8]| {
-                    if big { u16::from_be_bytes([b[0], b[1]]) } else { u16::from_le_bytes([b[0], b[1]]) }
-                };
-                let units: Vec<u16> = bytes.chunks_exact(2).map(unit).collect();
-                let units = units.strip_prefix(&[0xFEFF]).filter(|_| mark).unwrap_or(&units);
-                String::from_utf16(units).ok()
-            }
-        }
-    }
+    Encoding::named(&name).ok_or_else(|| wrong(format!("unknown encoding: {name}")))
 }
 
 fn b64encode(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {

@@ -118,9 +118,11 @@ pub fn finish(decision: Decision, done: &[Output]) -> Result<Map, Failure> {
     }
     let mut result = decision.result;
     for output in done {
-        let backup = output.records().find(|(_, key, _)| *key == b"backup_file");
-        if let Some((_, _, name)) = backup {
-            result.insert("backup_file".into(), String::from_utf8_lossy(name).into_owned().into());
+        for told in ["backup_file", "md5sum"] {
+            let found = output.records().find(|(_, key, _)| *key == told.as_bytes());
+            if let Some((_, _, value)) = found {
+                result.insert(told.into(), String::from_utf8_lossy(value).into_owned().into());
+            }
         }
     }
     let path = ["dest", "path"].iter().find_map(|k| result.get(*k)?.as_str().map(String::from));

@@ -7,6 +7,7 @@ use crate::modules::{Args, ArgsExt, Failure};
 use crate::plan::{Action, Change, Decision, Diff};
 use crate::remote::files::{Expect, FileKind, FileStat, StatOptions, WriteFile, stat_job, write_file_job};
 use crate::remote::{Content, Job};
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -43,6 +44,8 @@ pub struct Put<'a> {
     pub follow: bool,
     /// Contents are secret: no diff.
     pub hidden: bool,
+    /// The result has the MD5 of what is written.
+    pub tells_md5: bool,
 }
 
 impl Source {
@@ -52,6 +55,26 @@ impl Source {
             Source::Bytes(b) => sha1(b),
             Source::File(_, sum, _) => sum.clone(),
         }
+    }
+
+    /// The content's MD5 in hexadecimal, which Ansible tells of what it wrote; none where it cannot be read again.
+    pub fn md5(&self) -> Option<String> {
+        use md5::Digest;
+        let mut digest = md5::Md5::new();
+        match self {
+            Source::Bytes(b) => digest.update(b),
+            Source::File(path, ..) => {
+                let mut file = std::fs::File::open(path).ok()?;
+                let mut block = vec![0; 1 << 16];
+                loop {
+                    match file.read(&mut block).ok()? {
+                        0 => break,
+                        n => digest.update(&block[..n]),
+                    }
+                }
+            }
+        }
+        Some(super::hex(&digest.finalize()))
     }
 
     /// The content's length in bytes.
@@ -106,6 +129,7 @@ impl<'a> Put<'a> {
             unsafe_writes: args.bool("unsafe_writes"),
             follow: args.bool("follow"),
             hidden: false,
+            tells_md5: false,
         }
     }
 
@@ -152,6 +176,9 @@ impl<'a> Put<'a> {
         effects.push(stat_job([self.path], &StatOptions { follow: true, ..StatOptions::default() }));
         decision.effects = effects;
         self.predict(&mut decision.result)?;
+        if let Some(sum) = self.source.md5().filter(|_| self.tells_md5 && !self.same_content()) {
+            decision.result.insert("md5sum".into(), sum.into());
+        }
         Ok(decision)
     }
 
