@@ -9,8 +9,7 @@ use crate::base::{Diags, Key, Map, Span, Value};
 use crate::exec::event::{Event, Sink};
 use crate::exec::options::{Mode, RunOptions};
 use crate::graph::{
-    Act, Definitions, IncludedRole, Includer, PlayPlan, Program, RoleCall, Sequence, Step, TaskKeywords,
-    TaskNode,
+    Act, IncludedRole, Includer, PlayPlan, Program, RoleCall, Sequence, Step, TaskKeywords, TaskNode,
 };
 use crate::modules::{Module, registry};
 use crate::resolve::Compiled;
@@ -213,12 +212,7 @@ fn one_task(prepared: &Prepared, pattern: &str, module: Arc<Module>, args: Map) 
         verify: Arc::default(),
     };
     let program = Program { plays: vec![Arc::new(play)], hash: String::new() };
-    Ok(Compiled {
-        program,
-        includer: Arc::new(Nothing),
-        definitions: Definitions::new(),
-        warnings: Diags::default(),
-    })
+    Ok(Compiled { program, includer: Arc::new(Nothing), warnings: Diags::default() })
 }
 
 /// There is nothing to include without a playbook.

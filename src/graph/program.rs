@@ -8,7 +8,6 @@ pub use keywords::*;
 
 use crate::base::{Map, Span, Value};
 use crate::modules::Module;
-use indexmap::IndexMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -286,6 +285,3 @@ impl RoleScope {
         std::iter::once(format!("{} : {name}", self.name).into()).chain(qualified).collect()
     }
 }
-
-/// Facts about the variables of each name, for `fitout graph` and diagnostics.
-pub type Definitions = IndexMap<Arc<str>, Vec<Span>>;

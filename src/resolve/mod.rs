@@ -32,7 +32,7 @@ mod tests;
 pub use places::vars_file_places;
 
 use crate::base::{Diags, Map, Severity, Sources};
-use crate::graph::{Definitions, Includer, Program};
+use crate::graph::{Includer, Program};
 use crate::syntax::inventory::Inventory;
 use crate::syntax::vault::Keyring;
 use std::path::PathBuf;
@@ -89,8 +89,6 @@ pub struct Compiled {
     pub program: Program,
     /// Compiles what only the run can name.
     pub includer: Arc<dyn Includer>,
-    /// Always empty.
-    pub definitions: Definitions,
     /// In the order in which they were found, without those that the files allow.
     pub warnings: Diags,
 }
@@ -166,7 +164,7 @@ pub fn compile(options: &CompileOptions) -> Result<Compiled, Diags> {
     }
     debug_assert!(diags.iter().all(|d| d.severity == Severity::Warning));
     let includer = Arc::new(includes::RunTime(compiler));
-    Ok(Compiled { program, includer, definitions: Definitions::new(), warnings: diags })
+    Ok(Compiled { program, includer, warnings: diags })
 }
 
 /// What the texts of a program mention; facts gathered in one play serve the later ones too.
@@ -199,8 +197,11 @@ fn hash(options: &CompileOptions, version: &str) -> String {
         feed(name.to_string().as_bytes());
         feed(format!("{value:?}").as_bytes());
     }
-    for word in options.tags.iter().chain(&options.skip_tags).chain(&options.start_at_task) {
-        feed(word.as_bytes());
+    for (name, words) in [("tags", &options.tags), ("skip_tags", &options.skip_tags)] {
+        feed(name.as_bytes());
+        words.iter().for_each(|word| feed(word.as_bytes()));
     }
+    feed(b"start_at_task");
+    options.start_at_task.iter().for_each(|task| feed(task.as_bytes()));
     sha.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
