@@ -26,10 +26,11 @@ fn entries(args: &Args, root: &Path) -> Result<Vec<Entry>, Failure> {
     for entry in walk {
         let entry = entry.map_err(|e| Failure::new(format!("{}: {e}", root.display())))?;
         let below = entry.path().strip_prefix(root).unwrap_or(entry.path());
-        let below = below.to_str().ok_or_else(|| {
-            Failure::new(format!("{}: the name is not UTF-8", entry.path().display()))
-        })?;
-        let path = if below.is_empty() { base.trim_end_matches('/').to_string() } else { files::join(&base, below) };
+        let below = below
+            .to_str()
+            .ok_or_else(|| Failure::new(format!("{}: the name is not UTF-8", entry.path().display())))?;
+        let path =
+            if below.is_empty() { base.trim_end_matches('/').to_string() } else { files::join(&base, below) };
         let link = entry.path_is_symlink() && !args.bool("local_follow") && !below.is_empty();
         let link = link.then(|| link::target(entry.path())).transpose()?;
         // The folder itself may be named by a link.
@@ -96,7 +97,8 @@ pub fn decide(
         put.wanted.mode = mode(args, &entry.local).or(put.wanted.mode);
         put.title = &title;
         if let (Some(change), jobs) = put.change()? {
-            let lead = if change.reason.contains(&entry.path) { String::new() } else { format!("{}: ", entry.path) };
+            let lead =
+                if change.reason.contains(&entry.path) { String::new() } else { format!("{}: ", entry.path) };
             reasons.push(lead + &change.reason);
             diffs.extend(change.diffs);
             effects.extend(jobs);
@@ -109,7 +111,8 @@ pub fn decide(
         return Ok(Decision::unchanged(result));
     }
     effects.push(stat_job([dest], &StatOptions { follow: true, ..StatOptions::default() }));
-    let action = if made.iter().any(|m| m == dest.trim_end_matches('/')) { Action::Create } else { Action::Update };
+    let action =
+        if made.iter().any(|m| m == dest.trim_end_matches('/')) { Action::Create } else { Action::Update };
     let change = Change { action, reason: summary(&reasons), diffs };
     Ok(Decision { change: Some(change), effects, result, warnings: Vec::new() })
 }

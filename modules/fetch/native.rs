@@ -28,7 +28,8 @@ impl Procedure for Fetch {
             let args = call.args;
             if call.controller.check_mode() {
                 let message = "check mode not (yet) supported for this module";
-                let result = Map::from_iter([("skipped".into(), true.into()), ("msg".into(), message.into())]);
+                let result =
+                    Map::from_iter([("skipped".into(), true.into()), ("msg".into(), message.into())]);
                 return Ok(Outcome { result, ..Outcome::default() });
             }
             let src = args.str("src");

@@ -59,7 +59,9 @@ fn listed(list: &str, name: &str) -> Option<String> {
     let lines: Vec<Vec<&str>> = list.lines().map(|l| l.split_whitespace().collect()).collect();
     for words in &lines {
         match words.as_slice() {
-            [digest, file, ..] if files::base_name(file.trim_start_matches('*')) == name => return hex(digest),
+            [digest, file, ..] if files::base_name(file.trim_start_matches('*')) == name => {
+                return hex(digest);
+            }
             [_, file, "=", digest] if file.trim_matches(['(', ')']) == name => return hex(digest),
             _ => {}
         }
@@ -86,7 +88,8 @@ impl Staged for GetUrl {
         } else {
             job.var("list", "")
         };
-        let options = StatOptions { follow: true, labels: Attributes::labels(args), ..StatOptions::default() };
+        let options =
+            StatOptions { follow: true, labels: Attributes::labels(args), ..StatOptions::default() };
         Ok(vec![job, stat_job([dest, &files::join(dest, &name)], &options)])
     }
 
@@ -111,13 +114,22 @@ impl Staged for GetUrl {
         }
         let mut result = Map::from_iter([("dest".into(), path.as_str().into()), ("url".into(), url.into())]);
         result.insert("elapsed".into(), 0.into());
-        let matches = wanted.as_ref().is_some_and(|(_, d)| field("digest").is_some_and(|f| f.eq_ignore_ascii_case(d)));
+        let matches =
+            wanted.as_ref().is_some_and(|(_, d)| field("digest").is_some_and(|f| f.eq_ignore_ascii_case(d)));
         let exists = field("exists").is_some();
         let keep = exists && (matches || wanted.is_none() && !args.bool("force"));
         let attributes = Attributes::of(args);
         if keep {
             let differences = attributes.differences(&now)?;
-            result.insert("msg".into(), if wanted.is_some() { "file already exists but file attributes changed" } else { "file already exists" }.into());
+            result.insert(
+                "msg".into(),
+                if wanted.is_some() {
+                    "file already exists but file attributes changed"
+                } else {
+                    "file already exists"
+                }
+                .into(),
+            );
             files::describe(&now, &mut result);
             if differences.is_empty() {
                 result.insert("msg".into(), "file already exists".into());
@@ -129,7 +141,8 @@ impl Staged for GetUrl {
                 diffs: vec![attributes::diff(&path, &differences)],
             };
             let options = StatOptions { follow: true, ..StatOptions::default() };
-            let effects = vec![Attributes::job(&differences, false, [path.as_str()]), stat_job([&path], &options)];
+            let effects =
+                vec![Attributes::job(&differences, false, [path.as_str()]), stat_job([&path], &options)];
             return Ok(Decision { change: Some(change), effects, result, warnings: Vec::new() });
         }
         if field("parent").is_none() {

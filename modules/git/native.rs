@@ -28,7 +28,8 @@ impl Staged for Git {
             return Claims::everything();
         }
         let dest = args.opt_str("dest").map(|dest| format!("file:{dest}"));
-        let mut reads = vec!["package:*".to_string(), "file:/etc/*".into(), "file:/root/*".into(), "file:/home/*".into()];
+        let mut reads =
+            vec!["package:*".to_string(), "file:/etc/*".into(), "file:/root/*".into(), "file:/home/*".into()];
         let others = ["separate_git_dir", "archive"].into_iter().filter_map(|name| args.opt_str(name));
         let writes: Vec<String> = dest.into_iter().chain(others.map(|path| format!("file:{path}"))).collect();
         reads.extend(args.opt_str("key_file").map(|k| format!("file:{k}")));
@@ -69,7 +70,10 @@ impl Git {
         let there = output.field("", "there").is_some();
         let mut out = result([("before", before.clone().into()), ("after", before.clone().into())]);
         if output.field("", "occupied").is_some() {
-            return Err(Failure::new(format!("{} is a directory with files of its own and no checkout", args.str("dest"))));
+            return Err(Failure::new(format!(
+                "{} is a directory with files of its own and no checkout",
+                args.str("dest")
+            )));
         }
         if there && !args.bool("update") && before.is_some() {
             return Ok(Decision::unchanged(out));
@@ -84,14 +88,21 @@ impl Git {
             there && field(output, "", "git_dir").is_some_and(|is| is != dir.trim_end_matches('/'))
         });
         let url_differs = there && field(output, "", "url").is_some_and(|u| u != args.str("repo"));
-        if there && before.as_deref() == Some(target.as_str()) && !url_differs && elsewhere.is_none() && !args.bool("track_submodules") {
+        if there
+            && before.as_deref() == Some(target.as_str())
+            && !url_differs
+            && elsewhere.is_none()
+            && !args.bool("track_submodules")
+        {
             let dirty = field(output, "", "dirty").filter(|_| args.bool("force"));
             if dirty.is_none() {
                 return Ok(Decision::unchanged(out));
             }
         } else if let Some(dirty) = field(output, "", "dirty").filter(|_| !args.bool("force")) {
             let first = dirty.lines().next().unwrap_or("").trim().to_string();
-            return Err(Failure::new(format!("Local modifications exist in the destination ({first}); `force: true` throws them away")));
+            return Err(Failure::new(format!(
+                "Local modifications exist in the destination ({first}); `force: true` throws them away"
+            )));
         }
         out.insert("after".into(), target.as_str().into());
         if url_differs {
@@ -99,13 +110,19 @@ impl Git {
         }
         let short = |c: &str| c.chars().take(9).collect::<String>();
         let reason = match &before {
-            Some(has) if *has != target => format!("{} is at {}, not {}", args.str("dest"), short(has), short(&target)),
-            Some(_) if elsewhere.is_some() => format!("the git directory of {} is elsewhere", args.str("dest")),
+            Some(has) if *has != target => {
+                format!("{} is at {}, not {}", args.str("dest"), short(has), short(&target))
+            }
+            Some(_) if elsewhere.is_some() => {
+                format!("the git directory of {} is elsewhere", args.str("dest"))
+            }
             Some(_) if url_differs => format!("the address of {} differs", args.str("dest")),
             Some(_) => format!("{} has local changes", args.str("dest")),
             None => format!("{} is no checkout", args.str("dest")),
         };
-        let text = |name: &str| args.value(name).filter(|v| !matches!(v, Value::Null)).map(to_text).unwrap_or_default();
+        let text = |name: &str| {
+            args.value(name).filter(|v| !matches!(v, Value::Null)).map(to_text).unwrap_or_default()
+        };
         let apply = job(args, Job::new(script!("git.apply", "apply.sh")))
             .var("kind", kind)
             .var("target", if kind == "tag" { "" } else { &target })
@@ -156,14 +173,19 @@ impl Git {
         if hex {
             return Ok(("commit", version.to_string()));
         }
-        Err(Failure::new(format!("Could not determine remote revision for {version}: {} has no such branch or tag", args.str("repo"))))
+        Err(Failure::new(format!(
+            "Could not determine remote revision for {version}: {} has no such branch or tag",
+            args.str("repo")
+        )))
     }
 }
 
 fn job(args: &Args, job: Job) -> Job {
     let ssh = ssh(args);
     let names = ["repo", "dest", "version", "remote", "executable"];
-    names.into_iter().fold(job.flag("bare", args.bool("bare")).var("ssh", ssh), |job, n| job.var(n, args.str(n)))
+    names
+        .into_iter()
+        .fold(job.flag("bare", args.bool("bare")).var("ssh", ssh), |job, n| job.var(n, args.str(n)))
 }
 
 fn ssh(args: &Args) -> String {
@@ -174,7 +196,12 @@ fn ssh(args: &Args) -> String {
         words.extend(["-o".into(), "StrictHostKeyChecking=accept-new".into()]);
     }
     if let Some(key) = args.opt_str("key_file") {
-        words.extend(["-o".into(), "IdentitiesOnly=yes".into(), "-i".into(), shell_words::quote(key).into_owned()]);
+        words.extend([
+            "-o".into(),
+            "IdentitiesOnly=yes".into(),
+            "-i".into(),
+            shell_words::quote(key).into_owned(),
+        ]);
     }
     words.extend(args.opt_str("ssh_opts").map(str::to_string));
     words.join(" ")

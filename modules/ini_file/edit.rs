@@ -94,7 +94,13 @@ pub fn edit(args: &Args, text: &str) -> Result<Option<Edited>, Failure> {
     Ok((!same).then_some(Edited { content, message }))
 }
 
-fn remove(wanted: &Wanted<'_>, lines: &mut Vec<String>, head: usize, end: usize, section: &str) -> &'static str {
+fn remove(
+    wanted: &Wanted<'_>,
+    lines: &mut Vec<String>,
+    head: usize,
+    end: usize,
+    section: &str,
+) -> &'static str {
     let first = if section.is_empty() { head } else { head + 1 };
     let all = wanted.args.opt_bool("exclusive").unwrap_or(true) || wanted.values.is_empty();
     let mut at = 0;
@@ -205,7 +211,9 @@ fn fulfil<'c>(wanted: &Wanted<'_>, lines: &mut Vec<String>, conditions: &'c [Con
         let line = Wanted { args: wanted.args, option, values: Vec::new() };
         if option == wanted.option {
             let exclusive = wanted.args.opt_bool("exclusive").unwrap_or(true);
-            more.extend(values.iter().map(String::as_str).filter(|v| !exclusive && !wanted.values.contains(v)));
+            more.extend(
+                values.iter().map(String::as_str).filter(|v| !exclusive && !wanted.values.contains(v)),
+            );
         } else if values.is_empty() && wanted.args.bool("allow_no_value") {
             lines.push(line.line(None));
         } else {

@@ -54,7 +54,12 @@ impl UnitOutcome {
     }
 
     pub fn done(change: Option<Change>, result: Map) -> Self {
-        let status = if change.is_some() { Status::Changed } else { Status::Ok };
+        let status = match &change {
+            Some(_) => Status::Changed,
+            // `creates` of a script: the module itself says that it had nothing to do.
+            None if result.get("skipped") == Some(&Value::Bool(true)) => Status::Skipped,
+            None => Status::Ok,
+        };
         UnitOutcome { change, ..Self::new(status, result) }
     }
 
