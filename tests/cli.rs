@@ -298,6 +298,11 @@ fn a_module_is_run_alone_and_the_log_tells_of_it() {
     assert!(seen.err.contains("did you mean `ping`?"), "{}", seen.err);
     let failed = place.run(&["run", "-i", "hosts", "web", "-m", "command", "-a", "false"]);
     assert_eq!((failed.code, failed.out.matches("FAILED").count()), (1, 2), "{}", failed.out);
+    let lines =
+        place.run(&["run", "-o", "-i", "hosts", "a", "-m", "shell", "-a", "echo 1; echo 2; echo e >&2"]);
+    assert_eq!(lines.out, "a | CHANGED | rc=0 | (stdout) 1\\n2 (stderr) e\n");
+    let begun = place.run(&["run", "-B", "60", "-P", "0", "-i", "hosts", "a", "-m", "command", "-a", "true"]);
+    assert!(begun.code == 0 && begun.out.contains("ansible_job_id"), "{}{}", begun.out, begun.err);
 
     let log = place.run(&["log"]).out;
     assert!(log.contains("1 changed, 0 failed") && log.contains("2 failed"), "{log}");
@@ -402,6 +407,40 @@ fn no_host_at_a_time_and_no_host_at_all_are_said() {
         "{}",
         seen.err
     );
+}
+
+#[test]
+fn where_a_task_was_delegated_is_told() {
+    let play = "- hosts: a\n  gather_facts: false\n  tasks:\n    - command: 'true'\n      delegate_to: b\n\
+                \x20   - ping:\n      delegate_to: '{{ item.on }}'\n      loop: [{on: b}, {on: a}]\n";
+    let hosts = "a ansible_connection=local\nb ansible_connection=local\n";
+    let place = Place::new().with("site.yml", play).with("hosts", hosts);
+    let told = [
+        (
+            "playbook",
+            vec!["changed: [a -> b]", "ok: [a -> b] => (item={'on': 'b'})", "ok: [a] => (item={'on': 'a'})"],
+        ),
+        ("plan", vec!["command on b"]),
+    ];
+    for (command, lines) in told {
+        let seen = place.run(&[command, "-i", "hosts", "site.yml"]);
+        assert!(lines.iter().all(|line| seen.out.contains(line)), "{command}: {}{}", seen.out, seen.err);
+    }
+}
+
+#[test]
+fn what_a_run_that_ends_early_leaves_is_said() {
+    let play = "- hosts: all\n  name: Rolling\n  serial: 1\n  gather_facts: false\n  tasks:\n    - command: 'false'\n    - ping:\n\
+                - hosts: all\n  name: Next\n  gather_facts: false\n  tasks: [{ping: }]\n";
+    let hosts = "a ansible_connection=local\nb ansible_connection=local\nc ansible_connection=local\n";
+    let place = Place::new().with("site.yml", play).with("hosts", hosts);
+    let seen = place.run(&["apply", "--yes", "-i", "hosts", "site.yml"]);
+    let left = [
+        "left undone on a: 1 task was",
+        "left undone: play Rolling on b, c",
+        "left undone: play Next on b, c",
+    ];
+    assert!(seen.code == 1 && left.iter().all(|text| seen.out.contains(text)), "{}{}", seen.out, seen.err);
 }
 
 #[test]

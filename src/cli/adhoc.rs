@@ -37,6 +37,15 @@ pub struct AdHocArgs {
     /// Show the hosts and do nothing
     #[arg(long)]
     list_hosts: bool,
+    /// One line for each host
+    #[arg(short = 'o', long)]
+    one_line: bool,
+    /// In the background, for so many seconds at most
+    #[arg(short = 'B', long = "background", value_name = "SECONDS")]
+    background: Option<u32>,
+    /// With -B: look after so many seconds whether it is done; 0 does not wait for it
+    #[arg(short = 'P', long = "poll", value_name = "SECONDS", requires = "background", default_value_t = 15)]
+    poll: u32,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -67,8 +76,14 @@ pub fn run(args: AdHocArgs) -> Done {
     let name = args.named.or(args.module).unwrap_or_else(|| "command".into());
     let module = module(&name)?;
     let given = arguments(&prepared, &module, args.arguments.as_deref().unwrap_or_default())?;
-    let compiled = one_task(&prepared, &args.pattern, module, given)?;
-    let sinks = sinks(&prepared.session, &prepared.args.output, Kind::AdHoc);
+    let keywords = TaskKeywords {
+        async_: args.background.map(Value::from),
+        poll: args.background.map(|_| args.poll.into()),
+        ..TaskKeywords::default()
+    };
+    let compiled = one_task(&prepared, &args.pattern, module, given, keywords)?;
+    let kind = if args.one_line { Kind::OneLine } else { Kind::AdHoc };
+    let sinks = sinks(&prepared.session, &prepared.args.output, kind);
     let report = block_on(&prepared.session, prepared.options.clone(), compiled, inventory, sinks)?;
     Ok(exit(&report))
 }
@@ -83,7 +98,7 @@ pub fn facts(args: FactsArgs) -> Done {
             subset.split(',').map(|s| s.trim().into()).collect::<Vec<Value>>().into(),
         );
     }
-    let compiled = one_task(&prepared, &args.pattern, module("setup")?, given)?;
+    let compiled = one_task(&prepared, &args.pattern, module("setup")?, given, TaskKeywords::default())?;
     let collected = Arc::new(Collected::default());
     let report = block_on(
         &prepared.session,
@@ -182,11 +197,17 @@ pub fn task(span: Span, module: Arc<Module>, args: Map, keywords: Arc<TaskKeywor
 }
 
 /// A program of one play with one task.
-fn one_task(prepared: &Prepared, pattern: &str, module: Arc<Module>, args: Map) -> Result<Compiled, Fail> {
+fn one_task(
+    prepared: &Prepared,
+    pattern: &str,
+    module: Arc<Module>,
+    args: Map,
+    keywords: TaskKeywords,
+) -> Result<Compiled, Fail> {
     let here = std::env::current_dir().map_err(|e| Fail::input(format!("working directory: {e}")))?;
     let file = prepared.session.sources.add("<command line>", pattern);
     let span = Span::new(file, 0, pattern.len());
-    let keywords = Arc::new(TaskKeywords::default());
+    let keywords = Arc::new(keywords);
     let task = task(span, module, args, Arc::clone(&keywords));
     let play = PlayPlan {
         span,

@@ -22,6 +22,8 @@ pub enum Kind {
     Apply,
     Ansible,
     AdHoc,
+    /// `run --one-line`
+    OneLine,
     Destroy,
     /// `gc`
     Collect,
@@ -51,7 +53,7 @@ pub fn sinks(session: &Session, output: &OutputArgs, kind: Kind) -> Arc<dyn Sink
         }
         Kind::Destroy => Arc::new(DestroyView::new(out, view, "Destroy")),
         Kind::Collect => Arc::new(DestroyView::new(out, view, "Garbage")),
-        Kind::AdHoc => Arc::new(AdHoc::new(out, talk, view)),
+        Kind::AdHoc | Kind::OneLine => Arc::new(AdHoc::new(out, talk, view, kind == Kind::OneLine)),
     };
     match progress {
         Some(progress) => Arc::new(Broadcast(vec![told, Arc::new(progress)])),
@@ -98,7 +100,7 @@ impl Write for Logged {
 fn progress(kind: Kind) -> Option<Progress> {
     let dumb = std::env::var_os("TERM").is_none_or(|t| t == "dumb");
     let seen = std::io::stderr().is_terminal() && std::io::stdout().is_terminal() && !dumb;
-    let (rows, columns) = size().filter(|_| seen && kind != Kind::AdHoc)?;
+    let (rows, columns) = size().filter(|_| seen && !matches!(kind, Kind::AdHoc | Kind::OneLine))?;
     Some(Progress::new(rows, columns))
 }
 

@@ -174,6 +174,13 @@ pub enum Event {
         /// `hosts:`, as written.
         pattern: String,
     },
+    /// The run ends before the play has begun on these hosts.
+    NotBegun {
+        /// Its name.
+        play: String,
+        /// Those that have not failed before.
+        hosts: Vec<Name>,
+    },
     /// In a plan: hosts of the play are known after an effect that was not made.
     HostsUnknown {
         /// Its name, or its pattern where it has none.

@@ -150,6 +150,7 @@ pub fn run_id() -> String {
 async fn run_plays(run: &Arc<Run>, program: &Program) -> Result<(), String> {
     for (number, plan) in program.plays.iter().enumerate() {
         if !play::run_play(run, plan, number).await? {
+            program.plays[number + 1..].iter().for_each(|plan| play::leave(run, plan));
             break;
         }
     }

@@ -35,18 +35,35 @@ pub async fn run_play(run: &Arc<Run>, plan: &Arc<PlayPlan>, number: usize) -> Re
     }
     run.emit(Event::PlayStarted { name: name.clone(), hosts: hosts.clone() });
     let mut go_on = true;
-    for batch in batches(run, plan, hosts)? {
+    let mut batches = batches(run, plan, hosts)?.into_iter();
+    while let Some(batch) = batches.next() {
         match run_batch(run, (plan, number), &prompts, &all, batch).await? {
             BatchEnd::Next => {}
             BatchEnd::PlayEnds => break,
             BatchEnd::RunEnds => {
                 go_on = false;
+                not_begun(run, &name, batches.flatten().collect());
                 break;
             }
         }
     }
     run.emit(Event::PlayEnded { name });
     Ok(go_on && !run.cancel.requested())
+}
+
+/// Tells what hosts a play has left, when the run ends before it.
+pub fn leave(run: &Arc<Run>, plan: &Arc<PlayPlan>) {
+    let mut hosts = super::world::play_hosts(run, plan).unwrap_or_default();
+    let lost = locked(&run.lost);
+    hosts.retain(|host| !lost.contains_key(host));
+    drop(lost);
+    not_begun(run, &super::world::play_name(run, plan), hosts);
+}
+
+fn not_begun(run: &Run, play: &str, hosts: Vec<Arc<str>>) {
+    if !hosts.is_empty() {
+        run.emit(Event::NotBegun { play: play.to_string(), hosts });
+    }
 }
 
 #[derive(PartialEq)]

@@ -14,12 +14,14 @@ pub struct AdHoc {
     console: Console,
     errors: Console,
     view: View,
+    one_line: bool,
 }
 
 impl AdHoc {
-    /// Results go to `console`, failures of the run itself to `errors`.
-    pub fn new(console: Console, errors: Console, view: View) -> AdHoc {
-        AdHoc { console, errors, view }
+    /// Results go to `console`, failures of the run itself to `errors`. With `one_line` a result is one line, as
+    /// `ansible -o` prints it.
+    pub fn new(console: Console, errors: Console, view: View, one_line: bool) -> AdHoc {
+        AdHoc { console, errors, view, one_line }
     }
 
     fn show(&self, host: &str, outcome: Outcome, action: &str, result: &Value) {
@@ -32,18 +34,27 @@ impl AdHoc {
         };
         let raw = RAW.contains(&action) && result.get("rc").is_some_and(|rc| !rc.is_null());
         let text = if raw {
-            let rc = result.get("rc").map_or_else(String::new, |rc| rc.to_json().to_string());
-            let output: Vec<&str> = ["stdout", "stderr"]
-                .iter()
-                .filter_map(|k| result.get(k)?.as_str())
-                .filter(|s| !s.is_empty())
-                .collect();
-            format!("{host} | {word} | rc={rc} >>\n{}", printable(&output.join("\n")))
+            format!("{host} | {word} | {}", self.output(result))
         } else {
             let bang = if word == "FAILED" { "!" } else { "" };
-            format!("{host} | {word}{bang} => {}", dump(result, action, true, self.view.verbosity))
+            format!("{host} | {word}{bang} => {}", dump(result, action, !self.one_line, self.view.verbosity))
         };
         self.console.line(&self.view.style.paint(outcome_paint(outcome), &text));
+    }
+
+    /// A command's exit status and what it said.
+    fn output(&self, result: &Value) -> String {
+        let rc = result.get("rc").map_or_else(String::new, |rc| rc.to_json().to_string());
+        let streams = ["stdout", "stderr"]
+            .map(|name| (name, result.get(name).and_then(Value::as_str).unwrap_or_default()));
+        let said = streams.into_iter().filter(|(_, text)| !text.is_empty());
+        if self.one_line {
+            let said =
+                said.map(|(name, text)| format!(" ({name}) {}", printable(&text.replace('\n', "\\n"))));
+            return format!("rc={rc} |{}", said.collect::<String>());
+        }
+        let said: Vec<&str> = said.map(|(_, text)| text).collect();
+        format!("rc={rc} >>\n{}", printable(&said.join("\n")))
     }
 
     fn done(&self, done: &TaskDone) {

@@ -118,6 +118,14 @@ impl Log {
     }
 }
 
+/// A few hosts by their names, many by their number.
+fn some_names(hosts: &[Name]) -> String {
+    match hosts.len() {
+        0..=4 => hosts.iter().map(|h| &**h).collect::<Vec<_>>().join(", "),
+        many => format!("{many} hosts"),
+    }
+}
+
 /// What has to happen before an unknown outcome is known.
 pub(super) fn known_after(item: &ItemDone) -> String {
     match item.message.as_str() {
@@ -130,11 +138,7 @@ impl Sink for Log {
     fn event(&self, event: &Event) {
         match event {
             Event::PlayStarted { name, hosts } => {
-                let names = match hosts.len() {
-                    0..=4 => hosts.iter().map(|h| &**h).collect::<Vec<_>>().join(", "),
-                    many => format!("{many} hosts"),
-                };
-                let line = format!("play {} on {names}", printable(name));
+                let line = format!("play {} on {}", printable(name), some_names(hosts));
                 self.console.line(&self.view.style.paint(Paint::Strong, &line));
             }
             Event::NoHosts { play, pattern } => {
@@ -170,6 +174,10 @@ impl Sink for Log {
             Event::HostDone { host, failed: true, undone } if *undone > 0 => {
                 let tasks = if *undone == 1 { "task was" } else { "tasks were" };
                 self.console.line(&format!("  left undone on {host}: {undone} {tasks} not reached"));
+            }
+            Event::NotBegun { play, hosts } => {
+                let line = format!("left undone: play {} on {}", printable(play), some_names(hosts));
+                self.console.line(&self.view.style.paint(Paint::Quiet, &line));
             }
             Event::Warning { message, place } => self.warning(message, place.as_deref()),
             Event::RunDone { recap, elapsed, round_trips } => self.recap(recap, *elapsed, *round_trips),

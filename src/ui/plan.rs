@@ -143,7 +143,8 @@ impl Sink for PlanView {
             | Event::Unreachable { .. }
             | Event::HostDone { .. }
             | Event::Warning { .. }
-            | Event::NoHosts { .. } => {
+            | Event::NoHosts { .. }
+            | Event::NotBegun { .. } => {
                 Log::new(self.console.clone(), self.view).event(event);
             }
             _ => {}

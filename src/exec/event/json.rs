@@ -51,6 +51,7 @@ impl Event {
             Event::PlayStarted { .. } => "play_started",
             Event::PlayEnded { .. } => "play_ended",
             Event::NoHosts { .. } => "no_hosts",
+            Event::NotBegun { .. } => "not_begun",
             Event::HostsUnknown { .. } => "hosts_unknown",
             Event::TaskStarted(_) => "task_started",
             Event::Effect { .. } => "effect",
@@ -76,6 +77,7 @@ impl Event {
             }
             Event::PlayStarted { name, hosts } => json!({"play": name, "hosts": names(hosts)}),
             Event::PlayEnded { name } => json!({"play": name}),
+            Event::NotBegun { play, hosts } => json!({"play": play, "hosts": names(hosts)}),
             Event::NoHosts { play, pattern } => json!({"play": play, "pattern": pattern}),
             Event::HostsUnknown { play, pattern, why } => {
                 json!({"play": play, "pattern": pattern, "why": why})
