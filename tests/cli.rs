@@ -429,6 +429,23 @@ fn where_a_task_was_delegated_is_told() {
 }
 
 #[test]
+fn modules_are_found_where_the_configuration_says() {
+    let module = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/run/library/greeting");
+    let play = "- hosts: localhost\n  gather_facts: false\n  tasks: [{greeting: {path: /tmp/x}}]\n";
+    let place = Place::new().with("site.yml", play);
+    let seen = place.run(&["check", "site.yml"]);
+    assert!(seen.code == 3 && seen.err.contains("greeting"), "{}{}", seen.out, seen.err);
+    let place = place.with("own/greeting/empty", "").with("ansible.cfg", "[defaults]\nlibrary = own\n");
+    for entry in std::fs::read_dir(module).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, place.path().join("own/greeting").join(path.file_name().unwrap())).unwrap();
+    }
+    std::fs::remove_file(place.path().join("own/greeting/empty")).unwrap();
+    let seen = place.run(&["check", "site.yml"]);
+    assert_eq!(seen.code, 0, "{}{}", seen.out, seen.err);
+}
+
+#[test]
 fn what_a_run_that_ends_early_leaves_is_said() {
     let play = "- hosts: all\n  name: Rolling\n  serial: 1\n  gather_facts: false\n  tasks:\n    - command: 'false'\n    - ping:\n\
                 - hosts: all\n  name: Next\n  gather_facts: false\n  tasks: [{ping: }]\n";

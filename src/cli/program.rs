@@ -46,6 +46,7 @@ pub fn compile(
     if !session.config.collections_path.is_empty() {
         options.collections_path = session.config.collections_path.clone();
     }
+    options.library = session.config.library.clone();
     let compiled = resolve::compile(&options).and_then(|mut compiled| {
         session.show(std::mem::take(&mut compiled.warnings));
         // A circle is found before a host is touched.

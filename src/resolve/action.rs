@@ -7,7 +7,7 @@ use crate::modules::Module;
 use crate::modules::registry::{Registry, registry};
 use crate::spec::{FreeForm, split_free_form, split_words};
 use crate::syntax::ast::{Action, ActionArgs, Entries, Spanned};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(crate) use crate::syntax::ast::VARIABLE_ARGS;
@@ -21,11 +21,10 @@ impl Unit<'_> {
         };
         let name = known.as_str();
         let role = frame.role.as_ref().map(|r| r.path.clone());
-        let libraries: Vec<Arc<Registry>> = role
-            .into_iter()
-            .chain([self.play.playbook_dir.clone()])
-            .filter_map(|d| self.library(&d))
-            .collect();
+        let beside = role.into_iter().chain([self.play.playbook_dir.clone()]).map(|dir| dir.join("library"));
+        let folders: Vec<PathBuf> = beside.chain(self.c.library.iter().cloned()).collect();
+        let libraries: Vec<Arc<Registry>> =
+            folders.into_iter().filter_map(|folder| self.library(folder)).collect();
         for library in &libraries {
             if let Some(module) = library.get(name) {
                 return Some(Arc::clone(module));
@@ -87,8 +86,7 @@ impl Unit<'_> {
         Some((fail, args))
     }
 
-    fn library(&mut self, dir: &Path) -> Option<Arc<Registry>> {
-        let folder = dir.join("library");
+    fn library(&mut self, folder: PathBuf) -> Option<Arc<Registry>> {
         let mut known = self.c.registries.lock().unwrap_or_else(|e| e.into_inner());
         if let Some(found) = known.get(&folder) {
             return found.clone();

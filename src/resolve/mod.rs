@@ -56,6 +56,8 @@ pub struct CompileOptions {
     pub roles_path: Vec<PathBuf>,
     /// Folders that hold an `ansible_collections/`, or are one; behind `collections/` beside the playbook.
     pub collections_path: Vec<PathBuf>,
+    /// Folders with modules, behind `library/` of the role and of the playbook.
+    pub library: Vec<PathBuf>,
     /// Opens the vaults that playbooks and variables hold.
     pub keyring: Arc<Keyring>,
     /// Gets every file that is read.
@@ -76,6 +78,7 @@ impl CompileOptions {
             becomes: false,
             roles_path: default_roles_path(),
             collections_path: default_collections_path(),
+            library: Vec::new(),
             keyring,
             sources,
             inventory: None,
@@ -118,12 +121,7 @@ fn env_paths(name: &str, default: &[&str]) -> Vec<PathBuf> {
 /// Compiles playbooks into one program. All findings are collected; with an error among them there is none.
 pub fn compile(options: &CompileOptions) -> Result<Compiled, Diags> {
     let loader = load::Loader::new(options.sources.clone(), Arc::clone(&options.keyring));
-    let compiler = Arc::new(unit::Compiler::new(
-        loader,
-        options.extra_vars.clone(),
-        options.roles_path.clone(),
-        options.collections_path.clone(),
-    ));
+    let compiler = Arc::new(unit::Compiler::new(loader, options));
     let mut diags = Diags::default();
     let mut made = Vec::new();
     for playbook in &options.playbooks {

@@ -16,6 +16,7 @@ pub(crate) struct Compiler {
     pub extra_vars: Arc<Map>,
     pub roles_path: Vec<PathBuf>,
     pub collections_path: Vec<PathBuf>,
+    pub library: Vec<PathBuf>,
     pub registries: Mutex<HashMap<PathBuf, Option<Arc<Registry>>>>,
     pub galaxy: Mutex<HashMap<PathBuf, Option<Arc<Galaxy>>>>,
     ids: AtomicUsize,
@@ -168,17 +169,13 @@ impl Written {
 }
 
 impl Compiler {
-    pub fn new(
-        loader: Loader,
-        extra_vars: Map,
-        roles_path: Vec<PathBuf>,
-        collections_path: Vec<PathBuf>,
-    ) -> Self {
+    pub fn new(loader: Loader, options: &super::CompileOptions) -> Self {
         Compiler {
             loader,
-            extra_vars: Arc::new(extra_vars),
-            roles_path,
-            collections_path,
+            extra_vars: Arc::new(options.extra_vars.clone()),
+            roles_path: options.roles_path.clone(),
+            collections_path: options.collections_path.clone(),
+            library: options.library.clone(),
             registries: Mutex::default(),
             galaxy: Mutex::default(),
             ids: AtomicUsize::new(0),
