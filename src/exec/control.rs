@@ -240,11 +240,9 @@ impl Host {
             }
         }
         let said = message(&["success_msg"], "All assertions passed")?;
-        let mut result = Map::new();
-        if !quiet {
-            result.insert("msg".into(), said);
-        }
-        Ok(UnitOutcome::done(None, result))
+        let told = if quiet { String::new() } else { crate::spec::to_text(&said) };
+        let result = [("msg".into(), said)].into_iter().collect();
+        Ok(UnitOutcome { message: told, ..UnitOutcome::done(None, result) })
     }
 
     fn debug(&self, raw: &Map, scope: &Arc<TaskScope>) -> Done {

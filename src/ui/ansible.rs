@@ -118,7 +118,7 @@ impl Ansible {
 
     fn whole(&self, host: &str, done: &TaskDone) {
         let dump = || dump(done.result_of_task(), &done.task.action, self.pretty(done), self.view.verbosity);
-        let verbose = self.view.verbosity > 0 || done.verbose || says(done, done.result_of_task());
+        let verbose = self.view.verbosity > 0 || done.verbose || says(done, done.items.first());
         let tail = || if verbose { format!(" => {}", dump()) } else { String::new() };
         match done.outcome {
             Outcome::Ok | Outcome::Unknown => self.line(done.outcome, &format!("ok: [{host}]{}", tail())),
@@ -139,7 +139,7 @@ impl Ansible {
     fn item(&self, host: &str, item: &ItemDone, done: &TaskDone) {
         let label = item.label.as_ref().map(|l| printable(&python_text(l))).unwrap_or_default();
         let dump = || dump(&item.result, &done.task.action, self.pretty(done), self.view.verbosity);
-        let verbose = self.view.verbosity > 0 || done.verbose || says(done, &item.result);
+        let verbose = self.view.verbosity > 0 || done.verbose || says(done, Some(item));
         let tail = || if verbose { format!(" => {}", dump()) } else { String::new() };
         let text = match item.outcome {
             Outcome::Ok | Outcome::Unknown => format!("ok: [{host}] => (item={label}){}", tail()),
@@ -152,7 +152,7 @@ impl Ansible {
     }
 
     fn pretty(&self, done: &TaskDone) -> bool {
-        done.verbose || says(done, done.result_of_task()) || self.view.verbosity > 2
+        done.verbose || says(done, done.items.first()) || self.view.verbosity > 2
     }
 
     fn diffs(&self, item: &ItemDone) {
@@ -226,9 +226,9 @@ impl TaskDone {
     }
 }
 
-/// `assert` tells its message, unless it is to be quiet.
-fn says(done: &TaskDone, result: &Value) -> bool {
-    done.task.action == "assert" && result.get("msg").is_some()
+/// `assert` tells its message, unless it is to be quiet: then it has none to tell.
+fn says(done: &TaskDone, item: Option<&ItemDone>) -> bool {
+    done.task.action == "assert" && item.is_some_and(|item| !item.message.is_empty())
 }
 
 /// `host -> delegate` where there is one.

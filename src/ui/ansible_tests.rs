@@ -76,7 +76,8 @@ fn plays_tasks_and_recap_have_their_banners() {
 #[test]
 fn a_banner_stands_over_its_outcome() {
     let told = |name: &str, node| {
-        let ok = vec![item(None, Outcome::Ok, serde_json::json!({"msg": "All assertions passed"}))];
+        let mut ok = vec![item(None, Outcome::Ok, serde_json::json!({"msg": "All assertions passed"}))];
+        ok[0].message = "All assertions passed".into();
         done(task(name, "assert", node), Outcome::Ok, ok, false)
     };
     let begun = |name: &str, node| Event::TaskStarted(task(name, "assert", node));
