@@ -72,6 +72,11 @@ impl Driver {
         true
     }
 
+    /// Whether nothing runs, or the shell has said which process it is.
+    pub(super) fn knows_whom_to_end(&self) -> bool {
+        self.greeted.0 || self.pending.is_empty()
+    }
+
     /// Ends the running job's process group and the shell.
     pub(super) async fn stop(&mut self) {
         let host = &self.context.target.inventory_hostname;

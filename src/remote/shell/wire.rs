@@ -8,6 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+/// How long one that is to stop waits for a shell's first word: a job may have begun before it was read.
+const FIRST_WORD: Duration = Duration::from_secs(1);
+
 pub(super) struct Running {
     pub driver: Driver,
     pub channel: Channel,
@@ -28,7 +31,7 @@ impl Running {
             let deadline = ends.or_else(|| driver.deadline());
             let late = tokio::time::sleep_until(deadline.unwrap_or_else(|| Instant::now() + GRACE));
             tokio::select! {
-                request = queue.recv(), if driver.input.is_some() => {
+                request = queue.recv(), if driver.input.is_some() && stopped.is_none() => {
                     let mut next = request;
                     if next.is_none() {
                         driver.retire(&mut ends);
@@ -49,11 +52,9 @@ impl Running {
                         }
                         next = queue.try_recv().ok();
                     }
-                    if stopped.is_some() {
-                        driver.stop().await;
-                        break;
+                    if stopped.is_none() {
+                        driver.flush();
                     }
-                    driver.flush();
                 }
                 read = read(&mut stdout, &mut out), if open.0 => match read {
                     0 => {
@@ -68,11 +69,21 @@ impl Running {
                 },
                 () = late, if deadline.is_some() => {
                     if ends.is_some() || !driver.overdue() {
+                        if stopped.is_some() {
+                            driver.stop().await;
+                        }
                         break;
                     }
                 }
             }
             driver.settle();
+            if stopped.is_some() {
+                if driver.knows_whom_to_end() {
+                    driver.stop().await;
+                    break;
+                }
+                ends.get_or_insert(Instant::now() + FIRST_WORD);
+            }
             if driver.input.is_none() && driver.pending.is_empty() && ends.is_none() {
                 ends = Some(Instant::now() + GRACE);
             }

@@ -231,6 +231,37 @@ fn what_a_login_says_beside_large_content_harms_nothing() {
 }
 
 #[test]
+fn a_job_that_began_before_its_shell_was_heard_is_ended_too() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let (shell, heard) = (dir.path().join("late"), dir.path().join("heard"));
+    // What it says is held back until the file is there.
+    let text = format!(
+        "#!/bin/sh\n[ \"$1\" != -c ] || exec sh \"$@\"\nsh | {{ until [ -e {0} ]; do :; done; exec cat; }}\n",
+        heard.display()
+    );
+    std::fs::write(&shell, text).unwrap();
+    std::fs::set_permissions(&shell, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let begun = dir.path().join("begun");
+    run(async {
+        let remote = local(shell.to_str().unwrap());
+        let text = format!("sh -c 'echo $$ >{0}.new; mv {0}.new {0}; exec sleep 300'", begun.display());
+        let job = Job::new(&script(&text));
+        let running = remote.submit(&Become::No, job);
+        while !begun.exists() {
+            tokio::task::yield_now().await;
+        }
+        let reset = remote.reset();
+        std::fs::write(&heard, "").unwrap();
+        reset.await;
+        assert!(matches!(running.await, Err(RemoteError::Lost(_))));
+        let pid = std::fs::read_to_string(&begun).unwrap();
+        let alive = std::fs::read(format!("/proc/{}/cmdline", pid.trim())).unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&alive).contains("300"), "it runs on");
+    });
+}
+
+#[test]
 fn content_that_looks_like_options_or_formats_is_content() {
     for shell in shells() {
         run(async {
