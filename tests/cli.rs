@@ -412,13 +412,13 @@ fn no_host_at_a_time_and_no_host_at_all_are_said() {
 #[test]
 fn where_a_task_was_delegated_is_told() {
     let play = "- hosts: a\n  gather_facts: false\n  tasks:\n    - command: 'true'\n      delegate_to: b\n\
-                \x20   - ping:\n      delegate_to: '{{ item.on }}'\n      loop: [{on: b}, {on: a}]\n";
+                \x20   - ping:\n      delegate_to: '{{ item.at }}'\n      loop: [{at: b}, {at: a}]\n";
     let hosts = "a ansible_connection=local\nb ansible_connection=local\n";
     let place = Place::new().with("site.yml", play).with("hosts", hosts);
     let told = [
         (
             "playbook",
-            vec!["changed: [a -> b]", "ok: [a -> b] => (item={'on': 'b'})", "ok: [a] => (item={'on': 'a'})"],
+            vec!["changed: [a -> b]", "ok: [a -> b] => (item={'at': 'b'})", "ok: [a] => (item={'at': 'a'})"],
         ),
         ("plan", vec!["command on b"]),
     ];
