@@ -20,6 +20,8 @@ struct State<R> {
     places: HashMap<Arc<str>, Place>,
     order: Vec<Arc<str>>,
     results: HashMap<Position, R>,
+    /// Who does what runs once. With an include it goes on to places inside, where none of the others comes.
+    leaders: HashMap<Position, Arc<str>>,
     failed: usize,
     /// Where an error happened that counts for all hosts.
     fatal: Vec<Position>,
@@ -48,6 +50,7 @@ impl<R: Clone> Lockstep<R> {
             places,
             order: hosts.to_vec(),
             results: HashMap::new(),
+            leaders: HashMap::new(),
             failed: 0,
             fatal: Vec::new(),
             over: false,
@@ -138,7 +141,7 @@ impl<R: Clone> Lockstep<R> {
         self.reach(host, at).await;
         self.until(|s| match s.results.get(at) {
             Some(result) => Some(Once::Take(result.clone())),
-            None => (s.first_at(at) == Some(host)).then_some(Once::Lead),
+            None => s.leads(host, at).then_some(Once::Lead),
         })
         .await
     }
@@ -151,9 +154,24 @@ impl<R: Clone> Lockstep<R> {
 impl<R> State<R> {
     fn all_at(&self, to: &[usize]) -> bool {
         self.places.values().all(|p| match p {
-            Place::At(at) => at.as_slice() >= to,
+            Place::At(at) => {
+                at.as_slice() >= to || (to.starts_with(at.as_slice()) && self.leaders.contains_key(at))
+            }
             Place::Out => true,
         })
+    }
+
+    /// Whether the host is the one that does it; so the first that comes, and the next where that one is lost.
+    fn leads(&mut self, host: &Arc<str>, at: &[usize]) -> bool {
+        let other = self.leaders.get(at).filter(|leader| *leader != host);
+        if other.is_some_and(|leader| self.places.get(leader) != Some(&Place::Out)) {
+            return false;
+        }
+        let leads = self.first_at(at) == Some(host);
+        if leads {
+            self.leaders.insert(at.to_vec(), Arc::clone(host));
+        }
+        leads
     }
 
     fn first_at(&self, to: &[usize]) -> Option<&Arc<str>> {
@@ -167,6 +185,21 @@ mod tests {
 
     fn names(n: usize) -> Vec<Arc<str>> {
         (0..n).map(|i| Arc::from(format!("h{i}"))).collect()
+    }
+
+    #[tokio::test]
+    async fn who_goes_into_an_include_still_leads_it() {
+        let hosts = names(2);
+        let step = Lockstep::new(&hosts);
+        step.advance(&hosts[1], &[0]);
+        assert_eq!(step.once(&hosts[0], &[0]).await, Once::Lead);
+        // Inside it meets nobody, and waits for nobody.
+        assert_eq!(step.once(&hosts[0], &[0, 0]).await, Once::Lead);
+        let other = step.once(&hosts[1], &[0]);
+        tokio::pin!(other);
+        assert!(futures_ready(other.as_mut()).is_none(), "it leads itself");
+        step.publish(&[0], 7);
+        assert_eq!(other.await, Once::Take(7));
     }
 
     #[tokio::test]
