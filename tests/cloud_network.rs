@@ -227,14 +227,18 @@ fn independent_things_are_made_together() {
         "    - ec2_instance: {{name: other, image_id: {DEBIAN}, vpc_subnet_id: '{{{{ subnet.subnet.id }}}}'}}\n"
     );
     let world = World::new(&stack(&another));
-    world.settings(&json!({"delays": {"instance.pending": 4}}));
-    world.apply().is(0, &[]);
-    let calls = world.calls();
-    let launched: Vec<_> = calls.iter().filter(|c| c.action == "RunInstances").map(|c| c.at).collect();
-    assert_eq!(launched.len(), 2);
-    // The second does not wait for the first to boot.
-    let apart = launched[1].duration_since(launched[0]);
-    assert!(apart < Duration::from_secs(3), "{apart:?}");
+    // No machine comes up before both are launched.
+    world.settings(&json!({"delays": {"instance.pending": 3600}}));
+    let mut run = world.start(&["apply", "--yes", "site.yml"]);
+    let launched = || world.calls().iter().filter(|c| c.action == "RunInstances").count();
+    let began = Instant::now();
+    while launched() < 2 && !run.ended() {
+        assert!(began.elapsed() < Duration::from_secs(60), "the second machine waits for the first");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    world.settings(&json!({"delays": {"instance.pending": 0}}));
+    run.end().is(0, &[]);
+    assert_eq!(launched(), 2);
     world.destroy().is(0, &["0 left"]);
 }
 

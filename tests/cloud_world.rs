@@ -124,12 +124,13 @@ fn what_is_in_use_cannot_be_deleted() {
 #[test]
 fn states_take_their_time() {
     let world = world();
-    world.settings(&json!({"delays": {"instance.pending": 0.3, "image.pending": 0.3}}));
+    world.settings(&json!({"delays": {"instance.pending": 3600, "image.pending": 3600}}));
     let net = network(&world);
     let reply = run_instance(&world, &net, "t").1;
     let id = within(&reply, "instanceId").unwrap();
     assert_eq!(instance_state(&world, id), "pending");
     refused(world.call("ec2", "StopInstances", &[("InstanceId.1", id)]), "IncorrectInstanceState");
+    world.settings(&json!({"delays": {"instance.pending": 0.1}}));
     wait_until("running", || instance_state(&world, id) == "running");
     let image = world.make("ec2", "CreateImage", &[("InstanceId", id), ("Name", "baked")], "imageId");
     let state = || {
@@ -144,6 +145,7 @@ fn states_take_their_time() {
     let start = ("MaxCount", "1");
     let unready = [("ImageId", image.as_str()), ("InstanceType", "t3.micro"), ("MinCount", "1"), start];
     refused(world.call("ec2", "RunInstances", &unready), "InvalidAMIID.Unavailable");
+    world.settings(&json!({"delays": {"image.pending": 0.1}}));
     wait_until("the image", || state().0 == "available");
     let typed = [("InstanceId", id), ("InstanceType.Value", "t3.small")];
     refused(world.call("ec2", "ModifyInstanceAttribute", &typed), "IncorrectInstanceState");
@@ -205,6 +207,8 @@ fn what_is_new_is_not_found_yet() {
 #[test]
 fn groups_refresh_wait_for_hooks_and_go_last() {
     let world = world();
+    // Nothing goes on before it is looked at.
+    world.settings(&json!({"delays": {"instance.pending": 3600, "refresh.step": 3600}}));
     let net = network(&world);
     let template = [
         ("LaunchTemplateName", "lt1"),
@@ -231,6 +235,7 @@ fn groups_refresh_wait_for_hooks_and_go_last() {
     };
     let serving = || group().matches("<LifecycleState>InService").count();
     assert_eq!(serving(), 0);
+    world.settings(&json!({"delays": {"instance.pending": 0.1}}));
     wait_until("service", || serving() == 2);
     let before = within(&group(), "InstanceId").unwrap().to_owned();
     let hook =
@@ -238,6 +243,7 @@ fn groups_refresh_wait_for_hooks_and_go_last() {
     world.make("autoscaling", "PutLifecycleHook", &hook, "");
     world.make("autoscaling", "StartInstanceRefresh", &[named], "InstanceRefreshId");
     refused(world.call("autoscaling", "StartInstanceRefresh", &[named]), "InstanceRefreshInProgress");
+    world.settings(&json!({"delays": {"refresh.step": 0.1, "instance.shutting-down": 3600}}));
     let refreshed = || {
         let text = world.call("autoscaling", "DescribeInstanceRefreshes", &[named]).1;
         within(&text, "Status") == Some("Successful")
@@ -260,6 +266,7 @@ fn groups_refresh_wait_for_hooks_and_go_last() {
     refused(world.call("autoscaling", "DeleteAutoScalingGroup", &[named]), "ResourceInUse");
     world.make("autoscaling", "DeleteAutoScalingGroup", &[named, ("ForceDelete", "true")], "");
     refused(world.call("ec2", "DeleteSubnet", &[("SubnetId", &net.subnet)]), "DependencyViolation");
+    world.settings(&json!({"delays": {"instance.shutting-down": 0.1}}));
     wait_until("the end of the group", || !group().contains("AutoScalingGroupName"));
     assert_eq!(world.count("instance"), 0);
 }

@@ -1,6 +1,6 @@
 """`POST /strict/NAME` with JSON: what a test says to this cloud, and asks of it.
 
-    settings   {"delays": {"instance.pending": 2}, "notfound": 4, "page": 2}: changes what is named, for calls from now on
+    settings   {"delays": {"instance.pending": 2}, "notfound": 4, "page": 2}: changes what is named, for what is on its way too
     inventory  {"region": "us-east-1"}: everything that there is, with tags
     reset      an empty account, with all settings as at the start
     public     {"i-…": "10.213.0.2"}: the public address of an instance, where a real host answers for it

@@ -2,7 +2,8 @@
 
 moto runs, stops, terminates and bakes in the call itself. After each call `observe` looks at every thing that has a state;
 where it changed, the state on the way there is shown until its delay is over (`settle`). So it makes no difference whether a
-call or an Auto Scaling group caused it.
+call or an Auto Scaling group caused it. The delay that counts is the one of now: a test that wants to see a state on the way
+holds it there with a long one, and lets it go with 0.
 """
 
 import time
@@ -23,7 +24,7 @@ DEFAULTS = {
 }
 DELAYS = dict(DEFAULTS)
 
-Held = namedtuple("Held", "due final shown")
+Held = namedtuple("Held", "since final shown")
 HELD = {}
 SEEN = {}
 REGIONS = set()
@@ -86,7 +87,7 @@ def settle(call):
     now = time.monotonic()
     for thing in things(call.ec2):
         held = HELD.get(thing.id)
-        if held and held.due <= now:
+        if held and now - held.since >= DELAYS[f"{thing.kind}.{held.shown}"]:
             del HELD[thing.id]
             if thing.state == held.shown:
                 thing.state = held.final
@@ -111,7 +112,7 @@ def observe_all(call):
         shown = WAY.get((thing.kind, state))
         delay = DELAYS.get(f"{thing.kind}.{shown}", 0)
         if shown and delay:
-            HELD[thing.id] = Held(time.monotonic() + delay, state, shown)
+            HELD[thing.id] = Held(time.monotonic(), state, shown)
             thing.state = shown
         else:
             HELD.pop(thing.id, None)
