@@ -69,14 +69,14 @@ async fn a_failure_has_the_answers_status() {
     assert!(failure.message.starts_with("Request failed"), "{}", failure.message);
     let told = (failure.result.opt_int("status_code"), failure.result.str("response"));
     assert_eq!(told, (Some(404), "HTTP Error 404: Not Here"));
-    assert_eq!(failure.result.opt_int("elapsed"), Some(0));
+    assert!(failure.result.opt_int("elapsed").is_some());
     let failure = host.run("get_url", r#"{url: "http://127.0.0.1:1/", dest: "@/got"}"#).await.unwrap_err();
     assert_eq!(failure.result.get("status_code"), None);
     let (_, result) = host
         .run("get_url", &format!(r#"{{url: "http://127.0.0.1:{port}/a", dest: "@/got"}}"#))
         .await
         .unwrap();
-    assert_eq!((result.opt_int("status_code"), result.opt_int("elapsed")), (Some(200), Some(0)));
+    assert_eq!((result.opt_int("status_code"), result.opt_int("elapsed").is_some()), (Some(200), true));
     assert_eq!(
         (result.get("checksum_dest"), result.str("src").contains("/.fitout-")),
         (Some(&Value::Null), true)
