@@ -176,7 +176,10 @@ impl<'a> Put<'a> {
         effects.push(stat_job([self.path], &StatOptions { follow: true, ..StatOptions::default() }));
         decision.effects = effects;
         self.predict(&mut decision.result)?;
-        if let Some(sum) = self.source.md5().filter(|_| self.tells_md5 && !self.same_content()) {
+        if self.tells_md5
+            && !self.same_content()
+            && let Some(sum) = self.source.md5()
+        {
             decision.result.insert("md5sum".into(), sum.into());
         }
         Ok(decision)
