@@ -69,6 +69,7 @@ use crate::graph::{Includer, Program};
 use crate::syntax::inventory::Inventory;
 use crate::syntax::vault::Keyring;
 use event::HostRecap;
+use futures_util::future::join_all;
 use state::{Run, World, locked};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Instant;
@@ -135,9 +136,8 @@ pub async fn run(
         &serde_json::json!({"done": id, "interrupted": report.interrupted, "at": journal::now()}),
     );
     let connections: Vec<_> = locked(&run.connections).drain().map(|(_, c)| c).collect();
-    for connection in connections {
-        connection.reset().await;
-    }
+    // One that does not answer holds up no other.
+    join_all(connections.iter().map(|connection| connection.reset())).await;
     error.map_or(Ok(report), Err)
 }
 
