@@ -28,6 +28,8 @@ pub use touch::{as_user, touched};
 fn text(value: &crate::base::Value) -> String {
     match value {
         crate::base::Value::Template(t) => t.text.to_string(),
+        secret @ crate::base::Value::Secret(_) => crate::base::PyRepr(secret).to_string(),
+        map @ crate::base::Value::Map(_) => crate::base::PyRepr(map).to_string(),
         crate::base::Value::List(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
         other => crate::spec::to_text(other),
     }
