@@ -25,12 +25,13 @@ pub(crate) fn check_groups(own: &Keywords, diags: &mut Diags) {
     let maps = super::keywords::many(&written.value);
     let names =
         maps.iter().filter_map(Value::as_map).flat_map(|map| map.keys()).filter_map(|key| key.as_str());
+    let known: Vec<&str> = ACTION_GROUPS.iter().map(|(name, _)| *name).collect();
     for group in names.filter_map(|name| name.strip_prefix("group/")).filter(|group| !group.contains('.')) {
-        let known = ACTION_GROUPS.iter().map(|(name, _)| *name);
-        if !known.clone().any(|name| name == group) {
-            let all: Vec<&str> = known.clone().collect();
-            let message = format!("`group/{group}` is no group of modules; there is {}", all.join(", "));
-            diags.push(Diag::error("bad-value", written.span, message).did_you_mean(group, known));
+        if !known.contains(&group) {
+            let message = format!("`group/{group}` is no group of modules; there is {}", known.join(", "));
+            diags.push(
+                Diag::error("bad-value", written.span, message).did_you_mean(group, known.iter().copied()),
+            );
         }
     }
 }
