@@ -6,6 +6,7 @@ mod needs;
 mod network;
 mod os;
 mod raw;
+mod security;
 
 pub use needs::{FactNeeds, sections_of_subset};
 

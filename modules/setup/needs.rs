@@ -33,29 +33,12 @@ pub const SECTIONS: &[&str] = &[
     "reboot",
 ];
 
-/// What `gather_subset` always brings unless `!min` is given.
-const MIN: &[&str] = &[
-    "platform",
-    "distribution",
-    "pkg_mgr",
-    "service_mgr",
-    "fqdn",
-    "dns",
-    "cmdline",
-    "caps",
-    "fips",
-    "selinux",
-    "apparmor",
-    "ssh_keys",
-    "chroot",
-    "user",
-    "env",
-    "date_time",
-    "python",
-    "local",
-    "load",
-    "reboot",
-];
+/// What `gather_subset` brings only where it is asked for; all else comes unless `!min` is given.
+const ASKED_FOR: &[&str] = &["memory", "cpu", "dmi", "virtual", "mounts", "devices", "network"];
+
+fn min() -> impl Iterator<Item = &'static str> {
+    SECTIONS.iter().copied().filter(|section| !ASKED_FOR.contains(section))
+}
 
 /// The facts a run can use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,7 +132,7 @@ pub fn sections_of_subset(subset: &[&str]) -> Result<BTreeSet<&'static str>, Str
     let (refused, asked): (Vec<&str>, Vec<&str>) = words.iter().partition(|w| w.starts_with('!'));
     let mut out = BTreeSet::new();
     if !refused.contains(&"!min") {
-        out.extend(MIN.iter().copied());
+        out.extend(min());
     }
     if asked.is_empty() && !refused.contains(&"!all") {
         out.extend(SECTIONS.iter().copied());
@@ -173,7 +156,7 @@ pub fn sections_of_subset(subset: &[&str]) -> Result<BTreeSet<&'static str>, Str
 fn one_subset(word: &str) -> Result<Vec<&'static str>, String> {
     Ok(match word {
         "all" => SECTIONS.to_vec(),
-        "min" => MIN.to_vec(),
+        "min" => min().collect(),
         "hardware" => vec!["memory", "cpu", "dmi", "mounts", "devices", "load"],
         "network" | "interfaces" | "all_ipv4_addresses" | "all_ipv6_addresses" | "default_ipv4"
         | "default_ipv6" => vec!["network"],
