@@ -1,6 +1,6 @@
 //! `deb`: one package file, by path or URL.
 
-use super::options;
+use super::command::options;
 use crate::modules::kit::{changed, field, result};
 use crate::modules::{Args, ArgsExt, Failure};
 use crate::plan::{Action, Decision};

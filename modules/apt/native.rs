@@ -1,5 +1,6 @@
 //! apt: one probe for all names, one transaction for all that differ.
 
+mod command;
 mod deb;
 mod seen;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use crate::plan::{Action, Change, Claims, Decision};
 use crate::remote::{Job, Output};
 use crate::script;
 use crate::spec::ModuleSpec;
+use command::{options, step, upgrade_command};
 use seen::{Item, Seen};
 use std::sync::Arc;
 
@@ -166,16 +168,6 @@ fn cache_asked(args: &Args) -> bool {
     args.opt_bool("update_cache").unwrap_or(args.int("cache_valid_time") > 0)
 }
 
-fn upgrade_command(args: &Args) -> Option<Vec<&'static str>> {
-    let all = args.list("name") == ["*"] && args.str("state") == "latest";
-    match args.str("upgrade") {
-        "dist" | "full" => Some(vec!["dist-upgrade"]),
-        "yes" | "safe" => Some(vec!["upgrade", "--with-new-pkgs"]),
-        _ if all => Some(vec!["upgrade", "--with-new-pkgs"]),
-        _ => None,
-    }
-}
-
 fn items(args: &Args) -> Result<Vec<Item>, Failure> {
     let names = args.list("name").into_iter().flat_map(|n| n.split(',')).map(str::trim);
     names
@@ -280,43 +272,6 @@ fn install(args: &Args, items: &[Item], seen: &Seen, plan: &mut Plan) -> Result<
         plan.command.extend(words);
     }
     Ok(())
-}
-
-/// apt-get's options that every step of this task takes.
-fn options(args: &Args) -> Vec<String> {
-    let mut out: Vec<String> = vec!["-y".into(), "-q".into()];
-    for option in args.str("dpkg_options").split(',').map(str::trim).filter(|o| !o.is_empty()) {
-        out.extend(["-o".into(), format!("Dpkg::Options::=--{option}")]);
-    }
-    if let Some(on) = args.opt_bool("install_recommends") {
-        out.extend(["-o".into(), format!("APT::Install-Recommends={}", if on { "yes" } else { "no" })]);
-    }
-    if let Some(release) = args.opt_str("default_release").filter(|r| !r.is_empty()) {
-        out.extend(["-t".into(), release.into()]);
-    }
-    let force = args.bool("force");
-    for (on, option) in [
-        (force || args.bool("allow_unauthenticated"), "--allow-unauthenticated"),
-        (force || args.bool("allow_downgrade"), "--allow-downgrades"),
-        (force || args.bool("allow_change_held_packages"), "--allow-change-held-packages"),
-        (force, "--allow-remove-essential"),
-        (args.bool("only_upgrade"), "--only-upgrade"),
-        (args.bool("fail_on_autoremove"), "--no-remove"),
-        (args.bool("autoremove"), "--auto-remove"),
-        (args.bool("purge"), "--purge"),
-    ] {
-        if on {
-            out.push(option.into());
-        }
-    }
-    out
-}
-
-fn step<S: AsRef<str>>(args: &Args, words: &[S]) -> Job {
-    Job::new(script!("apt.run", "run.sh"))
-        .var("lock_timeout", args.int("lock_timeout").max(0).to_string())
-        .var("policy_rc_d", args.opt_int("policy_rc_d").map(|n| n.to_string()).unwrap_or_default())
-        .args(words.iter().map(AsRef::as_ref))
 }
 
 fn decision(
