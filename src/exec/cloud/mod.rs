@@ -15,6 +15,7 @@ pub mod lock;
 mod nodes;
 mod order;
 pub mod orphans;
+mod region;
 pub mod removal;
 mod unit;
 
@@ -35,7 +36,8 @@ use crate::graph::{Act, Step, TaskNode};
 use crate::modules::{Args, Behaviour, Module, has_unknown};
 use crate::plan::{Action, Change, Claims};
 use order::Item;
-use std::collections::{HashMap, HashSet};
+use region::{collect, defines, is_cloud};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use tokio::task::JoinSet;
 use unit::CloudTask;
@@ -161,9 +163,6 @@ impl CloudRun {
     }
 }
 
-/// Modules of the executor's own that may stand in a region.
-const LIGHT: [&str; 5] = ["set_fact", "debug", "assert", "fail", "add_host"];
-
 impl Host {
     /// One task with all its items, by itself.
     pub async fn cloud_task(
@@ -206,7 +205,8 @@ impl Host {
         frame: &Arc<Frame>,
     ) -> Option<(usize, Flow)> {
         let all = steps.steps();
-        if !matches!(&all[from], Step::Task(node) if is_cloud(node)) {
+        // Behind a task whose error counts for all, hosts meet first.
+        if self.behind_fatal || !matches!(&all[from], Step::Task(node) if is_cloud(node)) {
             return None;
         }
         let mut nodes = Vec::new();
@@ -349,54 +349,4 @@ enum Progress {
 
 fn worst(before: Flow, now: Flow) -> Flow {
     if matches!(before, Flow::Next) { now } else { before }
-}
-
-fn is_cloud(node: &TaskNode) -> bool {
-    let Act::Module { module, .. } = &node.act else { return false };
-    matches!(module.behaviour, Behaviour::Cloud(_)) && alone(node)
-}
-
-/// Nothing that has to do with other hosts of the play.
-fn alone(node: &TaskNode) -> bool {
-    let k = &node.keywords;
-    k.run_once.is_none() && k.any_errors_fatal.is_none() && k.throttle.is_none()
-}
-
-/// Takes the tasks of a step into the region; `false` when it does not belong to one.
-fn collect(step: &Step, nodes: &mut Vec<Arc<TaskNode>>) -> bool {
-    match step {
-        Step::Task(node) => {
-            let Act::Module { module, .. } = &node.act else { return false };
-            let light = LIGHT.contains(&module.spec.name.as_str())
-                && matches!(module.behaviour, Behaviour::Control)
-                && alone(node)
-                && node.keywords.delegate_to.is_none();
-            let belongs = is_cloud(node) || light;
-            if belongs {
-                nodes.push(Arc::clone(node));
-            }
-            belongs
-        }
-        Step::Block(block) => {
-            let guarded = !block.rescue.steps.is_empty() || !block.always.steps.is_empty();
-            let mut inside = Vec::new();
-            let whole = !guarded && block.body.steps.iter().all(|step| collect(step, &mut inside));
-            if whole {
-                nodes.append(&mut inside);
-            }
-            whole
-        }
-        Step::Flush { .. } => false,
-    }
-}
-
-/// Names that a task sets.
-fn defines(node: &TaskNode, module: &Module, args: &Map) -> HashSet<Arc<str>> {
-    let mut names: HashSet<Arc<str>> = node.keywords.register.iter().cloned().collect();
-    match module.spec.name.as_str() {
-        "set_fact" => names.extend(args.keys().filter_map(|k| k.as_str()).map(Arc::from)),
-        "add_host" => names.extend(["groups", "group_names", "hostvars"].map(Arc::from)),
-        _ => {}
-    }
-    names
 }
