@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "cli/runs.rs"]
+mod runs;
+#[path = "cli/vaults.rs"]
+mod vaults;
+
 use assert_cmd::Command;
 use std::path::Path;
 
@@ -195,13 +200,6 @@ fn syntax_check_says_the_playbook_and_fails_as_ansible_does() {
 }
 
 #[test]
-fn apply_without_a_terminal_wants_yes() {
-    let seen = Place::new().with("site.yml", SITE).run(&["apply", "site.yml", "-i", "a,"]);
-    assert_eq!(seen.code, 3);
-    assert!(seen.err.contains("hint: give --yes"), "{}", seen.err);
-}
-
-#[test]
 fn a_password_for_ssh_itself_is_refused_with_a_hint() {
     let seen = Place::new().with("site.yml", SITE).run(&["plan", "site.yml", "-k"]);
     assert_eq!(seen.code, 3);
@@ -245,74 +243,6 @@ fn configuration_comes_from_flag_environment_file_in_this_order() {
     assert!(hosts(&[], &[]).contains("filehost"));
     assert!(hosts(&[], &env).contains("envhost"));
     assert!(hosts(&["-i", "flaghost,"], &env).contains("flaghost"));
-}
-
-#[test]
-fn vaults_go_round() {
-    let place =
-        Place::new().with("pw", "geheim\n").with("new", "neuer\n").with("secret.yml", "key: hunter2\n");
-    let vault = |words: &[&str]| {
-        let seen = place.run(&[&["vault"], words].concat());
-        assert_eq!(seen.code, 0, "{words:?}: {}", seen.err);
-        seen.out
-    };
-    let text = || std::fs::read_to_string(place.path().join("secret.yml")).unwrap();
-    vault(&["encrypt", "secret.yml", "--vault-password-file", "pw"]);
-    assert!(text().starts_with("$ANSIBLE_VAULT;1.1;AES256\n"), "{}", text());
-    assert_eq!(vault(&["view", "secret.yml", "--vault-password-file", "pw"]), "key: hunter2\n");
-    vault(&["rekey", "secret.yml", "--vault-password-file", "pw", "--new-vault-password-file", "new"]);
-    let seen = place.run(&["vault", "view", "secret.yml", "--vault-password-file", "pw"]);
-    assert_eq!(seen.code, 3, "{}", seen.out);
-    assert!(!seen.err.contains("hunter2") && !seen.err.contains("geheim"), "{}", seen.err);
-    vault(&["decrypt", "secret.yml", "--vault-password-file", "new"]);
-    assert_eq!(text(), "key: hunter2\n");
-    let string = vault(&["encrypt_string", "hunter2", "--name", "key", "--vault-password-file", "pw"]);
-    assert!(string.starts_with("key: !vault |\n") && !string.contains("hunter2"), "{string}");
-}
-
-#[test]
-fn a_vault_is_edited_in_place() {
-    let place = Place::new().with("pw", "geheim\n").with("secret.yml", "key: hunter2\n");
-    let vault = |word: &str, env: &[(&str, &str)]| {
-        let args = ["vault", word, "secret.yml", "--vault-password-file", "pw"];
-        let seen = place.run_with(&args, env, "");
-        assert_eq!(seen.code, 0, "{word}: {}", seen.err);
-        seen.out
-    };
-    vault("encrypt", &[]);
-    vault("edit", &[("EDITOR", "sed -i s/hunter2/hunter3/")]);
-    let text = std::fs::read_to_string(place.path().join("secret.yml")).unwrap();
-    assert!(text.starts_with("$ANSIBLE_VAULT") && !text.contains("hunter"), "{text}");
-    assert_eq!(vault("view", &[]), "key: hunter3\n");
-}
-
-#[test]
-fn a_module_is_run_alone_and_the_log_tells_of_it() {
-    let place = Place::new().with("hosts", "[web]\na ansible_connection=local\nb ansible_connection=local\n");
-    let note = format!("content=x dest={}/note", place.path().display());
-    let seen = place.run(&["run", "-i", "hosts", "a", "-m", "copy", "-a", &note]);
-    assert_eq!(seen.code, 0, "{}", seen.err);
-    assert!(seen.out.starts_with("a | CHANGED => {"), "{}", seen.out);
-    let seen = place.run(&["run", "-i", "hosts", "web", "-m", "pnig"]);
-    assert_eq!(seen.code, 3, "{}", seen.out);
-    assert!(seen.err.contains("did you mean `ping`?"), "{}", seen.err);
-    let failed = place.run(&["run", "-i", "hosts", "web", "-m", "command", "-a", "false"]);
-    assert_eq!((failed.code, failed.out.matches("FAILED").count()), (1, 2), "{}", failed.out);
-    let lines =
-        place.run(&["run", "-o", "-i", "hosts", "a", "-m", "shell", "-a", "echo 1; echo 2; echo e >&2"]);
-    assert_eq!(lines.out, "a | CHANGED | rc=0 | (stdout) 1\\n2 (stderr) e\n");
-    let begun = place.run(&["run", "-B", "60", "-P", "0", "-i", "hosts", "a", "-m", "command", "-a", "true"]);
-    assert!(begun.code == 0 && begun.out.contains("ansible_job_id"), "{}{}", begun.out, begun.err);
-
-    let log = place.run(&["log"]).out;
-    assert!(log.contains("1 changed, 0 failed") && log.contains("2 failed"), "{log}");
-    let first = log.split_whitespace().next().unwrap().to_string();
-    let told = place.run(&["log", &first]).out;
-    assert!(told.contains("copy") && told.contains("note is absent"), "{told}");
-
-    let facts = place.run(&["facts", "-i", "hosts", "a"]);
-    let facts: serde_json::Value = serde_json::from_str(&facts.out).unwrap();
-    assert_eq!(facts["a"]["ansible_system"], "Linux");
 }
 
 #[test]
@@ -364,38 +294,6 @@ fn the_graph_is_shown_in_three_forms_and_explained() {
     assert!(place.run(&["graph", "site.yml", "--why", "A", "B"]).out.contains("nothing in common"));
 }
 
-const GREETING: &str = "- hosts: all
-  gather_facts: false
-  tasks:
-    - name: Greet
-      copy: {content: hello, dest: '{{ playbook_dir }}/greeting'}
-";
-
-#[test]
-fn a_saved_plan_is_done_as_it_was_shown_or_refused() {
-    let place = Place::new().with("site.yml", GREETING);
-    let greeting = place.path().join("greeting");
-    let plan = || place.run(&["plan", "site.yml", "-i", "localhost,", "-c", "local", "--out", "it.plan"]);
-    let planned = plan();
-    assert_eq!((planned.code, greeting.exists()), (2, false), "{}{}", planned.out, planned.err);
-
-    // Someone is faster: what was shown is no longer what would be done.
-    std::fs::write(&greeting, "something else").unwrap();
-    let stale = place.run(&["apply", "it.plan", "--yes"]);
-    assert_eq!(stale.code, 1, "{}{}", stale.out, stale.err);
-    assert!(stale.err.contains("stale") && stale.err.contains("Greet"), "{}", stale.err);
-    assert_eq!(std::fs::read_to_string(&greeting).unwrap(), "something else");
-
-    assert_eq!(plan().code, 2);
-    let applied = place.run(&["apply", "it.plan", "--yes"]);
-    assert_eq!(applied.code, 0, "{}{}", applied.out, applied.err);
-    assert_eq!(std::fs::read_to_string(&greeting).unwrap(), "hello");
-
-    let done = place.run(&["apply", "it.plan", "--yes"]);
-    assert_eq!(done.code, 1, "{}", done.out);
-    assert!(done.err.contains("needs no change any more"), "{}", done.err);
-}
-
 #[test]
 fn no_host_at_a_time_and_no_host_at_all_are_said() {
     let place = Place::new().with("site.yml", "- hosts: web\n  tasks: []\n");
@@ -407,25 +305,6 @@ fn no_host_at_a_time_and_no_host_at_all_are_said() {
         "{}",
         seen.err
     );
-}
-
-#[test]
-fn where_a_task_was_delegated_is_told() {
-    let play = "- hosts: a\n  gather_facts: false\n  tasks:\n    - command: 'true'\n      delegate_to: b\n\
-                \x20   - ping:\n      delegate_to: '{{ item.at }}'\n      loop: [{at: b}, {at: a}]\n";
-    let hosts = "a ansible_connection=local\nb ansible_connection=local\n";
-    let place = Place::new().with("site.yml", play).with("hosts", hosts);
-    let told = [
-        (
-            "playbook",
-            vec!["changed: [a -> b]", "ok: [a -> b] => (item={'at': 'b'})", "ok: [a] => (item={'at': 'a'})"],
-        ),
-        ("plan", vec!["command on b"]),
-    ];
-    for (command, lines) in told {
-        let seen = place.run(&[command, "-i", "hosts", "site.yml"]);
-        assert!(lines.iter().all(|line| seen.out.contains(line)), "{command}: {}{}", seen.out, seen.err);
-    }
 }
 
 #[test]
@@ -443,55 +322,4 @@ fn modules_are_found_where_the_configuration_says() {
     std::fs::remove_file(place.path().join("own/greeting/empty")).unwrap();
     let seen = place.run(&["check", "site.yml"]);
     assert_eq!(seen.code, 0, "{}{}", seen.out, seen.err);
-}
-
-#[test]
-fn what_a_run_that_ends_early_leaves_is_said() {
-    let play = "- hosts: all\n  name: Rolling\n  serial: 1\n  gather_facts: false\n  tasks:\n    - command: 'false'\n    - ping:\n\
-                - hosts: all\n  name: Next\n  gather_facts: false\n  tasks: [{ping: }]\n";
-    let hosts = "a ansible_connection=local\nb ansible_connection=local\nc ansible_connection=local\n";
-    let place = Place::new().with("site.yml", play).with("hosts", hosts);
-    let seen = place.run(&["apply", "--yes", "-i", "hosts", "site.yml"]);
-    let left = [
-        "left undone on a: 1 task was",
-        "left undone: play Rolling on b, c",
-        "left undone: play Next on b, c",
-    ];
-    assert!(seen.code == 1 && left.iter().all(|text| seen.out.contains(text)), "{}{}", seen.out, seen.err);
-}
-
-#[test]
-fn one_of_several_vault_identities_encrypts() {
-    let place = Place::new().with("a", "1").with("b", "2").with("text", "plain\n");
-    let ids = ["vault", "encrypt", "text", "--vault-id", "dev@a", "--vault-id", "prod@b"];
-    let seen = place.run(&ids);
-    assert!(seen.code == 3 && seen.err.contains("dev, prod could encrypt it"), "{}", seen.err);
-    assert_eq!(std::fs::read_to_string(place.path().join("text")).unwrap(), "plain\n");
-    assert_eq!(place.run(&[&ids[..], &["--encrypt-vault-id", "prod"]].concat()).code, 0);
-    let text = std::fs::read_to_string(place.path().join("text")).unwrap();
-    assert!(text.starts_with("$ANSIBLE_VAULT;1.2;AES256;prod\n"), "{text}");
-}
-
-#[test]
-fn what_is_found_first_is_named_from_the_root() {
-    let site = "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - debug: {msg: \"at {{ lookup('first_found', 'a.txt') }}\"}\n";
-    let place = Place::new().with("site.yml", site).with("files/a.txt", "");
-    let seen = place.run(&["playbook", "site.yml"]);
-    let there = place.path().canonicalize().unwrap().join("files/a.txt");
-    assert!(seen.out.contains(&format!("at {}", there.display())), "{}{}", seen.out, seen.err);
-}
-
-/// Whoever reads the completions may stop early.
-#[test]
-fn a_reader_that_has_enough_is_no_failure() {
-    let program = assert_cmd::cargo::cargo_bin("fitout");
-    let mut child = std::process::Command::new(program)
-        .args(["completions", "bash"])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    let ended = child.wait_with_output().unwrap();
-    assert!(ended.status.success() && ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
 }

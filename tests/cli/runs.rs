@@ -1,0 +1,129 @@
+//! What runs tell, and what stops them.
+
+use super::{Place, SITE};
+
+const GREETING: &str = "- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Greet
+      copy: {content: hello, dest: '{{ playbook_dir }}/greeting'}
+";
+
+#[test]
+fn apply_without_a_terminal_wants_yes() {
+    let seen = Place::new().with("site.yml", SITE).run(&["apply", "site.yml", "-i", "a,"]);
+    assert_eq!(seen.code, 3);
+    assert!(seen.err.contains("hint: give --yes"), "{}", seen.err);
+}
+
+#[test]
+fn a_module_is_run_alone_and_the_log_tells_of_it() {
+    let place = Place::new().with("hosts", "[web]\na ansible_connection=local\nb ansible_connection=local\n");
+    let note = format!("content=x dest={}/note", place.path().display());
+    let seen = place.run(&["run", "-i", "hosts", "a", "-m", "copy", "-a", &note]);
+    assert_eq!(seen.code, 0, "{}", seen.err);
+    assert!(seen.out.starts_with("a | CHANGED => {"), "{}", seen.out);
+    let seen = place.run(&["run", "-i", "hosts", "web", "-m", "pnig"]);
+    assert_eq!(seen.code, 3, "{}", seen.out);
+    assert!(seen.err.contains("did you mean `ping`?"), "{}", seen.err);
+    let failed = place.run(&["run", "-i", "hosts", "web", "-m", "command", "-a", "false"]);
+    assert_eq!((failed.code, failed.out.matches("FAILED").count()), (1, 2), "{}", failed.out);
+    let lines =
+        place.run(&["run", "-o", "-i", "hosts", "a", "-m", "shell", "-a", "echo 1; echo 2; echo e >&2"]);
+    assert_eq!(lines.out, "a | CHANGED | rc=0 | (stdout) 1\\n2 (stderr) e\n");
+    let begun = place.run(&["run", "-B", "60", "-P", "0", "-i", "hosts", "a", "-m", "command", "-a", "true"]);
+    assert!(begun.code == 0 && begun.out.contains("ansible_job_id"), "{}{}", begun.out, begun.err);
+
+    let log = place.run(&["log"]).out;
+    assert!(log.contains("1 changed, 0 failed") && log.contains("2 failed"), "{log}");
+    let first = log.split_whitespace().next().unwrap().to_string();
+    let told = place.run(&["log", &first]).out;
+    assert!(told.contains("copy") && told.contains("note is absent"), "{told}");
+
+    let facts = place.run(&["facts", "-i", "hosts", "a"]);
+    let facts: serde_json::Value = serde_json::from_str(&facts.out).unwrap();
+    assert_eq!(facts["a"]["ansible_system"], "Linux");
+}
+
+#[test]
+fn a_saved_plan_is_done_as_it_was_shown_or_refused() {
+    let place = Place::new().with("site.yml", GREETING);
+    let greeting = place.path().join("greeting");
+    let plan = || place.run(&["plan", "site.yml", "-i", "localhost,", "-c", "local", "--out", "it.plan"]);
+    let planned = plan();
+    assert_eq!((planned.code, greeting.exists()), (2, false), "{}{}", planned.out, planned.err);
+
+    // Someone is faster: what was shown is no longer what would be done.
+    std::fs::write(&greeting, "something else").unwrap();
+    let stale = place.run(&["apply", "it.plan", "--yes"]);
+    assert_eq!(stale.code, 1, "{}{}", stale.out, stale.err);
+    assert!(stale.err.contains("stale") && stale.err.contains("Greet"), "{}", stale.err);
+    assert_eq!(std::fs::read_to_string(&greeting).unwrap(), "something else");
+
+    assert_eq!(plan().code, 2);
+    let applied = place.run(&["apply", "it.plan", "--yes"]);
+    assert_eq!(applied.code, 0, "{}{}", applied.out, applied.err);
+    assert_eq!(std::fs::read_to_string(&greeting).unwrap(), "hello");
+
+    let done = place.run(&["apply", "it.plan", "--yes"]);
+    assert_eq!(done.code, 1, "{}", done.out);
+    assert!(done.err.contains("needs no change any more"), "{}", done.err);
+}
+
+#[test]
+fn where_a_task_was_delegated_is_told() {
+    let play = "- hosts: a\n  gather_facts: false\n  tasks:\n    - command: 'true'\n      delegate_to: b\n\
+                \x20   - ping:\n      delegate_to: '{{ item.at }}'\n      loop: [{at: b}, {at: a}]\n";
+    let hosts = "a ansible_connection=local\nb ansible_connection=local\n";
+    let place = Place::new().with("site.yml", play).with("hosts", hosts);
+    let told = [
+        (
+            "playbook",
+            vec!["changed: [a -> b]", "ok: [a -> b] => (item={'at': 'b'})", "ok: [a] => (item={'at': 'a'})"],
+        ),
+        ("plan", vec!["command on b"]),
+    ];
+    for (command, lines) in told {
+        let seen = place.run(&[command, "-i", "hosts", "site.yml"]);
+        assert!(lines.iter().all(|line| seen.out.contains(line)), "{command}: {}{}", seen.out, seen.err);
+    }
+}
+
+#[test]
+fn what_a_run_that_ends_early_leaves_is_said() {
+    let play = "- hosts: all\n  name: Rolling\n  serial: 1\n  gather_facts: false\n  tasks:\n    - command: 'false'\n    - ping:\n\
+                - hosts: all\n  name: Next\n  gather_facts: false\n  tasks: [{ping: }]\n";
+    let hosts = "a ansible_connection=local\nb ansible_connection=local\nc ansible_connection=local\n";
+    let place = Place::new().with("site.yml", play).with("hosts", hosts);
+    let seen = place.run(&["apply", "--yes", "-i", "hosts", "site.yml"]);
+    let left = [
+        "left undone on a: 1 task was",
+        "left undone: play Rolling on b, c",
+        "left undone: play Next on b, c",
+    ];
+    assert!(seen.code == 1 && left.iter().all(|text| seen.out.contains(text)), "{}{}", seen.out, seen.err);
+}
+
+#[test]
+fn what_is_found_first_is_named_from_the_root() {
+    let site = "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - debug: {msg: \"at {{ lookup('first_found', 'a.txt') }}\"}\n";
+    let place = Place::new().with("site.yml", site).with("files/a.txt", "");
+    let seen = place.run(&["playbook", "site.yml"]);
+    let there = place.path().canonicalize().unwrap().join("files/a.txt");
+    assert!(seen.out.contains(&format!("at {}", there.display())), "{}{}", seen.out, seen.err);
+}
+
+/// Whoever reads the completions may stop early.
+#[test]
+fn a_reader_that_has_enough_is_no_failure() {
+    let program = assert_cmd::cargo::cargo_bin("fitout");
+    let mut child = std::process::Command::new(program)
+        .args(["completions", "bash"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert!(ended.status.success() && ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
