@@ -15,6 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use support::cloud::{DEBIAN, World};
 use support::cloud_proxy::Fault;
@@ -94,6 +95,13 @@ fn left(world: &World) -> Vec<(String, String, bool)> {
     all.as_array().unwrap().iter().filter(alive).map(one).collect()
 }
 
+/// Private keys on this machine.
+fn keys(world: &World) -> Vec<PathBuf> {
+    let folders = std::fs::read_dir(world.temporary()).unwrap();
+    folders.map(|folder| folder.unwrap().path().join("key")).collect()
+}
+
+#[track_caller]
 fn gc(world: &World) {
     world.proxy.clear();
     let all = ["gc", "--yes", "--older-than", "0s", "--region", "us-east-1", "--region", "eu-west-1"];
@@ -103,6 +111,7 @@ fn gc(world: &World) {
 #[track_caller]
 fn nothing_is_left(world: &World, why: &str) {
     assert_eq!(left(world), [], "{why}");
+    assert_eq!(keys(world), [""; 0].map(PathBuf::from), "{why}");
 }
 
 /// Catches a bake at a step: the call was carried out and its reply is on the way, or the instance does not answer.
@@ -240,6 +249,14 @@ fn what_is_left_for_a_look_is_told_and_asked_about() {
         let ended = seen(bake(&world, &format!("a{n}"), &[flag], &[]));
         ended.is(1, &told);
         assert!(!left(&world).is_empty());
+        let key =
+            ended.all().split_once("(private key in ").unwrap().1.split_once(')').unwrap().0.to_string();
+        assert_eq!(keys(&world), [Path::new(&key)]);
+        let text = std::fs::read_to_string(&key).unwrap();
+        assert!(text.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----"), "{text}");
+        // As long as its instance lives.
+        world.run(&["gc", "--yes", "--region", "us-east-1"]).is(0, &[]);
+        assert_eq!(keys(&world).len(), 1);
         gc(&world);
         nothing_is_left(&world, "gc");
     }

@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub mod busy;
 pub mod diag;
+pub mod maker;
 pub mod mask;
 pub mod pyjson;
 pub mod pyregex;

@@ -11,16 +11,18 @@ use crate::exec::Cancel;
 use crate::exec::cloud::gc::{self, Gc};
 use crate::exec::cloud::orphans::Orphans;
 use crate::exec::options::{Confirm, Mode};
+use crate::image::amazon::keys;
 use crate::image::disk;
 use clap::Args;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Remove cloud things that expired or that nobody wants any more, found by their tags from any machine
 ///
 /// Without a playbook: what its tag `fitout:expires` says is over (temporary stacks, what a killed bake left), and folders
-/// that killed bakes left beside finished images on this machine. With one:
+/// that killed bakes left on this machine, beside finished images and with keys. With one:
 /// also what its stacks have of tasks that it no longer has; give it the variables that `apply` gets. It is shown, asked
 /// about, and removed in reverse. Things without fitout's tags are never touched.
 #[derive(Debug, Args)]
@@ -64,7 +66,7 @@ pub fn run(args: GcArgs) -> Done {
     let confirm = Confirm(Arc::new(ask));
     let (left, interrupted) = match args.playbooks.is_empty() {
         true => {
-            let (found, kept) = drafts(&args, &confirm)?;
+            let (found, kept) = drafts(&args, older_than, &confirm)?;
             let (left, interrupted) = match found > 0 && no_cloud(&args) {
                 // Whoever only bakes disks has no cloud to look at.
                 true => (0, false),
@@ -83,8 +85,9 @@ pub fn run(args: GcArgs) -> Done {
 }
 
 /// Folders that bakes left which were killed: how many there were, and how many are there still.
-fn drafts(args: &GcArgs, confirm: &Confirm) -> Result<(usize, usize), Fail> {
-    let dead = disk::dead(&args.out);
+fn drafts(args: &GcArgs, older_than: Option<Duration>, confirm: &Confirm) -> Result<(usize, usize), Fail> {
+    let keys = keys::dead(older_than);
+    let dead: Vec<PathBuf> = disk::dead(&args.out).into_iter().chain(keys.iter().cloned()).collect();
     let tell = |what: &str| dead.iter().for_each(|folder| told!("{what} {}", folder.display()));
     if args.plan {
         tell("would remove");
@@ -97,6 +100,9 @@ fn drafts(args: &GcArgs, confirm: &Confirm) -> Result<(usize, usize), Fail> {
         return Ok((dead.len(), dead.len()));
     }
     disk::sweep(&args.out).map_err(|e| Fail::failed(e.to_string()))?;
+    for folder in &keys {
+        std::fs::remove_dir_all(folder).map_err(|e| Fail::failed(format!("{}: {e}", folder.display())))?;
+    }
     tell("removed");
     Ok((dead.len(), 0))
 }

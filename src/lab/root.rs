@@ -1,6 +1,7 @@
 //! A root directory without a booted host: what a test needs that runs `sh` in a chroot, at the price of one mount.
 
-use super::{LabError, LabOptions, StateDir, host, io, rootfs, run, state, supported, sweep};
+use super::{LabError, LabOptions, StateDir, host, io, rootfs, run, supported, sweep};
+use crate::base::maker::Maker;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -16,14 +17,11 @@ impl Root {
         supported()?;
         let state = StateDir::from_env();
         let lower = rootfs::ensure(&state, options)?;
-        let pid = std::process::id();
-        let start = state::start_time(pid).unwrap_or_default();
         // The name says whose it is, so that what a killed process left can be told from what is in use.
         let parent = state.path().join("roots");
         fs::create_dir_all(&parent).map_err(io("cannot make", &parent))?;
-        let prefix = format!("{pid}-{start}-");
         let dir = tempfile::Builder::new()
-            .prefix(&prefix)
+            .prefix(&format!("{}-", Maker::this().mark()))
             .tempdir_in(&parent)
             .map_err(io("cannot use", &parent))?;
         let root = Root { dir: dir.keep() };
@@ -61,10 +59,7 @@ fn remove(dir: &Path) -> Result<(), LabError> {
 pub(super) fn sweep(state: &StateDir) -> Result<(), LabError> {
     for entry in fs::read_dir(state.path().join("roots")).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let mut parts = name.split('-');
-        let pid = parts.next().and_then(|text| text.parse().ok());
-        let start = parts.next().and_then(|text| text.parse::<u64>().ok());
-        if pid.and_then(state::start_time) != start || start.is_none() {
+        if !Maker::of(&name).is_some_and(Maker::alive) {
             remove(&entry.path())?;
         }
     }

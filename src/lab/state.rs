@@ -1,6 +1,7 @@
 //! The lab's state directory: which labs there are, and the lock under which that changes.
 
 use super::{LabError, LabOptions, VmOptions, io, net};
+use crate::base::maker::Maker;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -53,29 +54,6 @@ impl Record {
     pub(super) fn boot_limit(&self) -> Duration {
         let least = Duration::from_secs(if self.vm.is_some() { 300 } else { 0 });
         self.boot_limit.max(least)
-    }
-}
-
-/// A process, with its start time, for process ids are used again.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Maker {
-    pub pid: u32,
-    pub start: u64,
-}
-
-impl Maker {
-    pub(super) fn this() -> Self {
-        let pid = std::process::id();
-        Maker { pid, start: start_time(pid).unwrap_or_default() }
-    }
-
-    pub(super) fn alive(self) -> bool {
-        start_time(self.pid) == Some(self.start)
-    }
-
-    /// Value of [`super::MAKER`] in the environment of every program this process runs for a lab.
-    pub(super) fn mark(self) -> String {
-        format!("{}-{}", self.pid, self.start)
     }
 }
 
@@ -200,15 +178,6 @@ pub(super) fn processes_marked(name: &str, value: &str) -> Vec<u32> {
         .collect()
 }
 
-/// When a process was started, in the kernel's ticks; `None` when there is no such process.
-pub(super) fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in brackets may hold blanks and brackets; the 22nd field is the 20th after it.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    // What has ended and only waits for its parent to notice is no process any more.
-    (fields.next()? != "Z").then(|| fields.nth(18)?.parse().ok())?
-}
-
 pub(super) fn check_options(options: &LabOptions) -> Result<(), LabError> {
     check_name(&options.name)?;
     match options.hosts {
@@ -281,14 +250,6 @@ mod tests {
         for (hosts, good) in [(0, false), (1, true), (250, true), (251, false)] {
             assert_eq!(check_options(&LabOptions { hosts, ..LabOptions::default() }).is_ok(), good);
         }
-    }
-
-    #[test]
-    fn a_process_has_one_start_time() {
-        let me = std::process::id();
-        assert!(start_time(me).is_some());
-        assert_eq!(start_time(me), start_time(me));
-        assert_eq!(start_time(u32::MAX), None);
     }
 
     #[test]

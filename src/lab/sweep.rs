@@ -1,8 +1,9 @@
 //! Taking labs down: by what the state says, then by what the kernel still shows.
 
 use super::host::{HostPlan, remove_tree};
-use super::state::{self, Maker, Record, StateDir};
+use super::state::{self, Record, StateDir};
 use super::{LabError, MAKER, MEMBER, cgroup, io, net};
+use crate::base::maker::Maker;
 use rustix::mount::{UnmountFlags, unmount};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! The programs that a lab is made with: whether they are there, and how they are run.
 
-use super::{LabError, state};
+use super::LabError;
+use crate::base::maker::Maker;
 use std::path::PathBuf;
 
 /// The lab works on namespaces and overlays, so on Linux as root.
@@ -49,7 +50,7 @@ pub(crate) fn run(program: &str, args: &[&str], input: Option<&str>) -> Result<S
     let file = find_tool(program).unwrap_or_else(|| program.into());
     let mut child = Command::new(file)
         .args(args)
-        .env(MAKER, state::Maker::this().mark())
+        .env(MAKER, Maker::this().mark())
         .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

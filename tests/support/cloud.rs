@@ -9,7 +9,7 @@ use super::place::{Place, Running, Seen};
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -81,7 +81,9 @@ impl Default for World {
 impl World {
     fn at(moto: Arc<Moto>, region: &str) -> World {
         let place = Place::default();
-        std::fs::create_dir(place.path().join("home")).unwrap();
+        for folder in ["home", "tmp"] {
+            std::fs::create_dir(place.path().join(folder)).unwrap();
+        }
         World {
             proxy: Proxy::start(moto.address),
             place,
@@ -113,6 +115,11 @@ impl World {
         format!("http://{}", self.proxy.address())
     }
 
+    /// The program's folder for temporary files.
+    pub fn temporary(&self) -> PathBuf {
+        self.place.path().join("tmp")
+    }
+
     /// The program with credentials for this cloud.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = self.place.command(args);
@@ -121,6 +128,7 @@ impl World {
         }
         command
             .env("HOME", self.place.path().join("home"))
+            .env("TMPDIR", self.temporary())
             .env("AWS_ACCESS_KEY_ID", &self.access_key.0)
             .env("AWS_SECRET_ACCESS_KEY", &self.access_key.1)
             .env("AWS_ENDPOINT_URL", self.endpoint())

@@ -59,7 +59,8 @@ impl Step<Build> for KeyPair {
 
     fn holds(&self, build: &Build) -> Option<String> {
         let key = build.key.as_ref()?.thing.as_ref()?;
-        Some(format!("key pair {}", kinds::KeyPair::id(key)))
+        let file = build.folder.path().join(KEY_FILE);
+        Some(format!("key pair {} (private key in {})", kinds::KeyPair::id(key), file.display()))
     }
 }
 

@@ -15,6 +15,7 @@ mod builder;
 mod copies;
 pub mod direct;
 mod instance;
+pub mod keys;
 pub mod known;
 mod launch;
 mod network;
@@ -164,6 +165,7 @@ impl Build {
         account: Arc<Account>,
         identity: Identity,
     ) -> std::io::Result<Build> {
+        let folder = keys::folder(options.lifetime + GRACE)?;
         Ok(Build {
             options,
             wishes: Wishes::default(),
@@ -172,7 +174,7 @@ impl Build {
             home: slot::Slot::new(Arc::clone(&account)),
             account,
             identity,
-            folder: tempfile::Builder::new().prefix("fitout-bake-").tempdir()?,
+            folder,
             contents: Contents::default(),
             source: None,
             olds: BTreeMap::new(),

@@ -7,6 +7,7 @@ use super::super::plays::host_vars;
 use super::super::tools::{command, enclosed, run};
 use super::options::Place;
 use super::{State, booted};
+use crate::base::maker::Maker;
 use crate::exec::options::Mode;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -60,18 +61,11 @@ fn io(doing: &Path) -> impl FnOnce(std::io::Error) -> BakeError + '_ {
     move |error| BakeError::failed(doing.display().to_string(), error)
 }
 
-/// When a process was started, in the kernel's ticks.
-fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
-}
-
 /// A folder whose name says whose it is.
 pub fn draft_name(out: &Path) -> PathBuf {
-    let pid = std::process::id();
     let random: u32 = rand::random();
     let out = std::path::absolute(out).unwrap_or_else(|_| out.to_owned());
-    out.join(format!("{DRAFT}{pid}-{}-{random:08x}", start_time(pid).unwrap_or_default()))
+    out.join(format!("{DRAFT}{}-{random:08x}", Maker::this().mark()))
 }
 
 /// Folders of bakes whose process is gone: what a kill leaves, or `--keep-on-error`.
@@ -94,11 +88,7 @@ pub fn sweep(out: &Path) -> Result<(), BakeError> {
 
 /// Whether the name is that of a draft whose process is gone.
 fn gone(name: &str) -> bool {
-    let Some(rest) = name.strip_prefix(DRAFT) else { return false };
-    let mut parts = rest.split('-');
-    let pid = parts.next().and_then(|text| text.parse().ok());
-    let start = parts.next().and_then(|text| text.parse::<u64>().ok());
-    start.is_none() || pid.and_then(start_time) != start
+    name.strip_prefix(DRAFT).is_some_and(|rest| !Maker::of(rest).is_some_and(Maker::alive))
 }
 
 pub fn make_draft(state: &mut State) -> Result<(), BakeError> {
