@@ -182,7 +182,8 @@ fn value_length(text: &str, word: bool) -> usize {
 
 fn shown_path(path: PathBuf) -> PathBuf {
     let Ok(here) = std::env::current_dir() else { return path };
-    path.strip_prefix(&here).map(Path::to_path_buf).unwrap_or(path)
+    let shown = path.strip_prefix(&here).unwrap_or(&path);
+    shown.strip_prefix(".").unwrap_or(shown).to_path_buf()
 }
 
 #[cfg(test)]

@@ -107,6 +107,15 @@ impl VarFolders {
         layers
     }
 
+    /// Reads all that is beside the playbook, whatever hosts and groups there are: for what is wrong with it.
+    pub fn look(&self, diags: &mut Diags) {
+        for folder in self.playbook.iter().flat_map(|p| ["group_vars", "host_vars"].map(|sub| p.join(sub))) {
+            let mut files = Vec::new();
+            below(&folder, 0, &mut files);
+            self.merge(&files, diags);
+        }
+    }
+
     /// The variables of one group or host in one folder.
     fn read(&self, folder: &Path, name: &Arc<str>, diags: &mut Diags) -> Option<Arc<Map>> {
         let mut cache = self.cache.lock().unwrap_or_else(|e| e.into_inner());

@@ -44,6 +44,10 @@ pub(super) fn syntax(file: FileId, text: &str, at: usize, info: &str) -> Diag {
                 .hint("put the whole value into one pair of quotes, the other kind inside it");
         }
     }
+    if let Some(open) = super::brackets::unclosed(text, at) {
+        let message = format!("the `{}` that opens here is never closed", &text[open..open + 1]);
+        return Diag::error("yaml-syntax", place(file, text, open), message);
+    }
     let diag = Diag::error("yaml-syntax", place(file, text, at), words(info));
     match hint(&line, at, info) {
         Some(hint) => diag.hint(hint),

@@ -3,6 +3,7 @@
 //! Scalars are read as Ansible reads them (YAML 1.1, PyYAML's rules), aliases and merge keys are expanded within
 //! a bound, and what is wrong is reported with a hint rather than with the parser's words.
 
+mod brackets;
 mod explain;
 mod lenient;
 mod place;

@@ -169,7 +169,7 @@ fn errors_say_what_to_do() {
         ("a: 1\n---\nb: 2\n", "x.yml:2:1", "one document a file"),
         ("a: !foo b\n", "x.yml:1:4", "known tags"),
         ("? [a]\n: b\n", "x.yml:1:3", "a key must be text, not a list"),
-        ("a: [b, c\n", "x.yml", "is missing"),
+        ("a: [b, c\n", "x.yml:1:4", "never closed"),
         ("a: b\n- c\n", "x.yml:2:3", "indentation"),
     ];
     for (text, place, hint) in cases {
