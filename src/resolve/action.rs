@@ -67,7 +67,8 @@ impl Unit<'_> {
     }
 
     /// A task under a condition whose module fitout lacks may never be reached (another distribution's branch): then
-    /// it warns now and fails by name where a host does reach it.
+    /// it warns now and fails by name where a host does reach it. Elsewhere nothing runs, and what the task registers,
+    /// defines and notifies is known nevertheless.
     pub fn stand_in(
         &mut self,
         action: &Action,
@@ -76,10 +77,9 @@ impl Unit<'_> {
     ) -> Option<(Arc<Module>, Map)> {
         let fail = Arc::clone(registry().get("fail")?);
         let last = self.diags.iter().nth(from)?.clone();
-        if !conditional || !matches!(last.code, "unsupported-module" | "python-plugin") {
-            return None;
+        if conditional && matches!(last.code, "unsupported-module" | "python-plugin") {
+            self.diags.soften(from);
         }
-        self.diags.soften(from);
         let mut args = Map::new();
         let place = self.c.loader.sources.location(action.name.span);
         args.insert("msg".into(), format!("{} ({place})", last.message).into());

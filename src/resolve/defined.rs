@@ -6,6 +6,7 @@ use super::action::VARIABLE_ARGS;
 use super::facts::Needed;
 use super::plays::Made;
 use super::unit::{Noted, Unit};
+use crate::base::diag::nearest;
 use crate::base::{Map, Value};
 use crate::graph::{Act, Loop, TaskKeywords};
 use crate::spec::ModuleSpec;
@@ -106,6 +107,7 @@ impl Defined {
 
     fn play(&mut self, play: &Made) {
         let unit = &play.unit;
+        self.open |= unit.incomplete;
         self.map(unit, &play.plan.vars);
         // Whoever bakes the play gives it to it.
         self.names.extend(play.plan.image.iter().map(|_| "fitout_image".to_string()));
@@ -172,8 +174,12 @@ impl Defined {
                 self.patterns.extend(sets.map(|(_, n)| n.to_string()));
                 // A module that fitout lacks fails when it is reached, but its facts are what the author meant.
                 let written = &*noted.written.action_name;
-                let foreign = written.rsplit('.').next() != Some(name) && written.ends_with("_facts");
-                self.open |= foreign || sets.is_none() && spec.returns.contains_key("ansible_facts");
+                let foreign = written.rsplit('.').next().filter(|word| *word != name);
+                let meant = |word: &str| {
+                    word.ends_with("_facts") || nearest(word, ["set_fact", "include_vars"]).is_some()
+                };
+                self.open |= foreign.is_some_and(meant)
+                    || sets.is_none() && spec.returns.contains_key("ansible_facts");
             }
         }
     }

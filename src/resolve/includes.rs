@@ -78,7 +78,9 @@ impl Unit<'_> {
                 let mut known = self.c.included_tasks.lock().unwrap_or_else(|e| e.into_inner());
                 known.insert((node.id, file.to_string()), Arc::new(Sequence { steps }));
             }
-            Err(looked) => self.diags.push(missing("missing-file", span, &format!("`{file}`"), &looked)),
+            Err(looked) => {
+                self.lost(missing("missing-file", span, &format!("`{file}`"), &looked), site.frame.handlers);
+            }
         }
     }
 

@@ -6,8 +6,11 @@ use crate::graph::{Act, Handler};
 use std::sync::Arc;
 
 /// Reports constant names in `notify` that no handler of the play answers to. Where handlers may come from a name
-/// that only the run knows, nothing can be said.
+/// that only the run knows, or from a file that could not be read, nothing can be said.
 pub(crate) fn check(unit: &mut Unit, handlers: &[Arc<Handler>]) {
+    if unit.handlers_incomplete {
+        return;
+    }
     let mut known: Vec<&str> = Vec::new();
     let declared = handlers.iter().chain(&unit.included_handlers);
     for handler in declared {

@@ -123,12 +123,8 @@ impl Unit<'_> {
             Some(file) => self.task_file(&file, call.span, &Frame { dir, ..frame.clone() }),
             None if from.is_some_and(|f| f != "main") => {
                 let what = format!("`{}` of role `{}`", from.unwrap_or("main"), call.name);
-                self.diags.push(missing(
-                    "missing-file",
-                    call.span,
-                    &what,
-                    &[dir.join(from.unwrap_or("main"))],
-                ));
+                let looked = [dir.join(from.unwrap_or("main"))];
+                self.lost(missing("missing-file", call.span, &what, &looked), frame.handlers);
                 Vec::new()
             }
             None => Vec::new(),
@@ -146,7 +142,10 @@ impl Unit<'_> {
         let dir = path.join("handlers");
         let Some(file) = self.role_file(&dir, from) else { return };
         let frame = Frame { dir, handlers: true, ..frame.clone() };
-        let Some(items) = self.c.loader.tasks(&file, &mut self.diags) else { return };
+        let Some(items) = self.c.loader.tasks(&file, &mut self.diags) else {
+            self.handlers_incomplete = true;
+            return;
+        };
         let handlers = self.handler_items(&items, &frame.enter(&file, Some(call.span)));
         self.handlers.extend(handlers);
     }
@@ -184,7 +183,7 @@ impl Unit<'_> {
         }
         if let Some(from) = from.filter(|f| *f != "main") {
             let what = format!("`{from}` in {}", dir.display());
-            self.diags.push(missing("missing-file", span, &what, &[]));
+            self.lost(missing("missing-file", span, &what, &[]), false);
         }
         Arc::default()
     }
@@ -238,10 +237,11 @@ impl Unit<'_> {
             .name
             .contains('.')
             .then_some("install it with `ansible-galaxy`, or add its folder to roles_path");
-        self.diags.push(match galaxy {
+        let diag = match galaxy {
             Some(hint) => diag.hint(hint),
             None => diag,
-        });
+        };
+        self.lost(diag, true);
         None
     }
 

@@ -17,7 +17,11 @@ impl Unit<'_> {
             self.diags.push(import_cycle(path, span, frame));
             return Vec::new();
         }
-        let Some(items) = self.c.loader.tasks(path, &mut self.diags) else { return Vec::new() };
+        let Some(items) = self.c.loader.tasks(path, &mut self.diags) else {
+            self.incomplete = true;
+            self.handlers_incomplete |= frame.handlers;
+            return Vec::new();
+        };
         self.items(&items, &frame.enter(path, Some(span)))
     }
 
@@ -202,14 +206,14 @@ impl Unit<'_> {
             Ok(file) => match self.find_tasks(&file, frame) {
                 Ok(path) => self.task_file(&path, span, &inner),
                 Err(looked) => {
-                    self.diags.push(missing("missing-file", span, &format!("`{file}`"), &looked));
+                    self.lost(missing("missing-file", span, &format!("`{file}`"), &looked), frame.handlers);
                     Vec::new()
                 }
             },
             Err(why) => {
                 let message = format!("the file of import_tasks must be known before the run: {why}");
                 let diag = Diag::error("import-template", span, message);
-                self.diags.push(diag.hint("use include_tasks, or give the variable with -e"));
+                self.lost(diag.hint("use include_tasks, or give the variable with -e"), frame.handlers);
                 Vec::new()
             }
         }

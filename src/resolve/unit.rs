@@ -124,6 +124,10 @@ pub(crate) struct Unit<'c> {
     /// Uses of roles by what makes two uses equal.
     pub used_roles: HashMap<String, RoleUsed>,
     pub tasks: Vec<Noted>,
+    /// A role or a list of tasks could not be read: what it defines is not known.
+    pub incomplete: bool,
+    /// A role or a list of handlers could not be read: what handlers there are is not known.
+    pub handlers_incomplete: bool,
     /// The names that templates use, with their places.
     pub mentions: Vec<super::names::Mention>,
 }
@@ -223,6 +227,8 @@ impl<'c> Unit<'c> {
             diags: Diags::default(),
             play,
             layers: Vec::new(),
+            incomplete: false,
+            handlers_incomplete: false,
             handlers: Vec::new(),
             included_handlers: Vec::new(),
             with_handlers: HashMap::new(),
@@ -230,6 +236,14 @@ impl<'c> Unit<'c> {
             tasks: Vec::new(),
             mentions: Vec::new(),
         }
+    }
+
+    /// A finding that hides others: of what is not there nobody knows what it would define.
+    /// `handlers`: there may have been some.
+    pub fn lost(&mut self, diag: crate::base::Diag, handlers: bool) {
+        self.incomplete = true;
+        self.handlers_incomplete |= handlers;
+        self.diags.push(diag);
     }
 
     /// The text of a value that must be known now: a constant, or a template over variables known at compile
