@@ -8,6 +8,7 @@ mod runs;
 mod vaults;
 
 use assert_cmd::Command;
+use serde_json::{Value, json};
 use std::path::Path;
 
 struct Place {
@@ -63,6 +64,10 @@ impl Place {
     }
 }
 
+fn events(out: &str) -> Vec<Value> {
+    out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 #[test]
 fn help_names_every_command() {
     let seen = Place::new().run(&["--help"]);
@@ -109,8 +114,57 @@ fn check_finds_all_errors_with_their_places() {
 
 #[test]
 fn check_counts_what_it_compiled() {
-    let seen = Place::new().with("site.yml", SITE).run(&["check", "site.yml"]);
+    let place = Place::new().with("site.yml", SITE);
+    let seen = place.run(&["check", "site.yml"]);
     assert_eq!((seen.code, seen.out.as_str()), (0, "1 play, 2 tasks: no errors\n"), "{}", seen.err);
+    let seen = place.run(&["check", "--json", "site.yml"]);
+    assert_eq!(events(&seen.out), [json!({"event": "checked", "plays": 1, "tasks": 2})], "{}", seen.err);
+}
+
+#[test]
+fn check_reads_the_files_of_variables_too() {
+    let place = Place::new()
+        .with("site.yml", "- hosts: web\n  tasks:\n    - debgu: {}\n")
+        .with("group_vars/web.yml", "a: [1\n");
+    let place =
+        place.with("host_vars/h/vault.yml", "$ANSIBLE_VAULT;1.1;AES256\n6162\n").with("hosts", "[web]\nh\n");
+    // All of them in one go, with an inventory and without one; what is encrypted needs no password for that.
+    for command in [&["check", "site.yml"][..], &["check", "-i", "hosts", "site.yml"]] {
+        let seen = place.run(command);
+        assert_eq!(seen.code, 3);
+        for part in [
+            "group_vars/web.yml:1:4",
+            "the `[` that opens here is never closed",
+            "site.yml:3:7",
+            "2 errors found",
+        ] {
+            assert!(seen.err.contains(part), "{part} is missing in\n{}", seen.err);
+        }
+    }
+    let seen = place.run(&["plan", "-i", "hosts", "site.yml"]);
+    assert!(
+        seen.code == 3 && seen.err.contains("3 errors found") && seen.err.contains("error[vault]"),
+        "{}",
+        seen.err
+    );
+}
+
+#[test]
+fn findings_are_events_where_those_are_asked_for() {
+    let place = Place::new().with("site.yml", "- hosts: all\n  tsaks: []\n  tasks:\n    - debgu: msg=x\n");
+    for command in [&["check", "--json"][..], &["apply", "--yes", "--json"]] {
+        let seen = place.run(&[command, &["site.yml"]].concat());
+        assert_eq!((seen.code, seen.err.as_str()), (3, "2 errors found; no host was touched\n"));
+        let found = events(&seen.out);
+        let unknown = json!({"event": "finding", "severity": "error", "code": "unknown-key",
+            "message": "`tsaks` is not a keyword of a play", "place": "site.yml:2:3", "related": [],
+            "hints": ["did you mean `tasks`?"]});
+        assert_eq!((found.len(), &found[0]), (2, &unknown));
+        assert_eq!(
+            (&found[1]["code"], &found[1]["place"]),
+            (&json!("unknown-module"), &json!("site.yml:4:7"))
+        );
+    }
 }
 
 #[test]

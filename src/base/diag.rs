@@ -72,6 +72,21 @@ impl Diag {
         }
     }
 
+    /// The finding as the event `finding` of docs/events.md; it quotes nothing of the files.
+    pub fn json(&self, sources: &Sources) -> serde_json::Value {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let related = self
+            .related
+            .iter()
+            .map(|(span, words)| serde_json::json!({"place": sources.location(*span), "message": words}));
+        serde_json::json!({"event": "finding", "severity": severity, "code": self.code, "message": self.message,
+            "place": self.span.map(|span| sources.location(span)), "related": related.collect::<Vec<_>>(),
+            "hints": self.hints})
+    }
+
     /// The finding as text with the source line and a mark under the place.
     pub fn render(&self, sources: &Sources, colour: bool) -> String {
         let level = match self.severity {

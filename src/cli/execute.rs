@@ -4,19 +4,17 @@ use super::args::RunArgs;
 use super::fail::{Done, Fail, code};
 use super::options::options;
 use super::outputs::{Kind, sinks};
-use super::program::compile;
+use super::program::{compile, variable_files};
 use super::session::Session;
 use super::signals;
-use crate::base::Diags;
 use crate::eval::Engine;
 use crate::exec::event::Sink;
 use crate::exec::options::{Mode, RunOptions, RunReport};
 use crate::exec::saved::{self, SavedPlan, VERSION};
 use crate::exec::{Cancel, Redactor, Resume, Work};
 use crate::resolve::Compiled;
-use crate::syntax::inventory::{Inventory, VarFolders};
+use crate::syntax::inventory::Inventory;
 use clap::{Args, Parser};
-use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,7 +39,7 @@ pub struct ApplyArgs {
     #[arg(short, long)]
     pub yes: bool,
     /// Go on where an earlier run stopped: the last one, or the one whose name begins so (`fitout log`)
-    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
+    #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub resume: Option<String>,
     #[command(flatten)]
     pub run: RunArgs,
@@ -77,33 +75,9 @@ impl Prepared {
     pub fn compiled(&self) -> Result<(Compiled, Inventory), Fail> {
         let inventory = self.session.inventory(&self.args.hosts)?;
         let extra = &self.options.extra_vars;
-        let compiled = compile(&self.session, &self.playbooks, &self.args, extra, Some(&inventory))?;
-        self.check_variable_files(&inventory)?;
+        let found = variable_files(&self.session, &self.playbooks, Some(&inventory));
+        let compiled = compile(&self.session, &self.playbooks, &self.args, extra, Some(&inventory), found)?;
         Ok((compiled, inventory))
-    }
-
-    /// Reads `group_vars` and `host_vars` before any host is touched: a host must not run without what a broken
-    /// file was to say.
-    fn check_variable_files(&self, inventory: &Inventory) -> Result<(), Fail> {
-        let mut diags = Diags::default();
-        let folder = |playbook: &PathBuf| {
-            let parent = playbook.parent().filter(|p| !p.as_os_str().is_empty());
-            parent.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
-        };
-        let folders: BTreeSet<PathBuf> = self.playbooks.iter().map(folder).collect();
-        for folder in folders {
-            let files = VarFolders::new(Some(&folder), &self.session.sources, &self.session.keyring);
-            for host in inventory.hosts.values() {
-                if let Some(id) = inventory.host(&host.name) {
-                    files.layers(inventory, id, &mut diags);
-                }
-            }
-        }
-        if diags.has_errors() {
-            self.session.show(diags);
-            return Err(Fail::told(code::INPUT));
-        }
-        Ok(())
     }
 
     pub fn run(

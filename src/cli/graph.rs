@@ -4,6 +4,7 @@ use super::args::RunArgs;
 use super::fail::{Done, Fail, code};
 use super::program::compile;
 use super::session::Session;
+use crate::base::Diags;
 use crate::ui::console::Console;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -32,7 +33,7 @@ enum Format {
 pub fn run(args: &GraphArgs) -> Done {
     let session = Session::begin(&args.run.output, &args.run.vars.vault)?;
     let extra = session.extra_vars(&args.run.vars)?;
-    let compiled = compile(&session, &args.playbooks, &args.run, &extra, None)?;
+    let compiled = compile(&session, &args.playbooks, &args.run, &extra, None, Diags::default())?;
     let graph = crate::graph::build(&compiled.program).map_err(|diags| {
         session.show(diags);
         Fail::told(code::INPUT)

@@ -6,6 +6,7 @@ use super::fail::{Done, Fail, code};
 use super::lists::{self, Wanted};
 use super::outputs::Kind;
 use super::program::compile;
+use crate::base::Diags;
 use crate::eval::Engine;
 use crate::exec::listing::Listing;
 use crate::exec::options::{Mode, RunReport};
@@ -95,7 +96,8 @@ fn list(prepared: &Prepared, wanted: Wanted) -> Done {
     let _inside = runtime.enter();
     for playbook in &prepared.playbooks {
         let one = std::slice::from_ref(playbook);
-        let compiled = compile(session, one, args, &prepared.options.extra_vars, Some(&inventory))?;
+        let compiled =
+            compile(session, one, args, &prepared.options.extra_vars, Some(&inventory), Diags::default())?;
         let title = playbook.display().to_string();
         let limit = args.hosts.limit.as_deref();
         let work = Work {

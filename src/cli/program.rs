@@ -3,19 +3,21 @@
 use super::args::{RunArgs, words};
 use super::fail::{Fail, code};
 use super::session::Session;
-use crate::base::Map;
+use crate::base::{Diags, Map};
 use crate::resolve::{self, CompileOptions, Compiled};
-use crate::syntax::inventory::Inventory;
-use std::path::PathBuf;
+use crate::syntax::inventory::{Inventory, VarFolders};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Compiles; all findings are shown on stderr.
+/// Compiles; all findings are shown, with those of files of variables, which were `found` before.
 pub fn compile(
     session: &Session,
     playbooks: &[PathBuf],
     args: &RunArgs,
     extra: &Map,
     inventory: Option<&Inventory>,
+    mut found: Diags,
 ) -> Result<Compiled, Fail> {
     for playbook in playbooks {
         if session.sources.standing_in(playbook).is_some() {
@@ -54,10 +56,36 @@ pub fn compile(
         compiled.program = crate::graph::ordered(compiled.program, &graph);
         Ok(compiled)
     });
-    compiled.map_err(|diags| {
-        session.show(diags);
-        Fail::told(code::INPUT)
-    })
+    let compiled = match compiled {
+        Ok(compiled) if !found.has_errors() => return Ok(compiled),
+        Ok(_) => Diags::default(),
+        Err(diags) => diags,
+    };
+    found.extend(compiled);
+    session.show(found);
+    Err(Fail::told(code::INPUT))
+}
+
+/// Reads `group_vars` and `host_vars` of the hosts before any of them is touched: a host must not run without what a
+/// broken file was to say. Without an inventory, those of any host.
+pub fn variable_files(session: &Session, playbooks: &[PathBuf], inventory: Option<&Inventory>) -> Diags {
+    let mut diags = Diags::default();
+    let folder = |playbook: &PathBuf| {
+        let parent = playbook.parent().filter(|p| !p.as_os_str().is_empty());
+        parent.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+    };
+    let folders: BTreeSet<PathBuf> = playbooks.iter().map(folder).collect();
+    for folder in folders {
+        let files = VarFolders::new(Some(&folder), &session.sources, &session.keyring);
+        let Some(inventory) = inventory else {
+            files.look(&mut diags);
+            continue;
+        };
+        for host in inventory.hosts.values().filter_map(|host| inventory.host(&host.name)) {
+            files.layers(inventory, host, &mut diags);
+        }
+    }
+    diags
 }
 
 /// `-t` and `--skip-tags`, or what the configuration has.

@@ -22,6 +22,8 @@ pub struct Session {
     pub forgiving: bool,
     pub sources: Sources,
     pub keyring: Arc<Keyring>,
+    /// Findings are events on stdout.
+    json: bool,
     /// For stdout.
     pub style: Style,
     /// For stderr.
@@ -43,7 +45,8 @@ impl Session {
             eprintln!("Using {} as config file", file.display());
         }
         let keyring = Arc::new(keyring(vault, &config)?);
-        Ok(Session { config, forgiving: false, sources: Sources::default(), keyring, style, talk })
+        let (sources, json) = (Sources::default(), output.json);
+        Ok(Session { config, forgiving: false, sources, keyring, json, style, talk })
     }
 
     pub fn extra_vars(&self, args: &VarArgs) -> Result<Map, Fail> {
@@ -82,12 +85,15 @@ impl Session {
         Ok(inventory)
     }
 
-    /// Shows findings on stderr; whether there was an error among them.
+    /// Shows findings, on stderr or as events; whether there was an error among them.
     pub fn show(&self, diags: Diags) -> bool {
         let errors = diags.has_errors();
         let sorted = diags.into_sorted();
         for diag in &sorted {
-            eprintln!("{}\n", diag.render(&self.sources, self.talk.colour));
+            match self.json {
+                true => println!("{}", diag.json(&self.sources)),
+                false => eprintln!("{}\n", diag.render(&self.sources, self.talk.colour)),
+            }
         }
         let count = sorted.iter().filter(|d| d.severity == Severity::Error).count();
         if count > 0 {

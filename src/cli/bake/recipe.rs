@@ -39,7 +39,8 @@ pub fn read(prepared: &mut Prepared, args: &BakeArgs, template: bool) -> Result<
         });
     }
     let extra = &prepared.options.extra_vars;
-    let compiled = compile(&prepared.session, &prepared.playbooks, &prepared.args, extra, None)?;
+    let compiled =
+        compile(&prepared.session, &prepared.playbooks, &prepared.args, extra, None, Diags::default())?;
     let play = compiled.program.plays.iter().find(|play| play.image.is_some());
     let Some((play, (written, span))) = play.and_then(|p| Some((p, p.image.as_ref()?))) else {
         let fail = Fail::input(format!("no play of {} has `image:`", prepared.playbooks[0].display()));
