@@ -30,7 +30,7 @@ fn answers_are_registered_and_hidden_where_that_is_asked_for() {
 
     // Without a terminal nobody is asked, and nobody waits.
     let seen = place.apply(&[]);
-    seen.is(0, &["it is , of 0, False, False"]);
+    seen.is(0, &["it is , of 0, False, False", "there is no terminal to ask on; nothing is waited for"]);
     assert!(!seen.all().contains("Which colour:"), "{}", seen.all());
 }
 

@@ -354,8 +354,13 @@ impl Host {
         let now = || Value::from(jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S%.6f").to_string());
         let (start, begin) = (now(), std::time::Instant::now());
         let mut result = Map::from_iter([("user_input".into(), "".into())]);
+        let mut warnings = Vec::new();
         if args.has("prompt") && seconds == 0 {
-            result = super::prompt::ask(args)?;
+            let answer = super::prompt::ask(args)?;
+            warnings.extend(
+                answer.is_none().then(|| "there is no terminal to ask on; nothing is waited for".into()),
+            );
+            result.insert("user_input".into(), answer.unwrap_or_default().into());
         } else if !self.run.check() && self.interrupted_while(std::time::Duration::from_secs(seconds)).await {
             return Err(Failure::new("interrupted"));
         }
@@ -368,7 +373,7 @@ impl Host {
             ("stdout".into(), format!("Paused for {:.2} {unit}", waited.as_secs_f64() / of).into()),
             ("echo".into(), args.opt_bool("echo").unwrap_or(true).into()),
         ]);
-        Ok(UnitOutcome::done(None, result))
+        Ok(UnitOutcome { warnings, ..UnitOutcome::done(None, result) })
     }
 }
 

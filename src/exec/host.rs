@@ -2,6 +2,7 @@
 
 use super::ahead::Ahead;
 use super::flow::{FailedTask, Flow, Frame, Steps};
+use super::include::IncludedOnce;
 use super::lockstep::{Lockstep, Position};
 use super::looks::Looks;
 use super::outcome::TaskOutcome;
@@ -59,6 +60,8 @@ pub struct Host {
     pub(super) forgiven: bool,
     /// Which use of a role has run, of roles that run once.
     pub ran_roles: HashMap<Arc<str>, usize>,
+    /// Roles that were included, each with its variables once.
+    pub included_roles: Vec<IncludedOnce>,
     /// The chain that effects in flight share.
     pub(super) chain: Option<u64>,
     pub started: bool,
@@ -99,6 +102,7 @@ impl Host {
             handling: None,
             forgiven: false,
             ran_roles: HashMap::new(),
+            included_roles: Vec::new(),
             chain: None,
             started,
             undone: 0,
@@ -301,26 +305,6 @@ impl Host {
     pub fn step(&self, position: &Position) -> String {
         let indices: Vec<String> = position.iter().map(usize::to_string).collect();
         format!("{}/{}", self.play.number, indices.join("."))
-    }
-
-    /// A task's name as it is shown: evaluated where that is possible, else as written.
-    pub fn title(&self, node: &TaskNode, scope: &Arc<TaskScope>) -> String {
-        let name = match &node.name {
-            Some(Value::Str(name)) => name.to_string(),
-            Some(value) => match self.run.engine.evaluate(value, &**scope) {
-                Ok(Value::Str(name)) => name.to_string(),
-                Ok(Value::Int(n)) => n.to_string(),
-                _ => match value {
-                    Value::Template(t) => t.text.to_string(),
-                    other => other.to_json().to_string(),
-                },
-            },
-            None => node.action_name().to_string(),
-        };
-        match scope.role.as_ref() {
-            Some(role) => format!("{} : {name}", role.name),
-            None => name,
-        }
     }
 
     /// The chain of what is in flight; a new one when nothing is.

@@ -19,6 +19,16 @@ pub struct Target {
     pub handlers: Vec<Arc<Handler>>,
 }
 
+/// A role that was included, and what makes two includes equal.
+pub struct IncludedOnce {
+    call: RoleCall,
+    vars: Vec<Arc<Map>>,
+    /// Its last include.
+    instance: Option<usize>,
+    /// It came to its end.
+    ended: bool,
+}
+
 impl Host {
     pub async fn include(&mut self, cx: &Arc<TaskContext>) -> Flow {
         let items = match super::loops::items(&self.run, cx) {
@@ -66,8 +76,17 @@ impl Host {
     async fn enter(&mut self, cx: &Arc<TaskContext>, scope: &Arc<TaskScope>) -> Result<Flow, String> {
         let target = self.include_target(cx, scope)?;
         self.tell_included(cx, scope);
-        self.handlers.extend(target.handlers);
         let role = target.frame.role.clone();
+        let mut used = None;
+        if let (Act::IncludeRole(include), Some(role)) = (&cx.node.act, &role) {
+            let call = self.role_call(include, scope)?;
+            let at = self.included_once(call, &cx.keywords.vars);
+            if self.included_roles[at].ended && !include.allow_duplicates {
+                return Ok(Flow::Next);
+            }
+            self.take_handlers(at, role.instance, target.handlers);
+            used = Some(at);
+        }
         if let (Act::IncludeRole(call), Some(role)) = (&cx.node.act, &role)
             && call.public
         {
@@ -77,10 +96,39 @@ impl Host {
         let depth = self.position.len();
         let flow = Box::pin(self.steps(Steps::Sequence(target.body), Arc::new(target.frame))).await;
         self.position.truncate(depth);
+        if let Some(at) = used {
+            self.included_roles[at].ended |= matches!(flow, Flow::Next);
+        }
         Ok(match flow {
             Flow::EndRole if role.is_some() => Flow::Next,
             other => other,
         })
+    }
+
+    /// The place of an included role in the list of those, which has it from now on.
+    fn included_once(&mut self, call: RoleCall, vars: &[Arc<Map>]) -> usize {
+        let equal = |known: &IncludedOnce| known.call == call && known.vars == vars;
+        self.included_roles.iter().position(equal).unwrap_or_else(|| {
+            let fresh = IncludedOnce { call, vars: vars.to_vec(), instance: None, ended: false };
+            self.included_roles.push(fresh);
+            self.included_roles.len() - 1
+        })
+    }
+
+    /// The handlers of an included role: those of its first include are the same handlers, and run once.
+    fn take_handlers(&mut self, at: usize, instance: usize, handlers: Vec<Arc<Handler>>) {
+        let before = self.included_roles[at].instance.replace(instance);
+        for handler in handlers {
+            let same = |known: &Arc<Handler>| {
+                before.is_some()
+                    && known.task.role.as_ref().map(|role| role.instance) == before
+                    && known.task.span == handler.task.span
+            };
+            match self.handlers.iter().position(same) {
+                Some(known) => self.handlers[known] = handler,
+                None => self.handlers.push(handler),
+            }
+        }
     }
 
     /// Evaluates what an include names and has it compiled.

@@ -81,12 +81,11 @@ fn read(prompt: &str, private: bool) -> Result<String, String> {
     Ok(line.trim_end_matches(['\r', '\n']).to_string())
 }
 
-/// `pause` with a prompt. Without a terminal it goes on at once, as Ansible does.
-pub fn ask(args: &Args) -> Result<Map, Failure> {
+/// `pause` with a prompt. `None`: there is no terminal, and it goes on at once, as Ansible does.
+pub fn ask(args: &Args) -> Result<Option<String>, Failure> {
     let echo = args.opt_bool("echo").unwrap_or(true);
-    let input = match std::io::stdin().is_terminal() {
-        true => read(&format!("{}:\n", args.str("prompt")), !echo).map_err(Failure::new)?,
-        false => String::new(),
-    };
-    Ok([("user_input".into(), Value::from(input))].into_iter().collect())
+    if !std::io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    read(&format!("{}:\n", args.str("prompt")), !echo).map(Some).map_err(Failure::new)
 }

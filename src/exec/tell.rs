@@ -8,12 +8,32 @@ use super::scope::TaskScope;
 use super::state::HostMemory;
 use super::unit::Prepared;
 use crate::base::Value;
-use crate::graph::Act;
+use crate::graph::{Act, TaskNode};
 use crate::modules::Behaviour;
 use crate::plan::Change;
 use std::sync::Arc;
 
 impl Host {
+    /// A task's name as it is shown: evaluated where that is possible, else as written.
+    pub fn title(&self, node: &TaskNode, scope: &Arc<TaskScope>) -> String {
+        let name = match &node.name {
+            None if let Act::IncludeRole(call) = &node.act => {
+                return format!("{} : {}", node.action_name(), as_written(&call.name));
+            }
+            Some(Value::Str(name)) => name.to_string(),
+            Some(value) => match self.run.engine.evaluate(value, &**scope) {
+                Ok(Value::Str(name)) => name.to_string(),
+                Ok(Value::Int(n)) => n.to_string(),
+                _ => as_written(value),
+            },
+            None => node.action_name().to_string(),
+        };
+        match scope.role.as_ref() {
+            Some(role) => format!("{} : {name}", role.name),
+            None => name,
+        }
+    }
+
     pub fn task_ref(&self, cx: &TaskContext) -> TaskRef {
         let place = self.run.engine.sources().location(cx.node.span);
         TaskRef {
@@ -239,5 +259,14 @@ fn outcome_of(status: Status) -> Outcome {
         Status::Failed => Outcome::Failed,
         Status::Unreachable => Outcome::Unreachable,
         Status::Unknown => Outcome::Unknown,
+    }
+}
+
+/// A name that is not evaluated.
+fn as_written(name: &Value) -> String {
+    match name {
+        Value::Str(text) => text.to_string(),
+        Value::Template(template) => template.text.to_string(),
+        other => other.to_json().to_string(),
     }
 }
