@@ -9,13 +9,14 @@ use crate::graph::{Act, TaskKeywords, TaskNode};
 use crate::syntax::inventory::Inventory;
 use std::path::{Path, PathBuf};
 
-/// Modules whose `src` is a file of this machine, and the folder where Ansible looks first.
+/// Modules whose `src` or `file` is a file of this machine, and the folder where Ansible looks first.
 const READERS: &[(&str, &str)] = &[
     ("copy", "files"),
     ("template", "templates"),
     ("script", "files"),
     ("unarchive", "files"),
     ("assemble", "files"),
+    ("include_vars", "vars"),
 ];
 
 /// Constant names of files that are not there. Where the task may be skipped, or an earlier task may make the file, it
@@ -34,17 +35,33 @@ pub(crate) fn files(unit: &Unit) -> Diags {
                 looked.push(p);
             }
         });
-        if looked.iter().any(|p| unit.c.loader.is_there(p)) {
+        let lenient = local || noted.lenient || may_be_skipped(&noted.node.keywords);
+        if let Some(there) = looked.iter().find(|p| unit.c.loader.is_there(p)) {
+            if kind == "vars" {
+                diags.extend(faults(unit, there, lenient));
+            }
             continue;
         }
         let mut diag = missing("missing-file", span, &format!("`{name}`"), &looked);
         if let Some(near) = near_file(name, &looked) {
             diag = diag.hint(format!("did you mean `{near}`?"));
         }
-        if local || may_be_skipped(&noted.node.keywords) {
+        if lenient {
             diag.severity = Severity::Warning;
         }
         diags.push(diag);
+    }
+    diags
+}
+
+/// What is wrong with a file of variables; without a password nobody looks into what is encrypted.
+fn faults(unit: &Unit, path: &Path, lenient: bool) -> Diags {
+    let (mut found, mut diags) = (Diags::default(), Diags::default());
+    unit.c.loader.vars(path, &mut found);
+    let closed = |diag: &Diag| diag.code == "vault" && unit.c.loader.keyring.is_empty();
+    for diag in found.iter().filter(|diag| !closed(diag)) {
+        let severity = if lenient { Severity::Warning } else { diag.severity };
+        diags.push(Diag { severity, ..diag.clone() });
     }
     diags
 }
@@ -59,9 +76,9 @@ fn wanted(noted: &Noted) -> Option<(&str, &'static str, Span)> {
     if old_form || said("remote_src").is_some_and(|v| v != Some(false)) {
         return None;
     }
-    let (word, value) = ["src", "cmd", "_raw_params"].iter().find_map(|k| args.get(*k).map(|v| (*k, v)))?;
+    let (word, value) = ["src", "file", "cmd", "_raw_params"].iter().find_map(|k| args.get(*k).map(|v| (*k, v)))?;
     let Value::Str(text) = value else { return None };
-    let name = if word == "src" { text.trim() } else { text.split_whitespace().next()? };
+    let name = if matches!(word, "src" | "file") { text.trim() } else { text.split_whitespace().next()? };
     let relative = !name.is_empty() && !name.starts_with(['/', '~', '\'', '"']) && !name.contains("://");
     let span = noted.written.arg(word).unwrap_or(noted.node.span);
     relative.then_some((name, *kind, span))
