@@ -125,7 +125,8 @@ fn check_counts_what_it_compiled() {
 fn check_reads_the_files_of_variables_too() {
     let place = Place::new()
         .with("site.yml", "- hosts: web\n  tasks:\n    - debgu: {}\n")
-        .with("group_vars/web.yml", "a: [1\n");
+        .with("group_vars/web.yml", "a: [1\n")
+        .with("group_vars/README", "What is here");
     let place =
         place.with("host_vars/h/vault.yml", "$ANSIBLE_VAULT;1.1;AES256\n6162\n").with("hosts", "[web]\nh\n");
     // All of them in one go, with an inventory and without one; what is encrypted needs no password for that.

@@ -76,7 +76,8 @@ fn wanted(noted: &Noted) -> Option<(&str, &'static str, Span)> {
     if old_form || said("remote_src").is_some_and(|v| v != Some(false)) {
         return None;
     }
-    let (word, value) = ["src", "file", "cmd", "_raw_params"].iter().find_map(|k| args.get(*k).map(|v| (*k, v)))?;
+    let (word, value) =
+        ["src", "file", "cmd", "_raw_params"].iter().find_map(|k| args.get(*k).map(|v| (*k, v)))?;
     let Value::Str(text) = value else { return None };
     let name = if matches!(word, "src" | "file") { text.trim() } else { text.split_whitespace().next()? };
     let relative = !name.is_empty() && !name.starts_with(['/', '~', '\'', '"']) && !name.contains("://");

@@ -112,6 +112,8 @@ impl VarFolders {
         for folder in self.playbook.iter().flat_map(|p| ["group_vars", "host_vars"].map(|sub| p.join(sub))) {
             let mut files = Vec::new();
             below(&folder, 0, &mut files);
+            // Without the groups' names nobody knows whether `README` is one.
+            files.retain(|file| file.extension().is_some() || file.ends_with("all"));
             self.merge(&files, diags);
         }
     }
