@@ -104,7 +104,8 @@ pub fn job(out: &mut Vec<u8>, seq: u64, slot: usize, job: &Job, input: &Input<'_
     let chain = job.chain.map(|c| c.to_string()).unwrap_or_default();
     text(&format!("fo_end {seq} $? {chain}\n"));
     if matches!(input, Input::Fifo) {
-        text(&format!("rm -f \"$fo_d/{seq}\";else fo_end {seq} 1 {chain};fi\n"));
+        // A shell that is killed later leaves nothing behind.
+        text(&format!("rm -rf \"$fo_d\";fo_d=;else fo_end {seq} 1 {chain};fi\n"));
     }
     if job.chain.is_some() {
         text("fi\n");

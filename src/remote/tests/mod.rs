@@ -6,24 +6,22 @@ mod protocol;
 mod survey;
 
 use super::*;
-use std::path::PathBuf;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 /// Shells to speak to: `sh` under its own name and busybox's under a link.
 pub fn shells() -> Vec<String> {
-    static LINKS: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
-        let dir = tempfile::tempdir().unwrap();
-        for (name, path) in [("busybox", "/bin/busybox"), ("bash", "/bin/bash"), ("mksh", "/bin/mksh")] {
-            if PathBuf::from(path).exists() {
-                std::fs::create_dir(dir.path().join(name)).unwrap();
-                std::os::unix::fs::symlink(path, dir.path().join(name).join("sh")).unwrap();
-            }
+    // Beside the tests: what is made there once serves them all.
+    let tests = std::env::current_exe().unwrap();
+    let links = tests.parent().unwrap().join("shells");
+    let named = [("busybox", "/bin/busybox"), ("bash", "/bin/bash")].map(|(name, path)| {
+        let link = links.join(name).join("sh");
+        std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+        match std::os::unix::fs::symlink(path, &link) {
+            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => panic!("{}: {e}", link.display()),
+            _ => link,
         }
-        dir
     });
-    let links = ["busybox", "bash"].map(|n| LINKS.path().join(n).join("sh"));
-    let present = links.into_iter().filter(|p| p.exists()).map(|p| p.display().to_string());
+    let present = named.into_iter().filter(|p| p.exists()).map(|p| p.display().to_string());
     ["/bin/sh".to_string()].into_iter().chain(present).collect()
 }
 
