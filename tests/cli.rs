@@ -126,7 +126,8 @@ fn check_reads_the_files_of_variables_too() {
     let place = Place::new()
         .with("site.yml", "- hosts: web\n  tasks:\n    - debgu: {}\n")
         .with("group_vars/web.yml", "a: [1\n")
-        .with("group_vars/README", "What is here");
+        .with("group_vars/README", "What is here")
+        .with("group_vars/all.yml", "b: 1\nb: 2\n");
     let place =
         place.with("host_vars/h/vault.yml", "$ANSIBLE_VAULT;1.1;AES256\n6162\n").with("hosts", "[web]\nh\n");
     // All of them in one go, with an inventory and without one; what is encrypted needs no password for that.
@@ -148,6 +149,14 @@ fn check_reads_the_files_of_variables_too() {
         "{}",
         seen.err
     );
+    // A warning is told by `check`, and by a run when it comes to the host.
+    let place = Place::new().with("site.yml", SITE).with("group_vars/all.yml", "b: 1\nb: 2\n");
+    let seen = place.run(&["check", "site.yml"]);
+    assert!(seen.code == 0 && seen.err.contains("warning[duplicate-key]"), "{}", seen.err);
+    let seen = place.run(&["apply", "--yes", "-i", "h,", "-c", "local", "site.yml"]);
+    let told =
+        seen.out.matches("the key `b` stands twice; the last one counts (group_vars/all.yml:2:1)").count();
+    assert_eq!((seen.code, told), (0, 1), "{}{}", seen.out, seen.err);
 }
 
 #[test]

@@ -27,7 +27,9 @@ pub fn run(args: &CheckArgs) -> Done {
     let mut found = Diags::default();
     let files = variable_files(&session, &args.playbooks, inventory.as_ref());
     files.iter().filter(|diag| !closed(diag)).for_each(|diag| found.push(diag.clone()));
+    let warnings = found.clone();
     let compiled = compile(&session, &args.playbooks, &args.run, &extra, inventory.as_ref(), found)?;
+    session.show(warnings);
     let plays = compiled.program.plays.len();
     let tasks: usize = compiled.program.plays.iter().map(|p| lists::tasks(&p.body).len()).sum();
     if args.run.output.json {

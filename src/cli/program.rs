@@ -57,6 +57,7 @@ pub fn compile(
         Ok(compiled)
     });
     let compiled = match compiled {
+        // A run tells its warnings itself when it comes to the host.
         Ok(compiled) if !found.has_errors() => return Ok(compiled),
         Ok(_) => Diags::default(),
         Err(diags) => diags,

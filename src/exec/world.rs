@@ -79,8 +79,8 @@ pub fn inventory_layers(run: &Run, play: &PlayScope, host: &str) -> Layers {
         layers.push(level(layer.kind), layer.vars);
     }
     for diag in diags.iter() {
-        let message = diag.render(run.engine.sources(), false);
-        run.emit(Event::Warning { message, place: None });
+        let place = diag.span.map(|span| run.engine.sources().location(span));
+        run.emit(Event::Warning { message: diag.message.clone(), place });
     }
     layers
 }

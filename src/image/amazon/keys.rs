@@ -10,8 +10,8 @@ const PREFIX: &str = "fitout-bake-";
 
 /// A fresh folder that only its owner reads, of a build whose machines have ended themselves after `lifetime`.
 pub fn folder(lifetime: Duration) -> std::io::Result<tempfile::TempDir> {
-    let expires = SystemTime::now() + lifetime;
-    let expires = expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let expires = now.saturating_add(lifetime).as_secs();
     tempfile::Builder::new().prefix(&format!("{PREFIX}{}-{expires}-", Maker::this().mark())).tempdir()
 }
 
@@ -27,9 +27,10 @@ fn is_dead(path: &Path, older_than: Option<Duration>) -> bool {
     let Some(rest) = name.strip_prefix(PREFIX) else { return false };
     let Ok(meta) = path.symlink_metadata() else { return false };
     let (Some(maker), Some(expires)) = (Maker::of(rest), rest.split('-').nth(2)) else { return false };
-    let expires = expires.parse().map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+    let expires = expires.parse().map(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
     let age = meta.modified().ok().and_then(|at| at.elapsed().ok()).unwrap_or_default();
-    let over = expires.is_ok_and(|at| at < SystemTime::now()) || older_than.is_some_and(|limit| age >= limit);
+    let over = expires.is_ok_and(|at| at.is_some_and(|at| at < SystemTime::now()))
+        || older_than.is_some_and(|limit| age >= limit);
     let own = meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw();
     own && over && !maker.alive()
 }

@@ -165,7 +165,7 @@ impl Build {
         account: Arc<Account>,
         identity: Identity,
     ) -> std::io::Result<Build> {
-        let folder = keys::folder(options.lifetime + GRACE)?;
+        let folder = keys::folder(options.lifetime.saturating_add(GRACE))?;
         Ok(Build {
             options,
             wishes: Wishes::default(),
@@ -200,7 +200,7 @@ impl Build {
     /// Whose things those are that go with the build, and what is not finished: `gc` takes them when the instance must
     /// have ended itself and no wait goes on.
     fn temporary(&self) -> Identity {
-        let expires = expiry::after(self.options.lifetime + GRACE, jiff::Timestamp::now()).ok();
+        let expires = expiry::after(self.options.lifetime.saturating_add(GRACE), jiff::Timestamp::now()).ok();
         Identity { expires, ..self.identity.clone() }
     }
 
