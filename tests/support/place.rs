@@ -142,36 +142,53 @@ pub fn text_below(folder: &Path) -> String {
 }
 
 /// A run under way; killed at the end of the scope unless it has ended.
-pub struct Running(Option<Child>);
+pub struct Running {
+    child: Option<Child>,
+    /// What it has said on stderr, as far as it was listened to.
+    heard: String,
+}
 
 impl Running {
     pub fn start(command: &mut Command) -> Running {
-        Running(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Running { child: Some(child), heard: String::new() }
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {
-        let child = self.0.as_ref().unwrap();
+        let child = self.child.as_ref().unwrap();
         rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();
     }
 
     pub fn id(&self) -> u32 {
-        self.0.as_ref().unwrap().id()
+        self.child.as_ref().unwrap().id()
     }
 
     /// Whether it has ended by itself.
     pub fn ended(&mut self) -> bool {
-        self.0.as_mut().unwrap().try_wait().unwrap().is_some()
+        self.child.as_mut().unwrap().try_wait().unwrap().is_some()
+    }
+
+    /// Waits until it says this on stderr, or ends.
+    pub fn hear(&mut self, words: &str) {
+        let stderr = self.child.as_mut().unwrap().stderr.as_mut().unwrap();
+        let mut byte = [0];
+        // Byte by byte: the rest is for whoever reads to the end.
+        while !self.heard.contains(words) && stderr.read(&mut byte).unwrap() == 1 {
+            self.heard.push(char::from(byte[0]));
+        }
     }
 
     /// Waits for the end.
     pub fn end(mut self) -> Seen {
-        Seen::of(&self.0.take().unwrap().wait_with_output().unwrap())
+        let mut seen = Seen::of(&self.child.take().unwrap().wait_with_output().unwrap());
+        seen.err.insert_str(0, &self.heard);
+        seen
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
+        if let Some(child) = &mut self.child {
             let _ = child.kill();
             let _ = child.wait();
         }
