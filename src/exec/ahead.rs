@@ -256,7 +256,7 @@ impl Host {
             Ok(Truth::True) => {}
             _ => return ControlFlow::Break(()),
         }
-        let Ok(Target { body, frame, handlers }) = self.include_target(cx, &cx.scope) else {
+        let Ok(Target { body, frame, handlers, .. }) = self.include_target(cx, &cx.scope) else {
             return ControlFlow::Break(());
         };
         let public = matches!(&cx.node.act, Act::IncludeRole(call) if call.public);

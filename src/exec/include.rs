@@ -17,6 +17,8 @@ pub struct Target {
     pub body: Arc<Sequence>,
     pub frame: Frame,
     pub handlers: Vec<Arc<Handler>>,
+    /// The role that is named; `None`: a file.
+    pub call: Option<RoleCall>,
 }
 
 /// A role that was included, and what makes two includes equal.
@@ -78,20 +80,17 @@ impl Host {
         self.tell_included(cx, scope);
         let role = target.frame.role.clone();
         let mut used = None;
-        if let (Act::IncludeRole(include), Some(role)) = (&cx.node.act, &role) {
-            let call = self.role_call(include, scope)?;
+        if let (Act::IncludeRole(include), Some(role), Some(call)) = (&cx.node.act, &role, target.call) {
             let at = self.included_once(call, &cx.keywords.vars);
             if self.included_roles[at].ended && !include.allow_duplicates {
                 return Ok(Flow::Next);
             }
             self.take_handlers(at, role.instance, target.handlers);
             used = Some(at);
-        }
-        if let (Act::IncludeRole(call), Some(role)) = (&cx.node.act, &role)
-            && call.public
-        {
-            self.base.push(Level::RoleDefaults, Arc::clone(&role.defaults));
-            self.base.push(Level::RoleVars, Arc::clone(&role.vars));
+            if include.public {
+                self.base.push(Level::RoleDefaults, Arc::clone(&role.defaults));
+                self.base.push(Level::RoleVars, Arc::clone(&role.vars));
+            }
         }
         let depth = self.position.len();
         let flow = Box::pin(self.steps(Steps::Sequence(target.body), Arc::new(target.frame))).await;
@@ -146,14 +145,14 @@ impl Host {
                 frame.role = cx.node.role.clone().or(frame.role);
                 let file = text(file, "file name")?;
                 let body = self.run.includer.tasks(&cx.node, &file)?;
-                Ok(Target { body, frame, handlers: Vec::new() })
+                Ok(Target { body, frame, handlers: Vec::new(), call: None })
             }
             Act::IncludeRole(call) => {
                 frame.apply.extend(call.apply.clone());
                 let call = self.role_call(call, scope)?;
                 let included = self.run.includer.role(&cx.node, &call)?;
                 frame.role = Some(included.scope);
-                Ok(Target { body: included.body, frame, handlers: included.handlers })
+                Ok(Target { body: included.body, frame, handlers: included.handlers, call: Some(call) })
             }
             _ => Err("not an include".into()),
         }
