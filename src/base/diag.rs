@@ -152,6 +152,11 @@ impl Diags {
         self.0.iter().any(|d| d.severity == Severity::Error)
     }
 
+    /// Leaves out findings that do not count here.
+    pub fn retain(&mut self, counts: impl FnMut(&Diag) -> bool) {
+        self.0.retain(counts);
+    }
+
     /// Makes a warning of the finding at a position.
     pub fn soften(&mut self, index: usize) {
         if let Some(diag) = self.0.get_mut(index) {

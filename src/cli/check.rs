@@ -5,7 +5,6 @@ use super::fail::{Done, code};
 use super::lists;
 use super::program::{compile, variable_files};
 use super::session::Session;
-use crate::base::{Diag, Diags};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -22,11 +21,7 @@ pub fn run(args: &CheckArgs) -> Done {
     let extra = session.extra_vars(&args.run.vars)?;
     let given = !args.run.hosts.inventory.is_empty() || !session.config.inventory.is_empty();
     let inventory = if given { Some(session.inventory(&args.run.hosts)?) } else { None };
-    // Without a password nobody looks into what is encrypted.
-    let closed = |diag: &Diag| diag.code == "vault" && session.keyring.is_empty();
-    let mut found = Diags::default();
-    let files = variable_files(&session, &args.playbooks, inventory.as_ref());
-    files.iter().filter(|diag| !closed(diag)).for_each(|diag| found.push(diag.clone()));
+    let found = session.keyring.without_closed(variable_files(&session, &args.playbooks, inventory.as_ref()));
     let warnings = found.clone();
     let compiled = compile(&session, &args.playbooks, &args.run, &extra, inventory.as_ref(), found)?;
     session.show(warnings);

@@ -54,16 +54,15 @@ pub(crate) fn files(unit: &Unit) -> Diags {
     diags
 }
 
-/// What is wrong with a file of variables; without a password nobody looks into what is encrypted.
+/// What is wrong with a file of variables.
 fn faults(unit: &Unit, path: &Path, lenient: bool) -> Diags {
-    let (mut found, mut diags) = (Diags::default(), Diags::default());
+    let mut found = Diags::default();
     unit.c.loader.vars(path, &mut found);
-    let closed = |diag: &Diag| diag.code == "vault" && unit.c.loader.keyring.is_empty();
-    for diag in found.iter().filter(|diag| !closed(diag)) {
-        let severity = if lenient { Severity::Warning } else { diag.severity };
-        diags.push(Diag { severity, ..diag.clone() });
+    let mut found = unit.c.loader.keyring.without_closed(found);
+    if lenient {
+        (0..found.iter().count()).for_each(|index| found.soften(index));
     }
-    diags
+    found
 }
 
 /// A module's source where it is a constant relative path of this machine.
