@@ -157,6 +157,12 @@ pub fn apply(args: ApplyArgs) -> Done {
         let fail = Fail::input("apply --json asks nothing, so it must be told that it may change hosts");
         return Err(fail.hint("give --yes too; `fitout plan --json` shows what would be done"));
     }
+    if args.resume.as_deref() == Some("")
+        && let Some(lost) = args.playbooks.iter().find(|playbook| !playbook.exists())
+    {
+        let fail = Fail::input(format!("the playbook {} is not there", lost.display()));
+        return Err(fail.hint(format!("if that is a run, name it so: --resume={}", lost.display())));
+    }
     let asks = !args.yes;
     if asks && !std::io::stdin().is_terminal() {
         let fail = Fail::input("apply asks before it changes hosts, and there is no terminal to ask on");

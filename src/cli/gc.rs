@@ -17,7 +17,6 @@ use clap::Args;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Remove cloud things that expired or that nobody wants any more, found by their tags from any machine
 ///
@@ -66,8 +65,10 @@ pub fn run(args: GcArgs) -> Done {
     let confirm = Confirm(Arc::new(ask));
     let (left, interrupted) = match args.playbooks.is_empty() {
         true => {
-            let (found, kept) = drafts(&args, older_than, &confirm)?;
-            let (left, interrupted) = match found > 0 && no_cloud(&args) {
+            let disks = disk::dead(&args.out);
+            let only_disks = !disks.is_empty() && no_cloud(&args);
+            let kept = folders(&args, disks, keys::dead(older_than), &confirm)?;
+            let (left, interrupted) = match only_disks {
                 // Whoever only bakes disks has no cloud to look at.
                 true => (0, false),
                 false => anywhere(&args, orphans, confirm)?,
@@ -84,27 +85,26 @@ pub fn run(args: GcArgs) -> Done {
     })
 }
 
-/// Folders that bakes left which were killed: how many there were, and how many are there still.
-fn drafts(args: &GcArgs, older_than: Option<Duration>, confirm: &Confirm) -> Result<(usize, usize), Fail> {
-    let keys = keys::dead(older_than);
-    let dead: Vec<PathBuf> = disk::dead(&args.out).into_iter().chain(keys.iter().cloned()).collect();
+/// Folders of disks and of keys that killed bakes left: how many of them are there still.
+fn folders(args: &GcArgs, disks: Vec<PathBuf>, keys: Vec<PathBuf>, confirm: &Confirm) -> Result<usize, Fail> {
+    let dead: Vec<&PathBuf> = disks.iter().chain(&keys).collect();
     let tell = |what: &str| dead.iter().for_each(|folder| told!("{what} {}", folder.display()));
     if args.plan {
         tell("would remove");
-        return Ok((dead.len(), dead.len()));
+        return Ok(dead.len());
     }
     if !args.yes {
         tell("left by a killed bake:");
     }
     if !dead.is_empty() && !(confirm.0)(dead.len()) {
-        return Ok((dead.len(), dead.len()));
+        return Ok(dead.len());
     }
     disk::sweep(&args.out).map_err(|e| Fail::failed(e.to_string()))?;
     for folder in &keys {
         std::fs::remove_dir_all(folder).map_err(|e| Fail::failed(format!("{}: {e}", folder.display())))?;
     }
     tell("removed");
-    Ok((dead.len(), 0))
+    Ok(0)
 }
 
 /// Nothing here says where a cloud would be.

@@ -17,6 +17,35 @@ fn apply_without_a_terminal_wants_yes() {
 }
 
 #[test]
+fn a_run_to_go_on_with_is_named_with_an_equals_sign() {
+    let place = Place::new().with("site.yml", SITE);
+    let seen = place.run(&["apply", "--yes", "site.yml", "--resume", "20261122"]);
+    assert!(seen.code == 3 && seen.err.contains("--resume=20261122"), "{}", seen.err);
+    // A playbook behind the flag is a playbook.
+    let seen = place.run(&["apply", "--yes", "-i", "a,", "--resume", "site.yml"]);
+    assert!(seen.code == 3 && seen.err.contains("`fitout log` lists the runs"), "{}", seen.err);
+}
+
+/// Keys come of a cloud's bake, so there is a cloud to look at.
+#[test]
+fn keys_that_a_killed_bake_left_are_removed_and_its_cloud_is_looked_at() {
+    let left = "tmp/fitout-bake-1-1-1-x";
+    let place = Place::new().with(&format!("{left}/key"), "");
+    let tmp = place.path().join("tmp");
+    let env = [("TMPDIR", tmp.to_str().unwrap()), ("AWS_EC2_METADATA_DISABLED", "true")];
+    let seen = place.run_with(&["gc", "--plan"], &env, "");
+    assert!(
+        seen.out.contains("would remove") && place.path().join(left).exists(),
+        "{}{}",
+        seen.out,
+        seen.err
+    );
+    let seen = place.run_with(&["gc", "--yes"], &env, "");
+    assert!(seen.out.contains("removed") && !place.path().join(left).exists(), "{}{}", seen.out, seen.err);
+    assert!(seen.code == 1 && seen.err.contains("no region is known"), "{}", seen.err);
+}
+
+#[test]
 fn a_module_is_run_alone_and_the_log_tells_of_it() {
     let place = Place::new().with("hosts", "[web]\na ansible_connection=local\nb ansible_connection=local\n");
     let note = format!("content=x dest={}/note", place.path().display());
