@@ -383,24 +383,3 @@ fn bytes_that_are_no_text_arrive() {
         });
     }
 }
-
-#[test]
-fn large_content_leaves_nothing_behind_once_it_is_read() {
-    let dir = tempfile::tempdir().unwrap();
-    let (login, place) = (dir.path().join("login"), dir.path().join("tmp"));
-    std::fs::create_dir(&place).unwrap();
-    std::fs::write(&login, format!("#!/bin/sh\nTMPDIR={} exec sh \"$@\"\n", place.display())).unwrap();
-    std::fs::set_permissions(&login, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let kept = || std::fs::read_dir(&place).unwrap().count();
-    run(async {
-        let remote = local(login.to_str().unwrap());
-        let text = format!("cat >/dev/null; ls -A {}", place.display());
-        let look =
-            Job::new(&Script::new("test", text.as_str())).stdin(Content::Bytes(vec![7; 3_000_000].into()));
-        let seen = go(&remote, look).await;
-        assert!(seen.stdout.starts_with(b".fitout-"), "{seen:?}");
-        // The shell that took it is there still.
-        go(&remote, Job::new(&Script::new("test", "true"))).await;
-        assert_eq!(kept(), 0);
-    });
-}

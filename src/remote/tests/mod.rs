@@ -6,6 +6,7 @@ mod protocol;
 mod survey;
 
 use super::*;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 /// Shells to speak to: `sh` under its own name and busybox's under a link.
@@ -23,6 +24,14 @@ pub fn shells() -> Vec<String> {
     });
     let present = named.into_iter().filter(|p| p.exists()).map(|p| p.display().to_string());
     ["/bin/sh".to_string()].into_iter().chain(present).collect()
+}
+
+/// A program of these lines of shell, which may stand in a shell's place: its path.
+pub fn program(dir: &tempfile::TempDir, name: &str, lines: &str) -> String {
+    let path = dir.path().join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{lines}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path.display().to_string()
 }
 
 pub fn local(shell: &str) -> Arc<dyn Remote> {

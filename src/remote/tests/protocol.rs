@@ -203,16 +203,10 @@ fn long_output_is_cut_and_long_input_streams() {
 
 #[test]
 fn what_a_login_says_beside_large_content_harms_nothing() {
-    use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     // What is asked of the shell on its command line is to fill a fifo.
-    let login = |name: &str, filling: &str| {
-        let path = dir.path().join(name);
-        let text = format!("#!/bin/sh\n[ \"$1\" = -c ] || exec sh\n{filling}\n");
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        path.display().to_string()
-    };
+    let login =
+        |name: &str, filling: &str| program(&dir, name, &format!("[ \"$1\" = -c ] || exec sh\n{filling}"));
     let content = || Content::Bytes(vec![7; 3_000_000].into());
     let talks = login("talks", "sh \"$@\"; echo '^D' >&2");
     run(async {
@@ -234,20 +228,37 @@ fn what_a_login_says_beside_large_content_harms_nothing() {
 }
 
 #[test]
-fn a_job_that_began_before_its_shell_was_heard_is_ended_too() {
-    use std::os::unix::fs::PermissionsExt;
+fn large_content_leaves_nothing_behind_once_it_is_read() {
     let dir = tempfile::tempdir().unwrap();
-    let (shell, heard) = (dir.path().join("late"), dir.path().join("heard"));
+    let place = dir.path().join("tmp");
+    std::fs::create_dir(&place).unwrap();
+    let login = program(&dir, "login", &format!("TMPDIR={} exec sh \"$@\"", place.display()));
+    let kept = || std::fs::read_dir(&place).unwrap().count();
+    run(async {
+        let remote = local(&login);
+        let text = format!("cat >/dev/null; ls -A {}", place.display());
+        let look = Job::new(&script(&text)).stdin(Content::Bytes(vec![7; 3_000_000].into()));
+        let seen = remote.submit(&Become::No, look).await.unwrap();
+        assert!(seen.stdout.starts_with(b".fitout-"), "{seen:?}");
+        // The shell that took it is there still.
+        sh(&remote, "true").await;
+        assert_eq!(kept(), 0);
+    });
+}
+
+#[test]
+fn a_job_that_began_before_its_shell_was_heard_is_ended_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let heard = dir.path().join("heard");
     // What it says is held back until the file is there.
     let text = format!(
-        "#!/bin/sh\n[ \"$1\" != -c ] || exec sh \"$@\"\nsh | {{ until [ -e {0} ]; do :; done; exec cat; }}\n",
+        "[ \"$1\" != -c ] || exec sh \"$@\"\nsh | {{ until [ -e {0} ]; do :; done; exec cat; }}",
         heard.display()
     );
-    std::fs::write(&shell, text).unwrap();
-    std::fs::set_permissions(&shell, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let shell = program(&dir, "late", &text);
     let begun = dir.path().join("begun");
     run(async {
-        let remote = local(shell.to_str().unwrap());
+        let remote = local(&shell);
         let text = format!("sh -c 'echo $$ >{0}.new; mv {0}.new {0}; exec sleep 300'", begun.display());
         let job = Job::new(&script(&text));
         let running = remote.submit(&Become::No, job);
