@@ -80,7 +80,8 @@ pub fn inventory_layers(run: &Run, play: &PlayScope, host: &str) -> Layers {
     }
     for diag in diags.iter() {
         let place = diag.span.map(|span| run.engine.sources().location(span));
-        run.emit(Event::Warning { message: diag.message.clone(), place });
+        let message = [&[diag.message.clone()], &diag.hints[..]].concat().join("; ");
+        run.emit(Event::Warning { message, place });
     }
     layers
 }
