@@ -192,6 +192,22 @@ fn a_signal_leaves_nothing() {
     }
 }
 
+/// The calls that a signal interrupts are about what the service does not show yet.
+#[test]
+fn a_signal_leaves_nothing_where_reads_are_late() {
+    let world = world();
+    world.settings(&json!({"notfound": 3}));
+    let created = ["CreateSecurityGroup", "RunInstances", "CreateImage"];
+    for (n, at) in STEPS.iter().filter(|at| created.contains(&at.1) && at.2 == 0).enumerate() {
+        let mut child = caught(&world, at, &format!("y{n}"), true);
+        // The reply arrives after all: the bake knows what it made.
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        world.proxy.clear();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{} {}", at.0, at.1);
+        nothing_is_left(&world, at.0);
+    }
+}
+
 #[test]
 fn gc_removes_what_a_kill_leaves() {
     let world = world();

@@ -39,7 +39,8 @@ pub const ORDER: &[&[&str]] = &[
 ];
 
 impl Account {
-    /// Removes one thing and waits until it is gone; one that is not there is no error.
+    /// Removes one thing and waits until it is gone; one that is not there is no error. That of what this run made a
+    /// moment ago nothing is known means "not yet": the removal is repeated until it is carried out.
     pub async fn remove<K: Kind>(&self, table: &Table<K>, id: &str) -> Result<(), CallError> {
         self.remove_within(table, id, LIMIT).await
     }
@@ -52,7 +53,6 @@ impl Account {
         limit: Duration,
     ) -> Result<(), CallError> {
         self.note(&json!({"remove": K::NAME, "id": id, "region": self.region}));
-        self.manner.note_removed(id);
         let item = table.get(&*self.ec2, id).await?;
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
@@ -76,11 +76,14 @@ impl Account {
             }
         }
         if K::LINGERS {
-            let gone =
-                |seen: Option<&std::sync::Arc<K::Item>>| seen.is_none_or(|i| K::is_gone(i)).then_some(());
+            // What was made a moment ago may not be listed yet.
+            let gone = |seen: Option<&std::sync::Arc<K::Item>>| {
+                seen.map_or_else(|| !self.manner.is_young(id), |i| K::is_gone(i)).then_some(())
+            };
             table.refresh(&*self.ec2, &[id.to_string()]).await?;
             table.until(&*self.ec2, &self.manner, id, LIMIT, gone).await?;
         }
+        self.manner.note_removed(id);
         table.forget(id);
         self.note(&json!({"removed": K::NAME, "id": id}));
         Ok(())

@@ -71,6 +71,11 @@ impl Manner {
         self.made().contains_key(id)
     }
 
+    /// Whether this run made the thing so lately that the service may not list it yet.
+    pub fn is_young(&self, id: &str) -> bool {
+        self.made().get(id).is_some_and(|at| at.elapsed() < NOT_YET)
+    }
+
     /// Something that was to be removed stays: what it uses is not waited for any more.
     pub fn note_stays(&self) {
         self.stays.store(true, Ordering::Relaxed);
@@ -136,8 +141,7 @@ impl Manner {
         if !error.not_found() && !error.unknown_profile() {
             return false;
         }
-        let made = self.made();
-        let young = |name: &str| made.get(name).is_some_and(|at| at.elapsed() < NOT_YET);
+        let young = |name: &str| self.is_young(name);
         ids(&error.message).into_iter().any(young) || names(&error.message).any(young)
     }
 }
