@@ -43,6 +43,26 @@ fn an_instance_goes_through_its_states() {
     world.destroy().is(0, &["0 left"]);
 }
 
+/// What a task does not say of its instance stays as it is.
+#[test]
+fn a_task_of_the_state_alone_leaves_the_type() {
+    let world = World::default();
+    converges(&world, &node("instance_type: m5.large")).is(0, &["it is running m5.large"]);
+    let told = |state: &str| {
+        bare(&format!(
+            "- ec2_instance: {{name: t, state: {state}}}\n  register: t\n\
+             - debug: {{msg: 'it is {{{{ t.instances[0].state.name }}}} {{{{ t.instances[0].instance_type }}}}'}}\n"
+        ))
+    };
+    let stopped = converges(&world, &told("stopped"));
+    stopped.is(0, &["state is running, not stopped", "it is stopped m5.large"]);
+    converges(&world, &told("running")).is(0, &["it is running m5.large"]);
+    assert_eq!(instances(&world).len(), 1);
+    // Said, it counts.
+    converges(&world, &node("instance_type: t3.micro")).is(0, &["instance_type is m5.large, not t3.micro"]);
+    world.destroy().is(0, &["0 left"]);
+}
+
 #[test]
 fn an_instances_attributes_are_changed_in_place_where_they_can_be() {
     let world = World::default();

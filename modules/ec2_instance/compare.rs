@@ -148,10 +148,7 @@ fn in_place(
     seen: &Seen,
     changes: &mut Changes,
 ) {
-    // A template says the type where the task does not.
-    let silent = cx.args.has("launch_template") || cx.args.has("filters");
-    let kind = cx.text("instance_type").filter(|t| !(silent && *t == "t3.micro"));
-    if let Some(wanted) = kind
+    if let Some(wanted) = cx.text("instance_type")
         && attributes.compare("instance_type", values::word(instance.instance_type()), wanted)
     {
         changes.instance_type = Some(wanted.to_string());

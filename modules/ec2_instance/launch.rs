@@ -14,6 +14,9 @@ use sha2::Digest;
 /// The tag that says what user data an instance was started with.
 pub const USER_DATA: &str = "fitout:user-data";
 
+/// What is launched where nobody says a type, as by Ansible's module.
+const DEFAULT_TYPE: &str = "t3.micro";
+
 /// Ids of the wanted groups; what is not known yet stays so.
 pub async fn groups(cx: &Cx<'_>) -> Result<List, Failure> {
     let mut wanted: Vec<Value> = cx.args.items("security_groups").to_vec();
@@ -64,7 +67,8 @@ pub fn attributes(cx: &Cx<'_>, seen: &Seen, attributes: &mut Attributes) -> Resu
         return Err(Failure::new("an instance is to be launched, and the task names no image"));
     }
     attributes.wanted("image_id", seen.image.clone().map_or_else(|| cx.unknown(), Value::from));
-    for name in ["instance_type", "key_name", "vpc_subnet_id", "availability_zone", "iam_instance_profile"] {
+    attributes.wanted("instance_type", kind(cx));
+    for name in ["key_name", "vpc_subnet_id", "availability_zone", "iam_instance_profile"] {
         attributes.wanted(name, cx.args.value(name).cloned());
     }
     if !seen.groups.is_empty() {
@@ -80,6 +84,12 @@ fn image_is_open(cx: &Cx<'_>) -> bool {
     cx.is_unknown("image_id") || cx.is_unknown("image")
 }
 
+/// The type of a new instance; `None`: its launch template says it.
+fn kind(cx: &Cx<'_>) -> Option<Value> {
+    let given = cx.args.value("instance_type").filter(|v| !v.is_null()).cloned();
+    given.or_else(|| (!cx.args.has("launch_template")).then(|| DEFAULT_TYPE.into()))
+}
+
 /// The return values of an instance before it is launched.
 pub fn predicted(cx: &Cx<'_>, seen: &Seen) -> Map {
     let given = |name: &str| cx.args.value(name).cloned();
@@ -89,7 +99,7 @@ pub fn predicted(cx: &Cx<'_>, seen: &Seen) -> Map {
         "instance_id" => cx.unknown(),
         "id" => cx.unknown(),
         "image_id" => seen.image.clone().map_or_else(|| cx.unknown(), Value::from),
-        "instance_type" => given("instance_type"),
+        "instance_type" => kind(cx).unwrap_or_else(|| cx.unknown()),
         "key_name" => given("key_name"),
         "subnet_id" => given("vpc_subnet_id"),
         "vpc_id" => cx.unknown(),
@@ -115,21 +125,18 @@ pub fn input(cx: &Cx<'_>, seen: &Seen) -> Result<RunInstancesInputBuilder, Failu
     let groups: Vec<String> = seen.groups.iter().map(to_text).collect();
     let mut input = RunInstancesInputBuilder::default()
         .set_image_id(seen.image.clone())
+        .set_instance_type(kind(cx).as_ref().and_then(Value::as_str).map(Into::into))
         .set_key_name(text("key_name"))
         .set_kernel_id(text("kernel"))
         .set_ramdisk_id(text("ramdisk"))
         .set_ebs_optimized(cx.args.opt_bool("ebs_optimized"))
         .set_disable_api_termination(cx.args.opt_bool("termination_protection"))
         .set_user_data(text("user_data").map(|t| base64::engine::general_purpose::STANDARD.encode(t)))
-        .metadata_options(metadata(cx))
+        .set_metadata_options(metadata(cx))
         .set_block_device_mappings(volumes(cx))
         .set_placement(placement(cx))
         .set_cpu_options(cpu(cx))
         .set_additional_info(text("additional_info"));
-    // A template's own type counts where the task does not say one.
-    if !cx.args.has("launch_template") || cx.text("instance_type") != Some("t3.micro") {
-        input = input.set_instance_type(cx.text("instance_type").map(types::InstanceType::from));
-    }
     if let Some(profile) = cx.text("iam_instance_profile") {
         let builder = types::IamInstanceProfileSpecification::builder();
         let arn = profile.starts_with("arn:");
@@ -173,19 +180,22 @@ pub fn input(cx: &Cx<'_>, seen: &Seen) -> Result<RunInstancesInputBuilder, Failu
     Ok(network::fill(cx, input, groups))
 }
 
-fn metadata(cx: &Cx<'_>) -> types::InstanceMetadataOptionsRequest {
+/// Options of the launch count over those of its template, so ours are sent only where there is none.
+fn metadata(cx: &Cx<'_>) -> Option<types::InstanceMetadataOptionsRequest> {
     let empty = Map::new();
     let given = cx.args.map("metadata_options").unwrap_or(&empty);
     let text = |name: &str| given.get(name).filter(|v| !v.is_null()).map(to_text);
-    types::InstanceMetadataOptionsRequest::builder()
-        .http_tokens(text("http_tokens").as_deref().unwrap_or("required").into())
-        .http_endpoint(text("http_endpoint").as_deref().unwrap_or("enabled").into())
+    let ours = |word: &str| (!cx.args.has("launch_template")).then(|| word.to_string());
+    let options = types::InstanceMetadataOptionsRequest::builder()
+        .set_http_tokens(text("http_tokens").or(ours("required")).map(|t| t.as_str().into()))
+        .set_http_endpoint(text("http_endpoint").or(ours("enabled")).map(|t| t.as_str().into()))
         .set_http_put_response_hop_limit(
             given.opt_int("http_put_response_hop_limit").and_then(|n| n.try_into().ok()),
         )
         .set_http_protocol_ipv6(text("http_protocol_ipv6").map(|t| t.as_str().into()))
         .set_instance_metadata_tags(text("instance_metadata_tags").map(|t| t.as_str().into()))
-        .build()
+        .build();
+    (options != types::InstanceMetadataOptionsRequest::builder().build()).then_some(options)
 }
 
 fn cpu(cx: &Cx<'_>) -> Option<types::CpuOptionsRequest> {

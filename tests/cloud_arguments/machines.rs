@@ -93,6 +93,37 @@ fn an_instance_is_launched_as_the_task_says() {
     world.destroy().is(0, &["0 left"]);
 }
 
+/// The task counts over its launch template, and where it is silent the template does.
+#[test]
+fn a_template_says_what_the_task_does_not() {
+    let world = World::default();
+    let node = |name: &str, more: &str| {
+        bare(&format!(
+            "\
+- ec2_launch_template: {{name: base, image_id: {DEBIAN}, instance_type: m5.large, metadata_options: {{http_tokens: optional}}}}
+- ec2_instance: {{name: {name}, launch_template: {{name: base}}{more}}}
+  register: node
+- debug: {{msg: 'it is a {{{{ node.instances[0].instance_type }}}}'}}
+"
+        ))
+    };
+    let launch = |playbook: &str, kind: &str| {
+        world.playbook(playbook);
+        world.proxy.forget();
+        world.apply().is(0, &[&format!("it is a {kind}")]);
+        let calls = world.calls();
+        good(&world.apply());
+        calls.into_iter().find(|call| call.action == "RunInstances").unwrap().body
+    };
+    let silent = launch(&node("silent", ""), "m5.large");
+    assert!(!silent.contains("InstanceType") && !silent.contains("MetadataOptions"), "{silent}");
+    let says = ", instance_type: t3.micro, metadata_options: {http_put_response_hop_limit: 2}";
+    let said = launch(&node("says", says), "t3.micro");
+    assert!(said.contains("InstanceType=t3.micro") && said.contains("HttpPutResponseHopLimit=2"), "{said}");
+    assert!(!said.contains("HttpTokens") && !said.contains("HttpEndpoint"), "{said}");
+    world.destroy().is(0, &["0 left"]);
+}
+
 #[test]
 fn interfaces_are_made_or_taken_and_count_launches_more() {
     let world = World::default();
