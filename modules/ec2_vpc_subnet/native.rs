@@ -1,6 +1,6 @@
 //! ec2_vpc_subnet: a subnet with its range, zone and what its instances get.
 
-use crate::base::{List, Map};
+use crate::base::{List, Map, Value};
 use crate::cloud::calls::CallFuture;
 use crate::cloud::ec2::{input::*, types};
 use crate::cloud::identity::from_sdk;
@@ -71,9 +71,10 @@ impl Resource for Net {
             }
             (None, _) => {
                 let mut attributes = Attributes::default();
-                for name in ["vpc_id", "cidr", "az"] {
+                for name in ["vpc_id", "cidr"] {
                     attributes.wanted(name, cx.args.value(name).cloned());
                 }
+                attributes.wanted("az", known_zone(cx));
                 let changes = compare(cx, &mut attributes, None);
                 attributes.wanted("id", cx.unknown());
                 Ok(Verdict::new(attributes.create(&what), Steps::Create(changes), predicted(cx)))
@@ -110,10 +111,17 @@ impl Resource for Net {
     }
 }
 
+/// The zone that is asked for; a letter alone is a zone of the region.
+fn wanted_zone(cx: &Cx<'_>) -> Option<String> {
+    let zone = cx.text("az")?;
+    Some(if zone.len() == 1 { format!("{}{zone}", cx.account.region) } else { zone.to_string() })
+}
+
 /// Two subnets cannot have one range, so the old one goes before its successor is there; with an instance inside it cannot.
 async fn empty_if_replaced(cx: &Cx<'_>, subnet: &types::Subnet) -> Result<(), Failure> {
     let zone = subnet.availability_zone();
-    if cx.args.str("state") == "absent" || cx.text("az").is_none_or(|wanted| zone == Some(wanted)) {
+    let Some(wanted) = wanted_zone(cx).filter(|wanted| zone != Some(wanted.as_str())) else { return Ok(()) };
+    if cx.args.str("state") == "absent" {
         return Ok(());
     }
     let instances = cx.account.instances.all(&*cx.account.ec2).await?;
@@ -125,7 +133,7 @@ async fn empty_if_replaced(cx: &Cx<'_>, subnet: &types::Subnet) -> Result<(), Fa
         Subnet::NAME,
         find::described::<Subnet>(subnet),
         zone.unwrap_or_default(),
-        cx.args.str("az"),
+        wanted,
         find::described::<Instance>(instance)
     )))
 }
@@ -156,8 +164,8 @@ fn compare(cx: &Cx<'_>, attributes: &mut Attributes, subnet: Option<&types::Subn
 fn change(cx: &Cx<'_>, subnet: &types::Subnet, what: &str) -> Result<Verdict<Steps>, Failure> {
     let mut attributes = Attributes::default();
     attributes.fixed("cidr", subnet.cidr_block(), cx.text("cidr"));
-    if let Some(zone) = cx.text("az") {
-        attributes.fixed("az", subnet.availability_zone(), zone);
+    if let Some(zone) = wanted_zone(cx) {
+        attributes.fixed("az", subnet.availability_zone(), zone.as_str());
     }
     if !attributes.forces().is_empty() {
         find::may_remove::<Subnet>(cx, subnet)?;
@@ -177,6 +185,11 @@ fn change(cx: &Cx<'_>, subnet: &types::Subnet, what: &str) -> Result<Verdict<Ste
     }
 }
 
+/// The same, as a value that may be unknown.
+fn known_zone(cx: &Cx<'_>) -> Option<Value> {
+    wanted_zone(cx).map(Value::from).or_else(|| cx.args.value("az").filter(|v| !v.is_null()).cloned())
+}
+
 fn predicted(cx: &Cx<'_>) -> Map {
     let given = |name: &str| cx.args.value(name).cloned();
     result(crate::record! {
@@ -184,7 +197,7 @@ fn predicted(cx: &Cx<'_>) -> Map {
         "subnet_id" => cx.unknown(),
         "cidr_block" => given("cidr"),
         "vpc_id" => given("vpc_id"),
-        "availability_zone" => given("az").unwrap_or_else(|| cx.unknown()),
+        "availability_zone" => known_zone(cx).unwrap_or_else(|| cx.unknown()),
         "availability_zone_id" => cx.unknown(),
         "available_ip_address_count" => cx.unknown(),
         "map_public_ip_on_launch" => cx.args.bool("map_public"),
@@ -211,7 +224,7 @@ async fn create(cx: &Cx<'_>) -> Result<Arc<types::Subnet>, Failure> {
     let input = CreateSubnetInputBuilder::default()
         .set_vpc_id(given("vpc_id"))
         .set_cidr_block(given("cidr"))
-        .set_availability_zone(given("az"))
+        .set_availability_zone(wanted_zone(cx))
         .set_ipv6_cidr_block(given("ipv6_cidr"))
         .tag_specifications(tags);
     let send = || -> CallFuture<'_, types::Subnet> {

@@ -81,7 +81,7 @@ fn routes_lead_wherever_they_can() {
     ];
     let endpoint = world.make("ec2", "CreateVpcEndpoint", &endpoint, "vpcEndpointId");
     let there = "\
-- ec2_vpc_subnet: {vpc_id: '{{ net.vpc.id }}', cidr: 10.20.2.0/24, az: us-east-1a, tags: {Name: second}}
+- ec2_vpc_subnet: {vpc_id: '{{ net.vpc.id }}', cidr: 10.20.2.0/24, az: b, tags: {Name: second}}
   register: second
 - ec2_vpc_igw: {vpc_id: '{{ net.vpc.id }}'}
 - ec2_eip: {tags: {Name: mine}}
