@@ -84,6 +84,64 @@ ssh_host: 192.0.2.9
 ssh_port: 2222
 ";
 
+/// Other words for the same, and what cannot stand beside the rest.
+const OTHERS: &str = "
+source_ami: SOURCE
+instance_type: t3.small
+ssh_username: admin
+ssh_host: 192.0.2.9
+ssh_agent_auth: false
+ssh_wait_timeout: 5s
+communicator: ssh
+lifetime: 1h
+aws_polling: {delay_seconds: 1, max_attempts: 60}
+enable_t2_unlimited: false
+temporary_security_group_source_cidrs: [192.0.2.7/32]
+ami_name: others
+ami_virtualization_type: hvm
+user_data_file: FILE
+    RunInstances UserData=Q29udGVudC1UeXBlOiBtdWx0aXBhcn
+temporary_key_pair_name: known
+    ImportKeyPair KeyName=known
+enable_unlimited_credits: true
+    RunInstances CreditSpecification.CpuCredits=unlimited
+disable_stop_instance: false
+    StopInstances InstanceId
+run_tag: [{key: team, value: green}]
+    RunInstances Value=green
+run_volume_tag: [{key: disk, value: grey}]
+    RunInstances Value=grey
+tag: [{key: kind, value: own}]
+    CreateImage Value=own
+snapshot_tag: [{key: of, value: this}]
+    CreateImage Value=this
+snapshot_groups: [all]
+    ModifySnapshotAttribute Add.1.Group=all
+ami_ou_arns: ['arn:ou']
+    ModifyImageAttribute OrganizationalUnitArn=arn%3Aou
+";
+
+/// Nobody adds an option that nothing bakes with.
+#[test]
+fn every_option_is_in_some_test() {
+    let tests: String =
+        ["tests", "src/image/amazon/options/tests.rs"].map(|path| texts(Path::new(path))).concat();
+    let words: BTreeSet<&str> = tests
+        .split(|c: char| !(c.is_alphanumeric() || "_:\"".contains(c)))
+        .map(|w| w.trim_matches('"'))
+        .collect();
+    let known = fitout::image::amazon::known::OPTIONS;
+    let missing: Vec<_> = known.iter().filter(|o| !words.contains(format!("{o}:").as_str())).collect();
+    assert!(missing.is_empty(), "no test has {missing:#?}");
+}
+
+fn texts(path: &Path) -> String {
+    match path.is_dir() {
+        true => std::fs::read_dir(path).unwrap().map(|entry| texts(&entry.unwrap().path())).collect(),
+        false => std::fs::read_to_string(path).unwrap_or_default(),
+    }
+}
+
 #[test]
 fn every_option_is_seen_in_its_call() {
     let world = world();
@@ -93,6 +151,11 @@ fn every_option_is_seen_in_its_call() {
     let text = OPTIONS.replace("VPC", &vpc).replace("SUBNET", &subnet);
     let (calls, options): (Vec<&str>, Vec<&str>) =
         text.lines().filter(|l| !l.is_empty()).partition(|line| line.starts_with(' '));
+    world.place.write("data", "#!/bin/sh\n");
+    let others = OTHERS.replace("SOURCE", DEBIAN);
+    let others = others.replace("FILE", &world.place.path().join("data").to_string_lossy());
+    let (more_calls, more): (Vec<&str>, Vec<&str>) =
+        others.lines().filter(|l| !l.is_empty()).partition(|line| line.starts_with(' '));
     let play = |options: &str| {
         let image = format!(
             "    verify: false\n    builders:\n      - type: amazon-ebs\n        region: us-east-1\n{options}"
@@ -104,13 +167,7 @@ fn every_option_is_seen_in_its_call() {
     let lines = |options: &[&str]| options.iter().map(|o| format!("        {o}\n")).collect::<String>();
     play(&lines(&options));
     seen(bake(&world, "o", &[], &[])).is(0, &["us-east-1:ami-", "eu-west-1:ami-"]);
-    let seen_calls = world.calls();
-    for wanted in calls {
-        let (action, part) = wanted.trim().split_once(' ').unwrap();
-        let bodies: Vec<&str> =
-            seen_calls.iter().filter(|c| c.action == action).map(|c| c.body.as_str()).collect();
-        assert!(bodies.iter().any(|body| body.contains(part)), "{wanted} in {bodies:#?}");
-    }
+    has_calls(&world, &calls);
     // Its snapshots have the image's tags, and theirs.
     let all = world.say("inventory", &json!({}));
     let tags = |kind: &str| {
@@ -122,6 +179,11 @@ fn every_option_is_seen_in_its_call() {
     assert_eq!(tags("snapshot"), [(json!("node"), json!("node-disk")), (json!("node"), json!("node-disk"))]);
     let logins = || std::fs::read_to_string(world.place.path().join("stubs/ssh.log")).unwrap();
     assert!(logins().contains("-p 2222 -l admin -i "), "{}", logins());
+
+    play(&lines(&more));
+    world.proxy.forget();
+    seen(bake(&world, "o", &[], &[])).is(0, &["us-east-1:ami-"]);
+    has_calls(&world, &more_calls);
 
     // Keys and groups that are there already: none is made, and theirs is used.
     let group = world.make("ec2", "DescribeSecurityGroups", &[], "groupId");
@@ -144,6 +206,11 @@ fn every_option_is_seen_in_its_call() {
     let run = world.calls().into_iter().find(|c| c.action == "RunInstances").unwrap();
     assert!(run.body.contains("KeyName=mine") && run.body.contains("SecurityGroupId.1=sg-"), "{}", run.body);
     assert!(logins().contains("-i /own/key"), "{}", logins());
+    // Only provisioned: no image comes of it, and nothing is left.
+    play(&lines(&[&own[..], &["skip_create_ami: true"]].concat()).replace("SOURCE", DEBIAN));
+    world.proxy.forget();
+    assert_eq!(seen(bake(&world, "o", &["--force"], &[])).code, Some(0));
+    assert_eq!((world.times("CreateImage"), world.times("TerminateInstances")), (0, 1));
     // The name is taken by an image of another content, which makes way for the new one.
     play(&lines(&own).replace("SOURCE", DEBIAN).replace("t3.micro", "t3.small"));
     seen(bake(&world, "o", &[], &[])).is(1, &["the name `own` is taken by ami-", "force_deregister"]);
@@ -153,6 +220,16 @@ fn every_option_is_seen_in_its_call() {
     seen(bake(&world, "o", &[], &[])).is(0, &["us-east-1:ami-"]);
     // The old one and the draft that stood beside it, each with its snapshot.
     assert_eq!((world.times("DeregisterImage"), world.times("DeleteSnapshot")), (2, 2));
+}
+
+/// Each line is a call and a part of what it sent.
+fn has_calls(world: &World, wanted: &[&str]) {
+    let all = world.calls();
+    for wanted in wanted {
+        let (action, part) = wanted.trim().split_once(' ').unwrap();
+        let bodies: Vec<&str> = all.iter().filter(|c| c.action == action).map(|c| c.body.as_str()).collect();
+        assert!(bodies.iter().any(|body| body.contains(part)), "{wanted} in {bodies:#?}");
+    }
 }
 
 /// The part of `amazon-ebs` that is the same in the two plays below.

@@ -4,7 +4,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use crate::base::{Map, Value};
+use crate::base::Map;
 use crate::cloud::{Access, Tags};
 use read::*;
 use std::collections::BTreeMap;
@@ -213,21 +213,13 @@ impl Options {
         let mut groups = texts(map, "security_group_ids");
         groups.extend(text(map, "security_group_id"));
         let port = number(map, "ssh_port")?.unwrap_or(22);
-        let polls = map.get("aws_polling").and_then(Value::as_map);
-        let polls = polls.map(|p| (number(p, "delay_seconds"), number(p, "max_attempts")));
-        let image_limit = match polls {
-            Some((Ok(Some(delay)), Ok(Some(attempts)))) => {
-                delay.unsigned_abs().saturating_mul(attempts.unsigned_abs())
-            }
-            _ => 4 * 3600,
-        };
         // What is given by its id goes before what a filter would find.
         let filter_of = |name: &str, given: bool| if given { Ok(None) } else { network_filter(map, name) };
         let (vpc_id, subnet_id) = (text(map, "vpc_id"), text(map, "subnet_id"));
-        let image_tags = tags(map, "tags");
+        let image_tags = tags(map, "tags")?;
         let mut snapshot_tags = image_tags.clone();
-        snapshot_tags.extend(tags(map, "snapshot_tags"));
-        let mut run_tags = tags(map, "run_tags");
+        snapshot_tags.extend(tags(map, "snapshot_tags")?);
+        let mut run_tags = tags(map, "run_tags")?;
         let ami_name = need("ami_name")?;
         run_tags.entry("Name".into()).or_insert_with(|| format!("bake {ami_name}"));
         Ok(Options {
@@ -262,10 +254,10 @@ impl Options {
             skip_image: truth(map, "skip_create_ami")?.unwrap_or(false),
             public_address: truth(map, "associate_public_ip_address")?,
             user_data,
-            volume_tags: tags(map, "run_volume_tags"),
+            volume_tags: tags(map, "run_volume_tags")?,
             run_tags,
             source_cidrs: texts(map, "temporary_security_group_source_cidrs"),
-            imds: map.get("metadata_options").and_then(Value::as_map).cloned().unwrap_or_default(),
+            imds: metadata(map)?,
             ebs_optimized: truth(map, "ebs_optimized")?.unwrap_or(false),
             launch_disks: disks(map, "launch_block_device_mappings")?,
             ami_disks: disks(map, "ami_block_device_mappings")?,
@@ -282,14 +274,14 @@ impl Options {
             snapshot_groups: texts(map, "snapshot_groups"),
             encrypt: truth(map, "encrypt_boot")?.unwrap_or(false),
             kms_key: text(map, "kms_key_id"),
-            region_kms_keys: tags(map, "region_kms_key_ids"),
+            region_kms_keys: tags(map, "region_kms_key_ids")?,
             force_deregister: truth(map, "force_deregister")?.unwrap_or(false),
             force_delete_snapshot: truth(map, "force_delete_snapshot")?.unwrap_or(false),
             deprecate_at: text(map, "deprecate_at"),
             protection: protection(map)?,
             ena_support: truth(map, "ena_support")?,
             sriov_support: truth(map, "sriov_support")?.unwrap_or(false),
-            imds_v2: text(map, "imds_support").as_deref() == Some("v2.0"),
+            imds_v2: imds_v2(map)?,
             ssh_user: need("ssh_username")?,
             ssh_port: u16::try_from(port).map_err(|_| format!("ssh_port: {port} is no port"))?,
             ssh_interface: interface,
@@ -306,7 +298,7 @@ impl Options {
             keypair_name: text(map, "ssh_keypair_name"),
             private_key_file: text(map, "ssh_private_key_file").map(PathBuf::from),
             lifetime: duration(map, "lifetime", 4 * 3600)?,
-            image_limit: Duration::from_secs(image_limit.into()),
+            image_limit: polling(map)?,
         })
     }
 }

@@ -40,17 +40,30 @@ pub fn number(map: &Map, name: &str) -> Result<Option<i32>, String> {
     given.parse().map(Some).map_err(|_| format!("{name}: `{given}` is no whole number"))
 }
 
+/// An option that is a mapping, whose keys are known.
+pub fn section<'a>(map: &'a Map, name: &str, known: &[&str]) -> Result<Option<&'a Map>, String> {
+    let Some(given) = map.get(name).filter(|v| !v.is_null()) else { return Ok(None) };
+    let there_are = known.join(", ");
+    let given = given.as_map().ok_or_else(|| format!("{name}: it is a mapping with {there_are}"))?;
+    match given.keys().find(|key| !key.as_str().is_some_and(|key| known.contains(&key))) {
+        Some(key) => Err(format!("`{key}` of {name} is not supported; there are {there_are}")),
+        None => Ok(Some(given)),
+    }
+}
+
 /// A mapping of tags; HCL also writes them as blocks with `key` and `value`.
-pub fn tags(map: &Map, name: &str) -> Tags {
-    let pairs = map.get(name).and_then(Value::as_map).into_iter().flatten();
-    let mut tags: Tags = pairs.map(|(k, v)| (k.to_string(), to_text(v))).collect();
+pub fn tags(map: &Map, name: &str) -> Result<Tags, String> {
+    let given = map.get(name).filter(|v| !v.is_null());
+    let given =
+        given.map(|v| v.as_map().ok_or_else(|| format!("{name}: it is a mapping of tags"))).transpose()?;
+    let mut tags: Tags = given.into_iter().flatten().map(|(k, v)| (k.to_string(), to_text(v))).collect();
     let singular = name.strip_suffix('s').unwrap_or(name);
     for block in map.get(singular).and_then(Value::as_list).into_iter().flatten() {
         if let (Some(key), Some(value)) = (block.get("key"), block.get("value")) {
             tags.insert(to_text(key), to_text(value));
         }
     }
-    tags
+    Ok(tags)
 }
 
 pub fn disks(map: &Map, name: &str) -> Result<Vec<Disk>, String> {
@@ -72,11 +85,16 @@ pub fn disks(map: &Map, name: &str) -> Result<Vec<Disk>, String> {
             no_device: truth(map, "no_device")?.unwrap_or(false),
         })
     };
-    map.get(name).and_then(Value::as_list).into_iter().flatten().map(one).collect()
+    match map.get(name) {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::List(disks)) => disks.iter().map(one).collect(),
+        Some(disk) => Ok(vec![one(disk)?]),
+    }
 }
 
 pub fn filter(map: &Map) -> Result<Option<SourceFilter>, String> {
-    let Some(given) = map.get("source_ami_filter").and_then(Value::as_map) else { return Ok(None) };
+    let known = ["filters", "filter", "owners", "most_recent"];
+    let Some(given) = section(map, "source_ami_filter", &known)? else { return Ok(None) };
     Ok(Some(SourceFilter {
         filters: filters(given),
         owners: texts(given, "owners"),
@@ -85,7 +103,8 @@ pub fn filter(map: &Map) -> Result<Option<SourceFilter>, String> {
 }
 
 pub fn network_filter(map: &Map, name: &str) -> Result<Option<NetworkFilter>, String> {
-    let Some(given) = map.get(name).and_then(Value::as_map) else { return Ok(None) };
+    let known = ["filters", "filter", "most_free", "random"];
+    let Some(given) = section(map, name, &known)? else { return Ok(None) };
     let found = NetworkFilter {
         filters: filters(given),
         most_free: truth(given, "most_free")?.unwrap_or(false),
@@ -124,12 +143,8 @@ pub fn word(map: &Map, name: &str, words: &[&str]) -> Result<String, String> {
 
 /// `assume_role`
 pub fn role(map: &Map) -> Result<Option<Role>, String> {
-    let Some(given) = map.get("assume_role").filter(|v| !v.is_null()) else { return Ok(None) };
-    let given = given.as_map().ok_or("assume_role: it is a mapping with `role_arn`")?;
-    const KNOWN: [&str; 4] = ["role_arn", "session_name", "external_id", "duration_seconds"];
-    if let Some(key) = given.keys().filter_map(|k| k.as_str()).find(|k| !KNOWN.contains(k)) {
-        return Err(format!("`{key}` of assume_role is not supported; there are {}", KNOWN.join(", ")));
-    }
+    let known = ["role_arn", "session_name", "external_id", "duration_seconds"];
+    let Some(given) = section(map, "assume_role", &known)? else { return Ok(None) };
     let seconds = number(given, "duration_seconds")?;
     Ok(Some(Role {
         arn: text(given, "role_arn").ok_or("assume_role: `role_arn` is missing")?,
@@ -170,9 +185,28 @@ pub fn bastion(map: &Map) -> Option<String> {
 
 /// `deregistration_protection`, where it is enabled: whether with a cooldown.
 pub fn protection(map: &Map) -> Result<Option<bool>, String> {
-    const NAME: &str = "deregistration_protection";
-    let Some(given) = map.get(NAME).filter(|v| !v.is_null()) else { return Ok(None) };
-    let given = given.as_map().ok_or_else(|| format!("{NAME}: it is a mapping with `enabled`"))?;
+    let known = ["enabled", "with_cooldown"];
+    let Some(given) = section(map, "deregistration_protection", &known)? else { return Ok(None) };
     let enabled = truth(given, "enabled")?.unwrap_or(false);
     Ok(enabled.then_some(truth(given, "with_cooldown")?.unwrap_or(false)))
+}
+
+/// How long an image may take, by `aws_polling`; 4 hours where it says nothing.
+pub fn polling(map: &Map) -> Result<Duration, String> {
+    let known = ["delay_seconds", "max_attempts"];
+    let Some(given) = section(map, "aws_polling", &known)? else { return Ok(Duration::from_secs(4 * 3600)) };
+    let delay = number(given, "delay_seconds")?.unwrap_or(15).unsigned_abs();
+    let attempts = number(given, "max_attempts")?.unwrap_or(960).unsigned_abs();
+    Ok(Duration::from_secs(u64::from(delay) * u64::from(attempts)))
+}
+
+/// `metadata_options`, as they are written.
+pub fn metadata(map: &Map) -> Result<Map, String> {
+    let known = ["http_endpoint", "http_tokens", "http_put_response_hop_limit", "instance_metadata_tags"];
+    Ok(section(map, "metadata_options", &known)?.cloned().unwrap_or_default())
+}
+
+/// Whether the image asks for version 2 of the metadata service: `imds_support`.
+pub fn imds_v2(map: &Map) -> Result<bool, String> {
+    Ok(text(map, "imds_support").is_some() && word(map, "imds_support", &["v2.0"])? == "v2.0")
 }

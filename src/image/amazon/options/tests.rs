@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::Value;
 
 fn options(yaml: &str) -> Result<Options, String> {
     let json: serde_json::Value = serde_yaml::from_str(yaml).unwrap();
@@ -17,12 +18,17 @@ const LEAST: &str = "source_ami: ami-1\ninstance_type: t3.micro\nssh_username: a
 #[test]
 fn packers_words_are_understood() {
     let more = "aws_polling: {delay_seconds: 30, max_attempts: 100}\nssh_timeout: 10m\ntag: [{key: a, value: b}]\n\
-                ssh_bastion_host: b\nssh_bastion_username: u\nlaunch_block_device_mappings: [{device_name: xvda, volume_size: '8'}]\n";
+                ssh_bastion_host: b\nssh_bastion_username: u\n\
+                ssh_bastion_port: 2200\n\
+                custom_endpoint_ec2: 'http://127.0.0.1:5000'\nlaunch_block_device_mappings: [{device_name: xvda, volume_size: '8'}]\n";
     let read = options(&format!("{LEAST}{more}")).unwrap();
     assert_eq!(read.image_limit.as_secs(), 3000);
+    let half = options(&format!("{LEAST}aws_polling: {{delay_seconds: 30}}\n")).unwrap();
+    assert_eq!((half.image_limit.as_secs(), half.imds_v2), (30 * 960, false));
     assert_eq!(read.ssh_timeout.as_secs(), 600);
     assert_eq!(read.tags.get("a").map(String::as_str), Some("b"));
-    assert_eq!(read.bastion.as_deref(), Some("ProxyJump=u@b"));
+    assert_eq!(read.bastion.as_deref(), Some("ProxyJump=u@b:2200"));
+    assert_eq!(read.access.endpoint.as_deref(), Some("http://127.0.0.1:5000"));
     assert_eq!(read.launch_disks[0].volume_size, Some(8));
     assert_eq!(read.run_tags["Name"], "bake x");
 }
@@ -80,6 +86,18 @@ fn what_is_missing_or_wrong_is_said() {
         (format!("{LEAST}assume_role: {{policy: x}}\n"), "`policy` of assume_role is not supported"),
         (format!("{LEAST}ssh_timeout: soon\n"), "ssh_timeout"),
         (format!("{LEAST}ami_block_device_mappings: [{{volume_size: 8}}]\n"), "`device_name` is missing"),
+        (format!("{LEAST}aws_polling: 5\n"), "aws_polling: it is a mapping with delay_seconds, max_attempts"),
+        (
+            format!("{LEAST}aws_polling: {{delay_seconds: soon}}\n"),
+            "delay_seconds: `soon` is no whole number",
+        ),
+        (format!("{LEAST}metadata_options: required\n"), "metadata_options: it is a mapping"),
+        (format!("{LEAST}metadata_options: {{tokens: required}}\n"), "`tokens` of metadata_options"),
+        (format!("{LEAST}imds_support: v1.0\n"), "`v1.0` is none of v2.0"),
+        (format!("{LEAST}source_ami_filter: {{owner: x}}\n"), "`owner` of source_ami_filter"),
+        (format!("{LEAST}vpc_filter: v\n"), "vpc_filter: it is a mapping with filters"),
+        (format!("{LEAST}tags: red\n"), "tags: it is a mapping of tags"),
+        (format!("{LEAST}ami_block_device_mappings: xvda\n"), "each entry is a mapping"),
     ] {
         let error = options(&yaml).unwrap_err();
         assert!(error.contains(said), "{yaml}: {error}");
