@@ -85,6 +85,36 @@ fn two_applies_of_one_stack_exclude_each_other_from_any_folder() {
     assert_eq!(world.s3("GET", LOCK, "").0, 404);
 }
 
+/// Neither has seen the other's lock when it asks for its own.
+#[test]
+fn of_two_that_ask_at_the_same_moment_one_gets_the_lock() {
+    let world = world();
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    world.proxy.fault(PUT, Fault::HeldBack, 2);
+    let mut runs = [&one, &two].map(|folder| Running::start(&mut elsewhere(&world, folder, &APPLY)));
+    world.proxy.wait_held_of(2);
+    // Whoever gets it stays here until the other was told.
+    world.proxy.fault("CreateVpc", Fault::Held, 2);
+    world.proxy.release();
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !runs.iter_mut().any(Running::ended) {
+        assert!(Instant::now() < limit, "neither run was refused");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    world.proxy.wait_held();
+    let (first, second) = (runs[0].ended(), runs[1].ended());
+    assert!(first != second, "both were refused");
+    assert_eq!(world.times("CreateVpc"), 1);
+    world.proxy.clear();
+    let [one, two] = runs.map(Running::end);
+    let (winner, loser) = if first { (two, one) } else { (one, two) };
+    loser.is(1, &["the stack `site` is being changed by run "]);
+    winner.is(0, &["2 changed"]);
+    assert_eq!(world.count("vpc"), 1);
+    let folder = tempfile::tempdir().unwrap();
+    ended(elsewhere(&world, &folder, &["destroy", "--yes", "site.yml"])).is(0, &["0 left"]);
+}
+
 #[test]
 fn without_a_bucket_the_lock_is_of_the_folder() {
     let world = World::new(PLAYBOOK);

@@ -158,7 +158,7 @@ impl World {
         self.proxy.wait_held();
         run.signal(signal);
         let seen = run.end();
-        self.proxy.clear();
+        assert_eq!(self.proxy.clear(), [""; 0]);
         seen
     }
 

@@ -27,6 +27,8 @@ pub enum Fault {
     Denied,
     /// Carried out, and the reply waits until [`Proxy::release`].
     Held,
+    /// Waits until [`Proxy::release`], and is carried out then.
+    HeldBack,
     /// Waits so long before it is carried out.
     Slow(Duration),
 }
@@ -127,17 +129,24 @@ impl Proxy {
         self.state().rules.push(Rule { action: action.into(), skip, times, fault, hits: 0 });
     }
 
-    /// Good weather again. What was held goes on; what was silent stays so.
-    pub fn clear(&self) {
-        self.state().rules.clear();
+    /// Good weather again. What was held goes on; what was silent stays so. Told are the actions that no call of the
+    /// given faults met: a name that is wrong, or a call that did not come.
+    pub fn clear(&self) -> Vec<String> {
+        let rules = std::mem::take(&mut self.state().rules);
         self.release();
+        rules.into_iter().filter(|rule| rule.hits <= rule.skip).map(|rule| rule.action).collect()
     }
 
     /// Waits until a reply is held.
     pub fn wait_held(&self) {
+        self.wait_held_of(1);
+    }
+
+    /// Waits until so many calls or replies are held at the same time.
+    pub fn wait_held_of(&self, number: usize) {
         let limit = Duration::from_secs(60);
-        let (state, waited) =
-            self.shared.changed.wait_timeout_while(self.state(), limit, |s| s.held <= s.released).unwrap();
+        let fewer = |s: &mut State| s.held - s.released < number;
+        let (state, waited) = self.shared.changed.wait_timeout_while(self.state(), limit, fewer).unwrap();
         let names: Vec<&str> = state.calls.iter().map(|call| call.action.as_str()).collect();
         assert!(!waited.timed_out(), "no call was held; seen were {names:?}");
     }
@@ -273,6 +282,7 @@ fn act(request: &Request, fault: Option<Fault>, shared: &Shared) -> Option<Vec<u
             return refused(403, code, &message);
         }
         Some(Fault::Slow(time)) => thread::sleep(*time),
+        Some(Fault::HeldBack) => shared.hold(),
         Some(Fault::ReplyLost | Fault::Held) | None => {}
     }
     let reply = forward(request, shared.upstream)?;
