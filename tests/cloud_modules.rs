@@ -185,7 +185,7 @@ fn an_image_is_baked_shared_copied_and_goes_with_its_snapshots() {
     );
     let copy = "\
 - ec2_ami_copy: {name: copied, source_region: us-east-1, source_image_id: '{{ image.image_id }}', wait: true}
-- ec2_snapshot: {instance_id: ID, device_name: /dev/sda1, description: d}
+- ec2_snapshot: {instance_id: ID, device_name: /dev/sda1, description: d, last_snapshot_min_age: 60}
   register: snapshot
 - debug: {msg: 'snapshot {{ snapshot.state }}'}
 ";

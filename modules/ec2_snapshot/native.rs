@@ -82,7 +82,7 @@ impl Resource for SnapshotModule {
                 let id = cx.args.str("snapshot_id");
                 Err(Failure::new(format!("there is no snapshot {id} in {}", cx.account.region)))
             }
-            (Some(snapshot), _) if !too_old(cx, snapshot) => {
+            (Some(snapshot), _) if cx.args.has("snapshot_id") || young(cx, snapshot) => {
                 let mut attributes = Attributes::default();
                 let changes = sharing::compare(cx, &seen.sharers, &mut attributes);
                 if let Some(change) = attributes.change(&what) {
@@ -105,7 +105,11 @@ impl Resource for SnapshotModule {
                     "tags" => cloud::tags_value(&tags(cx)),
                 };
                 let sharing = sharing::compare(cx, &sharing::Sharers::new(), &mut attributes);
-                Ok(Verdict::new(attributes.create(&what), Steps::Create(sharing), predicted))
+                let mut change = attributes.create(&what);
+                if let Some(last) = &seen.snapshot {
+                    change.reason = format!("{what}: {}", why_another(cx, last));
+                }
+                Ok(Verdict::new(change, Steps::Create(sharing), predicted))
             }
         }
     }
@@ -154,12 +158,20 @@ async fn find_it(cx: &Cx<'_>) -> Result<Option<Arc<types::Snapshot>>, Failure> {
     Ok(mine.max_by_key(|s| s.start_time().map(|t| (t.secs(), t.subsec_nanos()))))
 }
 
-fn too_old(cx: &Cx<'_>, snapshot: &types::Snapshot) -> bool {
+/// Young enough that no other is made. Without an age none is, as for Ansible's module.
+fn young(cx: &Cx<'_>, snapshot: &types::Snapshot) -> bool {
     let limit = cx.args.int("last_snapshot_min_age");
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let begun = snapshot.start_time().map_or(0, |t| t.secs());
     let age = i64::try_from(now.as_secs()).unwrap_or_default() - begun;
-    limit > 0 && age > limit * 60
+    limit > 0 && age <= limit * 60
+}
+
+fn why_another(cx: &Cx<'_>, last: &types::Snapshot) -> String {
+    match cx.args.int("last_snapshot_min_age") {
+        limit if limit > 0 => format!("the last one ({}) is older than {limit} min", Snapshot::id(last)),
+        _ => "without `last_snapshot_min_age` every run makes another".into(),
+    }
 }
 
 fn tags(cx: &Cx<'_>) -> Tags {

@@ -72,12 +72,37 @@ fn an_image_is_registered_as_the_task_says() {
 }
 
 #[test]
+fn every_run_makes_a_snapshot_but_where_the_last_one_is_young_enough() {
+    let world = World::default();
+    let size = [("Size", "1"), ("AvailabilityZone", "us-east-1a")];
+    let volume = world.make("ec2", "CreateVolume", &size, "volumeId");
+    let snapshot = |more: &str| bare(&format!("- ec2_snapshot: {{volume_id: {volume}{more}}}\n"));
+    world.playbook(&snapshot(""));
+    for there in [1, 2] {
+        world.apply().is(0, &["1 changed"]);
+        assert_eq!(world.count("snapshot"), there);
+    }
+    world.plan().is(2, &["without `last_snapshot_min_age` every run makes another"]);
+    // The last one of the task counts, whatever made it.
+    world.playbook(&snapshot(", last_snapshot_min_age: 60"));
+    world.apply().is(0, &["0 changed"]);
+    assert_eq!(world.count("snapshot"), 2);
+    // What is named is there already.
+    let id = world.ours().into_iter().find(|t| t.kind == "snapshot").unwrap().id;
+    world.playbook(&bare(&format!("- ec2_snapshot: {{snapshot_id: {id}, last_snapshot_min_age: 0}}\n")));
+    world.apply().is(0, &["0 changed"]);
+    world.destroy().is(0, &["0 left"]);
+}
+
+#[test]
 fn who_may_use_a_snapshot_is_as_the_task_says() {
     let world = World::default();
     let size = [("Size", "1"), ("AvailabilityZone", "us-east-1a")];
     let volume = world.make("ec2", "CreateVolume", &size, "volumeId");
     let shared = |who: &str| {
-        bare(&format!("- ec2_snapshot: {{volume_id: {volume}, modify_create_vol_permission: true, {who}}}\n"))
+        bare(&format!(
+            "- ec2_snapshot: {{volume_id: {volume}, last_snapshot_min_age: 60, modify_create_vol_permission: true, {who}}}\n"
+        ))
     };
     let call = "ModifySnapshotAttribute";
     let first: &[&str] = &["CreateVolumePermission.Add.1.UserId=111122223333"];
