@@ -11,8 +11,10 @@ use crate::modules::{ArgsExt, Failure};
 use crate::record;
 use std::time::{Duration, Instant};
 
-/// A refresh replaces one batch after the other, each of which boots.
-const REFRESH_LIMIT: Duration = Duration::from_secs(3600);
+/// How long a refresh may take at least, where the task does not say.
+const REFRESH_LEAST: Duration = Duration::from_secs(3600);
+/// Seconds, where the task does not say.
+const WAIT: i64 = 300;
 
 fn int(cx: &Cx<'_>, name: &str) -> Option<i32> {
     cx.args.opt_int(name).and_then(|n| i32::try_from(n).ok())
@@ -224,12 +226,23 @@ pub fn serves(group: &types::AutoScalingGroup) -> bool {
     enough && !group.instances().iter().any(leaving)
 }
 
+fn patience(cx: &Cx<'_>) -> u64 {
+    cx.args.opt_int("wait_timeout").unwrap_or(WAIT).max(1).unsigned_abs()
+}
+
+/// One batch after the other boots, and is given its grace before the next one begins.
+fn refresh_limit(cx: &Cx<'_>, batches: usize) -> Duration {
+    let grace = cx.args.int("health_check_period").max(0).unsigned_abs();
+    let all = Duration::from_secs((patience(cx) + grace).saturating_mul(batches as u64));
+    if cx.args.has("wait_timeout") { all } else { all.max(REFRESH_LEAST) }
+}
+
 /// Waits until as many instances serve as are wanted.
 pub async fn until_serving(
     cx: &Cx<'_>,
     scaling: &AutoscalingClient,
 ) -> Result<Option<types::AutoScalingGroup>, Failure> {
-    let limit = Duration::from_secs(cx.args.int("wait_timeout").max(1).unsigned_abs());
+    let limit = Duration::from_secs(patience(cx));
     let began = Instant::now();
     loop {
         let Some(group) = there(cx, scaling).await? else { return Ok(None) };
@@ -278,7 +291,7 @@ async fn refresh(cx: &Cx<'_>, scaling: &AutoscalingClient) -> Result<types::Inst
         };
     }
     started?;
-    follow(cx, scaling, name).await
+    follow(cx, scaling, name, refresh_limit(cx, size.div_ceil(batch))).await
 }
 
 /// One that runs already is as good.
@@ -311,6 +324,7 @@ async fn follow(
     cx: &Cx<'_>,
     scaling: &AutoscalingClient,
     name: &str,
+    limit: Duration,
 ) -> Result<types::InstanceRefresh, Failure> {
     let (began, mut told) = (Instant::now(), None);
     loop {
@@ -337,10 +351,11 @@ async fn follow(
                 };
             }
         }
-        if began.elapsed() > REFRESH_LIMIT {
+        if began.elapsed() > limit {
             return Err(Failure::new(format!(
-                "the instance refresh of {name} has not ended after {} s",
-                began.elapsed().as_secs()
+                "the instance refresh of {name} has not ended after {} s, and goes on without this run\nhint: \
+                 `wait_timeout` (seconds for each batch) waits longer",
+                limit.as_secs()
             )));
         }
         cx.account.manner.pause("autoscaling:DescribeInstanceRefreshes", interval(began.elapsed())).await?;

@@ -32,7 +32,7 @@ fn a_template_has_all_that_can_be_said_of_an_instance() {
     ram_disk_id: ari-1
     metadata_options: {{http_endpoint: enabled, http_tokens: required, http_put_response_hop_limit: 2, http_protocol_ipv6: disabled, instance_metadata_tags: enabled}}
     monitoring: {{enabled: true}}
-    network_interfaces: [{{device_index: 0, associate_public_ip_address: true, groups: [sg-1], description: first, ipv6_address_count: 1}}, {{device_index: 1, network_interface_id: eni-1}}]
+    network_interfaces: [{{device_index: 0, associate_public_ip_address: true, groups: [sg-1], description: first, ipv6_address_count: 1}}, {{device_index: 2, ipv6_addresses: ['2001:db8::1']}}, {{device_index: 1, network_interface_id: eni-1}}]
     placement: {{affinity: default, availability_zone: us-east-1a, group_name: g, host_id: h-1, tenancy: dedicated}}
     user_data: IyEvYmluL3NoCg==
   register: t
@@ -69,6 +69,7 @@ fn a_template_has_all_that_can_be_said_of_an_instance() {
         "Monitoring.Enabled=true",
         "AssociatePublicIpAddress=true",
         "Ipv6AddressCount=1",
+        "NetworkInterface.2.Ipv6Addresses.1.Ipv6Address=2001:db8::1",
         "NetworkInterfaceId=eni-1",
         "Placement.Affinity=default",
         "Placement.HostId=h-1",
@@ -99,7 +100,7 @@ fn a_scaling_group_has_all_that_can_be_said_of_it() {
             "\
 - ec2_launch_template: {{name: t, image_id: {DEBIAN}, instance_type: t3.micro}}
 - autoscaling_group:
-    name: t
+    group_name: t
     launch_template: {{launch_template_name: t, version: '$Latest'}}
     min_size: 0
     max_size: 2

@@ -1,6 +1,8 @@
 //! An instance refresh: started once whatever becomes of the call, and followed step by step.
 
 use super::*;
+use serde_json::json;
+use std::time::{Duration, Instant};
 
 fn group(kind: &str) -> String {
     play(&format!(
@@ -17,6 +19,29 @@ fn group(kind: &str) -> String {
     replace_all_instances: true
 "
     ))
+}
+
+/// Each batch may take what the task says, with the grace of a new instance.
+#[test]
+fn a_refresh_is_followed_as_long_as_the_task_says() {
+    let world = World::default();
+    world.playbook(&group("t3.micro"));
+    good(&world.apply());
+    let limit = "replace_all_instances: true\n        health_check_period: 1\n        wait_timeout: 1\n";
+    world.playbook(&group("t3.small").replace("replace_all_instances: true\n", limit));
+    world.settings(&json!({"delays": {"refresh.step": 600}}));
+    let began = Instant::now();
+    world.apply().is(
+        1,
+        &["the instance refresh of nodes has not ended after 4 s", "`wait_timeout` (seconds for each batch)"],
+    );
+    assert!(began.elapsed() >= Duration::from_secs(4), "{:?}", began.elapsed());
+    world.settings(&json!({"delays": {"refresh.step": 0}}));
+    // The next run follows it to its end.
+    world.playbook(&group("t3.small"));
+    good(&world.apply());
+    assert_eq!(refreshes(&world), 1);
+    good(&world.destroy());
 }
 
 /// How often the group was refreshed.
@@ -42,7 +67,7 @@ fn a_refresh_is_started_once_in_any_weather_and_its_progress_is_told() {
         world.playbook(&group(kind));
         world.proxy.fault("StartInstanceRefresh", fault.clone(), times);
         let seen = world.run(&["apply", "--yes", "--json", "site.yml"]);
-        world.proxy.clear();
+        assert_eq!(world.proxy.clear(), [""; 0], "{fault:?}");
         good(&seen);
         assert_eq!(refreshes(&world), round + 1, "{fault:?}: {}", seen.all());
         let events: Vec<serde_json::Value> =
