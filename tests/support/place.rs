@@ -32,6 +32,27 @@ impl Seen {
             assert!(all.contains(text), "`{text}` is not said in\n{all}");
         }
     }
+
+    /// Fails the test unless the run ended well and every line of its recap tells of no change.
+    #[track_caller]
+    pub fn unchanged(&self) {
+        self.is(0, &[]);
+        let counts = changes(&self.all());
+        assert!(!counts.is_empty() && counts.iter().all(|n| *n == 0), "{counts:?} changed:\n{}", self.all());
+    }
+}
+
+/// How many changes each recap of a run tells: `changed=N` of a host, `N changed, M ok` of all.
+fn changes(said: &str) -> Vec<u64> {
+    let mut counts = Vec::new();
+    for line in said.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        counts.extend(words.iter().filter_map(|w| w.strip_prefix("changed=")?.parse::<u64>().ok()));
+        if let [count, "changed,", _, "ok", ..] = words[..] {
+            counts.extend(count.parse::<u64>().ok());
+        }
+    }
+    counts
 }
 
 pub struct Place {
@@ -146,12 +167,14 @@ pub struct Running {
     child: Option<Child>,
     /// What it has said on stderr, as far as it was listened to.
     heard: String,
+    /// And on stdout.
+    lines: String,
 }
 
 impl Running {
     pub fn start(command: &mut Command) -> Running {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        Running { child: Some(child), heard: String::new() }
+        Running { child: Some(child), heard: String::new(), lines: String::new() }
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {
@@ -178,10 +201,28 @@ impl Running {
         }
     }
 
+    /// Waits for an event of `--json`; `false` where the run ends without it.
+    pub fn event(&mut self, fits: impl Fn(&serde_json::Value) -> bool) -> bool {
+        let stdout = self.child.as_mut().unwrap().stdout.as_mut().unwrap();
+        let (mut byte, mut line) = ([0], Vec::new());
+        while stdout.read(&mut byte).unwrap() == 1 {
+            line.push(byte[0]);
+            if byte[0] == b'\n' {
+                self.lines.push_str(&String::from_utf8_lossy(&line));
+                if serde_json::from_slice(&line).is_ok_and(|event| fits(&event)) {
+                    return true;
+                }
+                line.clear();
+            }
+        }
+        false
+    }
+
     /// Waits for the end.
     pub fn end(mut self) -> Seen {
         let mut seen = Seen::of(&self.child.take().unwrap().wait_with_output().unwrap());
         seen.err.insert_str(0, &self.heard);
+        seen.out.insert_str(0, &self.lines);
         seen
     }
 }
