@@ -33,6 +33,17 @@ show_changes() {
 	[ "$status" = 2 ] || { echo "demo: there should be changes (exit code 2), this ended with $status" >&2; exit 1; }
 }
 
+# An apply after which its recap tells of no change: "0 changed" as the whole number, and so of every host.
+show_unchanged() {
+	said=$(show "$@") || { printf '%s\n' "$said"; exit 1; }
+	printf '%s\n' "$said"
+	printf '%s\n' "$said" | awk '
+		/^[0-9]+ changed, [0-9]+ ok on / { recaps++; if ($1 != 0) bad = 1 }
+		/ changed=[0-9]/ { if ($0 !~ / changed=0( |$)/) bad = 1 }
+		END { exit bad || !recaps }' ||
+		{ echo "demo: nothing should change any more" >&2; exit 1; }
+}
+
 if [ -z "${FITOUT:-}" ]; then
 	say "Building fitout"
 	cargo build --quiet
@@ -60,7 +71,7 @@ say "Applying it"
 show fitout apply --yes -i "$inventory" "$playbook"
 
 say "Applying it again: the hosts are as the playbook says, nothing changes"
-show fitout apply --yes -i "$inventory" "$playbook"
+show_unchanged fitout apply --yes -i "$inventory" "$playbook"
 show fitout verify -i "$inventory" "$playbook"
 
 say "Someone changes node1 by hand"
@@ -110,7 +121,7 @@ echo "took $(($(date +%s) - began)) s"
 show_nodes node1 node2 node3
 
 say "Applying it again: nothing changes"
-show fitout apply --yes -i "$inventory" -i "$groups" "$cluster"
+show_unchanged fitout apply --yes -i "$inventory" -i "$groups" "$cluster"
 show fitout verify -i "$inventory" -i "$groups" "$cluster"
 
 say "A fourth host is in the inventory, and node3 shall leave: one run"
