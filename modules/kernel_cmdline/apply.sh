@@ -3,7 +3,7 @@
 case $act in
   update)
     why=$(update-grub 2>&1) || { printf '%s\n' "$why" >&2; exit 1; }
-    emit '' entries "$(grep -E '^[[:space:]]*linux(16|efi)?[[:space:]]' /boot/grub/grub.cfg)"
+    emit '' entries "$(grep -E '^### BEGIN |^[[:space:]]*linux(16|efi)?[[:space:]]' /boot/grub/grub.cfg)"
     ;;
   mark)
     : >/run/reboot-required

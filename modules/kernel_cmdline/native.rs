@@ -28,9 +28,26 @@ fn has(line: &str, parameter: &str) -> bool {
     line.split_whitespace().any(|word| word == parameter)
 }
 
-/// Parameters that a text of boot loader entries lacks in one of them (rescue entries excepted).
+/// The lines that load this system's own kernels: those that 10_linux wrote. What os-prober found on other disks and
+/// what 40_custom has does not take `GRUB_CMDLINE_LINUX`, and a recovery entry is booted by hand.
+fn own_entries(entries: &str) -> Vec<&str> {
+    let mut own = true;
+    let mut out = Vec::new();
+    let recovery =
+        |line: &str| line.split_whitespace().any(|w| matches!(w, "single" | "recovery" | "rescue"));
+    for line in entries.lines().map(str::trim) {
+        if let Some(script) = line.strip_prefix("### BEGIN ") {
+            own = script.contains("/10_linux");
+        } else if own && !recovery(line) && !line.starts_with('#') {
+            out.push(line);
+        }
+    }
+    out
+}
+
+/// Parameters that one of the boot loader's entries lacks.
 fn lacking<'a>(args: &'a Args, entries: &str) -> Vec<&'a str> {
-    let lines: Vec<&str> = entries.lines().collect();
+    let lines = own_entries(entries);
     args.list("parameters").into_iter().filter(|p| !lines.iter().all(|l| has(l, p))).collect()
 }
 
