@@ -1,18 +1,18 @@
 //! modprobe: a module now, its live parameters, and at boot.
 
 use crate::base::Map;
+use crate::modules::kernel::boot_modules::{BootModules, Edits, Named};
 use crate::modules::kernel::params;
-use crate::modules::kernel::place::{self, Live, Place};
+use crate::modules::kernel::place::{Live, Place};
 use crate::modules::kit::{changed, claims, only, result};
-use crate::modules::text::{TextFile, remove_file, text_file};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
-use crate::plan::{Action, Claims, Decision};
+use crate::plan::{Action, Claims, Decision, Diff};
 use crate::remote::{Job, Output};
 use crate::spec::ModuleSpec;
-use crate::{placed_script, script};
+use crate::{boot_script, script};
 use std::sync::Arc;
 
-/// The truth is /sys/module and modules.builtin now, modules-load.d(5) and modprobe.d(5) for the next boot.
+/// The truth is /sys/module and modules.builtin now, all files of modules-load.d(5) and modprobe.d(5) for the next boot.
 pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(Modprobe))
 }
@@ -37,8 +37,20 @@ fn given(args: &Args) -> Vec<(&str, &str)> {
 struct Todo {
     reasons: Vec<String>,
     effects: Vec<Job>,
+    diffs: Vec<Diff>,
     warnings: Vec<String>,
     waits: bool,
+}
+
+impl Todo {
+    /// Edits of files; what cannot be edited is told.
+    fn take(&mut self, output: &Output, edits: Edits) {
+        let did = edits.carried(output);
+        self.reasons.extend(did.reasons);
+        self.effects.extend(did.effects);
+        self.diffs.extend(did.diffs);
+        self.warnings.extend(did.lost);
+    }
 }
 
 impl Staged for Modprobe {
@@ -46,13 +58,13 @@ impl Staged for Modprobe {
         if args.values().any(has_unknown) {
             return Claims::everything();
         }
-        let name = args.str("name");
         // A module brings others, kernel parameters and devices.
         let mut writes = vec!["module:*".to_string(), "sysctl:*".into()];
         if args.str("persistent") != "disabled" {
             writes.extend([
-                format!("file:/etc/modules-load.d/{name}.conf"),
-                format!("file:/etc/modprobe.d/{name}.conf"),
+                "file:/etc/modules".into(),
+                "file:/etc/modules-load.d/*".into(),
+                "file:/etc/modprobe.d/*".into(),
             ]);
         }
         claims(&["file:/etc/modprobe.d/*", "file:/lib/modules/*", "package:*"], &writes)
@@ -64,8 +76,14 @@ impl Staged for Modprobe {
         if !good || name.starts_with(['-', '.']) {
             return Err(Failure::new(format!("`{name}` is not the name of a kernel module")));
         }
-        let job = Job::new(placed_script!("modprobe.probe", "probe.sh"));
-        let job = job.var("name", name).var("merged", merged(name));
+        let job = Job::new(boot_script!("modprobe.probe", "probe.sh"));
+        // A module that may be a part of another one now is looked for under both names.
+        let names = [name, merged(name)];
+        let pattern = match args.str("persistent") {
+            "disabled" => String::new(),
+            _ => Named(&names).pattern(),
+        };
+        let job = job.var("name", name).var("merged", merged(name)).var("pattern", pattern);
         Ok(vec![job.args(given(args).iter().map(|(k, _)| *k))])
     }
 
@@ -91,6 +109,9 @@ impl Staged for Modprobe {
         }
         let mut decision = changed(Action::Update, todo.reasons.join("; "), todo.effects, out);
         decision.warnings = todo.warnings;
+        if let Some(change) = &mut decision.change {
+            change.diffs = todo.diffs;
+        }
         Ok(decision)
     }
 }
@@ -160,28 +181,30 @@ fn now(args: &Args, output: &Output, target: &str, place: Place, todo: &mut Todo
     Ok(())
 }
 
-/// Files of a module's own name; others may load it too and are left alone.
+/// All files that are read at boot, each in its turn; what fitout adds goes to files of the module's own name.
 fn at_boot(args: &Args, output: &Output, target: &str, todo: &mut Todo) -> Result<(), Failure> {
-    let name = args.str("name");
-    let given = args.str("params").split_whitespace().collect::<Vec<_>>().join(" ");
-    let files = [
-        (format!("/etc/modules-load.d/{name}.conf"), target.to_string()),
-        (format!("/etc/modprobe.d/{name}.conf"), format!("options {target} {given}")),
-    ];
-    if args.str("persistent") == "disabled" {
+    let (name, persistent) = (args.str("name"), args.str("persistent"));
+    if persistent == "disabled" {
         return Ok(());
     }
-    for (path, line) in files {
-        let was: TextFile = text_file(output, &path)?;
-        let wanted =
-            args.str("persistent") == "present" && (!given.is_empty() || path.contains("modules-load"));
-        if wanted && !params::says(&was.content, &line) {
-            todo.reasons.push(format!("{path} {}", if was.exists { "differs" } else { "is absent" }));
-            todo.effects.extend(place::write(output, &path, &was, &format!("{line}\n")));
-        } else if args.str("persistent") == "absent" && was.exists {
-            todo.reasons.push(format!("{path} is present"));
-            todo.effects.push(remove_file(&path));
-        }
+    let boot = BootModules::read(output);
+    let names = [target, name];
+    let module = Named(&names);
+    if persistent == "absent" {
+        todo.take(output, boot.forget(output, name, &module)?);
+        return Ok(());
+    }
+    todo.take(output, boot.load(output, &format!("/etc/modules-load.d/{name}.conf"), &module)?);
+    let given = given(args);
+    if !given.is_empty() {
+        let own = format!("/etc/modprobe.d/{name}.conf");
+        todo.take(output, boot.parameters(output, &own, &module, &given)?);
+    }
+    for line in boot.blocks(&module) {
+        todo.warnings.push(format!(
+            "{target} will not be loaded at boot: {}:{} has `{}`",
+            line.path, line.number, line.text
+        ));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154
-# Whether module $name is there (also as $merged, which it may be a part of now), its parameters "$@", and all files
-# that may load it or set its parameters at boot.
+# Whether module $name is there (also as $merged, which it may be a part of now), its parameters "$@", and with $pattern
+# all files that may load it or set its parameters at boot.
 release=$(uname -r)
 plain() { printf '%s' "$1" | tr - _; }
 real=$(plain "$name")
@@ -26,6 +26,7 @@ for one in "$@"; do
   emit param "$one" "$(cat "$file" 2>/dev/null)"
   [ ! -w "$file" ] || emit writable "$one" 1
 done
+[ -z "$pattern" ] || boot_modules "$pattern" modules-load.d modprobe.d
 for file in "/etc/modules-load.d/$name.conf" "/etc/modprobe.d/$name.conf"; do
   [ -d "${file%/*}" ] || emit "$file" nofolder 1
   [ -e "$file" ] || continue

@@ -1,17 +1,17 @@
 //! nf_conntrack: the table of connections in the running kernel, and everything that makes it so at boot.
 
 use crate::base::{Map, Value};
+use crate::modules::kernel::boot_modules::{BootModules, Edit, Named};
 use crate::modules::kernel::key;
-use crate::modules::kernel::params;
-use crate::modules::kernel::place::{self, Live, Place};
+use crate::modules::kernel::place::{Live, Place};
 use crate::modules::kernel::settings::{self, Found, Setting, Wish};
 use crate::modules::kit::{claims, diff};
-use crate::modules::text::text_file;
+use crate::modules::text::{TextFile, text_file};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
 use crate::plan::{Claims, Decision};
 use crate::remote::{Job, Output};
-use crate::script;
 use crate::spec::ModuleSpec;
+use crate::{boot_script, script};
 use std::sync::Arc;
 
 /// The truth is /proc/sys/net/netfilter and the module's `hashsize` (kernel's nf_conntrack-sysctl). Sizes are
@@ -25,6 +25,7 @@ struct NfConntrack;
 const LOAD: &str = "/etc/modules-load.d/nf_conntrack.conf";
 const OPTIONS: &str = "/etc/modprobe.d/nf_conntrack.conf";
 const RULES: &str = "/etc/udev/rules.d/60-nf_conntrack.rules";
+const MODULE: Named<'static> = Named(&["nf_conntrack"]);
 const RULE: &str = "# The module may come after systemd-sysctl has run: then its kernel parameters are set again.\n\
     ACTION==\"add\", SUBSYSTEM==\"module\", KERNEL==\"nf_conntrack\", RUN+=\"/usr/lib/systemd/systemd-sysctl \
     --prefix=/net/netfilter --prefix=/net/nf_conntrack_max\"\n";
@@ -73,8 +74,9 @@ impl Staged for NfConntrack {
         if args.values().any(has_unknown) {
             return Claims::everything();
         }
-        let mut writes: Vec<String> =
-            [LOAD, OPTIONS, RULES, args.str("sysctl_file")].map(|f| format!("file:{f}")).into();
+        let folders = ["/etc/modules", "/etc/modules-load.d/*", "/etc/modprobe.d/*", RULES];
+        let mut writes: Vec<String> = folders.map(|f| format!("file:{f}")).into();
+        writes.push(format!("file:{}", args.str("sysctl_file")));
         writes.extend([
             "module:nf_conntrack".into(),
             "sysctl:net.netfilter.*".into(),
@@ -95,7 +97,8 @@ impl Staged for NfConntrack {
                 "hashsize {few} is below {FLOOR}, the least the kernel works well with"
             )));
         }
-        let own = Job::new(script!("nf_conntrack.probe", "probe.sh")).args([LOAD, OPTIONS, RULES]);
+        let own = Job::new(boot_script!("nf_conntrack.probe", "probe.sh")).var("pattern", MODULE.pattern());
+        let own = own.args([LOAD, OPTIONS, RULES]);
         Ok(vec![settings::probe(&wish(args)?), own])
     }
 
@@ -148,21 +151,40 @@ fn running(own: &Output) -> Option<i64> {
     ["hashsize", "buckets"].iter().find_map(|name| own.field("", name)?.trim().parse().ok())
 }
 
+/// What loads the module at boot, with which size, and the rule for a late load.
 fn files(args: &Args, own: &Output, found: &mut Found) -> Result<(), Failure> {
-    let options = hashsize(args).map(|n| format!("options nf_conntrack hashsize={n}\n"));
-    let rule = args.bool("late_load").then(|| RULE.to_string());
-    for (path, content) in [(LOAD, Some("nf_conntrack\n".into())), (OPTIONS, options), (RULES, rule)] {
-        let was = text_file(own, path)?;
-        let Some(content) = content else { continue };
-        let said = path != RULES && params::says(&was.content, content.trim_end());
-        if said || was.content == content {
-            continue;
-        }
-        found.reasons.push(format!("{path} {}", if was.exists { "differs" } else { "is absent" }));
-        found.effects.extend(place::write(own, path, &was, &content));
-        found.diffs.push(diff(path, was.content.as_str(), content));
+    let boot = BootModules::read(own);
+    let mut edits = boot.load(own, LOAD, &MODULE)?;
+    if let Some(size) = hashsize(args).map(|n| n.to_string()) {
+        let options = boot.parameters(own, OPTIONS, &MODULE, &[("hashsize", &size)])?;
+        edits.files.extend(options.files);
+        edits.lost.extend(options.lost);
     }
+    edits.files.extend(rule(args, text_file(own, RULES)?));
+    if !edits.lost.is_empty() && args.str("lost_at_boot") != "warn" {
+        let lost = edits.lost.join("; ");
+        return Err(Failure::new(format!("{lost}; `lost_at_boot: warn` accepts it")));
+    }
+    let did = edits.carried(own);
+    found.reasons.extend(did.reasons);
+    found.effects.extend(did.effects);
+    found.diffs.extend(did.diffs);
+    found.warnings.extend(did.lost);
     Ok(())
+}
+
+/// The rule as it is wanted; one that this module did not write is not taken away.
+fn rule(args: &Args, was: TextFile) -> Option<Edit> {
+    let reason = match (args.bool("late_load"), was.exists) {
+        (true, false) => "is absent",
+        (true, true) if was.content != RULE => "differs",
+        (false, true) if was.content.lines().next() == RULE.lines().next() => {
+            let reason = format!("{RULES} is present");
+            return Some(Edit { was, content: None, reason });
+        }
+        _ => return None,
+    };
+    Some(Edit { was, content: Some(RULE.to_string()), reason: format!("{RULES} {reason}") })
 }
 
 /// The chains of the running table, which the kernel rounds up to whole pages.

@@ -12,6 +12,7 @@ fi
 ! command -v modprobe >/dev/null 2>&1 || emit '' modprobe 1
 emit '' page "$(getconf PAGESIZE 2>/dev/null)"
 emit '' keepalive "$(cat /proc/sys/net/ipv4/tcp_keepalive_time 2>/dev/null)"
+boot_modules "$pattern" modules-load.d modprobe.d
 for file in "$@"; do
   [ -d "${file%/*}" ] || emit "$file" nofolder 1
   [ -e "$file" ] || continue

@@ -5,6 +5,7 @@
 //! files to that outcome, as `systemd-sysctl` has it.
 
 pub mod boot;
+pub mod boot_modules;
 mod found_files;
 pub mod key;
 pub mod lines;

@@ -1,4 +1,4 @@
-//! Parameters of kernel modules, and the files that load modules; what waits for a reboot.
+//! Parameters of kernel modules: when two values are one; what waits for a reboot.
 
 use crate::base::{Map, Value};
 
@@ -16,21 +16,6 @@ pub fn same(a: &str, b: &str) -> bool {
 
 fn numbers(a: &str, b: &str) -> bool {
     matches!((a.parse::<i128>(), b.parse::<i128>()), (Ok(a), Ok(b)) if a == b)
-}
-
-/// Whether a file of modules-load.d or modprobe.d says this one line, and nothing else that counts.
-pub fn says(content: &str, line: &str) -> bool {
-    let words = |text: &str| {
-        let mut words: Vec<String> = text.split_whitespace().map(str::to_string).collect();
-        // In names of modules a dash is an underscore.
-        let name = usize::from(words.first().is_some_and(|w| w == "options"));
-        if let Some(name) = words.get_mut(name) {
-            *name = name.replace('-', "_");
-        }
-        words
-    };
-    let mut lines = content.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with(['#', ';']));
-    lines.next().is_some_and(|l| words(l) == words(line)) && lines.next().is_none()
 }
 
 /// Says in a result whether something waits for a reboot: to the task, and as a fact where it does.
@@ -58,13 +43,5 @@ mod tests {
         ] {
             assert_eq!(same(a, b), expected, "{a} and {b}");
         }
-    }
-
-    #[test]
-    fn one_line_however_it_is_spelt() {
-        assert!(says("# why\n\noptions  nf-conntrack  hashsize=1\n", "options nf_conntrack hashsize=1"));
-        assert!(says("br-netfilter", "br_netfilter"));
-        assert!(!says("br_netfilter\nloop\n", "br_netfilter"));
-        assert!(!says("", "br_netfilter"));
     }
 }

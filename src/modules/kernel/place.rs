@@ -89,3 +89,19 @@ macro_rules! placed_script {
         &*SCRIPT
     }};
 }
+
+/// As [`placed_script!`](crate::placed_script), for what looks at the files of modules-load.d and modprobe.d too.
+#[macro_export]
+macro_rules! boot_script {
+    ($name:literal, $file:literal) => {{
+        static SCRIPT: std::sync::LazyLock<std::sync::Arc<$crate::remote::Script>> =
+            std::sync::LazyLock::new(|| {
+                let folder = [
+                    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/modules/kernel/place.sh")),
+                    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/modules/kernel/boot_modules.sh")),
+                ];
+                $crate::remote::Script::new($name, format!("{}{}", folder.concat(), include_str!($file)))
+            });
+        &*SCRIPT
+    }};
+}

@@ -1,6 +1,7 @@
 //! Kernel parameters in all three places: the running kernel, the line of a file, and the outcome at boot.
 
 use super::boot::{self, Boot};
+use super::boot_modules::Named;
 use super::found_files::Files;
 use super::key;
 use super::lines::{self, Edit};
@@ -8,10 +9,10 @@ use super::place::{self, Live, Place};
 use super::running::running;
 use super::said;
 use crate::base::{Map, Value};
+use crate::boot_script;
 use crate::modules::Failure;
 use crate::modules::kit::{changed, diff, result};
 use crate::modules::text::{TextFile, text_file, write_text};
-use crate::placed_script;
 use crate::plan::{Action, Decision, Diff};
 use crate::remote::{Job, Output};
 use crate::script;
@@ -116,10 +117,17 @@ pub fn probe(wish: &Wish<'_>) -> Job {
     let mut modules: Vec<&str> = wish.settings.iter().filter_map(|s| key::module(&s.path)).collect();
     modules.sort_unstable();
     modules.dedup();
-    Job::new(placed_script!("kernel.settings", "settings_probe.sh"))
+    if wish.brings_modules {
+        modules.clear();
+    }
+    let pattern = if modules.is_empty() { String::new() } else { Named(&modules).pattern() };
+    Job::new(boot_script!("kernel.settings", "settings_probe.sh"))
         .var("files", wish.files().join("\n"))
         .var("modules", modules.join("\n"))
+        .var("pattern", pattern)
         .flag("late", said::no_forwarding(wish).is_some())
+        .flag("bridges", said::unfiltered(wish).is_some())
+        .flag("proxied", said::proxied(wish).next().is_some())
         .args(wish.settings.iter().map(|s| &s.path))
 }
 
@@ -153,7 +161,7 @@ pub fn look(wish: &Wish<'_>, output: &Output) -> Result<Found, Failure> {
     write(wish, output, was, &mut found);
     lost(wish, &concrete, output, &boot, &after_boot, was, &mut found)?;
     if place == Place::Host && !wish.brings_modules {
-        late_modules(wish, output, &mut found);
+        found.warnings.extend(said::late_modules(wish, output));
     }
     found.warnings.extend(said::late_writers(wish, output));
     found.warnings.extend(said::nothing_said(&after_boot));
@@ -311,30 +319,6 @@ fn lost(
     }
     found.warnings.extend(lost);
     Ok(())
-}
-
-/// Keys that come with a module are set at boot only when it is loaded by then, or udev sets them again.
-fn late_modules(wish: &Wish<'_>, output: &Output, found: &mut Found) {
-    let get = |key: &str| output.field("boot", key);
-    let Some(loaded) = get("modules") else { return };
-    let plain = |name: &str| name.trim().replace('-', "_");
-    let (udev, builtin) = (get("udev").unwrap_or_default(), get("builtin").unwrap_or_default());
-    let mut said = Vec::new();
-    for setting in &wish.settings {
-        let Some(module) = key::module(&setting.path) else { continue };
-        let early = loaded.lines().any(|l| plain(l) == module);
-        let kernel = builtin.lines().any(|l| plain(l).ends_with(&format!("/{module}.ko")));
-        let late = udev.lines().any(|l| !l.trim_start().starts_with('#') && l.contains(module));
-        if early || kernel || late || said.contains(&module) {
-            continue;
-        }
-        said.push(module);
-        found.warnings.push(format!(
-            "{} may be lost at boot: nothing loads {module} before the kernel parameters are set; name it in \
-             /etc/modules-load.d (`modprobe: {{name: {module}, persistent: present}}`)",
-            setting.name
-        ));
-    }
 }
 
 fn told(setting: &Setting, output: &Output, boot: &Boot) -> Value {

@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2154
 # Running values of the keys "$@" (paths below /proc/sys), the files $files in full, and all that is read at boot.
-# With $modules (names, one a line) also what loads kernel modules; with $late who makes the host forward when it starts.
+# With $modules (names, one a line) also what loads kernel modules. Who sets a parameter when it starts, behind all files:
+# with $late who makes the host forward, with $bridges who filters bridges, with $proxied who sizes the table of connections.
 
 # Where a path really is, into real: itself, where nothing on the way is a link.
 real_of() { # PATH
@@ -56,18 +57,31 @@ fi
 emit boot files "$(printf '%s\n' "$@")"
 [ $# -eq 0 ] || emit boot lines "$(grep -asnH '^[[:space:]]*[^#;[:space:]]' "$@" 2>/dev/null)"
 if [ "$modules" ]; then
-  emit boot modules "$(cat /etc/modules /etc/modules-load.d/*.conf /run/modules-load.d/*.conf \
-    /usr/local/lib/modules-load.d/*.conf /usr/lib/modules-load.d/*.conf /lib/modules-load.d/*.conf 2>/dev/null)"
-  emit boot udev "$(grep -hs systemd-sysctl /etc/udev/rules.d/*.rules)"
+  boot_modules "$pattern" modules-load.d
+  # Rules of these three hide the distribution's of the same name.
+  set -- /etc/udev/rules.d/*.rules /run/udev/rules.d/*.rules /usr/local/lib/udev/rules.d/*.rules
+  emit boot rules "$(printf '%s\n' "$@")"
+  emit boot udev "$(grep -Hs systemd-sysctl "$@" /usr/lib/udev/rules.d/*.rules /lib/udev/rules.d/*.rules)"
   emit boot builtin "$(grep -sF "$modules" "/lib/modules/$(uname -r)/modules.builtin")"
 fi
-if [ "$late" ]; then
+if [ "$late$bridges" ]; then
   for one in /usr/bin/dockerd /usr/sbin/dockerd; do
-    if [ -x "$one" ] && ! grep -qs '"ip-forward"[[:space:]]*:[[:space:]]*false' /etc/docker/daemon.json; then
+    [ -x "$one" ] || continue
+    [ -z "$bridges" ] || emit late bridges "$one"
+    if [ "$late" ] && ! grep -qs '"ip-forward"[[:space:]]*:[[:space:]]*false' /etc/docker/daemon.json; then
       emit late engine "$one"
-      break
     fi
+    break
   done
+fi
+if [ "$proxied" ]; then
+  for one in /usr/bin /usr/local/bin; do
+    for program in kube-proxy kubelet k3s rke2; do
+      [ ! -x "$one/$program" ] || emit late proxy "$one/$program"
+    done
+  done
+fi
+if [ "$late" ]; then
   # One interface's option sets it for all, up to systemd 255; since then the daemon has one of its own.
   emit late networkd "$(
     grep -isHoE '^[[:space:]]*IPForward[[:space:]]*=[[:space:]]*(1|y|t|on|ipv4)[a-z]*' /etc/systemd/network/*.network \
