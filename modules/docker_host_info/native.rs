@@ -1,7 +1,7 @@
 //! docker_host_info: the engine as it describes itself.
 
 use crate::modules::kit::result;
-use crate::modules::swarm::http::{self, Request};
+use crate::modules::swarm::http::{self, Engine, Request};
 use crate::modules::swarm::{list, value};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
 use crate::plan::Decision;
@@ -36,7 +36,7 @@ fn requests(args: &Args) -> Vec<(&'static str, Request)> {
 impl Staged for HostInfo {
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
         let requests: Vec<Request> = requests(args).into_iter().map(|(_, r)| r).collect();
-        Ok(vec![http::ask(args.str("docker_host"), &requests)])
+        Ok(vec![http::ask(&Engine::of(args), &requests)])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {

@@ -2,7 +2,7 @@
 
 use crate::base::Map;
 use crate::modules::kit::{changed, result};
-use crate::modules::swarm::http::{self, Request};
+use crate::modules::swarm::http::{self, Engine, Request};
 use crate::modules::swarm::view::{self, Local, Node};
 use crate::modules::swarm::{steps, value};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
@@ -30,7 +30,7 @@ impl Staged for DockerNode {
         let (raw, nodes, node) = read(args, output)?;
         let out = result([("node", value(&raw))]);
         let (reasons, options) = differences(args, &node);
-        let host = args.str("docker_host");
+        let engine = Engine::of(args);
         let mut effects = Vec::new();
         let mut all = reasons;
         if let Some(role) = args.opt_str("role").filter(|r| *r != node.role()) {
@@ -43,12 +43,12 @@ impl Staged for DockerNode {
                 )));
             }
             all.push(format!("{} is a {}, not a {role}", node.hostname, node.role()));
-            effects.push(steps::role(host, &node.id, &node.hostname, role == "manager"));
+            effects.push(steps::role(&engine, &node.id, &node.hostname, role == "manager"));
         }
         if !options.is_empty() {
             let drains = args.str("availability") == "drain" && node.availability != "drain";
             let wait = Some(args.int("drain_timeout")).filter(|s| drains && *s > 0);
-            effects.insert(0, steps::update(host, &node.id, &node.hostname, &options, wait));
+            effects.insert(0, steps::update(&engine, &node.id, &node.hostname, &options, wait));
         }
         if effects.is_empty() {
             return Ok(Decision::unchanged(out));
@@ -68,7 +68,7 @@ impl Staged for DockerNode {
 }
 
 fn look(args: &Args) -> Job {
-    http::ask(args.str("docker_host"), &[Request::get("/info"), Request::get("/nodes")])
+    http::ask(&Engine::of(args), &[Request::get("/info"), Request::get("/nodes")])
 }
 
 /// The node in the engine's words, all nodes, and the node.
@@ -85,19 +85,8 @@ fn read(args: &Args, output: &Output) -> Result<(Json, Vec<Node>, Node), Failure
     };
     let nodes = view::nodes(json);
     let wanted = args.str("hostname");
-    let named: Vec<&Node> = nodes.iter().filter(|n| n.id == wanted || n.hostname == wanted).collect();
-    let ready: Vec<&Node> = named.iter().copied().filter(|n| n.ready()).collect();
-    let node = match (&named[..], &ready[..]) {
-        ([one], _) | (_, [one]) => (*one).clone(),
-        ([], _) => return Err(Failure::new(format!("the swarm has no node {wanted}"))),
-        (many, _) => {
-            let ids: Vec<&str> = many.iter().map(|n| n.id.as_str()).collect();
-            return Err(Failure::new(format!(
-                "{} nodes are called {wanted}: give one's id ({})",
-                many.len(),
-                ids.join(", ")
-            )));
-        }
+    let Some(node) = view::named(&nodes, wanted, Node::ready)?.cloned() else {
+        return Err(Failure::new(format!("the swarm has no node {wanted}")));
     };
     let raw = json.as_array().into_iter().flatten().find(|j| j["ID"].as_str() == Some(&node.id)).cloned();
     Ok((raw.unwrap_or(Json::Null), nodes, node))

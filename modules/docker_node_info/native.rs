@@ -2,7 +2,7 @@
 
 use crate::base::Value;
 use crate::modules::kit::result;
-use crate::modules::swarm::http::{self, Request};
+use crate::modules::swarm::http::{self, Engine, Request};
 use crate::modules::swarm::value;
 use crate::modules::swarm::view::Local;
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
@@ -20,7 +20,7 @@ struct NodeInfo;
 
 impl Staged for NodeInfo {
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
-        Ok(vec![http::ask(args.str("docker_host"), &[Request::get("/info"), Request::get("/nodes")])])
+        Ok(vec![http::ask(&Engine::of(args), &[Request::get("/info"), Request::get("/nodes")])])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {

@@ -2,8 +2,8 @@
 
 use crate::base::{Map, Secret, Value};
 use crate::modules::kit::{changed, diff, result, with_diff};
-use crate::modules::swarm::http::{self, Answer, Request, Silent};
-use crate::modules::swarm::view::{self, Local};
+use crate::modules::swarm::http::{self, Answer, Engine, Request, Silent};
+use crate::modules::swarm::view::{self, Local, Node};
 use crate::modules::swarm::{join, spec, value};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
 use crate::plan::{Action, Decision};
@@ -67,10 +67,7 @@ impl Staged for DockerSwarm {
 }
 
 fn look(args: &Args) -> Job {
-    http::ask(
-        args.str("docker_host"),
-        &[Request::get("/info"), Request::get("/swarm"), Request::get("/nodes")],
-    )
+    http::ask(&Engine::of(args), &[Request::get("/info"), Request::get("/swarm"), Request::get("/nodes")])
 }
 
 fn read(output: &Output, check: bool) -> Result<Seen, Failure> {
@@ -131,7 +128,7 @@ fn begin(args: &Args, local: &Local) -> Decision {
     });
     let request = Request::post("/swarm/init", body);
     let accept = (!force).then_some("already part of a swarm");
-    let job = http::act(args.str("docker_host"), &request, accept).var("await", "active");
+    let job = http::act(&Engine::of(args), &request, accept).var("await", "active");
     let reason = if force {
         "the swarm is begun anew from this host's state"
     } else {
@@ -173,7 +170,7 @@ fn present(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
     let [worker, manager] = rotate;
     let path =
         format!("/swarm/update?version={version}&rotateWorkerToken={worker}&rotateManagerToken={manager}");
-    let job = http::act(args.str("docker_host"), &Request::post(path, wanted.clone()), None);
+    let job = http::act(&Engine::of(args), &Request::post(path, wanted.clone()), None);
     let decision = changed(
         Action::Update,
         reasons.join("; "),
@@ -182,7 +179,7 @@ fn present(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
     );
     let shown = |spec: &Json| {
         let mut spec = spec.clone();
-        if let Some(ca) = spec["CAConfig"].as_object_mut() {
+        if let Some(ca) = spec.get_mut("CAConfig").and_then(Json::as_object_mut) {
             ca.remove("SigningCAKey");
         }
         serde_json::to_string_pretty(&spec).unwrap_or_default() + "\n"
@@ -206,8 +203,7 @@ fn leave(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
         )));
     }
     let request = Request::post(format!("/swarm/leave?force={}", u8::from(force)), Json::Null);
-    let job =
-        http::act(args.str("docker_host"), &request, Some("not part of a swarm")).var("await", "inactive");
+    let job = http::act(&Engine::of(args), &request, Some("not part of a swarm")).var("await", "inactive");
     Ok(changed(Action::Delete, "the host is in a swarm", vec![job], done("Node has left the swarm cluster")))
 }
 
@@ -221,7 +217,8 @@ fn remove(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
     };
     let nodes = view::nodes(list);
     let (id, force) = (args.str("node_id"), args.bool("force"));
-    let Some(node) = nodes.iter().find(|n| n.id == id || n.hostname == id) else {
+    // Of a machine that was replaced the old node goes, not the new one of its name.
+    let Some(node) = view::named(&nodes, id, Node::down)? else {
         return Ok(Decision::unchanged(result([("actions", Vec::<Value>::new().into())])));
     };
     if node.manager {
@@ -237,7 +234,7 @@ fn remove(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
         )));
     }
     let request = Request::delete(format!("/nodes/{}?force={}", node.id, u8::from(force)));
-    let job = http::act(args.str("docker_host"), &request, Some("not found"));
+    let job = http::act(&Engine::of(args), &request, Some("not found"));
     Ok(changed(
         Action::Delete,
         format!("{} is removed", node.hostname),

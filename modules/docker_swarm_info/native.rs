@@ -2,7 +2,7 @@
 
 use crate::base::{Map, Secret, Value};
 use crate::modules::kit::result;
-use crate::modules::swarm::http::{self, Answer, Request};
+use crate::modules::swarm::http::{self, Answer, Engine, Request};
 use crate::modules::swarm::view::Local;
 use crate::modules::swarm::{list, value};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
@@ -33,7 +33,7 @@ fn requests(args: &Args) -> Vec<Request> {
 
 impl Staged for SwarmInfo {
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
-        Ok(vec![http::ask(args.str("docker_host"), &requests(args))])
+        Ok(vec![http::ask(&Engine::of(args), &requests(args))])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {

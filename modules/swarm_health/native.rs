@@ -4,7 +4,7 @@ mod judge;
 
 use crate::base::Value;
 use crate::modules::kit::result;
-use crate::modules::swarm::http::{self, Request};
+use crate::modules::swarm::http::{self, Engine, Request};
 use crate::modules::swarm::view::{self, Local};
 use crate::modules::{
     Args, ArgsExt, Behaviour, Call, Controller, Failure, Outcome, Procedure, ProcedureFuture,
@@ -41,7 +41,7 @@ async fn run(call: Call<'_>) -> Result<Outcome, Failure> {
     let deadline = Instant::now() + Duration::from_secs(wait);
     loop {
         let job = http::ask(
-            call.args.str("docker_host"),
+            &Engine::of(call.args),
             &[Request::get("/info"), Request::get("/nodes"), Request::get("/services?status=true")],
         );
         let output =

@@ -5,7 +5,7 @@ mod wanted;
 
 use crate::base::{Map, Secret, Value};
 use crate::modules::kit::{changed, claims, result};
-use crate::modules::swarm::http::{self, Answer, Request, Silent};
+use crate::modules::swarm::http::{self, Answer, Engine, Request, Silent};
 use crate::modules::swarm::view::{self, Local};
 use crate::modules::swarm::{self, members, steps};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
@@ -34,13 +34,13 @@ impl Staged for SwarmMember {
     }
 
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
-        let host = args.str("docker_host");
+        let engine = Engine::of(args);
         let requests = match args.str("phase") {
             "arrange" => return Ok(Vec::new()),
             "tokens" => vec![Request::get("/info"), Request::get("/swarm"), Request::get("/nodes")],
             _ => vec![Request::get("/info"), Request::get("/nodes")],
         };
-        Ok(vec![http::ask(host, &requests)])
+        Ok(vec![http::ask(&engine, &requests)])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], controller: &dyn Controller) -> Result<Decision, Failure> {
@@ -173,8 +173,7 @@ fn init(args: &Args, local: &Local) -> Decision {
         "Spec": {},
     });
     let request = Request::post("/swarm/init", body);
-    let job =
-        http::act(args.str("docker_host"), &request, Some("already part of a swarm")).var("await", "active");
+    let job = http::act(&Engine::of(args), &request, Some("already part of a swarm")).var("await", "active");
     changed(Action::Create, format!("{} begins the swarm", local.name), vec![job], Map::new())
 }
 
@@ -189,11 +188,11 @@ fn join(args: &Args, local: &Local) -> Result<Decision, Failure> {
             _ => Ok(Decision::unchanged(node_of(local))),
         };
     }
-    let host = args.str("docker_host");
+    let engine = Engine::of(args);
     let mut effects = Vec::new();
     if again && local.member() {
         let leave = Request::post("/swarm/leave?force=1", Json::Null);
-        effects.push(http::act(host, &leave, Some("not part of a swarm")).var("await", "inactive"));
+        effects.push(http::act(&engine, &leave, Some("not part of a swarm")).var("await", "inactive"));
     }
     effects.push(swarm::join::job(args, again));
     let reason = format!("{} joins as a {}", local.name, args.str("role"));
@@ -209,8 +208,7 @@ fn leave(args: &Args, local: &Local) -> Result<Decision, Failure> {
         return Err(Failure::new(message));
     }
     let request = Request::post("/swarm/leave", Json::Null);
-    let job =
-        http::act(args.str("docker_host"), &request, Some("not part of a swarm")).var("await", "inactive");
+    let job = http::act(&Engine::of(args), &request, Some("not part of a swarm")).var("await", "inactive");
     Ok(changed(Action::Delete, format!("{} leaves the swarm", local.name), vec![job], Map::new()))
 }
 
@@ -237,9 +235,9 @@ fn reconcile(
         ("refused", list(&plan.refused)),
         ("strangers", list(&plan.strangers)),
     ]);
-    let host = args.str("docker_host");
+    let engine = Engine::of(args);
     let effects: Vec<Job> =
-        plan.steps.iter().map(|s| steps::step(host, s, args.int("drain_timeout"))).collect();
+        plan.steps.iter().map(|s| steps::step(&engine, s, args.int("drain_timeout"))).collect();
     let mut decision = match effects.is_empty() {
         true => Decision::unchanged(out),
         false => changed(Action::Update, said.join("; "), effects, out),

@@ -15,7 +15,7 @@
 //!   reason: state is absent          # whole text
 //!   diff: {before: a, after: b}      # of the first diff
 //!   effects: [{script: x.apply, vars: {a: b}, args: [c], stdin: text}]
-//!   result: {dest: /x}               # a part of the return values
+//!   result: {dest: /x}               # a part of the return values; {key: {secret: x}}: x, known as secret
 //!   fails: not a directory           # a part of the message; instead of all of the above; with `done`, of `finish`
 //!   warns: will be lost              # a part of a warning; `none`: there is none
 //!   claims: {reads: [], writes: []}
@@ -185,6 +185,10 @@ fn part_of(path: &str, wanted: &Value, is: &Value) -> Result<(), String> {
         }),
         (Value::List(wanted), Value::List(is)) if wanted.len() == is.len() => {
             wanted.iter().zip(is.iter()).try_for_each(|(w, i)| part_of(&format!("{path}[]"), w, i))
+        }
+        // `{secret: TEXT}`: a value that is known as secret, and what it hides.
+        (Value::Map(wanted), Value::Secret(is)) if wanted.len() == 1 => {
+            equal(path, &is.reveal().unwrap_or_default().into(), wanted.get("secret").unwrap_or(&Value::Null))
         }
         _ => equal(path, is, wanted),
     }

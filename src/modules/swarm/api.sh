@@ -5,6 +5,17 @@
 # $act: the one answer must be a success, or contain $accept; else its message is the error.
 command -v docker >/dev/null 2>&1 || { printf 'the host has no docker command\n' >&2; exit 127; }
 
+# The client with the options of $options, one a line.
+engine() {
+  (
+    IFS='
+'
+    set -f
+    # shellcheck disable=SC2086
+    exec docker -H "$host" ${options:-} "$@"
+  )
+}
+
 # It fails only where it has read nothing yet. Numbers of Linux: the module that has their names takes as long as the rest.
 by_perl() {
   case $host in unix://*) ;; *) return 1 ;; esac
@@ -29,7 +40,7 @@ by_client() {
   rm -rf "$dir"
   exec 4<&0
   cat <&4 >&3 &
-  docker -H "$host" system dial-stdio <&3
+  engine system dial-stdio <&3
 }
 
 if [ -z "${act:-}" ]; then
@@ -49,10 +60,10 @@ esac
 if [ -n "${await:-}" ]; then
   # Joining goes on behind the answer: wait until the engine says that it has come to an end.
   tries=0
-  while state=$(docker -H "$host" info --format '{{.Swarm.LocalNodeState}}' 2>/dev/null) || :; [ "$state" != "$await" ]; do
+  while state=$(engine info --format '{{.Swarm.LocalNodeState}}' 2>/dev/null) || :; [ "$state" != "$await" ]; do
     tries=$((tries + 1))
     if [ "$tries" -gt 120 ] || [ "$state" = error ]; then
-      docker -H "$host" info --format '{{.Swarm.LocalNodeState}}: {{.Swarm.Error}}' >&2
+      engine info --format '{{.Swarm.LocalNodeState}}: {{.Swarm.Error}}' >&2
       exit 1
     fi
     sleep 0.5

@@ -1,13 +1,42 @@
 //! Requests to the engine's API as HTTP/1.1 text, and its answers taken apart. Several requests travel at once and are
 //! answered in order, so a probe costs one start of the engine's client.
 
-use crate::modules::{Failure, bytes};
+use crate::modules::{Args, ArgsExt, Failure, bytes};
 use crate::remote::{Job, Output};
 use crate::script;
 use serde_json::Value as Json;
 
 /// Where the engine listens unless a module is told otherwise.
 pub const SOCKET: &str = "unix:///var/run/docker.sock";
+
+/// How a host reaches its engine: by the socket, or by the engine's own client with these options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Engine {
+    host: String,
+    options: Vec<String>,
+}
+
+impl Engine {
+    /// From the arguments that modules share (`modules/common/docker.yml`); files are the host's.
+    pub fn of(args: &Args) -> Engine {
+        let mut options = Vec::new();
+        match (args.bool("validate_certs"), args.bool("tls")) {
+            (true, _) => options.push("--tlsverify".to_string()),
+            (false, true) => options.push("--tls".to_string()),
+            (false, false) => {}
+        }
+        for (name, option) in [("ca_path", "tlscacert"), ("client_cert", "tlscert"), ("client_key", "tlskey")]
+        {
+            options.extend(args.opt_str(name).map(|path| format!("--{option}={path}")));
+        }
+        Engine { host: args.opt_str("docker_host").unwrap_or(SOCKET).to_string(), options }
+    }
+
+    /// The job with what its script's `engine` takes.
+    pub fn reached_by(&self, job: Job) -> Job {
+        job.var("host", self.host.as_str()).var("options", self.options.join("\n"))
+    }
+}
 
 /// One request; the path is the API's, with its query.
 #[derive(Clone, Debug)]
@@ -60,13 +89,13 @@ fn text(requests: &[Request]) -> Vec<u8> {
 }
 
 /// A job that asks; [`answers`] reads its output.
-pub fn ask(host: &str, requests: &[Request]) -> Job {
-    Job::new(script!("engine.api", "api.sh")).var("host", host).stdin(bytes(text(requests)))
+pub fn ask(engine: &Engine, requests: &[Request]) -> Job {
+    engine.reached_by(Job::new(script!("engine.api", "api.sh"))).stdin(bytes(text(requests)))
 }
 
 /// A job that changes something: it fails with the engine's message unless the answer is a success or contains `accept`.
-pub fn act(host: &str, request: &Request, accept: Option<&str>) -> Job {
-    let job = ask(host, std::slice::from_ref(request)).flag("act", true);
+pub fn act(engine: &Engine, request: &Request, accept: Option<&str>) -> Job {
+    let job = ask(engine, std::slice::from_ref(request)).flag("act", true);
     job.opt("accept", accept)
 }
 

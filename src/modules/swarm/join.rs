@@ -4,6 +4,7 @@
 //! or, where a lost machine was replaced, the joining host's own: its predecessor is still a member at this address. So
 //! the job asks each manager in turn (`join.sh`), and a refusal that would be the same everywhere ends it at once.
 
+use super::http::Engine;
 use crate::modules::{Args, ArgsExt, bytes};
 use crate::remote::Job;
 use crate::script;
@@ -27,8 +28,8 @@ pub fn job(args: &Args, again: bool) -> Job {
         requests.push_str(&format!("{body}\n"));
         addrs.rotate_left(1);
     }
-    Job::new(script!("swarm.join", "join.sh"))
-        .var("host", args.str("docker_host"))
+    Engine::of(args)
+        .reached_by(Job::new(script!("swarm.join", "join.sh")))
         .var("limit", LIMIT.to_string())
         .flag("again", again)
         .stdin(bytes(requests))

@@ -4,6 +4,17 @@
 # What may pass (a manager that does not answer, no leader just now) is tried again at the next manager, $limit seconds in
 # all; what will not pass (a wrong token, another version) is an error at once. $again: it has just left a swarm.
 command -v docker >/dev/null 2>&1 || { printf 'the host has no docker command\n' >&2; exit 127; }
+
+# The client with the options of $options, one a line.
+engine() {
+  (
+    IFS='
+'
+    set -f
+    # shellcheck disable=SC2086
+    exec docker -H "$host" ${options:-} "$@"
+  )
+}
 LC_ALL=C
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
@@ -15,17 +26,17 @@ ask() {
   rm "$dir/in"
   printf '%s %s HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: %s\r\nConnection: close\r\n\r\n%s' \
     "$1" "$2" "${#3}" "$3" >&3
-  docker -H "$host" system dial-stdio <&3
+  engine system dial-stdio <&3
   exec 3>&-
 }
-state() { docker -H "$host" info --format '{{.Swarm.LocalNodeState}}' 2>/dev/null || :; }
+state() { engine info --format '{{.Swarm.LocalNodeState}}' 2>/dev/null || :; }
 # Joining goes on behind the answer. 0: it has come to a good end; else why not is in $said.
 settled() {
   while now=$(state); do
     case $now in
       active) return 0 ;;
       error | inactive)
-        said=$(docker -H "$host" info --format '{{.Swarm.LocalNodeState}}: {{.Swarm.Error}}' 2>&1)
+        said=$(engine info --format '{{.Swarm.LocalNodeState}}: {{.Swarm.Error}}' 2>&1)
         return 1
         ;;
     esac

@@ -1,5 +1,6 @@
 //! Steps as jobs on a manager: constant script, the engine's own client.
 
+use super::http::Engine;
 use super::members::Step;
 use crate::remote::Job;
 use crate::script;
@@ -8,9 +9,9 @@ use crate::script;
 const MOMENT: i64 = 60;
 
 /// `limit`: seconds a step may wait for what it has brought about.
-fn job(host: &str, act: &str, node: &str, name: &str, limit: i64) -> Job {
-    Job::new(script!("swarm.step", "step.sh"))
-        .var("host", host)
+fn job(engine: &Engine, act: &str, node: &str, name: &str, limit: i64) -> Job {
+    engine
+        .reached_by(Job::new(script!("swarm.step", "step.sh")))
         .var("act", act)
         .var("node", node)
         .var("name", name)
@@ -18,22 +19,22 @@ fn job(host: &str, act: &str, node: &str, name: &str, limit: i64) -> Job {
 }
 
 /// A node's role.
-pub fn role(host: &str, node: &str, name: &str, manager: bool) -> Job {
-    job(host, if manager { "promote" } else { "demote" }, node, name, MOMENT)
+pub fn role(engine: &Engine, node: &str, name: &str, manager: bool) -> Job {
+    job(engine, if manager { "promote" } else { "demote" }, node, name, MOMENT)
 }
 
 /// Options of `docker node update`; a drain waits, at most so many seconds, until no task runs there any more.
-pub fn update(host: &str, node: &str, name: &str, options: &[String], drain: Option<i64>) -> Job {
-    job(host, "update", node, name, drain.unwrap_or(MOMENT)).args(options).flag("drained", drain.is_some())
+pub fn update(engine: &Engine, node: &str, name: &str, options: &[String], drain: Option<i64>) -> Job {
+    job(engine, "update", node, name, drain.unwrap_or(MOMENT)).args(options).flag("drained", drain.is_some())
 }
 
 /// What a step does, on a manager.
-pub fn step(host: &str, step: &Step, drain_timeout: i64) -> Job {
+pub fn step(engine: &Engine, step: &Step, drain_timeout: i64) -> Job {
     match step {
-        Step::Promote { node, name } => role(host, node, name, true),
-        Step::Demote { node, name } => role(host, node, name, false),
-        Step::Drain { node, name } => job(host, "drain", node, name, drain_timeout).flag("drained", true),
-        Step::Remove { node, name } => job(host, "remove", node, name, MOMENT),
+        Step::Promote { node, name } => role(engine, node, name, true),
+        Step::Demote { node, name } => role(engine, node, name, false),
+        Step::Drain { node, name } => job(engine, "drain", node, name, drain_timeout).flag("drained", true),
+        Step::Remove { node, name } => job(engine, "remove", node, name, MOMENT),
         Step::Update { node, name, availability, add } => {
             let mut options = Vec::new();
             for (key, value) in add {
@@ -43,7 +44,7 @@ pub fn step(host: &str, step: &Step, drain_timeout: i64) -> Job {
                 options.extend(["--availability".to_string(), availability.clone()]);
             }
             let drain = availability.as_deref() == Some("drain");
-            update(host, node, name, &options, drain.then_some(drain_timeout))
+            update(engine, node, name, &options, drain.then_some(drain_timeout))
         }
     }
 }

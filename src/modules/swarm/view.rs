@@ -2,6 +2,7 @@
 
 use super::quorum::Managers;
 use super::zones::Spread;
+use crate::modules::Failure;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
@@ -124,6 +125,32 @@ pub fn nodes(json: &Json) -> Vec<Node> {
     let mut nodes: Vec<Node> = json.as_array().into_iter().flatten().map(Node::read).collect();
     nodes.sort_by(|a, b| (&a.hostname, &a.id).cmp(&(&b.hostname, &b.id)));
     nodes
+}
+
+/// The node of this id or host name; `None`: there is none. Where a machine was replaced two have its name: then the only
+/// one that fits.
+///
+/// # Errors
+/// Several have the name, and which is meant cannot be told.
+pub fn named<'a>(
+    nodes: &'a [Node],
+    wanted: &str,
+    fits: impl Fn(&Node) -> bool,
+) -> Result<Option<&'a Node>, Failure> {
+    let named: Vec<&Node> = nodes.iter().filter(|n| n.id == wanted || n.hostname == wanted).collect();
+    let fitting: Vec<&Node> = named.iter().copied().filter(|n| fits(n)).collect();
+    match (&named[..], &fitting[..]) {
+        ([], _) => Ok(None),
+        ([one], _) | (_, [one]) => Ok(Some(one)),
+        (many, _) => {
+            let ids: Vec<String> = many.iter().map(|n| format!("{} is {}", n.id, n.state)).collect();
+            Err(Failure::new(format!(
+                "{} nodes are called {wanted}: give one's id ({})",
+                many.len(),
+                ids.join(", ")
+            )))
+        }
+    }
 }
 
 /// Managers of the list, and how many of them the leader can reach.
