@@ -193,7 +193,7 @@ fn put_below(inventory: &mut Inventory, host: &str, name: &str, parents: &[&str]
     let Some(host) = inventory.host(host) else { return false };
     let group = inventory.add_group(name, None);
     let changed = !inventory[host].groups.contains(&group);
-    inventory.add_member(group, host);
+    inventory.add_late_member(group, host);
     for parent in parents.iter().filter(|p| **p != "all") {
         let parent = inventory.add_group(parent, None);
         inventory.add_child(parent, group);
@@ -217,6 +217,9 @@ pub fn other_host(scope: &super::scope::TaskScope, host: &str) -> Option<super::
     }
     let name: Arc<str> = host.into();
     let layers = super::scope::host_layers(&run, &scope.play, &name, &run.memory(host));
-    let active = Arc::clone(&scope.active);
-    Some(super::scope::TaskScope::new(run, Arc::clone(&scope.play), name, layers, None, active))
+    let left = Arc::clone(&scope.left);
+    let play = Arc::clone(&scope.play);
+    let mut scope = super::scope::TaskScope::new(run, play, name, layers, None, left);
+    scope.foreign = true;
+    Some(scope)
 }

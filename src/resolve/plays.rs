@@ -127,6 +127,7 @@ fn compile_play<'c>(c: &'c Compiler, play: &Play, path: &Path, imported: &Import
         vars: Arc::clone(&vars),
         files: constant_files(c, get("vars_files").as_ref(), &dir, &mut found),
         collections: collections.iter().filter_map(Value::as_str).map(Arc::from).collect(),
+        regroups: Default::default(),
     };
     let mut unit = Unit::new(c, Arc::new(scope));
     unit.diags = found;

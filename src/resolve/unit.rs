@@ -7,7 +7,7 @@ use crate::modules::registry::Registry;
 use crate::syntax::ast::Keywords;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 /// Lives as long as the run: includes are compiled by the same code while hosts are being changed.
@@ -53,6 +53,8 @@ pub(crate) struct PlayScope {
     /// Of `vars_files` whose names are constants.
     pub files: Arc<Map>,
     pub collections: Vec<Arc<str>>,
+    /// A task read so far changes which hosts are in which group.
+    pub regroups: AtomicBool,
 }
 
 /// What a list of tasks inherits from where it stands.

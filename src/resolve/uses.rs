@@ -10,6 +10,7 @@ use crate::syntax::ast::{Entries, Keywords, Task};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// The names of one task. `None`: cannot be told, so all.
 #[derive(Debug, Default)]
@@ -43,6 +44,8 @@ impl Unit<'_> {
         for value in maps.iter().flat_map(|map| CONNECTION_VARS.iter().filter_map(|name| map.get(*name))) {
             walk.value(self, value, false);
         }
+        walk.groups |=
+            matches!(&k.loop_, Some(Loop::With { lookup, .. }) if &**lookup == "inventory_hostnames");
         match act {
             Act::Module { module, args } => {
                 let bare = matches!(module.spec.name.as_str(), "assert" | "debug");
@@ -68,7 +71,15 @@ impl Unit<'_> {
         }
         let names = walk.told();
         let of_play = walk.names.iter().any(|name| PLAY_HOSTS.contains(&&**name));
-        Uses { other_hosts: names.is_none() || of_play, names, looks }
+        let of_groups = walk.groups || walk.names.iter().any(|name| GROUPS.contains(&&**name));
+        // Another host may be about to come into a group.
+        let regrouped = of_groups && self.play.regroups.load(Ordering::Relaxed);
+        if let Act::Module { module, .. } = act
+            && matches!(module.spec.name.as_str(), "add_host" | "group_by")
+        {
+            self.play.regroups.store(true, Ordering::Relaxed);
+        }
+        Uses { other_hosts: names.is_none() || of_play || regrouped, names, looks }
     }
 
     /// What a text uses; each text is looked at once a run.
@@ -230,11 +241,16 @@ struct Place {
 /// Names of the hosts that are left in the play.
 const PLAY_HOSTS: [&str; 3] = ["ansible_play_hosts", "ansible_play_batch", "play_hosts"];
 
+/// Names of what `add_host` and `group_by` change.
+const GROUPS: [&str; 2] = ["groups", "group_names"];
+
 #[derive(Default)]
 struct Walk {
     names: Vec<Arc<str>>,
     seen: HashSet<Arc<str>>,
     all: bool,
+    /// A lookup goes through the groups.
+    groups: bool,
     /// How many of the names were followed into what defines them.
     followed: usize,
 }
@@ -273,6 +289,7 @@ impl Walk {
         };
         // `template` and `vars` lookups read names that stand elsewhere.
         self.all |= used.lookups.iter().any(|(n, _)| n.ends_with("template") || n.ends_with("vars"));
+        self.groups |= used.lookups.iter().any(|(n, _)| n.ends_with("inventory_hostnames"));
         for (name, _) in &used.names {
             let name: Arc<str> = name.as_str().into();
             if self.seen.insert(Arc::clone(&name)) {

@@ -235,6 +235,19 @@ impl Inventory {
         }
     }
 
+    /// Puts a host into a group during a run, where hosts come at their own pace: those that come are in the inventory's
+    /// order all the same.
+    pub fn add_late_member(&mut self, group: GroupId, host: HostId) {
+        if self[host].groups.contains(&group) {
+            return;
+        }
+        self.add_member(group, host);
+        let members = &mut self.groups[group.0 as usize].hosts;
+        members.pop();
+        let at = members.iter().rposition(|member| member.0 < host.0).map_or(0, |before| before + 1);
+        members.insert(at, host);
+    }
+
     /// Puts a group below another. What would close a circle is refused: false.
     pub fn add_child(&mut self, parent: GroupId, child: GroupId) -> bool {
         if self[child].parents.contains(&parent) {
