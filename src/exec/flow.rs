@@ -14,7 +14,8 @@ pub enum Flow {
     Unreachable,
     /// The host could not even begin the play; told already.
     Broken,
-    EndRole,
+    /// Ends this use of a role.
+    EndRole(Arc<RoleScope>),
     EndHost,
     /// Ends the batch for all its hosts.
     EndBatch,

@@ -7,10 +7,56 @@ use super::outcome::Status;
 use super::task::TaskRun;
 use super::unit::Unit;
 use crate::base::Value;
-use crate::graph::{Act, Handler, TaskNode};
+use crate::graph::{Act, Handler, RoleScope, TaskNode};
 use crate::modules::Behaviour;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// A handler as the host knows it.
+pub struct Known {
+    pub handler: Arc<Handler>,
+    /// What the include that brought it adds to it: its variables, its loop's, its `apply`.
+    pub frame: Arc<Frame>,
+    /// Grows with each list of handlers that is loaded: of one name the last list's handler is the one.
+    pub loaded: usize,
+}
+
+/// Who is to run at the next flush.
+#[derive(Default)]
+pub struct Notified {
+    /// Names and topics in the order they were notified. Whom they mean is settled at the flush, as in Ansible: an
+    /// include in between may bring another handler of the name.
+    names: Vec<String>,
+    /// Notified while handlers ran, and not come to yet.
+    due: BTreeSet<usize>,
+    /// Ran in the chain of what notifies them, before that was known.
+    served: BTreeSet<usize>,
+    flushing: bool,
+}
+
+impl Notified {
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.due.is_empty()
+    }
+
+    pub fn served(&mut self, handler: usize) {
+        self.served.insert(handler);
+    }
+}
+
+/// The handlers that a play begins with: each role's are a list, and the play's own.
+pub fn of_play(handlers: &[Arc<Handler>]) -> Vec<Known> {
+    let frame = Arc::new(Frame::default());
+    let list = |handler: &Arc<Handler>| handler.task.role.as_ref().map(|role: &Arc<RoleScope>| role.instance);
+    let mut loaded = 0;
+    let mut before = None;
+    let known = |handler: &Arc<Handler>| {
+        let list = list(handler);
+        loaded += usize::from(before.replace(list).is_some_and(|before| before != list));
+        Known { handler: Arc::clone(handler), frame: Arc::clone(&frame), loaded }
+    };
+    handlers.iter().map(known).collect()
+}
 
 impl Host {
     /// Handlers that an earlier run notified and did not come to.
@@ -28,12 +74,12 @@ impl Host {
 
     /// The step where handlers run. Those that what is in flight is going to notify do not wait until it has landed: their
     /// effects follow in the same chain, which a failure breaks.
-    pub async fn handlers_turn(&mut self, frame: &Arc<Frame>) -> Flow {
+    pub async fn handlers_turn(&mut self) -> Flow {
         for index in self.coming().unwrap_or_default() {
-            if self.flying.is_empty() || !may_follow(&self.handlers[index].task) {
+            if self.flying.is_empty() || !may_follow(&self.handlers[index].handler.task) {
                 break;
             }
-            match self.handle(index, frame).await {
+            match self.handle(index).await {
                 Flow::Next => {}
                 other => return other,
             }
@@ -42,15 +88,27 @@ impl Host {
             Flow::Next => {}
             other => return other,
         }
-        self.flush(frame).await
+        self.flush().await
     }
 
     /// Handlers that were notified, in the order they are declared; they may notify later ones.
-    pub async fn flush(&mut self, frame: &Arc<Frame>) -> Flow {
+    pub async fn flush(&mut self) -> Flow {
+        let names = std::mem::take(&mut self.notified.names);
+        let meant: BTreeSet<usize> = names.iter().flat_map(|name| self.answering(name)).collect();
+        let served = std::mem::take(&mut self.notified.served);
+        self.notified.due.extend(meant.difference(&served));
+        self.notified.flushing = true;
+        let flow = self.run_due().await;
+        self.notified.flushing = false;
+        self.notified.served.clear();
+        flow
+    }
+
+    async fn run_due(&mut self) -> Flow {
         let mut index = 0;
         while index < self.handlers.len() {
-            if self.notified.remove(&index) {
-                let flow = self.handle(index, frame).await;
+            if self.notified.due.remove(&index) {
+                let flow = self.handle(index).await;
                 let flow = if matches!(flow, Flow::Next) { self.drain().await } else { flow };
                 if !matches!(flow, Flow::Next) {
                     return flow;
@@ -61,12 +119,13 @@ impl Host {
         Flow::Next
     }
 
-    async fn handle(&mut self, index: usize, frame: &Arc<Frame>) -> Flow {
-        let handler = Arc::clone(&self.handlers[index]);
+    async fn handle(&mut self, index: usize) -> Flow {
+        let known = &self.handlers[index];
+        let (handler, frame) = (Arc::clone(&known.handler), Arc::clone(&known.frame));
         let depth = self.position.len();
         self.position.push(index);
         self.handling = Some(index);
-        let flow = Box::pin(self.task(&handler.task, frame)).await;
+        let flow = Box::pin(self.task(&handler.task, &frame)).await;
         self.handling = None;
         self.position.truncate(depth);
         flow
@@ -74,7 +133,8 @@ impl Host {
 
     /// The handlers that will be notified when what is in flight has landed well; `None` where that cannot be told.
     fn coming(&self) -> Option<BTreeSet<usize>> {
-        let mut coming: BTreeSet<usize> = self.notified.iter().copied().collect();
+        let notified = self.notified.names.iter().flat_map(|name| self.answering(name));
+        let mut coming: BTreeSet<usize> = self.notified.due.iter().copied().chain(notified).collect();
         for run in self.flying.iter().filter(|run| !run.cx.keywords.notify.is_empty()) {
             if !run.will_change()? {
                 continue;
@@ -93,18 +153,25 @@ impl Host {
     /// Marks handlers of a name or topic; `false` when there is none.
     pub fn notify(&mut self, name: &str) -> bool {
         let answering = self.answering(name);
-        self.notified.extend(&answering);
-        !answering.is_empty()
+        let known = !answering.is_empty();
+        if self.notified.flushing {
+            self.notified.due.extend(answering);
+        } else if known && !self.notified.names.iter().any(|n| n == name) {
+            self.notified.names.push(name.to_string());
+        }
+        known
     }
 
     /// The handlers of a name or topic.
     fn answering(&self, name: &str) -> Vec<usize> {
-        // Of several handlers of one name the last declared is the one, as in Ansible.
-        let mut found: Vec<usize> =
-            self.handlers.iter().rposition(|h| self.answers(h, name)).into_iter().collect();
-        // A role that is included again brings its handlers again: of one name the last listens.
+        // Of several handlers of one name the one of the list that was loaded last is meant, and in a list the first.
+        let mut order: Vec<usize> = (0..self.handlers.len()).collect();
+        order.sort_by_key(|index| (std::cmp::Reverse(self.handlers[*index].loaded), *index));
+        let named = order.iter().find(|index| self.answers(&self.handlers[**index], name));
+        let mut found: Vec<usize> = named.into_iter().copied().collect();
         let mut names: Vec<&Value> = Vec::new();
-        for (index, handler) in self.handlers.iter().enumerate().rev() {
+        for index in order {
+            let handler = &self.handlers[index].handler;
             let known = handler.task.name.as_ref().is_some_and(|n| names.contains(&n));
             if !known && handler.listen.iter().any(|l| l.as_str() == Some(name)) {
                 names.extend(&handler.task.name);
@@ -114,14 +181,15 @@ impl Host {
         found
     }
 
-    fn answers(&self, handler: &Handler, name: &str) -> bool {
+    fn answers(&self, known: &Known, name: &str) -> bool {
+        let handler = &known.handler;
         if handler.aliases.iter().any(|a| &**a == name) {
             return true;
         }
         match &handler.task.name {
             Some(Value::Str(own)) => &**own == name,
             Some(template @ Value::Template(_)) => {
-                let scope = self.scope(&handler.task.keywords, &Frame::default(), handler.task.role.as_ref());
+                let scope = self.scope(&handler.task.keywords, &known.frame, handler.task.role.as_ref());
                 let own = self.run.engine.evaluate(template, &*scope);
                 own.is_ok_and(|v| v.as_str() == Some(name))
             }

@@ -2,6 +2,7 @@
 
 use super::ahead::Ahead;
 use super::flow::{FailedTask, Flow, Frame, Steps};
+use super::handlers::{Known, Notified};
 use super::include::IncludedOnce;
 use super::lockstep::{Lockstep, Position};
 use super::looks::Looks;
@@ -12,10 +13,10 @@ use super::state::Run;
 use super::task::TaskRun;
 use crate::base::{Map, Value};
 use crate::eval::vars::{Layers, Level};
-use crate::graph::{BlockNode, Handler, RoleScope, Step, TaskKeywords, TaskNode};
+use crate::graph::{BlockNode, RoleScope, Step, TaskKeywords, TaskNode};
 use crate::modules::Forecast;
 use crate::plan::Claims;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// Where the walk will go on in a list of steps that encloses the current one.
@@ -52,8 +53,8 @@ pub struct Host {
     /// What those effects would leave.
     pub forecast: Forecast,
     /// Handlers of the play and of roles included since.
-    pub handlers: Vec<Arc<Handler>>,
-    pub notified: HashSet<usize>,
+    pub handlers: Vec<Known>,
+    pub notified: Notified,
     /// The handler that is being run.
     pub(super) handling: Option<usize>,
     /// `meta: clear_host_errors` came by.
@@ -81,8 +82,8 @@ impl Host {
         name: Arc<str>,
     ) -> Host {
         let base = host_layers(&run, &play, &name, &run.memory(&name));
-        let handlers = play.plan.handlers.clone();
-        let started = run.options.start_at_task.is_none();
+        let handlers = super::handlers::of_play(&play.plan.handlers);
+        let started = play.start_at.is_none();
         Host {
             run,
             play,
@@ -98,7 +99,7 @@ impl Host {
             planned: Vec::new(),
             forecast: Forecast::default(),
             handlers,
-            notified: HashSet::new(),
+            notified: Notified::default(),
             handling: None,
             forgiven: false,
             ran_roles: HashMap::new(),
@@ -123,7 +124,7 @@ impl Host {
             flow = self.steps(body, Arc::new(Frame::default())).await;
         }
         match flow {
-            Flow::Next => flow = self.drain().await,
+            Flow::Next | Flow::EndRole(_) => flow = self.drain().await,
             // What was sent before the walk was stopped is still awaited and told.
             Flow::Stop => {
                 self.drain().await;
@@ -132,7 +133,7 @@ impl Host {
         }
         if matches!(flow, Flow::Failed(_)) && self.forced_handlers() {
             self.position = vec![usize::MAX];
-            self.flush(&Arc::new(Frame::default())).await;
+            self.flush().await;
         }
         self.ahead.clear();
         (flow, self.undone)
@@ -170,6 +171,11 @@ impl Host {
                 flow = Flow::Stop;
                 break;
             }
+            if self.batch.ended_before(&self.position) {
+                let landed = self.drain().await;
+                flow = if matches!(landed, Flow::Next) { Flow::EndBatch } else { landed };
+                break;
+            }
             if let Some(failed) = self.failed_elsewhere() {
                 flow = failed;
                 self.undone += tasks_in(&steps.steps()[index..]);
@@ -190,8 +196,21 @@ impl Host {
             flow = match step {
                 Step::Task(node) => Box::pin(self.task(node, &frame)).await,
                 Step::Block(block) => Box::pin(self.block(block, &frame)).await,
-                Step::Flush { .. } => Box::pin(self.handlers_turn(&frame)).await,
+                Step::Flush { .. } => Box::pin(self.handlers_turn()).await,
             };
+            if let (Flow::Next, Step::Block(block)) = (&flow, step)
+                && block.may_end_batch()
+            {
+                flow = self.meet_behind(index).await;
+            }
+            if let Flow::EndRole(role) = &flow {
+                let rest = &steps.steps()[index + 1..];
+                let of_role = role.leading(rest);
+                if of_role < rest.len() {
+                    (done, flow) = (index + 1 + of_role, Flow::Next);
+                    continue;
+                }
+            }
             if !matches!(flow, Flow::Next) {
                 if matches!(flow, Flow::Failed(_) | Flow::Unreachable) {
                     self.undone += tasks_in(&steps.steps()[index + 1..]);
@@ -215,6 +234,11 @@ impl Host {
         let mut flow = self.part(Steps::Body(Arc::clone(block)), frame).await;
         if !guarded {
             return flow;
+        }
+        // The role that ends is in the block, not the block in the role.
+        let (rescue, always) = (&block.rescue.steps, &block.always.steps);
+        if matches!(&flow, Flow::EndRole(role) if role.leading(rescue) + role.leading(always) == 0) {
+            flow = Flow::Next;
         }
         if matches!(flow, Flow::Next) {
             flow = self.drain().await;
@@ -282,9 +306,10 @@ impl Host {
         let role = role.or(frame.role.as_ref());
         let layers = task_layers(&self.base, keywords, frame, role.map(|r| &**r));
         let batch = Arc::clone(&self.batch);
-        let active = Arc::new(move || batch.active());
+        let here = self.position.clone();
+        let left = Arc::new(move || batch.left_before(&here));
         let (run, play) = (Arc::clone(&self.run), Arc::clone(&self.play));
-        Arc::new(TaskScope::new(run, play, Arc::clone(&self.name), layers, role.cloned(), active))
+        Arc::new(TaskScope::new(run, play, Arc::clone(&self.name), layers, role.cloned(), left))
     }
 
     /// The host learns something; its layers are made anew.
@@ -320,13 +345,14 @@ impl Host {
     /// Whether the task is chosen by tags and `--start-at-task`; tags of handlers mean nothing, as in Ansible.
     pub fn chosen(&mut self, node: &TaskNode, keywords: &TaskKeywords, scope: &Arc<TaskScope>) -> bool {
         if !self.started {
-            let wanted = self.run.options.start_at_task.clone().unwrap_or_default();
+            let wanted = self.play.start_at.as_deref().unwrap_or_default();
             let title = self.title(node, scope);
             let bare = title.rsplit(" : ").next().unwrap_or(&title);
-            self.started = title == wanted || bare == wanted || super::tags::glob(&wanted, bare);
+            self.started = title == wanted || bare == wanted || super::tags::glob(wanted, bare);
             if !self.started {
                 return false;
             }
+            self.run.note_start(self.play.number);
         }
         // Who was notified runs, whatever its tags.
         self.handling.is_some() || super::tags::chosen(&self.run, &keywords.tags, scope)

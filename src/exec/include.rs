@@ -1,6 +1,7 @@
 //! Dynamic includes: their files are read when their names are known, and run inside the including step.
 
 use super::flow::{Flow, Frame, Steps};
+use super::handlers::Known;
 use super::host::{Host, TaskContext};
 use super::outcome::{Status, TaskOutcome, UnitOutcome};
 use super::scope::TaskScope;
@@ -78,14 +79,15 @@ impl Host {
     async fn enter(&mut self, cx: &Arc<TaskContext>, scope: &Arc<TaskScope>) -> Result<Flow, String> {
         let target = self.include_target(cx, scope)?;
         self.tell_included(cx, scope);
-        let role = target.frame.role.clone();
+        let frame = Arc::new(target.frame);
+        let role = frame.role.clone();
         let mut used = None;
         if let (Act::IncludeRole(include), Some(role), Some(call)) = (&cx.node.act, &role, target.call) {
             let at = self.included_once(call, &cx.keywords.vars);
             if self.included_roles[at].ended && !include.allow_duplicates {
                 return Ok(Flow::Next);
             }
-            self.take_handlers(at, role.instance, target.handlers);
+            self.take_handlers(at, role.instance, target.handlers, &frame);
             used = Some(at);
             if include.public {
                 self.base.push(Level::RoleDefaults, Arc::clone(&role.defaults));
@@ -93,13 +95,17 @@ impl Host {
             }
         }
         let depth = self.position.len();
-        let flow = Box::pin(self.steps(Steps::Sequence(target.body), Arc::new(target.frame))).await;
+        let flow = Box::pin(self.steps(Steps::Sequence(target.body), frame)).await;
         self.position.truncate(depth);
         if let Some(at) = used {
             self.included_roles[at].ended |= matches!(flow, Flow::Next);
         }
         Ok(match flow {
-            Flow::EndRole if role.is_some() => Flow::Next,
+            // A file that a role includes ends with the role; what it imports has ended by itself.
+            Flow::EndRole(ended) if used.is_none() && role.is_some_and(|r| r.instance == ended.instance) => {
+                Flow::EndRole(ended)
+            }
+            Flow::EndRole(_) => Flow::Next,
             other => other,
         })
     }
@@ -115,17 +121,21 @@ impl Host {
     }
 
     /// The handlers of an included role: those of its first include are the same handlers, and run once.
-    fn take_handlers(&mut self, at: usize, instance: usize, handlers: Vec<Arc<Handler>>) {
+    fn take_handlers(&mut self, at: usize, instance: usize, handlers: Vec<Arc<Handler>>, frame: &Arc<Frame>) {
         let before = self.included_roles[at].instance.replace(instance);
+        let loaded = self.handlers.iter().map(|known| known.loaded + 1).max().unwrap_or(0);
         for handler in handlers {
-            let same = |known: &Arc<Handler>| {
+            let same = |known: &Known| {
+                let task = &known.handler.task;
                 before.is_some()
-                    && known.task.role.as_ref().map(|role| role.instance) == before
-                    && known.task.span == handler.task.span
+                    && task.role.as_ref().map(|role| role.instance) == before
+                    && task.span == handler.task.span
             };
-            match self.handlers.iter().position(same) {
-                Some(known) => self.handlers[known] = handler,
-                None => self.handlers.push(handler),
+            let at = self.handlers.iter().position(same);
+            let known = Known { handler, frame: Arc::clone(frame), loaded };
+            match at {
+                Some(at) => self.handlers[at] = known,
+                None => self.handlers.push(known),
             }
         }
     }

@@ -54,7 +54,7 @@ impl Host {
             let (cx, handler) = (Arc::clone(&run.cx), run.handler);
             let outcome = self.collect(run).await;
             if let Some(handler) = handler {
-                self.notified.remove(&handler);
+                self.notified.served(handler);
             }
             let flow = self.absorb(&cx, outcome).await;
             if !matches!(flow, Flow::Next) {

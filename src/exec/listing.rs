@@ -68,8 +68,10 @@ impl Listing {
             late_files: files.late,
             batch: hosts.clone(),
             all_hosts: hosts,
+            lost: Default::default(),
             max_failed: None,
             forces_handlers: None,
+            start_at: None,
         };
         Ok(PlayTags { run: Arc::clone(&self.run), play: Arc::new(play), hosts: OnceCell::new() })
     }
@@ -127,8 +129,7 @@ impl PlayTags {
 
     fn scope(&self, host: &Arc<str>, layers: Layers, role: Option<&Arc<RoleScope>>) -> TaskScope {
         let (run, play) = (Arc::clone(&self.run), Arc::clone(&self.play));
-        let hosts = play.all_hosts.clone();
-        TaskScope::new(run, play, Arc::clone(host), layers, role.cloned(), Arc::new(move || hosts.clone()))
+        TaskScope::new(run, play, Arc::clone(host), layers, role.cloned(), Arc::new(Vec::new))
     }
 }
 

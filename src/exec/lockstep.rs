@@ -12,8 +12,10 @@ pub type Position = Vec<usize>;
 #[derive(Clone, Debug, PartialEq)]
 enum Place {
     At(Position),
-    /// Failed, unreachable, ended or through: waits for nobody, nobody waits for it.
-    Out,
+    /// Failed, unreachable or ended: waits for nobody, nobody waits for it. Where it was last.
+    Out(Position),
+    /// Came to the end of the play.
+    Through,
 }
 
 struct State<R> {
@@ -27,6 +29,8 @@ struct State<R> {
     fatal: Vec<Position>,
     /// No host begins another step.
     over: bool,
+    /// No host that has come past it begins another step of the play.
+    ended: Option<Position>,
 }
 
 /// `R` is what a `run_once` step leaves for the other hosts.
@@ -54,6 +58,7 @@ impl<R: Clone> Lockstep<R> {
             failed: 0,
             fatal: Vec::new(),
             over: false,
+            ended: None,
         };
         Lockstep { state: Mutex::new(state), moved: Notify::new() }
     }
@@ -69,12 +74,21 @@ impl<R: Clone> Lockstep<R> {
         self.with(|s| s.places.insert(Arc::clone(host), Place::At(to.to_vec())));
     }
 
-    /// The host leaves the batch; `failed` counts for `max_fail_percentage`.
+    /// The host leaves the batch before its end; `failed` counts for `max_fail_percentage`.
     pub fn leave(&self, host: &Arc<str>, failed: bool) {
         self.with(|s| {
-            s.places.insert(Arc::clone(host), Place::Out);
+            let last = match s.places.get(host) {
+                Some(Place::At(at) | Place::Out(at)) => at.clone(),
+                Some(Place::Through) | None => Position::new(),
+            };
+            s.places.insert(Arc::clone(host), Place::Out(last));
             s.failed += usize::from(failed);
         });
+    }
+
+    /// The host has come to the end of the play.
+    pub fn finish(&self, host: &Arc<str>) {
+        self.with(|s| s.places.insert(Arc::clone(host), Place::Through));
     }
 
     /// An error at this place counts for every host: each fails there, and may rescue itself.
@@ -105,15 +119,26 @@ impl<R: Clone> Lockstep<R> {
         self.with(|s| s.over)
     }
 
+    /// The batch ends here for all its hosts.
+    pub fn end(&self, at: &[usize]) {
+        self.with(|s| s.ended = Some(at.to_vec()));
+    }
+
+    /// Whether the batch was ended at a place before this one.
+    pub fn ended_before(&self, here: &[usize]) -> bool {
+        self.with(|s| s.ended.as_deref().is_some_and(|at| at < here))
+    }
+
     pub fn failed_percentage(&self) -> f64 {
         self.with(|s| 100.0 * s.failed as f64 / s.order.len().max(1) as f64)
     }
 
-    /// Hosts still taking part, in play order.
-    pub fn active(&self) -> Vec<Arc<str>> {
+    /// Hosts that left the play before this place; later ones still count as taking part.
+    pub fn left_before(&self, here: &[usize]) -> Vec<Arc<str>> {
         self.with(|s| {
-            let active = |h: &&Arc<str>| matches!(s.places.get(*h), Some(Place::At(_)));
-            s.order.iter().filter(active).cloned().collect()
+            let left =
+                |h: &&Arc<str>| matches!(s.places.get(*h), Some(Place::Out(at)) if at.as_slice() < here);
+            s.order.iter().filter(left).cloned().collect()
         })
     }
 
@@ -157,14 +182,15 @@ impl<R> State<R> {
             Place::At(at) => {
                 at.as_slice() >= to || (to.starts_with(at.as_slice()) && self.leaders.contains_key(at))
             }
-            Place::Out => true,
+            Place::Out(_) | Place::Through => true,
         })
     }
 
     /// Whether the host is the one that does it; so the first that comes, and the next where that one is lost.
     fn leads(&mut self, host: &Arc<str>, at: &[usize]) -> bool {
         let other = self.leaders.get(at).filter(|leader| *leader != host);
-        if other.is_some_and(|leader| self.places.get(leader) != Some(&Place::Out)) {
+        let there = |leader| matches!(self.places.get(leader), Some(Place::At(_)));
+        if other.is_some_and(there) {
             return false;
         }
         let leads = self.first_at(at) == Some(host);
@@ -212,7 +238,7 @@ mod tests {
         assert!(futures_ready(waiting.as_mut()).is_none(), "h1 is still at the start");
         step.advance(&hosts[1], &[1, 0, 2]);
         waiting.await;
-        assert_eq!(step.active().len(), 2);
+        assert_eq!(step.left_before(&[1]), [Arc::clone(&hosts[2])]);
         assert_eq!(step.failed_percentage().round(), 33.0);
     }
 

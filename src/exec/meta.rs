@@ -2,19 +2,29 @@
 
 use super::flow::Flow;
 use super::host::{Host, TaskContext};
+use super::lockstep::Once;
+use super::outcome::{Status, TaskOutcome, UnitOutcome};
 use super::state::HostMemory;
 use super::unit::conditions;
+use crate::base::Map;
 use crate::eval::Truth;
+use crate::graph::ENDS_BATCH;
 use std::sync::Arc;
 
 impl Host {
     pub async fn meta(&mut self, cx: &Arc<TaskContext>, what: &str) -> Flow {
-        match conditions(&self.run, &cx.keywords.when, &cx.scope) {
+        let ends = ENDS_BATCH.contains(&what);
+        // Of what concerns all hosts the first one's condition counts for all, as in Ansible.
+        let for_all = ends || what == "clear_facts" && !cx.keywords.when.is_empty();
+        let judged = match for_all {
+            true => self.judged_once(cx, ends).await,
+            false => conditions(&self.run, &cx.keywords.when, &cx.scope),
+        };
+        match judged {
             Ok(Truth::True) => {}
             Ok(Truth::False) => return Flow::Next,
             Ok(Truth::Unknown(why)) => {
-                let outcome = super::outcome::UnitOutcome::unknown(&*why);
-                return self.absorb(cx, super::outcome::TaskOutcome::single(outcome)).await;
+                return self.absorb(cx, TaskOutcome::single(UnitOutcome::unknown(&*why))).await;
             }
             Err(message) => return self.absorb(cx, super::task::failed(message)).await,
         }
@@ -23,7 +33,10 @@ impl Host {
             "end_host" => Flow::EndHost,
             "end_play" => Flow::EndPlay,
             "end_batch" => Flow::EndBatch,
-            "end_role" => Flow::EndRole,
+            "end_role" => match &cx.scope.role {
+                Some(role) => Flow::EndRole(Arc::clone(role)),
+                None => self.absorb(cx, super::task::failed("meta: end_role stands in no role")).await,
+            },
             "clear_facts" => {
                 self.remember(|memory| {
                     let set = Arc::clone(&memory.set);
@@ -47,11 +60,43 @@ impl Host {
                 self.ahead.clear();
                 Flow::Next
             }
-            "flush_handlers" => {
-                let frame = Arc::clone(&cx.frame);
-                Box::pin(self.flush(&frame)).await
-            }
+            "flush_handlers" => Box::pin(self.flush()).await,
             other => self.absorb(cx, super::task::failed(format!("meta: `{other}` is not supported"))).await,
         }
+    }
+
+    /// The condition as the first of the hosts judges it that come here; who `ends` it all, ends it for those too that
+    /// are elsewhere.
+    async fn judged_once(&mut self, cx: &Arc<TaskContext>, ends: bool) -> Result<Truth, String> {
+        let (position, batch) = (self.position.clone(), Arc::clone(&self.batch));
+        match batch.once(&self.name, &position).await {
+            Once::Take(outcome) if outcome.status() == Status::Ok => Ok(Truth::True),
+            Once::Take(_) => Ok(Truth::False),
+            Once::Lead => {
+                let judged = conditions(&self.run, &cx.keywords.when, &cx.scope);
+                let holds = matches!(judged, Ok(Truth::True));
+                if holds && ends {
+                    batch.end(&position);
+                }
+                let outcome = match holds {
+                    true => UnitOutcome::done(None, Map::new()),
+                    false => UnitOutcome::skipped("runs once"),
+                };
+                batch.publish(&position, TaskOutcome::single(outcome));
+                judged
+            }
+        }
+    }
+
+    /// Waits behind a step where one host may end the play for all of them.
+    pub(super) async fn meet_behind(&mut self, index: usize) -> Flow {
+        let flow = self.drain().await;
+        if matches!(flow, Flow::Next) {
+            let mut behind = self.position.clone();
+            behind.pop();
+            behind.push(index + 1);
+            self.batch.reach(&self.name, &behind).await;
+        }
+        flow
     }
 }

@@ -94,9 +94,11 @@ async fn run_batch(
         files: Arc::new(files.vars),
         late_files: files.late,
         all_hosts: all.to_vec(),
+        lost: locked(&run.lost).keys().cloned().collect(),
         batch: batch.clone(),
         max_failed,
         forces_handlers,
+        start_at: run.starts_in(number),
     });
     let lockstep = Arc::new(Lockstep::new(&batch));
     let forks = Arc::new(Semaphore::new(run.options.forks.max(1)));
@@ -116,7 +118,10 @@ async fn run_batch(
             if let Some(lost) = lost {
                 locked(&known.lost).insert(Arc::clone(&name), lost);
             }
-            lockstep.leave(&name, lost.is_some());
+            match flow {
+                Flow::Next => lockstep.finish(&name),
+                _ => lockstep.leave(&name, lost.is_some()),
+            }
             drop(permit);
             (name, flow, undone)
         });

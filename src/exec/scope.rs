@@ -6,6 +6,7 @@ use crate::eval::vars::{Layers, Level};
 use crate::eval::{LookupContext, Rendered, Scope, TemplateOptions};
 use crate::graph::{PlayPlan, RoleScope, TaskKeywords};
 use crate::modules::{Args, ArgsExt, Controller, Failure};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,13 +23,16 @@ pub struct PlayScope {
     pub files: Arc<Map>,
     /// Whether some of them need a host's facts or variables.
     pub late_files: bool,
-    /// All hosts of the play, those of the current batch, and those that still take part.
+    /// All hosts of the play, those that were lost before this batch, and those of the batch.
     pub all_hosts: Vec<Arc<str>>,
+    pub lost: HashSet<Arc<str>>,
     pub batch: Vec<Arc<str>>,
     /// `max_fail_percentage`; `None`: any share may fail.
     pub max_failed: Option<f64>,
     /// `force_handlers`; `None`: as the command line says.
     pub forces_handlers: Option<bool>,
+    /// `--start-at-task`, where no play before this one has that task.
+    pub start_at: Option<Arc<str>>,
 }
 
 pub struct TaskScope {
@@ -37,7 +41,10 @@ pub struct TaskScope {
     pub host: Arc<str>,
     pub layers: Layers,
     pub role: Option<Arc<RoleScope>>,
-    pub active: Arc<dyn Fn() -> Vec<Arc<str>> + Send + Sync>,
+    /// Hosts of the batch that left the play before the task.
+    pub left: Arc<dyn Fn() -> Vec<Arc<str>> + Send + Sync>,
+    /// Seen from another host, through `hostvars`.
+    pub foreign: bool,
     context: LookupContext,
 }
 
@@ -48,10 +55,10 @@ impl TaskScope {
         host: Arc<str>,
         layers: Layers,
         role: Option<Arc<RoleScope>>,
-        active: Arc<dyn Fn() -> Vec<Arc<str>> + Send + Sync>,
+        left: Arc<dyn Fn() -> Vec<Arc<str>> + Send + Sync>,
     ) -> Self {
         let context = super::lookups::context(&run, &play, role.as_deref());
-        TaskScope { run, play, host, layers, role, active, context }
+        TaskScope { run, play, host, layers, role, left, foreign: false, context }
     }
 
     /// The scope with more names on top of all but extra vars.
@@ -62,7 +69,8 @@ impl TaskScope {
             host: Arc::clone(&self.host),
             layers: self.layers.with(Level::Magic, Arc::new(names)),
             role: self.role.clone(),
-            active: Arc::clone(&self.active),
+            left: Arc::clone(&self.left),
+            foreign: self.foreign,
             context: self.context.clone(),
         }
     }
@@ -89,12 +97,8 @@ impl TaskScope {
             "inventory_hostname_short" => self.host.split('.').next().unwrap_or_default().into(),
             "groups" => super::world::groups_value(&self.run),
             "group_names" => super::world::group_names(&self.run, &self.host),
-            "ansible_play_hosts" => strings(&(self.active)()),
-            "ansible_play_batch" | "play_hosts" => {
-                let active = (self.active)();
-                let here = |h: &&Arc<str>| active.contains(h);
-                strings(&self.play.batch.iter().filter(here).cloned().collect::<Vec<_>>())
-            }
+            "ansible_play_hosts" => strings(&self.taking_part(&self.play.all_hosts)),
+            "ansible_play_batch" | "play_hosts" => strings(&self.taking_part(&self.play.batch)),
             "ansible_play_hosts_all" => strings(&self.play.all_hosts),
             "ansible_play_name" => self.play.plan.name.clone(),
             "playbook_dir" => path(&absolute(&self.play.plan.playbook_dir)),
@@ -144,6 +148,24 @@ impl TaskScope {
     }
 }
 
+/// Magic variables that a host has among the others, where all of them are asked for.
+const WHOLE: &[&str] = &[
+    "ansible_check_mode",
+    "ansible_diff_mode",
+    "ansible_forks",
+    "ansible_run_tags",
+    "ansible_skip_tags",
+    "ansible_verbosity",
+    "ansible_version",
+    "group_names",
+    "groups",
+    "inventory_dir",
+    "inventory_file",
+    "inventory_hostname",
+    "inventory_hostname_short",
+    "playbook_dir",
+];
+
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
@@ -163,6 +185,13 @@ fn version() -> Value {
 }
 
 impl TaskScope {
+    /// Who has neither failed nor been ended; hosts of other batches of the play and those through it are among them.
+    fn taking_part(&self, hosts: &[Arc<str>]) -> Vec<Arc<str>> {
+        let left = (self.left)();
+        let there = |h: &&Arc<str>| !self.play.lost.contains(*h) && !left.contains(h);
+        hosts.iter().filter(there).cloned().collect()
+    }
+
     /// Names of the play's roles, each once.
     fn role_names(&self, wanted: impl Fn(&RoleScope) -> bool) -> Value {
         let mut names: Vec<&str> = Vec::new();
@@ -190,14 +219,20 @@ impl Scope for TaskScope {
         match name {
             // Before facts are gathered it is an empty mapping, not an undefined name.
             "ansible_facts" => Some(Map::new().into()),
-            // How the host is reached, where nothing says so.
-            "ansible_host" => Some(self.host.as_ref().into()),
+            // How the host is reached, where nothing says so; `hostvars` has what was said.
+            "ansible_host" if !self.foreign => Some(self.host.as_ref().into()),
             _ => None,
         }
     }
 
     fn names(&self) -> Vec<String> {
-        self.layers.names().map(str::to_string).collect()
+        let mut names: Vec<String> = self.layers.names().map(str::to_string).collect();
+        for magic in WHOLE.iter().filter(|magic| self.magic(magic).is_some()) {
+            if !names.iter().any(|name| name == magic) {
+                names.push((*magic).to_string());
+            }
+        }
+        names
     }
 
     fn context(&self) -> &LookupContext {

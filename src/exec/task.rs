@@ -61,7 +61,8 @@ impl Host {
             Ok(once) => once,
             Err(message) => return self.absorb(&cx, failed(format!("run_once: {message}"))).await,
         };
-        if once {
+        // Those that count for all hosts see to it themselves.
+        if once && !matches!(node.act, Act::Meta(_)) {
             return self.task_once(&cx).await;
         }
         if self.meets(&cx) {
@@ -117,7 +118,7 @@ impl Host {
         }
         let elsewhere = self.ran_roles.get(key).is_some_and(|instance| *instance != role.instance);
         // A handler serves all uses of its role.
-        Ok(elsewhere && !self.handlers.iter().any(|h| std::ptr::eq(&*h.task, node)))
+        Ok(elsewhere && !self.handlers.iter().any(|h| std::ptr::eq(&*h.handler.task, node)))
     }
 
     async fn dispatch(&mut self, cx: &Arc<TaskContext>) -> Flow {
@@ -233,7 +234,7 @@ impl Host {
         }
         TaskRun {
             cx: Arc::clone(cx),
-            handler: self.handling.filter(|index| Arc::ptr_eq(&self.handlers[*index].task, &cx.node)),
+            handler: self.handling.filter(|index| Arc::ptr_eq(&self.handlers[*index].handler.task, &cx.node)),
             units: flown,
             looped: plan.looped,
             loop_var: plan.loop_var,

@@ -42,7 +42,7 @@ impl Host {
             name: self.run.redactor.text(&cx.title),
             action: cx.node.action_name().to_string(),
             place,
-            handler: self.handlers.iter().any(|h| h.task.id == cx.node.id),
+            handler: self.handlers.iter().any(|h| h.handler.task.id == cx.node.id),
         }
     }
 

@@ -7,6 +7,7 @@
 mod arrange;
 mod build;
 mod dump;
+mod looks;
 mod meetings;
 mod model;
 mod nodes;

@@ -158,7 +158,29 @@ pub struct TaskNode {
     pub uses_other_hosts: bool,
 }
 
+impl BlockNode {
+    /// Whether one host, of which others know nothing, may end the play for all in it.
+    pub fn may_end_batch(&self) -> bool {
+        fn any(sequence: &Sequence) -> bool {
+            sequence.steps.iter().any(|step| match step {
+                Step::Task(task) => task.ends_batch(),
+                Step::Block(block) => block.may_end_batch(),
+                Step::Flush { .. } => false,
+            })
+        }
+        any(&self.body) || any(&self.rescue) || any(&self.always)
+    }
+}
+
+/// `meta` actions that end more than their own host's play.
+pub const ENDS_BATCH: &[&str] = &["end_batch", "end_play"];
+
 impl TaskNode {
+    /// Whether it may end the play, or the batch, for all hosts.
+    fn ends_batch(&self) -> bool {
+        matches!(&self.act, Act::Meta(what) if ENDS_BATCH.contains(&&**what))
+    }
+
     /// The module's short name, or the include's or meta's.
     pub fn action_name(&self) -> &str {
         match &self.act {
@@ -184,7 +206,11 @@ impl PlayPlan {
         fn waits(task: &TaskNode) -> bool {
             let k = &task.keywords;
             let include = matches!(task.act, Act::IncludeTasks { .. } | Act::IncludeRole(_));
-            include || task.uses_other_hosts || k.run_once.is_some() || k.any_errors_fatal.is_some()
+            include
+                || task.ends_batch()
+                || task.uses_other_hosts
+                || k.run_once.is_some()
+                || k.any_errors_fatal.is_some()
         }
         self.max_fail_percentage.is_some() || any(&self.body) || self.handlers.iter().any(|h| waits(&h.task))
     }
@@ -278,6 +304,24 @@ pub struct RoleScope {
 }
 
 impl RoleScope {
+    /// How many steps of a list belong to this use of the role, counted from its beginning.
+    pub fn leading(&self, steps: &[Step]) -> usize {
+        let of_role = |step: &Step| match step {
+            Step::Task(task) => task.role.as_ref().is_some_and(|role| self.contains(role)),
+            Step::Block(block) => self.leading(&block.body.steps) > 0,
+            Step::Flush { .. } => false,
+        };
+        // Nothing tells whose the flush is that stands at the end.
+        let asked = |step: &Step| matches!(step, Step::Flush { implicit: false });
+        let beyond = steps.iter().position(|step| !of_role(step) && !asked(step)).unwrap_or(steps.len());
+        steps[..beyond].iter().rposition(of_role).map_or(0, |last| last + 1)
+    }
+
+    fn contains(&self, role: &RoleScope) -> bool {
+        let below = |(name, path): &(Arc<str>, PathBuf)| *name == self.name && *path == self.path;
+        role.instance == self.instance || role.parents.iter().any(below)
+    }
+
     /// What a handler of the role is called from elsewhere: `role : name`, and with the role's collection.
     pub fn names_of(&self, name: &str) -> Vec<Arc<str>> {
         let collection = self.collection.iter().filter(|c| !self.name.starts_with(&***c));
