@@ -111,12 +111,12 @@ fn local(args: &Args, controller: &dyn Controller) -> Result<Vec<Fragment>, Fail
     Ok(fragments)
 }
 
-/// The fragments that count, in the order of their names; a delimiter begins on a line of its own.
+/// The fragments that count, in the order of their names; each, and each delimiter, begins on a line of its own.
 fn join(args: &Args, mut fragments: Vec<Fragment>) -> Result<Vec<u8>, Failure> {
     let pattern = args.opt_str("regexp").filter(|p| !p.is_empty());
-    let pattern = pattern.map(|p| pyregex::compile(&format!("^(?:{p})"), Flags::default()));
+    let pattern = pattern.map(|p| pyregex::compile(p, Flags::default()));
     let pattern = pattern.transpose().map_err(|e| Failure::new(format!("Invalid Regexp: {e}")))?;
-    let delimiter = args.opt_str("delimiter").filter(|d| !d.is_empty());
+    let delimiter = args.opt_str("delimiter").filter(|d| !d.is_empty()).map(escapes).transpose()?;
     fragments.sort();
     let mut out: Vec<u8> = Vec::new();
     let (mut first, mut line_end_due) = (true, false);
@@ -132,36 +132,61 @@ fn join(args: &Args, mut fragments: Vec<Fragment>) -> Result<Vec<u8>, Failure> {
         if line_end_due {
             out.push(b'\n');
         }
-        if let Some(delimiter) = delimiter.filter(|_| !first) {
-            let delimiter = escapes(delimiter);
-            out.extend(delimiter.bytes());
-            if !delimiter.ends_with('\n') {
+        if let Some(delimiter) = delimiter.as_ref().filter(|_| !first) {
+            out.extend(delimiter);
+            // Of local fragments Ansible takes no delimiter to end with a line's end, so an empty line follows.
+            if !delimiter.ends_with(b"\n") || !args.bool("remote_src") {
                 out.push(b'\n');
             }
         }
-        line_end_due = delimiter.is_some() && !content.ends_with(b"\n");
+        line_end_due = !content.ends_with(b"\n");
         first = false;
         out.extend(content);
     }
     Ok(out)
 }
 
-/// A delimiter given in single quotes may still say `\n`.
-fn escapes(text: &str) -> String {
-    let mut out = String::new();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match (c, c == '\\') {
-            (c, false) => out.push(c),
-            _ => match chars.next() {
-                Some('n') => out.push('\n'),
-                Some('t') => out.push('\t'),
-                Some('r') => out.push('\r'),
-                Some('\\') => out.push('\\'),
-                Some(other) => out.extend(['\\', other]),
-                None => out.push('\\'),
-            },
+/// A delimiter given in single quotes may still say `\n`: what Python's string literals of bytes know.
+fn escapes(text: &str) -> Result<Vec<u8>, Failure> {
+    let mut out = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&byte, behind)) = rest.split_first() {
+        rest = behind;
+        let Some((&kind, behind)) = rest.split_first().filter(|_| byte == b'\\') else {
+            out.push(byte);
+            continue;
+        };
+        rest = behind;
+        let digits = |from: &[u8], most: usize, radix: u32| {
+            from.iter().take(most).take_while(|d| char::from(**d).is_digit(radix)).count()
+        };
+        let number = |digits: &[u8], radix: u32| {
+            digits.iter().fold(0, |n, d| n * radix + char::from(*d).to_digit(radix).unwrap_or_default())
+        };
+        match kind {
+            b'\n' => {}
+            b'n' => out.push(b'\n'),
+            b't' => out.push(b'\t'),
+            b'r' => out.push(b'\r'),
+            b'a' => out.push(7),
+            b'b' => out.push(8),
+            b'v' => out.push(11),
+            b'f' => out.push(12),
+            b'\\' | b'\'' | b'"' => out.push(kind),
+            b'x' if digits(rest, 2, 16) == 2 => {
+                out.push(number(&rest[..2], 16) as u8);
+                rest = &rest[2..];
+            }
+            b'x' => {
+                return Err(Failure::new(format!("delimiter: \\x in `{text}` needs two hexadecimal digits")));
+            }
+            b'0'..=b'7' => {
+                let more = digits(rest, 2, 8);
+                out.push((number(&[kind], 8) << (3 * more) | number(&rest[..more], 8)) as u8);
+                rest = &rest[more..];
+            }
+            other => out.extend([b'\\', other]),
         }
     }
-    out
+    Ok(out)
 }
