@@ -1,9 +1,9 @@
 //! ec2_security_group: a group and its rules.
 
+mod creation;
 mod rules;
 
 use crate::base::{Map, Value};
-use crate::cloud::calls::CallFuture;
 use crate::cloud::ec2::{input::*, types};
 use crate::cloud::identity::from_sdk;
 use crate::cloud::kinds::SecurityGroup;
@@ -53,7 +53,7 @@ impl Resource for Group {
         args.opt_str("name").or(args.opt_str("group_id")).unwrap_or_default().to_string()
     }
 
-    /// Groups that rules name are read, beside what module.yml says.
+    /// Groups that rules name are read, beside what module.yml says, and those that they describe may be made.
     fn claims(&self, spec: &crate::spec::ModuleSpec, args: &Args) -> crate::plan::Claims {
         let mut claims = cloud::claims(spec, args);
         let rules = args.items("rules").iter().chain(args.items("rules_egress"));
@@ -62,6 +62,8 @@ impl Resource for Group {
             Some(name) => format!("ec2_group:{name}"),
             None => "ec2_group:*".to_string(),
         }));
+        let made = creation::described(args).map(|(name, _)| format!("ec2_group:{name}"));
+        claims.writes.extend(made);
         claims
     }
 
@@ -112,10 +114,10 @@ impl Resource for Group {
             let account = &cx.account;
             match (steps, &seen.group) {
                 (Steps::Create(changes), _) => {
-                    let group = create(cx, seen.vpc.as_deref()).await?;
-                    alter(cx, &group, changes).await
+                    let group = creation::own(cx, seen.vpc.as_deref()).await?;
+                    with_named(cx, seen, &group, changes).await
                 }
-                (Steps::Change(changes), Some(group)) => alter(cx, group, changes).await,
+                (Steps::Change(changes), Some(group)) => with_named(cx, seen, group, changes).await,
                 (Steps::Remove, Some(group)) => {
                     account.remove(&account.security_groups, SecurityGroup::id(group)).await?;
                     Ok(crate::record! { "group_id" => Value::Null })
@@ -143,7 +145,11 @@ async fn look(
     let all = account.security_groups.within(account, &vpc, inside).await?;
     let group = match group {
         Some(group) => Some(group),
-        None => find::one::<SecurityGroup>(cx, &all, |g| g.group_name() == cx.text("name"))?,
+        None => {
+            // Those that were made for rules carry the same tags.
+            let named = all.iter().filter(|g| g.group_name() == cx.text("name")).cloned();
+            find::one::<SecurityGroup>(cx, &named.collect::<Vec<_>>(), |_| true)?
+        }
     };
     let names =
         all.iter().filter_map(|g| Some((g.group_name.clone()?, g.group_id.clone()?))).collect::<Names>();
@@ -178,27 +184,9 @@ fn decide(
             }
         }
     }
-    for (direction, arg, purge) in
-        [("ingress", "rules", "purge_rules"), ("egress", "rules_egress", "purge_rules_egress")]
-    {
-        if !cx.args.has(arg) {
-            continue;
-        }
-        let wanted = rules::wanted(cx, arg, &seen.names)?;
-        let is = match (group, direction) {
-            (Some(group), "ingress") => rules::of(group, group.ip_permissions()),
-            (Some(group), _) => rules::of(group, group.ip_permissions_egress()),
-            (None, "ingress") => Vec::new(),
-            // What Amazon gives every new group.
-            (None, _) => vec![Rule::everywhere()],
-        };
-        let change = RuleChange::between(&is, &wanted, cx.args.bool(purge));
-        change.show(direction, &mut attributes);
-        match direction {
-            "ingress" => changes.into = change,
-            _ => changes.out = change,
-        }
-    }
+    (changes.into, changes.out) = rule_changes(cx, group, &seen.names)?;
+    changes.into.show("ingress", &mut attributes);
+    changes.out.show("egress", &mut attributes);
     let verdict = match group {
         None => {
             attributes.wanted("group_id", cx.unknown());
@@ -218,6 +206,44 @@ fn decide(
     Ok(Verdict { warnings, ..verdict })
 }
 
+/// What leads from the rules that are there to those of the task: of what is let in, and of what is let out.
+fn rule_changes(
+    cx: &Cx<'_>,
+    group: Option<&types::SecurityGroup>,
+    names: &Names,
+) -> Result<(RuleChange, RuleChange), Failure> {
+    let (mut into, mut out) = (RuleChange::default(), RuleChange::default());
+    if cx.args.has("rules") {
+        let is = group.map(|g| rules::of(g, g.ip_permissions())).unwrap_or_default();
+        let wanted = rules::wanted(cx, "rules", names)?;
+        into = RuleChange::between(&is, &wanted, cx.args.bool("purge_rules"));
+    }
+    if cx.args.has("rules_egress") {
+        let is = group.map(|g| rules::of(g, g.ip_permissions_egress()));
+        // What Amazon gives every new group.
+        let is = is.unwrap_or_else(|| vec![Rule::everywhere()]);
+        let wanted = rules::wanted(cx, "rules_egress", names)?;
+        out = RuleChange::between(&is, &wanted, cx.args.bool("purge_rules_egress"));
+    }
+    Ok((into, out))
+}
+
+/// Makes the groups that rules describe, where there are none, and then the change.
+async fn with_named(
+    cx: &Cx<'_>,
+    seen: &Seen,
+    group: &types::SecurityGroup,
+    changes: &Changes,
+) -> Result<Map, Failure> {
+    let made = creation::named(cx, seen.vpc.as_deref(), &seen.names).await?;
+    if made.is_empty() {
+        return alter(cx, group, changes).await;
+    }
+    let names: Names = seen.names.clone().into_iter().chain(made).collect();
+    let (into, out) = rule_changes(cx, Some(group), &names)?;
+    alter(cx, group, &Changes { into, out, tags: changes.tags.clone() }).await
+}
+
 fn predicted(cx: &Cx<'_>, seen: &Seen) -> Map {
     let vpc = cx.args.value("vpc_id").cloned();
     crate::record! {
@@ -230,36 +256,6 @@ fn predicted(cx: &Cx<'_>, seen: &Seen) -> Map {
         "vpc_id" => vpc.or(seen.vpc.clone().map(Into::into)),
         "tags" => cloud::tags_value(&cx.wanted_tags()),
     }
-}
-
-async fn create(cx: &Cx<'_>, vpc: Option<&str>) -> Result<Arc<types::SecurityGroup>, Failure> {
-    let account = &cx.account;
-    let op = cx.identity.op();
-    let wanted = cx.wanted_tags();
-    let (name, about) = (cx.args.str("name"), cx.args.str("description"));
-    let input = CreateSecurityGroupInputBuilder::default()
-        .group_name(name)
-        .description(about)
-        .set_vpc_id(vpc.map(str::to_string))
-        .tag_specifications(op.specification(types::ResourceType::SecurityGroup, &wanted));
-    let send = || -> CallFuture<'_, types::SecurityGroup> {
-        let input = input.clone();
-        let tags = crate::cloud::identity::to_sdk(&op.tags(&wanted));
-        Box::pin(async move {
-            let made = account.ec2.create_security_group(input).await?;
-            let id =
-                made.group_id.ok_or_else(|| CallError::own("ec2:CreateSecurityGroup", "no id came back"))?;
-            Ok(types::SecurityGroup::builder()
-                .group_id(id)
-                .group_name(name)
-                .description(about)
-                .set_vpc_id(vpc.map(str::to_string))
-                .set_ip_permissions_egress(Some(vec![Rule::everywhere().as_sdk("")]))
-                .set_tags(Some(tags))
-                .build())
-        })
-    };
-    Ok(account.create(&account.security_groups, &op, &send).await?)
 }
 
 async fn alter(cx: &Cx<'_>, group: &types::SecurityGroup, changes: &Changes) -> Result<Map, Failure> {

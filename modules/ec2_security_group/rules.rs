@@ -333,7 +333,7 @@ fn peers(cx: &Cx<'_>, rule: &Value, names: &Names) -> Result<Vec<Peer>, String> 
         }
         match names.get(&name) {
             Some(id) => Ok(Peer::Group { id: id.clone(), owner: None }),
-            None if cx.check => Ok(Peer::Unknown(name)),
+            None if cx.check || rule.get("group_desc").is_some() => Ok(Peer::Unknown(name)),
             None => Err(format!("there is no security group `{name}` in the VPC")),
         }
     })?;
