@@ -52,6 +52,12 @@ impl Resource for Eip {
 
     fn observe<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Seen> {
         Box::pin(async move {
+            if cx.args.has("domain_name") || cx.args.bool("update_reverse_dns_record") {
+                return Err(Failure::new(
+                    "`domain_name` and `update_reverse_dns_record`: the name that an address resolves to is not written \
+                     here\nhint: `aws ec2 modify-address-attribute --allocation-id … --domain-name …` writes it",
+                ));
+            }
             let all = cx.account.addresses.all(&*cx.account.ec2).await?;
             if let Some(ip) = cx.text("public_ip") {
                 let found = all.into_iter().find(|a| a.public_ip() == Some(ip));
@@ -229,7 +235,9 @@ pub fn shown(address: &types::Address) -> Map {
         "association_id" => address.association_id(),
         "domain" => address.domain().map(|d| d.as_str().to_string()),
         "instance_id" => address.instance_id(),
+        "network_border_group" => address.network_border_group(),
         "network_interface_id" => address.network_interface_id(),
+        "network_interface_owner_id" => address.network_interface_owner_id(),
         "private_ip_address" => address.private_ip_address(),
         "tags" => cloud::values::tags(address.tags()),
     }

@@ -206,6 +206,7 @@ fn mapping(mapping: &LaunchTemplateBlockDeviceMapping) -> Map {
 }
 
 fn interface(nic: &LaunchTemplateInstanceNetworkInterfaceSpecification) -> Map {
+    let six = nic.ipv6_addresses().iter().filter_map(|a| a.ipv6_address()).map(Value::from);
     record! {
         "associate_public_ip_address" => nic.associate_public_ip_address(),
         "delete_on_termination" => nic.delete_on_termination(),
@@ -213,6 +214,7 @@ fn interface(nic: &LaunchTemplateInstanceNetworkInterfaceSpecification) -> Map {
         "device_index" => nic.device_index(),
         "groups" => texts(nic.groups()),
         "ipv6_address_count" => nic.ipv6_address_count(),
+        "ipv6_addresses" => six.collect::<List>(),
         "network_interface_id" => nic.network_interface_id(),
         "private_ip_address" => nic.private_ip_address(),
         "subnet_id" => nic.subnet_id(),

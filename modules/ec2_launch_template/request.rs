@@ -88,6 +88,8 @@ fn mapping(map: &Map) -> LaunchTemplateBlockDeviceMappingRequest {
 
 fn interface(map: &Map) -> LaunchTemplateInstanceNetworkInterfaceSpecificationRequest {
     let groups = map.list("groups").into_iter().map(str::to_string).collect::<Vec<_>>();
+    let six = map.list("ipv6_addresses").into_iter();
+    let six: Vec<_> = six.map(|a| InstanceIpv6AddressRequest::builder().ipv6_address(a).build()).collect();
     LaunchTemplateInstanceNetworkInterfaceSpecificationRequest::builder()
         .set_associate_public_ip_address(map.opt_bool("associate_public_ip_address"))
         .set_delete_on_termination(map.opt_bool("delete_on_termination"))
@@ -95,6 +97,7 @@ fn interface(map: &Map) -> LaunchTemplateInstanceNetworkInterfaceSpecificationRe
         .set_device_index(int(map, "device_index"))
         .set_groups((!groups.is_empty()).then_some(groups))
         .set_ipv6_address_count(int(map, "ipv6_address_count"))
+        .set_ipv6_addresses((!six.is_empty()).then_some(six))
         .set_network_interface_id(text(map, "network_interface_id"))
         .set_private_ip_address(text(map, "private_ip_address"))
         .set_subnet_id(text(map, "subnet_id"))
