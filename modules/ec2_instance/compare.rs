@@ -2,6 +2,7 @@
 
 use super::Seen;
 use super::launch::{self, USER_DATA};
+use super::network;
 use super::steps::{Changes, Turn};
 use crate::base::Value;
 use crate::cloud::ec2::{input::DescribeInstanceAttributeInputBuilder, types};
@@ -129,8 +130,8 @@ fn fixed(cx: &Cx<'_>, instance: &types::Instance, seen: &Seen) -> Vec<(&'static 
     let image = seen.image.as_deref().filter(|i| !i.starts_with("resolve:"));
     row("image_id", instance.image_id(), image.map(Value::from));
     row("key_name", instance.key_name(), given("key_name"));
-    row("vpc_subnet_id", instance.subnet_id(), given("vpc_subnet_id"));
-    row("private_ip", instance.private_ip_address(), given("private_ip"));
+    row("vpc_subnet_id", instance.subnet_id(), network::subnet(cx));
+    row("private_ip", instance.private_ip_address(), network::address(cx));
     let zone = instance.placement().and_then(|p| p.availability_zone());
     row("availability_zone", zone, given("availability_zone"));
     let tags = from_sdk(instance.tags());

@@ -2,9 +2,7 @@
 
 use super::{Seen, network};
 use crate::base::{List, Map, Value};
-use crate::cloud::Kind;
 use crate::cloud::ec2::{input::RunInstancesInputBuilder, types};
-use crate::cloud::kinds::SecurityGroup;
 use crate::modules::cloud::{self, Attributes, Cx};
 use crate::modules::{ArgsExt, Failure};
 use crate::spec::to_text;
@@ -17,50 +15,6 @@ pub const USER_DATA: &str = "fitout:user-data";
 /// What is launched where nobody says a type, as by Ansible's module.
 const DEFAULT_TYPE: &str = "t3.micro";
 
-/// Ids of the wanted groups; what is not known yet stays so.
-pub async fn groups(cx: &Cx<'_>) -> Result<List, Failure> {
-    let mut wanted: Vec<Value> = cx.args.items("security_groups").to_vec();
-    wanted.extend(cx.args.value("security_group").filter(|v| !v.is_null()).cloned());
-    wanted.extend(cx.args.items("group_id").iter().cloned());
-    let network = cx.args.map("network").and_then(|n| n.get("groups")).and_then(Value::as_list);
-    wanted.extend(network.into_iter().flatten().cloned());
-    let is_name = |v: &Value| v.as_str().is_some_and(|t| !t.starts_with("sg-"));
-    if !wanted.iter().any(is_name) {
-        return Ok(wanted);
-    }
-    let Some(vpc) = vpc(cx).await? else {
-        return Ok(wanted.iter().map(|v| if is_name(v) { cx.unknown() } else { v.clone() }).collect());
-    };
-    let account = &cx.account;
-    let inside = |g: &types::SecurityGroup| g.vpc_id() == Some(vpc.as_str());
-    let all = account.security_groups.within(account, &vpc, inside).await?;
-    let one = |value: &Value| {
-        let Some(name) = value.as_str().filter(|_| is_name(value)) else { return Ok(value.clone()) };
-        match all.iter().find(|g| g.group_name() == Some(name)) {
-            Some(group) => Ok(SecurityGroup::id(group).into()),
-            None if cx.check => Ok(cx.unknown()),
-            None => Err(Failure::new(format!("there is no security group `{name}` in {vpc}"))),
-        }
-    };
-    wanted.iter().map(one).collect()
-}
-
-/// The VPC of the subnet, or the default one; `None`: not known yet.
-async fn vpc(cx: &Cx<'_>) -> Result<Option<String>, Failure> {
-    let account = &cx.account;
-    if cx.is_unknown("vpc_subnet_id") {
-        return Ok(None);
-    }
-    if let Some(id) = cx.text("vpc_subnet_id") {
-        let subnet = account.subnets.get(&*account.ec2, id).await?;
-        let subnet =
-            subnet.ok_or_else(|| Failure::new(format!("there is no subnet {id} in {}", account.region)))?;
-        return Ok(subnet.vpc_id.clone());
-    }
-    let all = account.vpcs.all(&*account.ec2).await?;
-    Ok(all.iter().find(|v| v.is_default() == Some(true)).and_then(|v| v.vpc_id.clone()))
-}
-
 /// What a plan shows of it.
 pub fn attributes(cx: &Cx<'_>, seen: &Seen, attributes: &mut Attributes) -> Result<(), Failure> {
     if seen.image.is_none() && !image_is_open(cx) && !cx.args.has("launch_template") {
@@ -68,7 +22,8 @@ pub fn attributes(cx: &Cx<'_>, seen: &Seen, attributes: &mut Attributes) -> Resu
     }
     attributes.wanted("image_id", seen.image.clone().map_or_else(|| cx.unknown(), Value::from));
     attributes.wanted("instance_type", kind(cx));
-    for name in ["key_name", "vpc_subnet_id", "availability_zone", "iam_instance_profile"] {
+    attributes.wanted("vpc_subnet_id", network::subnet(cx));
+    for name in ["key_name", "availability_zone", "iam_instance_profile"] {
         attributes.wanted(name, cx.args.value(name).cloned());
     }
     if !seen.groups.is_empty() {
@@ -101,11 +56,11 @@ pub fn predicted(cx: &Cx<'_>, seen: &Seen) -> Map {
         "image_id" => seen.image.clone().map_or_else(|| cx.unknown(), Value::from),
         "instance_type" => kind(cx).unwrap_or_else(|| cx.unknown()),
         "key_name" => given("key_name"),
-        "subnet_id" => given("vpc_subnet_id"),
+        "subnet_id" => network::subnet(cx),
         "vpc_id" => cx.unknown(),
         "launch_time" => cx.unknown(),
-        "private_ip_address" => given("private_ip").unwrap_or_else(|| cx.unknown()),
-        "private_ip" => given("private_ip").unwrap_or_else(|| cx.unknown()),
+        "private_ip_address" => network::address(cx).unwrap_or_else(|| cx.unknown()),
+        "private_ip" => network::address(cx).unwrap_or_else(|| cx.unknown()),
         "public_ip_address" => cx.unknown(),
         "public_ip" => cx.unknown(),
         "private_dns_name" => cx.unknown(),
@@ -122,13 +77,14 @@ pub fn predicted(cx: &Cx<'_>, seen: &Seen) -> Map {
 /// The call's input without count, token and tags.
 pub fn input(cx: &Cx<'_>, seen: &Seen) -> Result<RunInstancesInputBuilder, Failure> {
     let text = |name: &str| cx.text(name).map(str::to_string);
+    let of_image = |name: &str| cx.args.map("image").and_then(|i| i.opt_str(name)).map(str::to_string);
     let groups: Vec<String> = seen.groups.iter().map(to_text).collect();
     let mut input = RunInstancesInputBuilder::default()
         .set_image_id(seen.image.clone())
         .set_instance_type(kind(cx).as_ref().and_then(Value::as_str).map(Into::into))
         .set_key_name(text("key_name"))
-        .set_kernel_id(text("kernel"))
-        .set_ramdisk_id(text("ramdisk"))
+        .set_kernel_id(text("kernel").or(of_image("kernel")))
+        .set_ramdisk_id(text("ramdisk").or(of_image("ramdisk")))
         .set_ebs_optimized(cx.args.opt_bool("ebs_optimized"))
         .set_disable_api_termination(cx.args.opt_bool("termination_protection"))
         .set_user_data(text("user_data").map(|t| base64::engine::general_purpose::STANDARD.encode(t)))
@@ -177,7 +133,7 @@ pub fn input(cx: &Cx<'_>, seen: &Seen) -> Result<RunInstancesInputBuilder, Failu
             .set_version(text("version"));
         input = input.launch_template(template.build());
     }
-    Ok(network::fill(cx, input, groups))
+    network::fill(cx, input, groups)
 }
 
 /// Options of the launch count over those of its template, so ours are sent only where there is none.
@@ -210,7 +166,7 @@ fn placement(cx: &Cx<'_>) -> Option<types::Placement> {
     let inner = |name: &str| given(name).map(to_text);
     let zone = cx.text("availability_zone").map(str::to_string).or(inner("availability_zone"));
     // A subnet is in one zone anyway.
-    let zone = zone.filter(|_| !cx.args.has("vpc_subnet_id"));
+    let zone = zone.filter(|_| network::subnet(cx).is_none());
     let group = cx.text("placement_group").map(str::to_string).or(inner("group_name"));
     let tenancy = cx.text("tenancy").map(str::to_string).or(inner("tenancy"));
     let placement = types::Placement::builder()

@@ -2,6 +2,7 @@
 
 mod compare;
 mod console;
+mod groups;
 mod image;
 mod launch;
 mod network;
@@ -64,7 +65,7 @@ impl Resource for Instances {
                 return Ok(seen);
             }
             seen.image = image::choose(cx).await?;
-            seen.groups = launch::groups(cx).await?;
+            seen.groups = groups::ids(cx, &seen.instances).await?;
             seen.volumes = volumes::read(cx, &seen.instances).await?;
             if cx.args.has("termination_protection") {
                 for instance in &seen.instances {
@@ -147,8 +148,8 @@ fn natural(cx: &Cx<'_>, instance: &types::Instance) -> bool {
     let tags = cx.args.map("tags").map(cloud::tags_of).unwrap_or_default();
     let name = cx.text("name").or(tags.get("Name").map(String::as_str));
     let named = name.is_some_and(|name| is.get("Name").is_some_and(|n| n == name));
-    let subnet = cx.text("vpc_subnet_id");
-    named && subnet.is_none_or(|s| instance.subnet_id() == Some(s))
+    let subnet = network::subnet(cx).filter(|s| s.as_str().is_some());
+    named && subnet.is_none_or(|s| s.as_str() == instance.subnet_id())
 }
 
 /// Those of these ids. What is not known may have been made since by someone else: a group.

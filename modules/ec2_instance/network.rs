@@ -2,15 +2,38 @@
 
 use crate::base::{Map, Value};
 use crate::cloud::ec2::{input::RunInstancesInputBuilder, types};
-use crate::modules::ArgsExt;
 use crate::modules::cloud::Cx;
+use crate::modules::{ArgsExt, Failure};
 use crate::spec::to_text;
 use types::InstanceNetworkInterfaceSpecification as Interface;
+
+/// What the task says of its first interface: with it, under `network`, or as the first one of several.
+fn first(cx: &Cx<'_>, own: &str, inner: &str) -> Option<Value> {
+    let given = |v: Option<&Value>| v.filter(|v| !v.is_null()).cloned();
+    let network = cx.args.map("network").and_then(|n| n.get(inner));
+    let foremost = cx.args.items("network_interfaces").first();
+    let foremost = foremost.filter(|i| i.get("device_index").is_none_or(|at| *at == Value::Int(0)));
+    given(cx.args.value(own)).or(given(network)).or(given(foremost.and_then(|i| i.get(inner))))
+}
+
+/// The subnet where the task wants the instance; `None`: it does not say.
+pub fn subnet(cx: &Cx<'_>) -> Option<Value> {
+    first(cx, "vpc_subnet_id", "subnet_id")
+}
+
+/// The primary address that the task wants.
+pub fn address(cx: &Cx<'_>) -> Option<Value> {
+    let several = || first(cx, "", "private_ip_addresses")?.as_list()?.first().cloned();
+    first(cx, "private_ip", "private_ip_address").or_else(several)
+}
 
 /// Interfaces that the task names, with their positions; they keep their own tags.
 pub fn existing(cx: &Cx<'_>) -> Vec<(i32, String)> {
     let ids = cx.args.map("network").map_or(&[][..], |n| n.items("interfaces"));
     let ids = if ids.is_empty() { cx.args.items("network_interfaces_ids") } else { ids };
+    // As the old module has them: ids instead of options.
+    let old = cx.args.items("network_interfaces");
+    let ids = if ids.is_empty() && old.iter().all(|i| i.as_str().is_some()) { old } else { ids };
     let one = |(at, value): (usize, &Value)| {
         let index = value.as_map().and_then(|m| m.opt_int("device_index"));
         let index = index.and_then(|n| n.try_into().ok()).or(at.try_into().ok());
@@ -20,29 +43,48 @@ pub fn existing(cx: &Cx<'_>) -> Vec<(i32, String)> {
 }
 
 /// Plain, or as interfaces where something of them is said that only an interface can have.
-pub fn fill(cx: &Cx<'_>, input: RunInstancesInputBuilder, groups: Vec<String>) -> RunInstancesInputBuilder {
+///
+/// # Errors
+/// Ids of interfaces stand between options of new ones.
+pub fn fill(
+    cx: &Cx<'_>,
+    input: RunInstancesInputBuilder,
+    groups: Vec<String>,
+) -> Result<RunInstancesInputBuilder, Failure> {
     let there = existing(cx);
     if !there.is_empty() {
         let one = |(index, id)| Interface::builder().device_index(index).network_interface_id(id).build();
-        return input.set_network_interfaces(Some(there.into_iter().map(one).collect()));
+        return Ok(input.set_network_interfaces(Some(there.into_iter().map(one).collect())));
     }
-    let several = cx.args.items("network_interfaces").iter().filter_map(Value::as_map);
-    let several: Vec<_> = several.enumerate().map(|(at, given)| interface(cx, given, at, &groups)).collect();
+    let given = cx.args.items("network_interfaces");
+    let several: Vec<&Map> = given.iter().filter_map(Value::as_map).collect();
+    if several.len() != given.len() {
+        return Err(Failure::new(
+            "network_interfaces: ids of interfaces that are there stand beside options of new ones\nhint: give either",
+        ));
+    }
     if !several.is_empty() {
-        return input.set_network_interfaces(Some(several));
+        let several = several.into_iter().enumerate().map(|(at, given)| interface(cx, given, at, &groups));
+        return Ok(input.set_network_interfaces(Some(several.collect())));
     }
     let empty = Map::new();
     let given = cx.args.map("network").unwrap_or(&empty);
-    let words = ["assign_public_ip", "description", "delete_on_termination"];
+    let words = [
+        "assign_public_ip",
+        "description",
+        "delete_on_termination",
+        "ipv6_addresses",
+        "private_ip_addresses",
+    ];
     let special = cx.args.has("assign_public_ip") || words.iter().any(|name| given.has(name));
     if special {
-        return input.network_interfaces(interface(cx, given, 0, &groups));
+        return Ok(input.network_interfaces(interface(cx, given, 0, &groups)));
     }
-    let address = cx.text("private_ip").or(given.opt_str("private_ip_address"));
-    input
-        .set_subnet_id(cx.text("vpc_subnet_id").map(Into::into))
-        .set_private_ip_address(address.map(Into::into))
-        .set_security_group_ids((!groups.is_empty()).then_some(groups))
+    let text = |value: Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_string);
+    Ok(input
+        .set_subnet_id(text(subnet(cx)))
+        .set_private_ip_address(text(address(cx)))
+        .set_security_group_ids((!groups.is_empty()).then_some(groups)))
 }
 
 /// One of these options; what it leaves out is as the task has it.

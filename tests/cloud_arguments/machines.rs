@@ -144,10 +144,26 @@ fn interfaces_are_made_or_taken_and_count_launches_more() {
     ];
     sends(&world, &node(several), &[("RunInstances", launch)]);
     world.destroy().is(0, &["0 left"]);
-    // What is there already is taken, by either name of the argument, and is nobody's to remove.
+    let one = "network: {subnet_id: '{{ subnet.subnet.id }}', private_ip_addresses: [10.20.1.8, 10.20.1.9], ipv6_addresses: ['2001:db8::2']}";
+    let launch: &[&str] = &[
+        "NetworkInterface.1.SubnetId=subnet-",
+        "NetworkInterface.1.PrivateIpAddresses.1.Primary=true&NetworkInterface.1.PrivateIpAddresses.1.PrivateIpAddress=10.20.1.8",
+        "NetworkInterface.1.PrivateIpAddresses.2.PrivateIpAddress=10.20.1.9",
+        "NetworkInterface.1.Ipv6Addresses.1.Ipv6Address=2001:db8::2",
+    ];
+    sends(&world, &node(one), &[("RunInstances", launch)]);
+    world.destroy().is(0, &["0 left"]);
+    let plain = "network: {subnet_id: '{{ subnet.subnet.id }}', private_ip_address: 10.20.1.8}";
+    sends(&world, &node(plain), &[("RunInstances", &["SubnetId=subnet-", "PrivateIpAddress=10.20.1.8"])]);
+    world.destroy().is(0, &["0 left"]);
+    world.playbook(&node("network_interfaces: [eni-1, {description: new}]"));
+    world.apply().is(1, &["ids of interfaces that are there stand beside options of new ones"]);
+    world.destroy().is(0, &["0 left"]);
+    // What is there already is taken, by any name of the argument, and is nobody's to remove.
     for how in [
         "network: {interfaces: [ENI], device_index: 0}",
         "network_interfaces_ids: [{id: ENI, device_index: 0}]",
+        "network_interface: [ENI]",
     ] {
         good(&{
             world.playbook(&play(""));

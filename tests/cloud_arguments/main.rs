@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod groups;
 mod images;
 mod machines;
 mod networks;
