@@ -7,6 +7,7 @@
 
 mod support;
 
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use support::cloud::{DEBIAN, World};
@@ -152,14 +153,22 @@ const CALLS: [&str; 20] = [
     "DeleteSecurityGroup",
 ];
 
-/// Faults on the calls that come, some on each.
+/// Faults on the calls that come, some on each; lists in pages of so many, and what is new is not shown for so many seconds.
 fn weather(world: &World, dice: &mut Dice) {
     world.proxy.clear();
+    let (page, late) = (*dice.one(&[0, 1, 3]), *dice.one(&[0.0, 0.5, 1.0]));
+    world.settings(&json!({"page": page, "notfound": late}));
     for _ in 0..6 {
         let fault = dice.one(&[Fault::ReplyLost, Fault::Reset, Fault::Throttled, Fault::Broken]).clone();
         let times = if fault == Fault::Throttled { 1 + dice.roll(4) } else { 1 + dice.roll(2) };
         world.proxy.fault_after(dice.one::<&str>(&CALLS), dice.roll(2), fault, times);
     }
+}
+
+/// No faults; the pages stay.
+fn fair(world: &World) {
+    world.proxy.clear();
+    world.settings(&json!({"notfound": 0}));
 }
 
 /// Every part is there once.
@@ -219,7 +228,7 @@ fn story(seed: u64) {
     world.playbook(&second.playbook(&mut dice));
     apply(&world, &mut dice);
     apply(&world, &mut dice);
-    world.proxy.clear();
+    fair(&world);
     let seen = world.apply();
     assert_eq!(seen.code, Some(0), "seed {seed}: {}", seen.all());
     is_right(&world, &second, seed);
@@ -238,7 +247,7 @@ fn story(seed: u64) {
 /// Removes in bad weather, and what that left, in good.
 fn gone(world: &World, command: &[&str], seed: u64) {
     let first = world.run(command);
-    world.proxy.clear();
+    fair(&world);
     if first.code != Some(0) {
         let seen = world.run(command);
         assert_eq!(seen.code, Some(0), "seed {seed}: {}", seen.all());
