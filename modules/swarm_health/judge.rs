@@ -18,8 +18,8 @@ pub fn judge(args: &Args, nodes: &[Node], services: &[Service]) -> Health {
     if leader.is_empty() {
         problems.push(format!("no leader ({managers})"));
     }
-    let named = args.list("nodes");
-    for node in nodes {
+    let (named, lost) = (args.list("nodes"), args.list("lost"));
+    for node in nodes.iter().filter(|n| !lost.contains(&n.hostname.as_str())) {
         if node.manager && !node.reachable {
             problems.push(format!("manager {} does not answer", node.hostname));
         } else if !node.ready() && !named.contains(&node.hostname.as_str()) {
@@ -93,6 +93,16 @@ mod tests {
                 "service web has 1 of 2 tasks"
             ]
         );
+        // A loss that is known is no problem; that a further one would be, is.
+        let lost = |spare: i64| -> Vec<String> {
+            let args: Map = [("lost", Value::from(vec!["b".into(), "c".into()])), ("spare", spare.into())]
+                .into_iter()
+                .map(|(k, v)| (k.into(), v))
+                .collect();
+            judge(&args, &[nodes.to_vec(), vec![node("e", true, "ready")]].concat(), &[]).problems
+        };
+        assert_eq!(lost(0), [""; 0]);
+        assert_eq!(lost(1), ["0 managers may be lost, not 1 (2 of 3 managers answer, quorum is 2)"]);
         let well = judge(&Map::new(), &nodes[..1], &[]);
         assert!(well.problems.is_empty() && well.leader == "a");
     }

@@ -1,7 +1,6 @@
 //! Workers in batches, and members that change their role or are gone.
 
 use super::*;
-use serde_json::Value;
 
 const WORKERS: [&str; 3] = ["node2", "node3", "node4"];
 
@@ -14,6 +13,7 @@ fn workers_roll_in_batches_and_members_come_and_go() {
     a_node_that_does_not_come_back_stops_the_others(&cluster);
     batches_go_together(&cluster);
     workers_become_managers(&cluster);
+    the_first_manager_is_not_needed(&cluster);
     a_manager_that_is_gone_is_removed(&cluster);
     the_leader_becomes_a_worker(&cluster);
 }
@@ -28,19 +28,6 @@ fn roll(cluster: &Cluster<'_>, tasks: &str, form: &[&str]) -> Seen {
         command.args(settings).args(form).env("ANSIBLE_ROLES_PATH", cluster.place.path().join("roles")),
     );
     Seen::of(&output)
-}
-
-/// The lines of each host's drain and of its return.
-fn spans(seen: &Seen) -> impl Fn(&str) -> (usize, usize) {
-    let lines: Vec<Value> = seen.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    move |host| {
-        let own = |line: &Value| {
-            line["event"] == "task_done" && line["host"] == host && line["action"] == "docker_node"
-        };
-        let at: Vec<usize> = (0..lines.len()).filter(|at| own(&lines[*at])).collect();
-        assert_eq!(at.len(), 2, "{host}");
-        (at[0], at[1])
-    }
 }
 
 /// Of the first batch one node's engine stays away: neither the second batch nor a manager is touched.
@@ -107,7 +94,32 @@ fn workers_become_managers(cluster: &Cluster<'_>) {
     cluster.run("apply", 0, &["node2 becomes a manager; node3 becomes a manager"]);
     await_nodes(cluster, 4);
     assert_eq!(cluster.nodes("node2"), [&READY[..], &["node4 Ready Active"]].concat());
-    cluster.run("apply", 0, &["0 changed"]);
+    cluster.unchanged();
+}
+
+/// It is cut off, and the other two are a quorum: workers are changed, tokens are published. Managers wait.
+fn the_first_manager_is_not_needed(cluster: &Cluster<'_>) {
+    let lost = cluster.host("node1");
+    lost.link(false).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(90);
+    while !cluster.nodes("node2").iter().any(|n| n.starts_with("node1 Down")) {
+        assert!(Instant::now() < deadline, "the swarm does not notice the loss");
+    }
+    let seen = roll(cluster, "- command: touch /run/without_the_first\n", &["-T", "5"]);
+    seen.is(4, &["manager node1 does not answer", "0 managers may be lost, not 1"]);
+    let changed = |name: &str| on(&cluster.host(name), "ls /run/without_the_first 2>/dev/null || true");
+    assert_ne!(changed("node4"), "", "{}", seen.all());
+    for name in ["node2", "node3"] {
+        assert_eq!(changed(name), "", "{name} was not to be touched\n{}", seen.all());
+    }
+    let playbook = concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/join_tokens.yml");
+    let to = ["-e", "join_publish_dir=/etc/tokens", "-e", "join_publish_hosts=node4"];
+    let args = [&["apply", "--yes", "-i", "hosts", "-T", "5", playbook][..], &to].concat();
+    cluster.place.run(&args).is(4, &["node1"]);
+    let published = on(&cluster.host("node4"), "cat /etc/tokens/worker");
+    assert!(published.starts_with(&format!("{} ", cluster.token("node2", "worker"))), "another token");
+    lost.link(true).unwrap();
+    await_nodes(cluster, 4);
 }
 
 /// Its machine is lost and it is taken out of the inventory: it goes, once the swarm has noticed.
@@ -115,7 +127,7 @@ fn a_manager_that_is_gone_is_removed(cluster: &Cluster<'_>) {
     let (managers, lost) = (&MANAGERS[..2], cluster.host("node3"));
     cluster.inventory(managers, &["node4"]);
     // As long as it lives it is somebody's, and stays.
-    cluster.run("apply", 0, &["0 changed"]);
+    cluster.unchanged();
     assert_eq!(cluster.nodes("node1").len(), 4);
     lost.link(false).unwrap();
     let deadline = Instant::now() + Duration::from_secs(90);
@@ -147,6 +159,6 @@ fn the_leader_becomes_a_worker(cluster: &Cluster<'_>) {
         assert!(Instant::now() < deadline, "a node does not call the new leader");
     }
     assert_eq!(cluster.nodes(other), nodes);
-    cluster.run("apply", 0, &["0 changed"]);
+    cluster.unchanged();
     cluster.run("verify", 0, &[]);
 }

@@ -9,7 +9,7 @@ pub fn modules_tell_and_change_it(cluster: &Cluster<'_>) {
     let seen = run(&["apply", "--yes"]);
     seen.is(0, &["label disk is not set, not ssd"]);
     assert!(!seen.all().contains("SWMTKN"), "{}", seen.all());
-    run(&["apply", "--yes"]).is(0, &["0 changed"]);
+    run(&["apply", "--yes"]).unchanged();
     // Who is asked for too much says so, and with which numbers.
     cluster.inventory(&["node1 swarm_member_zone=a", "node2 swarm_member_zone=a"], &["node3", "node4"]);
     cluster.run(
@@ -85,13 +85,13 @@ pub fn a_swarm_of_its_own(cluster: &Cluster<'_>) {
     let mut spec = cluster.spec("node4");
     assert_eq!(spec["Orchestration"]["TaskHistoryRetentionLimit"], 3);
     assert_eq!(spec["Dispatcher"]["HeartbeatPeriod"], 7_000_000_000_u64);
-    swarm(begin).is(0, &["0 changed"]);
+    swarm(begin).unchanged();
     swarm("snapshot_interval: 5000").is(0, &["snapshot_interval differs", "1 changed"]);
     spec["Raft"]["SnapshotInterval"] = 5000.into();
     assert_eq!(cluster.spec("node4"), spec, "the others were to stay");
     swarm("state: absent").is(1, &["node4 is a manager (1 of 1 managers answer"]);
     swarm("state: absent, force: true").is(0, &["the host is in a swarm", "1 changed"]);
     assert_eq!(on(&cluster.host("node4"), "docker info -f '{{.Swarm.LocalNodeState}}'").trim(), "inactive");
-    swarm("state: absent, force: true").is(0, &["0 changed"]);
+    swarm("state: absent, force: true").unchanged();
     assert_eq!(cluster.nodes("node1"), READY, "another swarm was touched");
 }
