@@ -8,6 +8,8 @@ mod counts;
 mod infos;
 #[path = "cloud_modules/refresh.rs"]
 mod refresh;
+#[path = "cloud_modules/returns.rs"]
+mod returns;
 mod support;
 
 use support::cloud::{DEBIAN, World};

@@ -178,9 +178,9 @@ impl Resource for Group {
     }
 }
 
-/// A group as return values.
+/// A group as autoscaling_group_info tells it.
 pub fn described(group: &types::AutoScalingGroup) -> Map {
-    shown::shown(group)
+    shown::in_full(group)
 }
 
 /// The tags of a group.

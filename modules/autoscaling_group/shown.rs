@@ -3,6 +3,7 @@
 use crate::base::{List, Map, Value};
 use crate::cloud::autoscaling::types::*;
 use crate::modules::cloud::Cx;
+use crate::modules::cloud::values::{list, word};
 use crate::record;
 
 pub fn shown(group: &AutoScalingGroup) -> Map {
@@ -28,13 +29,19 @@ pub fn shown(group: &AutoScalingGroup) -> Map {
         "viable_instances" => count(&|i| healthy(i) && serves(i)),
         "launch_template" => group.launch_template().map(template),
         "launch_config_name" => group.launch_configuration_name(),
+        "launch_configuration_name" => group.launch_configuration_name(),
         "mixed_instances_policy" => group.mixed_instances_policy().map(policy),
         "availability_zones" => strings(group.availability_zones().iter().map(String::as_str)),
         "vpc_zone_identifier" => group.vpc_zone_identifier(),
         "target_group_arns" => strings(group.target_group_arns().iter().map(String::as_str)),
         "load_balancers" => strings(group.load_balancer_names().iter().map(String::as_str)),
+        "load_balancer_names" => strings(group.load_balancer_names().iter().map(String::as_str)),
         "health_check_type" => group.health_check_type(),
         "health_check_period" => group.health_check_grace_period(),
+        "health_check_grace_period" => group.health_check_grace_period(),
+        "new_instances_protected_from_scale_in" => group.new_instances_protected_from_scale_in(),
+        "service_linked_role_arn" => group.service_linked_role_arn(),
+        "status" => group.status(),
         "default_cooldown" => group.default_cooldown(),
         "max_instance_lifetime" => group.max_instance_lifetime(),
         "placement_group" => group.placement_group(),
@@ -42,6 +49,37 @@ pub fn shown(group: &AutoScalingGroup) -> Map {
         "tags" => group.tags().iter().map(|t| Value::from(tag(t))).collect::<List>(),
         "created_time" => group.created_time().map(ToString::to_string),
     }
+}
+
+/// A group as autoscaling_group_info returns it: its instances are not ids alone, and what of it is told in lists is there.
+pub fn in_full(group: &AutoScalingGroup) -> Map {
+    let mut map = shown(group);
+    let instances = || group.instances().iter().map(|i| Value::from(instance(i))).collect::<List>();
+    let metrics = list(group.enabled_metrics(), |m| {
+        record! {
+            "metric" => m.metric(), "granularity" => m.granularity(),
+        }
+    });
+    map.extend(record! {
+        "instances" => instances(),
+        "instance_details" => instances(),
+        "instance_ids" => strings(group.instances().iter().filter_map(|i| i.instance_id())),
+        "enabled_metrics" => metrics.clone(),
+        "metrics_collection" => metrics,
+        "suspended_processes" => list(group.suspended_processes(), |p| record! {
+            "process_name" => p.process_name(), "suspension_reason" => p.suspension_reason(),
+        }),
+        "traffic_sources" => list(group.traffic_sources(), |s| record! {
+            "identifier" => s.identifier(), "type" => s.r#type(),
+        }),
+        "availability_zone_distribution" => group.availability_zone_distribution().map(|d| record! {
+            "capacity_distribution_strategy" => word(d.capacity_distribution_strategy()),
+        }),
+        "capacity_reservation_specification" => group.capacity_reservation_specification().map(|c| record! {
+            "capacity_reservation_preference" => word(c.capacity_reservation_preference()),
+        }),
+    });
+    map
 }
 
 /// As it is now; what a change brings is not known yet.
@@ -64,6 +102,8 @@ fn strings<'a>(items: impl Iterator<Item = &'a str>) -> List {
 
 fn instance(instance: &Instance) -> Map {
     record! {
+        "instance_id" => instance.instance_id(),
+        "protected_from_scale_in" => instance.protected_from_scale_in(),
         "health_status" => instance.health_status(),
         "lifecycle_state" => instance.lifecycle_state().map(|s| s.as_str().to_string()),
         "launch_template" => instance.launch_template().map(template),

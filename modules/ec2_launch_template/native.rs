@@ -164,6 +164,16 @@ async fn versions(cx: &Cx<'_>, id: &str) -> Result<Vec<types::LaunchTemplateVers
     Ok(all)
 }
 
+/// All versions of a template as they are told.
+pub async fn told_versions(cx: &Cx<'_>, id: &str) -> Result<crate::base::List, CallError> {
+    let shown = |v: &types::LaunchTemplateVersion| {
+        let mut told = told::version(v);
+        told.insert("default_version".into(), v.default_version().unwrap_or(false).into());
+        Value::from(told)
+    };
+    Ok(versions(cx, id).await?.iter().map(shown).collect())
+}
+
 fn creation(cx: &Cx<'_>, what: &str) -> Verdict<Steps> {
     let data = data::completed(cx, data::wanted(cx.args));
     let mut attributes = Attributes::default();

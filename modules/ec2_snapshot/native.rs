@@ -251,7 +251,12 @@ pub fn shown(snapshot: &types::Snapshot) -> Map {
         "state" => values::word(snapshot.state()),
         "description" => snapshot.description(),
         "start_time" => snapshot.start_time().map(ToString::to_string),
+        "progress" => snapshot.progress(),
+        "state_message" => snapshot.state_message(),
+        "storage_tier" => values::word(snapshot.storage_tier()),
         "encrypted" => snapshot.encrypted(),
+        "kms_key_id" => snapshot.kms_key_id(),
+        "data_encryption_key_id" => snapshot.data_encryption_key_id(),
         "owner_id" => snapshot.owner_id(),
         "tags" => values::tags(snapshot.tags()),
     }

@@ -301,6 +301,9 @@ pub fn shown(gateway: &types::NatGateway) -> Map {
     let addresses = gateway.nat_gateway_addresses().iter().map(|a| {
         crate::base::Value::from(record! {
             "allocation_id" => a.allocation_id(),
+            "association_id" => a.association_id(),
+            "is_primary" => a.is_primary(),
+            "status" => cloud::values::word(a.status()),
             "network_interface_id" => a.network_interface_id(),
             "private_ip" => a.private_ip(),
             "public_ip" => a.public_ip(),
@@ -314,6 +317,7 @@ pub fn shown(gateway: &types::NatGateway) -> Map {
         "connectivity_type" => cloud::values::word(gateway.connectivity_type()),
         "nat_gateway_addresses" => addresses.collect::<List>(),
         "create_time" => gateway.create_time().map(ToString::to_string),
+        "delete_time" => gateway.delete_time().map(ToString::to_string),
         "tags" => cloud::values::tags(gateway.tags()),
     }
 }

@@ -149,6 +149,12 @@ fn ranges(vpc: &types::Vpc) -> impl Iterator<Item = (&str, &str)> {
     sets.filter_map(|a| Some((a.association_id().unwrap_or_default(), a.cidr_block()?)))
 }
 
+/// Whether names are resolved in it, and whether machines get some: DescribeVpcAttribute tells one at a time.
+pub async fn dns(cx: &Cx<'_>, vpc: &str) -> Result<(bool, bool), CallError> {
+    let vpc = types::Vpc::builder().vpc_id(vpc).build();
+    Ok((support(cx, &vpc).await?, hostnames(cx, &vpc).await?))
+}
+
 async fn support(cx: &Cx<'_>, vpc: &types::Vpc) -> Result<bool, CallError> {
     let input = DescribeVpcAttributeInputBuilder::default().vpc_id(Vpc::id(vpc));
     let seen =

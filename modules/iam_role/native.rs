@@ -242,15 +242,18 @@ pub fn shown(role: &types::Role, attached: &[types::AttachedPolicy]) -> Map {
     let policies = attached
         .iter()
         .map(|p| Value::from(record! { "policy_arn" => p.policy_arn(), "policy_name" => p.policy_name() }));
-    let trust = Value::from_json(&document(role.assume_role_policy_document().unwrap_or_default()));
+    let raw = document(role.assume_role_policy_document().unwrap_or_default());
+    let policies: List = policies.collect();
     record! {
         "arn" => role.arn(),
         "role_name" => role.role_name(),
         "role_id" => role.role_id(),
         "path" => role.path(),
         "description" => role.description(),
-        "assume_role_policy_document" => trust,
-        "attached_policies" => policies.collect::<List>(),
+        "assume_role_policy_document" => Value::from_json(&raw),
+        "assume_role_policy_document_raw" => Value::from_json(&raw),
+        "attached_policies" => policies.clone(),
+        "managed_policies" => policies,
         "max_session_duration" => role.max_session_duration(),
         "create_date" => role.create_date().to_string(),
         "tags" => cloud::tags_value(&tags(role)),

@@ -26,7 +26,10 @@ impl Query for Roles {
             match cx.text("name") {
                 Some(name) => {
                     if let Some(role) = get(&iam, name).await? {
-                        roles.push(Value::from(shown(&role, &attached(&iam, name).await?)));
+                        let mut told = shown(&role, &attached(&iam, name).await?);
+                        told.insert("inline_policies".into(), inline(&iam, name).await?.into());
+                        told.insert("instance_profiles".into(), profiles(&iam, name).await?.into());
+                        roles.push(Value::from(told));
                     }
                 }
                 None => {
@@ -36,6 +39,35 @@ impl Query for Roles {
             }
             Ok(record! { "iam_roles" => roles })
         })
+    }
+}
+
+/// Names of the policies that stand in the role itself.
+async fn inline(iam: &IamClient, name: &str) -> Result<List, CallError> {
+    let mut input = ListRolePoliciesInputBuilder::default().role_name(name);
+    let mut all = List::new();
+    loop {
+        let page = iam.list_role_policies(input.clone()).await?;
+        all.extend(page.policy_names.into_iter().map(Value::from));
+        match page.marker.filter(|_| page.is_truncated) {
+            Some(marker) => input = input.marker(marker),
+            None => return Ok(all),
+        }
+    }
+}
+
+async fn profiles(iam: &IamClient, name: &str) -> Result<List, CallError> {
+    let mut input = ListInstanceProfilesForRoleInputBuilder::default().role_name(name);
+    let mut all = List::new();
+    loop {
+        let page = iam.list_instance_profiles_for_role(input.clone()).await?;
+        all.extend(
+            page.instance_profiles.iter().map(|p| Value::from(super::m_iam_instance_profile::shown(p))),
+        );
+        match page.marker.filter(|_| page.is_truncated) {
+            Some(marker) => input = input.marker(marker),
+            None => return Ok(all),
+        }
     }
 }
 

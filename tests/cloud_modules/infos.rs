@@ -39,6 +39,9 @@ const INFOS: &[(&str, &str, &str)] = &[
     ("ec2_snapshot_info", "{}", "snapshots | map(attribute='state') | unique | join"),
     ("ec2_launch_template_info", "{}", "launch_templates | map(attribute='launch_template_name') | join"),
     ("autoscaling_group_info", "{name: t, tags: {role: node}}", "results | map(attribute='max_size') | join"),
+    ("autoscaling_group_info", "{group_name: none}", "results | length"),
+    ("ec2_instance_info", "{attributes: [userData]}", "instances | length"),
+    ("iam_instance_profile_info", "{instance_profile_name: none}", "iam_instance_profiles | length"),
     ("iam_role_info", "{name: t}", "iam_roles | map(attribute='role_name') | join"),
     (
         "iam_instance_profile_info",
@@ -69,6 +72,9 @@ const TOLD: &[&str] = &[
     "completed",
     "t",
     "2",
+    "0",
+    "1",
+    "0",
     "t",
     "t",
     "/t/one",
@@ -97,7 +103,14 @@ fn every_info_module_tells_what_there_is_and_writes_nothing() {
     good(&world.apply());
     let asks: String = INFOS
         .iter()
-        .map(|(module, args, shown)| format!("- {module}: {args}\n  register: found\n- debug: {{msg: \"{module}={{{{ found.{shown} }}}}.\"}}\n"))
+        .map(|(module, args, shown)| {
+            let list = shown.split(' ').next().unwrap();
+            format!(
+                "- {module}: {args}\n  register: found\n\
+                 - debug: {{msg: \"{module}={{{{ found.{shown} }}}}.\"}}\n\
+                 - debug: {{msg: \"{module} returns {{{{ found.{list} | to_json }}}}\"}}\n"
+            )
+        })
         .collect();
     world.proxy.forget();
     world.place.write(
@@ -112,6 +125,16 @@ fn every_info_module_tells_what_there_is_and_writes_nothing() {
         assert!(said.all().contains(&line), "`{line}` is not said in\n{}", said.all());
     }
     assert_eq!(world.writes(), [""; 0]);
+    let (mut checked, mut lacking) = (std::collections::BTreeSet::new(), Vec::new());
+    for line in said.out.lines() {
+        let Some((module, things)) = line.split_once(" returns ") else { continue };
+        let module = module.split(' ').next_back().unwrap().trim_matches('"');
+        if let Some(lacks) = returns::lacking(module, things.trim_end_matches('"')) {
+            checked.insert(module.to_string());
+            lacking.extend(lacks.into_iter().map(|path| format!("{module}: {path}")));
+        }
+    }
+    assert_eq!((lacking, checked.len()), (Vec::<String>::new(), returns::MODULES));
     let modules: std::collections::BTreeSet<String> =
         INFOS.iter().map(|(name, ..)| name.to_string()).collect();
     for entry in std::fs::read_dir("modules").unwrap() {

@@ -19,6 +19,7 @@ mod diff;
 pub mod find;
 mod info;
 mod input;
+mod machine;
 pub mod named;
 pub mod owned;
 pub mod values;

@@ -1,8 +1,10 @@
 //! Things of EC2 as return values: the names that amazon.aws gives them.
 
+pub use super::machine::instance;
+
 use super::input::tags_value;
 use crate::base::{List, Map, Value};
-use crate::cloud::ec2::types::{Instance, InternetGateway, IpPermission, KeyPairInfo};
+use crate::cloud::ec2::types::{InternetGateway, IpPermission, KeyPairInfo};
 use crate::cloud::ec2::types::{RouteTable, SecurityGroup, Subnet, Tag, Vpc};
 use crate::cloud::identity::from_sdk;
 
@@ -25,6 +27,12 @@ pub fn tags(tags: &[Tag]) -> Value {
 /// An SDK enum's word.
 pub fn word<T: AsRef<str>>(value: Option<&T>) -> Value {
     value.map(|v| v.as_ref().to_string()).into()
+}
+
+/// A moment as ISO 8601 in UTC, as Ansible writes it.
+pub fn time(moment: &aws_smithy_types::DateTime) -> String {
+    let text = moment.fmt(aws_smithy_types::date_time::Format::DateTime).unwrap_or_default();
+    text.replace('Z', "+00:00")
 }
 
 /// Descriptions one by one, in the service's order.
@@ -74,6 +82,15 @@ pub fn subnet(subnet: &Subnet) -> Map {
         "ipv6_cidr_block_association_set" => list(subnet.ipv6_cidr_block_association_set(), |a| record! {
             "association_id" => a.association_id(),
             "ipv6_cidr_block" => a.ipv6_cidr_block(),
+            "ipv6_cidr_block_state" => record! { "state" => word(a.ipv6_cidr_block_state().and_then(|s| s.state())) },
+        }),
+        "ipv6_native" => subnet.ipv6_native().unwrap_or(false),
+        "enable_dns64" => subnet.enable_dns64().unwrap_or(false),
+        "map_customer_owned_ip_on_launch" => subnet.map_customer_owned_ip_on_launch().unwrap_or(false),
+        "private_dns_name_options_on_launch" => subnet.private_dns_name_options_on_launch().map(|o| record! {
+            "hostname_type" => word(o.hostname_type()),
+            "enable_resource_name_dns_a_record" => o.enable_resource_name_dns_a_record(),
+            "enable_resource_name_dns_aaaa_record" => o.enable_resource_name_dns_aaaa_record(),
         }),
         "map_public_ip_on_launch" => subnet.map_public_ip_on_launch().unwrap_or(false),
         "owner_id" => subnet.owner_id(),
@@ -98,6 +115,10 @@ pub fn route_table(table: &RouteTable) -> Map {
             "subnet_id" => a.subnet_id(),
             "gateway_id" => a.gateway_id(),
             "main" => a.main().unwrap_or(false),
+            "association_state" => record! {
+                "state" => word(a.association_state().and_then(|s| s.state())),
+                "status_message" => a.association_state().and_then(|s| s.status_message()),
+            },
         }),
         "propagating_vgws" => list(table.propagating_vgws(), |v| record! { "gateway_id" => v.gateway_id() }),
         "routes" => list(table.routes(), |r| record! {
@@ -106,6 +127,7 @@ pub fn route_table(table: &RouteTable) -> Map {
             "destination_prefix_list_id" => r.destination_prefix_list_id(),
             "gateway_id" => r.gateway_id(),
             "instance_id" => r.instance_id(),
+            "instance_owner_id" => r.instance_owner_id(),
             "interface_id" => r.network_interface_id(),
             "network_interface_id" => r.network_interface_id(),
             "nat_gateway_id" => r.nat_gateway_id(),
@@ -154,84 +176,6 @@ pub fn security_group(group: &SecurityGroup) -> Map {
     }
 }
 
-/// An instance as `ec2_instance_info` returns it; times are ISO 8601 in UTC.
-pub fn instance(i: &Instance) -> Map {
-    let time = |t: &aws_smithy_types::DateTime| {
-        t.fmt(aws_smithy_types::date_time::Format::DateTime).unwrap_or_default().replace('Z', "+00:00")
-    };
-    let state = i.state();
-    let groups =
-        list(i.security_groups(), |g| record! { "group_id" => g.group_id(), "group_name" => g.group_name() });
-    let profile = i.iam_instance_profile().map(|p| Value::from(record! { "arn" => p.arn(), "id" => p.id() }));
-    record! {
-        "instance_id" => i.instance_id(),
-        "id" => i.instance_id(),
-        "image_id" => i.image_id(),
-        "instance_type" => word(i.instance_type()),
-        "architecture" => word(i.architecture()),
-        "ami_launch_index" => i.ami_launch_index(),
-        "client_token" => i.client_token(),
-        "ebs_optimized" => i.ebs_optimized().unwrap_or(false),
-        "hypervisor" => word(i.hypervisor()),
-        "iam_instance_profile" => profile,
-        "key_name" => i.key_name(),
-        "launch_time" => i.launch_time().map(time),
-        "metadata_options" => i.metadata_options().map(|m| Value::from(record! {
-            "http_endpoint" => word(m.http_endpoint()),
-            "http_tokens" => word(m.http_tokens()),
-            "http_put_response_hop_limit" => m.http_put_response_hop_limit(),
-            "state" => word(m.state()),
-        })),
-        "monitoring" => record! { "state" => word(i.monitoring().and_then(|m| m.state())) },
-        "network_interfaces" => list(i.network_interfaces(), |n| record! {
-            "network_interface_id" => n.network_interface_id(),
-            "subnet_id" => n.subnet_id(),
-            "vpc_id" => n.vpc_id(),
-            "mac_address" => n.mac_address(),
-            "private_ip_address" => n.private_ip_address(),
-            "private_dns_name" => n.private_dns_name(),
-            "source_dest_check" => n.source_dest_check(),
-            "status" => word(n.status()),
-            "groups" => list(n.groups(), |g| record! { "group_id" => g.group_id(), "group_name" => g.group_name() }),
-            "association" => n.association().map(|a| Value::from(record! {
-                "public_ip" => a.public_ip(), "public_dns_name" => a.public_dns_name(),
-            })),
-        }),
-        "placement" => i.placement().map(|p| Value::from(record! {
-            "availability_zone" => p.availability_zone(),
-            "group_name" => p.group_name().unwrap_or_default(),
-            "tenancy" => word(p.tenancy()),
-        })),
-        "private_dns_name" => i.private_dns_name(),
-        "private_ip_address" => i.private_ip_address(),
-        "private_ip" => i.private_ip_address(),
-        "public_dns_name" => i.public_dns_name().unwrap_or_default(),
-        "public_ip_address" => i.public_ip_address(),
-        "public_ip" => i.public_ip_address(),
-        "root_device_name" => i.root_device_name(),
-        "root_device_type" => word(i.root_device_type()),
-        "block_device_mappings" => list(i.block_device_mappings(), |b| record! {
-            "device_name" => b.device_name(),
-            "ebs" => b.ebs().map(|e| Value::from(record! {
-                "volume_id" => e.volume_id(),
-                "delete_on_termination" => e.delete_on_termination(),
-                "status" => word(e.status()),
-            })),
-        }),
-        "security_groups" => groups,
-        "source_dest_check" => i.source_dest_check().unwrap_or(true),
-        "state" => record! {
-            "code" => state.and_then(|s| s.code()),
-            "name" => word(state.and_then(|s| s.name())),
-        },
-        "state_transition_reason" => i.state_transition_reason().unwrap_or_default(),
-        "subnet_id" => i.subnet_id(),
-        "tags" => tags(i.tags()),
-        "virtualization_type" => word(i.virtualization_type()),
-        "vpc_id" => i.vpc_id(),
-    }
-}
-
 /// An internet gateway as `ec2_vpc_igw_info` returns it.
 pub fn internet_gateway(gateway: &InternetGateway) -> Map {
     record! {
@@ -252,6 +196,7 @@ pub fn key_pair(pair: &KeyPairInfo) -> Map {
         "key_fingerprint" => pair.key_fingerprint(),
         "key_type" => word(pair.key_type()),
         "public_key" => pair.public_key(),
+        "create_time" => pair.create_time().map(time),
         "tags" => tags(pair.tags()),
     }
 }
