@@ -1,12 +1,11 @@
-//! Calls: functions, macros, methods; and the methods that change a list or dict in place.
+//! Calls: functions, macros, methods.
 
-use super::access::place;
 use super::error::{Res, undefined, wrong};
 use super::expr::Given;
 use super::ir::{Arg, Expr, Kind};
 use super::run::{Run, V};
-use super::{exec, globals, methods, ops};
-use crate::base::{List, Map, Value};
+use super::{exec, globals, methods, mutate, ops};
+use crate::base::{List, Value};
 use std::sync::Arc;
 
 /// Evaluated arguments of a filter, test, function or method, with what it takes them as.
@@ -154,20 +153,20 @@ impl Run<'_> {
                 let args = Args::of(self, given)?;
                 let found = ops::key(args.need(0, "key")?).and_then(|k| map.get(&k).cloned());
                 match found {
-                    Some(value) => self.settle(value, ""),
+                    Some(value) => self.settle(value, "").map(|v| self.unshared(v)),
                     None => Ok(V::Data(args.get(1, "default").cloned().unwrap_or_default())),
                 }
             }
             V::Data(Value::Map(map))
                 if matches!(&**name, "items" | "values" | "keys") && given.pos.is_empty() =>
             {
-                Ok(V::Data(methods::views(&map, name)))
+                Ok(self.unshared(V::Data(methods::views(&map, name))))
             }
             object => {
                 let value = self.force(object)?;
                 let args = Args::of(self, given)?;
-                if let Some((changed, result)) = mutate(&value, name, &args)? {
-                    self.store(base, changed)?;
+                if let Some((changed, result)) = mutate::mutate(&value, name, &args)? {
+                    self.changed(base, value, changed)?;
                     return Ok(V::Data(result));
                 }
                 if let Value::Map(map) = &value
@@ -176,163 +175,8 @@ impl Run<'_> {
                 {
                     return Err(wrong(format!("`{name}` of this dict is a value and cannot be called")));
                 }
-                methods::call(self, &value, name, &args).map(V::Data)
+                methods::call(self, &value, name, &args).map(|found| self.unshared(V::Data(found)))
             }
         }
     }
-
-    /// Puts a changed list or dict back where the expression found it.
-    fn store(&mut self, place_of: &Expr, value: Value) -> Res<()> {
-        match &place_of.kind {
-            Kind::Var(name) => {
-                let v = V::Data(value);
-                for frame in self.frames.iter_mut().rev() {
-                    if frame.get(name).is_some() {
-                        frame.set(name.clone(), v);
-                        return Ok(());
-                    }
-                }
-                match self.frames.first_mut() {
-                    Some(bottom) => bottom.set(name.clone(), v),
-                    None => self.set(name.clone(), v),
-                }
-                Ok(())
-            }
-            Kind::Attr(base, name) => {
-                let parent = self.eval(base)?;
-                if let V::Namespace(frame) = &parent {
-                    frame.lock().unwrap_or_else(|e| e.into_inner()).set(name.clone(), V::Data(value));
-                    return Ok(());
-                }
-                self.store_member(base, parent, &Value::Str(name.clone()), value)
-            }
-            Kind::Item(base, index) => {
-                let parent = self.eval(base)?;
-                let index = self.forced(index)?;
-                if let (V::Namespace(frame), Value::Str(name)) = (&parent, &index) {
-                    frame.lock().unwrap_or_else(|e| e.into_inner()).set(name.clone(), V::Data(value));
-                    return Ok(());
-                }
-                self.store_member(base, parent, &index, value)
-            }
-            // A change of something that has no name is seen by nobody.
-            _ => Ok(()),
-        }
-    }
-
-    fn store_member(&mut self, base: &Expr, parent: V, index: &Value, value: Value) -> Res<()> {
-        match self.force(parent)? {
-            Value::Map(mut map) => {
-                let key = ops::key(index).ok_or_else(|| wrong("this value cannot be a key"))?;
-                Arc::make_mut(&mut map).insert(key, value);
-                self.store(base, Value::Map(map))
-            }
-            Value::List(mut items) => {
-                if let Value::Int(i) = index
-                    && let Some(at) = place(*i, items.len())
-                {
-                    Arc::make_mut(&mut items)[at] = value;
-                }
-                self.store(base, Value::List(items))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// A method that changes its object: the object after it, and what the call gives.
-fn mutate(value: &Value, name: &str, args: &Args) -> Res<Option<(Value, Value)>> {
-    match value {
-        Value::List(items) => mutate_list(items, name, args),
-        Value::Map(map) => mutate_map(map, name, args),
-        _ => Ok(None),
-    }
-}
-
-fn mutate_list(items: &List, name: &str, args: &Args) -> Res<Option<(Value, Value)>> {
-    let mut list = items.clone();
-    let index = |default: i64| args.int(0, "index").map(|i| i.unwrap_or(default));
-    let outside = || wrong("the index is outside of the list");
-    let mut result = Value::Null;
-    match name {
-        "append" => list.push(args.need(0, "item")?.clone()),
-        "extend" => match args.need(0, "items")? {
-            Value::List(more) => list.extend(more.iter().cloned()),
-            Value::Map(map) => list.extend(map.keys().map(|k| k.to_value())),
-            other => return Err(wrong(format!("cannot extend a list by a {}", other.type_name()))),
-        },
-        "insert" => {
-            let at = index(0)?;
-            let length = i64::try_from(list.len()).unwrap_or(i64::MAX);
-            let at = if at < 0 { (at + length).max(0) } else { at.min(length) };
-            list.insert(usize::try_from(at).unwrap_or(0), args.need(1, "item")?.clone());
-        }
-        "pop" => {
-            let at = place(index(-1)?, list.len()).ok_or_else(outside)?;
-            result = list.remove(at);
-        }
-        "remove" => {
-            let wanted = args.need(0, "item")?;
-            let at = list.iter().position(|i| ops::equal(i, wanted));
-            list.remove(at.ok_or_else(|| wrong("the item to remove is not in the list"))?);
-        }
-        "clear" => list.clear(),
-        "reverse" => list.reverse(),
-        "sort" => super::filters::sort_values(&mut list, args.flag(9, "reverse", false))?,
-        "__setitem__" => {
-            let at = place(index(0)?, list.len()).ok_or_else(outside)?;
-            list[at] = args.need(1, "value")?.clone();
-        }
-        "__delitem__" => {
-            let at = place(index(0)?, list.len()).ok_or_else(outside)?;
-            list.remove(at);
-        }
-        _ => return Ok(None),
-    }
-    Ok(Some((Value::from(list), result)))
-}
-
-fn mutate_map(map: &Map, name: &str, args: &Args) -> Res<Option<(Value, Value)>> {
-    let key = || ops::key(args.need(0, "key")?).ok_or_else(|| wrong("this value cannot be a key"));
-    let mut map = map.clone();
-    let mut result = Value::Null;
-    match name {
-        "update" => {
-            match args.pos.first() {
-                Some(Value::Map(more)) => map.extend(more.iter().map(|(k, v)| (k.clone(), v.clone()))),
-                Some(Value::List(pairs)) => {
-                    for pair in pairs.iter() {
-                        let (k, v) = methods::pair(pair)?;
-                        map.insert(k, v);
-                    }
-                }
-                Some(other) => return Err(wrong(format!("cannot update a dict by a {}", other.type_name()))),
-                None => {}
-            }
-            map.extend(args.named.iter().map(|(k, v)| (k.clone().into(), v.clone())));
-        }
-        "pop" => match (map.shift_remove(&key()?), args.get(1, "default")) {
-            (Some(value), _) => result = value,
-            (None, Some(default)) => result = default.clone(),
-            (None, None) => return Err(wrong("the dict has no such key")),
-        },
-        "popitem" => {
-            let (k, v) = map.pop().ok_or_else(|| wrong("the dict is empty"))?;
-            result = Value::from(vec![k.to_value(), v]);
-        }
-        "setdefault" => {
-            let entry =
-                map.entry(key()?).or_insert_with(|| args.get(1, "default").cloned().unwrap_or_default());
-            result = entry.clone();
-        }
-        "clear" => map.clear(),
-        "__setitem__" => {
-            map.insert(key()?, args.need(1, "value")?.clone());
-        }
-        "__delitem__" => {
-            map.shift_remove(&key()?).ok_or_else(|| wrong("the dict has no such key"))?;
-        }
-        _ => return Ok(None),
-    }
-    Ok(Some((Value::from(map), result)))
 }

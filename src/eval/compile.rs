@@ -42,6 +42,9 @@ impl Default for TemplateOptions {
     }
 }
 
+/// How a template's first line begins that says how the rest is read.
+pub(crate) const HEADER: &str = "#jinja2:";
+
 impl TemplateOptions {
     /// How templates in YAML values are read.
     pub(crate) fn inline() -> Self {
@@ -68,7 +71,7 @@ impl TemplateOptions {
 
     /// Takes over what a first line `#jinja2: trim_blocks: false, …` says; gives the text after it.
     pub(crate) fn header<'t>(&mut self, text: &'t str) -> Res<&'t str> {
-        let Some(rest) = text.strip_prefix("#jinja2:") else { return Ok(text) };
+        let Some(rest) = text.strip_prefix(HEADER) else { return Ok(text) };
         let (line, body) = rest.split_once('\n').unwrap_or((rest, ""));
         for pair in line.split(',').filter(|p| !p.trim().is_empty()) {
             let (key, value) = pair.split_once(':').ok_or_else(|| {
@@ -159,7 +162,8 @@ pub(crate) fn template(text: &str, options: &TemplateOptions, inline: bool) -> R
         None => Body::Text(body),
     };
     let newlines = if inline { text.len() - text.trim_end_matches('\n').len() } else { 0 };
-    Ok(Program { text: text.into(), body, newlines })
+    let changes = super::mutate::may_change(text);
+    Ok(Program { text: text.into(), body, newlines, changes })
 }
 
 /// Parses a bare expression.
@@ -168,7 +172,8 @@ pub(crate) fn expression(text: &str) -> Res<Program> {
     let text = spaced.as_ref();
     let cx = lower::Cx { text, literal_backslashes: false, in_output: false };
     let tree = machinery::parse_expr(text).map_err(|e| syntax_error(&e, text))?;
-    Ok(Program { text: text.into(), body: Body::Native(lower::expr(cx, &tree)?), newlines: 0 })
+    let (body, changes) = (Body::Native(lower::expr(cx, &tree)?), super::mutate::may_change(text));
+    Ok(Program { text: text.into(), body, newlines: 0, changes })
 }
 
 impl Engine {

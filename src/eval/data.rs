@@ -30,6 +30,10 @@ impl Run<'_> {
         Ok(match v {
             V::Data(value) => value,
             V::Undefined(e) => super::error::of_undefined(&e)?,
+            V::Sparse(members) => {
+                let members = members.iter().map(|member| self.data(member.clone()));
+                Value::from(members.collect::<Res<Vec<_>>>()?)
+            }
             V::Namespace(frame) => {
                 let frame = frame.lock().unwrap_or_else(|e| e.into_inner()).clone();
                 let mut map = Map::new();
@@ -119,6 +123,9 @@ impl Run<'_> {
     pub fn text(&mut self, value: &Value) -> Res<String> {
         if let Value::Str(s) = value {
             return Ok(s.to_string());
+        }
+        if *value == Value::Omit {
+            return Ok(String::new());
         }
         let whole = self.deep(value)?;
         let value = whole.as_ref().unwrap_or(value);

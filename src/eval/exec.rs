@@ -284,6 +284,9 @@ impl Run<'_> {
         if let V::AllHosts = v {
             return Ok(self.scope.hosts().into_iter().map(|h| V::Data(Value::from(h))).collect());
         }
+        if let V::Sparse(members) = v {
+            return Ok((*members).clone());
+        }
         match self.force(v)? {
             Value::List(items) => items.iter().map(|i| self.settle(i.clone(), "")).collect(),
             Value::Map(map) => Ok(map.keys().map(|k| V::Data(k.to_value())).collect()),

@@ -27,7 +27,7 @@ impl Run<'_> {
 
     fn kind(&mut self, expr: &Expr) -> Res<V> {
         Ok(V::Data(match &expr.kind {
-            Kind::Const(value) => value.clone(),
+            Kind::Const(value) => return Ok(self.unshared(V::Data(value.clone()))),
             Kind::Var(name) => return self.fetch(name),
             Kind::List(items) | Kind::Tuple(items) => self.list(items)?,
             Kind::Map(pairs) => self.map(pairs)?,
@@ -213,17 +213,18 @@ impl Run<'_> {
     pub fn filter(&mut self, call: &FilterCall, block: Option<V>) -> Res<V> {
         let input = match (&call.input, block) {
             (Some(Expr { kind: Kind::Filter(inner), .. }), Some(text)) => self.filter(inner, Some(text))?,
-            (Some(expr), _) => self.eval(expr)?,
+            (Some(expr), _) => Run::soft(self.eval(expr))?,
             (None, Some(text)) => text,
             (None, None) => return Err(wrong("a filter without input")),
         };
         let given = self.arguments(&call.args)?;
         let run = call.run.ok_or_else(|| filters::missing(&call.name))?;
-        run.call(self, input, given).map_err(|e| named(e, "filter", &call.name))
+        let made = run.call(self, input, given).map_err(|e| named(e, "filter", &call.name))?;
+        Ok(self.unshared(made))
     }
 
     fn test(&mut self, call: &TestCall) -> Res<bool> {
-        let input = self.eval(&call.input)?;
+        let input = Run::soft(self.eval(&call.input))?;
         let given = self.arguments(&call.args)?;
         let run = call.run.ok_or_else(|| super::tests::missing(&call.name))?;
         run(self, input, given).map_err(|e| named(e, "test", &call.name))

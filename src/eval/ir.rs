@@ -160,6 +160,8 @@ pub(crate) struct Program {
     pub body: Body,
     /// Newlines at the end of a YAML value; its text keeps as many (a block scalar's last one).
     pub newlines: usize,
+    /// It may change lists and dicts in place.
+    pub changes: bool,
 }
 
 #[derive(Debug)]

@@ -38,8 +38,8 @@ impl Run<'_> {
             for (name, default) in &def.params {
                 let by_name = named.iter().position(|(n, _)| n == name);
                 let v = match (pos.next(), by_name, default) {
-                    (Some(v), None, _) => v,
-                    (None, Some(at), _) => named.swap_remove(at).1,
+                    (Some(v), None, _) => self.unshared(v),
+                    (None, Some(at), _) => self.unshared(named.swap_remove(at).1),
                     (Some(_), Some(_), _) => {
                         return Err(wrong(format!("`{}` gets `{name}` twice", def.name)));
                     }

@@ -23,6 +23,7 @@ mod lower;
 mod macros;
 mod methods;
 mod moments;
+mod mutate;
 mod ops;
 mod pages;
 mod pyformat;

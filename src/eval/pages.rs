@@ -1,12 +1,13 @@
 //! Template files: blocks and inheritance, includes, imports, and the template module's rendering.
 
 use super::Rendered;
-use super::compile::{self, TemplateOptions};
+use super::compile::{self, HEADER, TemplateOptions};
 use super::error::{ErrorKind, EvalError, Res, wrong};
 use super::exec::{Out, at};
 use super::ir::*;
 use super::run::{Frame, MacroValue, Run, V};
 use crate::base::Value;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,6 +51,7 @@ impl Run<'_> {
 
     /// Runs a whole file's program to text.
     fn page(&mut self, program: &Program) -> Res<String> {
+        self.changes |= program.changes;
         let result = match &program.body {
             Body::Native(expr) => self.eval(expr),
             Body::Text(stmts) => self.native_text(stmts),
@@ -117,6 +119,7 @@ impl Run<'_> {
                     e.file = Some(file.clone());
                     e
                 })?;
+                self.changes |= program.changes;
                 return Ok(Some((Arc::new(program), file)));
             }
         }
@@ -124,7 +127,8 @@ impl Run<'_> {
         Err(EvalError::new(ErrorKind::File, message))
     }
 
-    /// The template module's rendering: header, trailing newline, newline sequence.
+    /// The template module's rendering: header, newline sequence, and at the end at least as many newlines as the file
+    /// has, whatever its last line is made of.
     pub fn render_file(
         &mut self,
         text: &str,
@@ -132,9 +136,15 @@ impl Run<'_> {
         options: &TemplateOptions,
         search: &[PathBuf],
     ) -> Res<Rendered> {
-        let mut options = options.clone();
+        let mut options = TemplateOptions { keep_trailing_newline: false, ..options.clone() };
         let file: Arc<str> = path.display().to_string().into();
+        let marks = [&options.variable.0, &options.block.0, &options.comment.0];
+        if !text.starts_with(HEADER) && !marks.iter().any(|mark| text.contains(mark.as_str())) {
+            return Ok(Rendered::Text(text.to_string()));
+        }
+        let text = &*with_plain_newlines(text);
         let body = options.header(text)?;
+        let newlines = body.len() - body.trim_end_matches('\n').len();
         let program = compile::template(body, &options, false).map_err(|mut e| {
             e.file = Some(file.clone());
             e.line += u32::from(body.len() != text.len());
@@ -150,6 +160,8 @@ impl Run<'_> {
                 _ => return Err(e),
             },
         };
+        let ends = rendered.len() - rendered.trim_end_matches('\n').len();
+        let rendered = rendered + &"\n".repeat(newlines.saturating_sub(ends));
         let rendered = match options.newline_sequence.as_str() {
             "\n" => rendered,
             other => rendered.replace("\r\n", "\n").replace('\n', other),
@@ -161,4 +173,12 @@ impl Run<'_> {
 fn read(path: &Path) -> Res<String> {
     std::fs::read_to_string(path)
         .map_err(|e| EvalError::new(ErrorKind::File, format!("cannot read {}: {e}", path.display())))
+}
+
+/// Lines of a template end with `\n`, however the file was saved.
+fn with_plain_newlines(text: &str) -> Cow<'_, str> {
+    match text.contains('\r') {
+        true => text.replace("\r\n", "\n").replace('\r', "\n").into(),
+        false => text.into(),
+    }
 }

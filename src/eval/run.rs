@@ -14,6 +14,8 @@ pub(crate) enum V {
     /// Never a template at its top; members may still be templates.
     Data(Value),
     Undefined(Arc<EvalError>),
+    /// A list of which some members are undefined: who picks others, or gives them a default, is right.
+    Sparse(Arc<Vec<V>>),
     Macro(Arc<MacroValue>),
     /// An imported template: what it sets and defines.
     Module(Arc<Frame>),
@@ -84,6 +86,8 @@ pub(crate) struct Run<'a> {
     pub macro_depth: usize,
     /// The expression is what another one came to, and may hold what a host said: it calls no lookup.
     pub distrusted: bool,
+    /// The template may change lists and dicts in place.
+    pub changes: bool,
 }
 
 /// Where the template files of this evaluation are found.
@@ -108,6 +112,7 @@ impl<'a> Run<'a> {
             files: Files::default(),
             macro_depth: 0,
             distrusted: false,
+            changes: false,
         }
     }
 
@@ -139,10 +144,12 @@ impl<'a> Run<'a> {
     }
 
     fn program(&mut self, program: &Program) -> Res<V> {
+        let changes = std::mem::replace(&mut self.changes, program.changes);
         let result = match &program.body {
             Body::Native(expr) => self.eval(expr),
             Body::Text(stmts) => self.native_text(stmts),
         };
+        self.changes = changes;
         result.map(|v| with_newlines(v, program.newlines)).map_err(|e| in_text(e, &program.text))
     }
 
@@ -207,13 +214,30 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// What is undefined further inside makes the whole undefined, for those who ask whether it is.
+    pub fn soft(v: Res<V>) -> Res<V> {
+        match v {
+            Err(e) if matches!(e.kind, ErrorKind::Undefined(_)) => Ok(V::Undefined(e.into())),
+            other => other,
+        }
+    }
+
+    /// The list of these members.
+    pub fn gathered(&mut self, members: Vec<V>) -> Res<V> {
+        if members.iter().any(|member| matches!(member, V::Undefined(_))) {
+            return Ok(V::Sparse(Arc::new(members)));
+        }
+        let members = members.into_iter().map(|member| self.data(member)).collect::<Res<Vec<_>>>()?;
+        Ok(V::Data(Value::from(members)))
+    }
+
     /// A name's value: the template's own variables, then the scope's, then the language's functions.
     pub fn fetch(&mut self, name: &Arc<str>) -> Res<V> {
         if let Some(v) = self.frames.iter().rev().find_map(|f| f.get(name)) {
             return Ok(v.clone());
         }
         if let Some(value) = self.scope.get(name) {
-            return self.settle(value, name);
+            return self.settle(value, name).map(|v| self.adopted(name, v));
         }
         if let Some(v) = super::globals::find(name) {
             return Ok(v);
