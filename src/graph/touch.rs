@@ -12,9 +12,9 @@ const STEERING: &[&str] =
 /// What a module touches with these arguments. What is unknown in them makes it everything, where it matters.
 pub fn touched(module: &Module, keywords: &TaskKeywords, args: &Map) -> Claims {
     let claims = module.claims(args);
-    // What a task calls a mere look is one.
-    let harmless = keywords.changed_when.iter().any(|v| *v == Value::Bool(false));
-    if harmless { Claims { writes: Vec::new(), ..claims } } else { claims }
+    let uncounted = keywords.changed_when.iter().any(|v| *v == Value::Bool(false));
+    let looks = uncounted && super::looks::only_looks(&module.spec.name, args);
+    if looks { Claims { writes: Vec::new(), ..claims } } else { claims }
 }
 
 /// Whoever works as another user needs that user, whom a task or a package before it may bring.
