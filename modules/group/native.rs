@@ -25,7 +25,7 @@ impl Staged for Group {
         let name = args.str("name");
         // An entry in each.
         let files = ["/etc/group", "/etc/gshadow", "/etc/group-", "/etc/gshadow-", "/etc/.pwd.lock"];
-        let writes = files.iter().map(|file| format!("file:{file}//{name}")).chain([format!("group:{name}")]);
+        let writes = files.iter().map(|file| format!("file:{file}/={name}")).chain([format!("group:{name}")]);
         claims(&["file:/etc/passwd", "file:/etc/login.defs"], &writes.collect::<Vec<_>>())
     }
 

@@ -48,7 +48,7 @@ impl Staged for User {
             return Claims::everything();
         }
         let name = args.str("name");
-        let mut writes: Vec<String> = FILES.iter().map(|f| format!("file:{f}//{name}")).collect();
+        let mut writes: Vec<String> = FILES.iter().map(|f| format!("file:{f}/={name}")).collect();
         // A user brings a group of its own name.
         writes.extend([format!("user:{name}"), format!("group:{name}"), format!("file:/home/{name}")]);
         if name == "root" {

@@ -190,12 +190,13 @@ pub struct Module {
 impl Module {
     /// What a task with these arguments touches.
     pub fn claims(&self, args: &Args) -> Claims {
-        match &self.behaviour {
+        let claims = match &self.behaviour {
             Behaviour::Staged(module) => module.claims(&self.spec, args),
             Behaviour::Procedure(module) => module.claims(&self.spec, args),
             Behaviour::Cloud(module) => module.claims(&self.spec, args),
             Behaviour::Control => Claims::default(),
-        }
+        };
+        claims.plainly()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Claims: which resources of a host a task reads and writes; disjoint claims need no order.
 
-/// Resources read and written, as `kind:name` patterns: `file:/etc/fstab`, `file:/etc/*` (all below), `file:/etc/passwd//ada`
+use std::borrow::Cow;
+
+/// Resources read and written, as `kind:name` patterns: `file:/etc/fstab`, `file:/etc/*` (all below), `file:/etc/passwd/=ada`
 /// (an entry of the file), `package:*`, `service:docker`, `lock:dpkg`. `*` alone is everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
@@ -16,6 +18,16 @@ impl Claims {
         Claims { reads: vec!["*".into()], writes: vec!["*".into()] }
     }
 
+    /// The same with paths of files as [`plain`] has them, so that two spellings of one path are one.
+    pub fn plainly(mut self) -> Claims {
+        for pattern in self.reads.iter_mut().chain(&mut self.writes) {
+            if let Some((kind @ ("file" | "folder"), path)) = pattern.split_once(':') {
+                *pattern = format!("{kind}:{}", plain(path));
+            }
+        }
+        self
+    }
+
     /// Whether an effect of `self` can touch what `other` reads or writes.
     pub fn disturbs(&self, other: &Claims) -> bool {
         self.conflict(other).is_some()
@@ -24,17 +36,19 @@ impl Claims {
     /// Whether an effect can change what is found at this very path, its text or attributes: by writing it, or a folder that
     /// it is in. What is put into a folder leaves the folder as it is; one that is missing may be made for it.
     pub fn touches(&self, path: &str) -> bool {
-        let makes = |write: &String| write.strip_prefix("folder:") == Some(path.trim_end_matches('/'));
+        let folder = plain(path);
+        let makes = |write: &String| write.strip_prefix("folder:") == Some(folder.trim_end_matches('/'));
         self.rewrites(path) || self.writes.iter().any(makes)
     }
 
     /// As [`Claims::touches`], of a path where something is.
     pub fn rewrites(&self, path: &str) -> bool {
+        let path = &*plain(path);
         self.writes.iter().any(|write| match write.split_once(':') {
             Some(("file", own)) if own.starts_with('~') || own.ends_with('*') => {
                 overlap(write, &format!("file:{path}"))
             }
-            Some(("file", own)) => below(own.split_once("//").map_or(own, |(file, _)| file), path),
+            Some(("file", own)) => below(own.split_once("/=").map_or(own, |(file, _)| file), path),
             // A package brings files that nobody names.
             Some((kind, _)) => kind == "package",
             None => write == "*",
@@ -44,6 +58,7 @@ impl Claims {
     /// Whether the files that these name are below this folder, or have nothing to do with it: then all that they need of
     /// the folder is that it is there.
     pub fn rest_on(&self, folder: &str) -> bool {
+        let folder = &*plain(folder);
         let whole = format!("file:{folder}");
         let exact = |pattern: &str| !pattern.starts_with('~') && !pattern.ends_with('*');
         let writes = exact(folder)
@@ -100,9 +115,70 @@ fn below(parent: &str, path: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Folders that are links on today's hosts, and where they lead. Where they are none, two files count as one: that costs
+/// a second look, no more.
+const LINKS: &[(&str, &str)] = &[
+    ("/bin", "/usr/bin"),
+    ("/lib", "/usr/lib"),
+    ("/lib32", "/usr/lib32"),
+    ("/lib64", "/usr/lib64"),
+    ("/sbin", "/usr/sbin"),
+    ("/var/lock", "/run/lock"),
+    ("/var/run", "/run"),
+];
+
+/// One spelling of a path: without `//`, `.` and `..`, behind the links that hosts have, and with what is enabled by a
+/// link (`sites-enabled`) as that which is available. Other links only the host knows.
+fn plain(path: &str) -> Cow<'_, str> {
+    let odd = |part: &str| part.is_empty() || part == "." || part == ".." || part.ends_with("-enabled");
+    if !path.starts_with('/')
+        || (!path[1..].split('/').any(odd) && LINKS.iter().all(|(l, _)| !below(l, path)))
+    {
+        return path.into();
+    }
+    let mut parts: Vec<Cow<'_, str>> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(match part.strip_suffix("-enabled") {
+                Some(what) => format!("{what}-available").into(),
+                None => part.into(),
+            }),
+        }
+    }
+    let end = if path.len() > 1 && path.ends_with('/') { "/" } else { "" };
+    let path = format!("/{}{end}", parts.join("/"));
+    match LINKS.iter().find(|(link, _)| below(link, &path)) {
+        Some((link, target)) => format!("{target}{}", &path[link.len()..]).into(),
+        None => path.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_has_one_spelling() {
+        for (written, path) in [
+            ("/srv/a", "/srv/a"),
+            ("/srv//a/./b/../c", "/srv/a/c"),
+            ("/srv/a/", "/srv/a/"),
+            ("/", "/"),
+            ("/../etc", "/etc"),
+            ("/lib/modules/*", "/usr/lib/modules/*"),
+            ("/library/x", "/library/x"),
+            ("/var/run/app.pid", "/run/app.pid"),
+            ("/etc/nginx/sites-enabled/site", "/etc/nginx/sites-available/site"),
+            ("~/x//y", "~/x//y"),
+            ("/etc/passwd/=ada", "/etc/passwd/=ada"),
+        ] {
+            assert_eq!(plain(written), path, "{written}");
+        }
+        let claims = Claims { reads: vec!["file:/bin//sh".into(), "package:*".into()], writes: vec![] };
+        assert_eq!(claims.plainly().reads, ["file:/usr/bin/sh", "package:*"]);
+    }
 
     #[test]
     fn what_is_put_into_a_folder_rests_on_it() {
@@ -137,7 +213,7 @@ mod tests {
             ("file:/", true),
             ("file:/srv/a/x", false),
             ("file:/srv/ab", false),
-            ("file:/srv/a//an entry", true),
+            ("file:/srv/a/=an entry", true),
             ("file:/srv/*", true),
             ("file:/srv/a*", true),
             ("file:/srv/b*", false),
@@ -164,8 +240,8 @@ mod tests {
             ("file:/etc/*", "file:/etc/a/b", true),
             ("file:/etc/*", "file:/etc", true),
             ("file:/etc/a", "file:/etc/ab", false),
-            ("file:/etc/passwd//ada", "file:/etc/passwd", true),
-            ("file:/etc/passwd//ada", "file:/etc/passwd//bob", false),
+            ("file:/etc/passwd/=ada", "file:/etc/passwd", true),
+            ("file:/etc/passwd/=ada", "file:/etc/passwd/=bob", false),
             ("file:/", "file:/etc/ab", true),
             ("file:/etc", "file:/etc/apt/*", true),
             ("file:/et", "file:/etc/apt/*", false),
