@@ -14,16 +14,76 @@ use crate::syntax::ast::{Entries, Keywords, Spanned, Task};
 use std::path::Path;
 use std::sync::Arc;
 
+/// What an import or include of a role, and of a file, takes.
+const OF_A_ROLE: &[&str] = &[
+    "name",
+    "role",
+    "tasks_from",
+    "vars_from",
+    "defaults_from",
+    "handlers_from",
+    "apply",
+    "public",
+    "allow_duplicates",
+    "rolespec_validate",
+];
+const OF_A_FILE: &[&str] = &["file", "_raw_params", "free_form", "apply"];
+
 impl Unit<'_> {
+    /// The arguments of an import or include; those that it does not take are told and left out. Old `include` took
+    /// variables beside its file.
+    fn options(&mut self, task: &Task, known: &[&'static str]) -> (Entries, bool) {
+        let mut entries = self.arguments(&task.action, None);
+        let action = &task.action.name.value;
+        if super::known::short(action) == "include" {
+            return (entries, true);
+        }
+        let count = entries.len();
+        entries.retain(|(key, _)| {
+            let takes = known.contains(&&*key.value);
+            if !takes {
+                let message = format!("`{}` is not an argument of `{action}`", key.value);
+                let names =
+                    known.iter().copied().filter(|name| !matches!(*name, "_raw_params" | "free_form"));
+                let mut diag = Diag::error("unknown-argument", key.span, message)
+                    .did_you_mean(&key.value, names.clone().collect::<Vec<_>>());
+                if diag.hints.is_empty() {
+                    let names = names.collect::<Vec<_>>().join(", ");
+                    diag = diag
+                        .hint(format!("`{action}` takes: {names}; variables go into `vars:` of the task"));
+                }
+                self.diags.push(diag);
+            }
+            takes
+        });
+        let all = entries.len() == count;
+        (entries, all)
+    }
+
+    /// The arguments of an import or include of a file, with that file.
+    pub fn file_options(&mut self, task: &Task) -> Option<(Entries, Value, Span)> {
+        let (entries, all) = self.options(task, OF_A_FILE);
+        let file = file_argument(&entries);
+        if file.is_none() && all {
+            self.no_file(task);
+        }
+        file.map(|(file, span)| (entries, file, span))
+    }
+
+    fn role_options(&mut self, task: &Task) -> Option<(Entries, Spanned<Value>)> {
+        let (entries, all) = self.options(task, OF_A_ROLE);
+        let name = role_argument(&entries).cloned();
+        if name.is_none() && all {
+            self.no_role(task);
+        }
+        name.map(|name| (entries, name))
+    }
+
     pub fn import_role(&mut self, task: &Task, frame: &Frame) -> Vec<Step> {
         self.refuse_on_import(task, "import_role");
         self.check_keywords(&task.keywords, frame, frame.may_be_skipped());
         let inner = frame.with(self.task_keywords(task, frame));
-        let entries = self.arguments(&task.action, None);
-        let Some(name) = role_argument(&entries).cloned() else {
-            self.no_role(task);
-            return Vec::new();
-        };
+        let Some((entries, name)) = self.role_options(task) else { return Vec::new() };
         let mut known = |value: &Spanned<Value>| match self.known_text(&value.value, &inner) {
             Ok(text) => Some(text),
             Err(why) => {
@@ -53,11 +113,7 @@ impl Unit<'_> {
     }
 
     pub fn include_tasks(&mut self, task: &Task, frame: &Frame) -> Vec<Step> {
-        let entries = self.arguments(&task.action, None);
-        let Some((file, span)) = file_argument(&entries) else {
-            self.no_file(task);
-            return Vec::new();
-        };
+        let Some((entries, file, span)) = self.file_options(task) else { return Vec::new() };
         let keywords = self.task_keywords(task, frame);
         let apply = self.apply(&entries);
         let act = Act::IncludeTasks { file: file.clone(), dir: frame.dir.clone(), apply: apply.clone() };
@@ -85,11 +141,7 @@ impl Unit<'_> {
     }
 
     pub fn include_role(&mut self, task: &Task, frame: &Frame) -> Vec<Step> {
-        let entries = self.arguments(&task.action, None);
-        let Some(name) = role_argument(&entries).cloned() else {
-            self.no_role(task);
-            return Vec::new();
-        };
+        let Some((entries, name)) = self.role_options(task) else { return Vec::new() };
         let keywords = self.task_keywords(task, frame);
         let apply = self.apply(&entries);
         let value = |key: &str| find(&entries, key).map(|v| v.value.clone());

@@ -197,11 +197,7 @@ impl Unit<'_> {
         self.check_keywords(&task.keywords, frame, frame.may_be_skipped());
         let keywords = self.task_keywords(task, frame);
         let inner = frame.with(keywords);
-        let entries = self.arguments(&task.action, None);
-        let Some((value, span)) = file_argument(&entries) else {
-            self.no_file(task);
-            return Vec::new();
-        };
+        let Some((_, value, span)) = self.file_options(task) else { return Vec::new() };
         match self.known_text(&value, &inner) {
             Ok(file) => match self.find_tasks(&file, frame) {
                 Ok(path) => self.task_file(&path, span, &inner),
