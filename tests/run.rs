@@ -1,8 +1,8 @@
 //! Playbooks run for real on this machine's own shell; each file in tests/run says itself what must come of it.
 //!
 //! After the playbook stand the expectations as comments: `# == HOST | TASK | OUTCOME [| part of the message]`, one
-//! for each finished task in order by host, and optional lines `# round_trips: N`, `# mode: plan`, `# tags: a,b` and
-//! `# limit: PATTERN`.
+//! for each finished task in order by host, and optional lines `# round_trips: N`, `# mode: plan`, `# tags: a,b`,
+//! `# limit: PATTERN` and `# start_at: TASK`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -46,7 +46,8 @@ fn run(path: &Path, dir: &Path) -> Result<(Vec<String>, u64), String> {
     let option = |name: &str| text.lines().find_map(|l| l.strip_prefix(name));
     let tags = option("# tags: ").map(|t| t.split(',').map(str::to_string).collect()).unwrap_or_default();
     let limit = option("# limit: ").map(str::to_string);
-    let options = RunOptions { mode, tags, limit, ..RunOptions::default() };
+    let start_at_task = option("# start_at: ").map(str::to_string);
+    let options = RunOptions { mode, tags, limit, start_at_task, ..RunOptions::default() };
     let mut seen = played::play(path, dir, &groups, options)?;
     // Hosts run at their own pace; the order of tasks is each host's own.
     seen.done.sort_by(|a, b| a.task.host.cmp(&b.task.host));

@@ -303,6 +303,9 @@ impl Host {
                 let may = "it has letters, digits and underscores, and does not begin with a digit";
                 return Err(Failure::new(format!("set_fact: `{name}` is not a variable name: {may}")));
             }
+            if value == Value::Omit {
+                continue;
+            }
             facts.insert(name.into(), value);
         }
         if facts.is_empty() {

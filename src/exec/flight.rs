@@ -10,10 +10,9 @@ use super::probes::{Effect, Observed, await_all};
 use super::saved::Made;
 use super::unit::{Applying, Prepared, Stage, Unit};
 use crate::base::{Map, Value};
-use crate::modules::{Behaviour, Call, Failure, Procedure, Staged};
+use crate::modules::{ArgsExt, Behaviour, Call, Failure, Procedure, Staged};
 use crate::plan::{Action, Change, Claims, Decision};
 use crate::remote::{Become, Job, Output, RemoteError, Status as JobStatus};
-use crate::spec::ModuleSpec;
 use std::sync::Arc;
 
 /// A unit after its decision.
@@ -165,6 +164,7 @@ impl Host {
             let mut outcome = predicted(&ready, decision, change);
             if self.run.options.mode == super::options::Mode::Plan {
                 forget_output(&mut outcome, &cx.title, self.wants_background(cx));
+                leave_open(&mut outcome, &ready, &cx.title);
             } else if outcome.result.get("skipped") == Some(&Value::Bool(true)) {
                 // As Ansible: what cannot tell beforehand is skipped in check mode.
                 outcome.status = Status::Skipped;
@@ -232,7 +232,7 @@ impl Host {
                 if done.change.is_none() && done.result.get("skipped") == Some(&Value::Bool(true)) {
                     done.status = Status::Skipped;
                     if self.run.options.mode == super::options::Mode::Plan {
-                        leave_open(&mut done, &ready.module.spec, task);
+                        leave_open(&mut done, &ready, task);
                     }
                 }
                 done
@@ -358,9 +358,10 @@ fn finished(decision: Decision, change: Option<Change>) -> UnitOutcome {
     outcome
 }
 
-/// What a module that a plan skips would return.
-fn leave_open(outcome: &mut UnitOutcome, spec: &ModuleSpec, task: &str) {
-    for name in spec.returns.keys().filter(|name| !name.contains('.')) {
+/// What a module will return that a plan does not carry out, and that its decision could not tell.
+fn leave_open(outcome: &mut UnitOutcome, ready: &Prepared, task: &str) {
+    let comes = |name: &str| !name.contains('.') && (name != "backup_file" || ready.args.bool("backup"));
+    for name in ready.module.spec.returns.keys().filter(|name| comes(name)) {
         let unknown = || Value::Unknown(format!("`{task}` has run").into());
         outcome.result.entry(name.as_str().into()).or_insert_with(unknown);
     }

@@ -191,6 +191,7 @@ fn new_run(
         cancel,
         recap: Mutex::default(),
         lost: Mutex::default(),
+        begins: std::sync::OnceLock::new(),
         decisions: Mutex::default(),
         cloud,
         background: Mutex::default(),

@@ -100,7 +100,8 @@ impl UnitOutcome {
         }
         let mut map = self.result.clone();
         map.insert("changed".into(), (self.status == Status::Changed || self.result_says_changed()).into());
-        map.insert("failed".into(), (self.status == Status::Failed).into());
+        let in_vain = self.result.get("failed") == Some(&true.into());
+        map.insert("failed".into(), (self.status == Status::Failed || in_vain).into());
         if self.status == Status::Skipped {
             map.insert("skipped".into(), true.into());
         }

@@ -104,8 +104,13 @@ impl Patience {
             Ok(Truth::Unknown(why)) => Ok(UnitOutcome::unknown(&*why)),
             Err(message) => Ok(UnitOutcome::failed(Failure::new(format!("until: {message}")))),
             Ok(Truth::False) if self.attempt > self.retries => {
-                outcome.status = Status::Failed;
                 outcome.result.insert("attempts".into(), self.retries.into());
+                // `failed_when` has the last word; the result says that it was in vain.
+                if outcome.result.get("failed_when_result") == Some(&false.into()) {
+                    outcome.result.insert("failed".into(), true.into());
+                    return Ok(outcome);
+                }
+                outcome.status = Status::Failed;
                 outcome.message = format!("`until` is still false after {} attempts", self.attempt);
                 Ok(outcome)
             }

@@ -12,7 +12,7 @@ use crate::syntax::inventory::{Inventory, VarFolders};
 use crate::syntax::vault::Keyring;
 use indexmap::IndexMap;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, RwLock};
 
 /// What a host has learnt in this run. Every field is a layer of the variable ladder.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +90,8 @@ pub struct Run {
     pub cloud: super::cloud::CloudRun,
     /// Hosts that failed or could not be reached in an earlier play: they take no further part.
     pub lost: Mutex<HashMap<Arc<str>, Lost>>,
+    /// The first play that has the task of `--start-at-task`.
+    pub begins: OnceLock<usize>,
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -106,6 +108,17 @@ impl Run {
     /// Plan and check never change a host.
     pub fn check(&self) -> bool {
         self.options.check || matches!(self.options.mode, Mode::Plan | Mode::Destroy)
+    }
+
+    /// The task of `--start-at-task`, as long as no play before this one has it.
+    pub fn starts_in(&self, play: usize) -> Option<Arc<str>> {
+        let wanted = self.options.start_at_task.as_deref()?;
+        self.begins.get().is_none_or(|first| *first >= play).then(|| wanted.into())
+    }
+
+    /// The play has that task.
+    pub fn note_start(&self, play: usize) {
+        self.begins.get_or_init(|| play);
     }
 
     pub fn emit(&self, event: Event) {

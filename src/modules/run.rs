@@ -114,6 +114,8 @@ pub fn finish(args: &Args, mut result: Map, done: &[Output]) -> Result<Map, Fail
         _ => "non-zero return code".to_string(),
     };
     result.insert("msg".into(), message.as_str().into());
+    // What it did before it failed is not known.
+    result.insert("changed".into(), true.into());
     Err(Failure { message, result })
 }
 
