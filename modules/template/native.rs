@@ -57,7 +57,7 @@ impl Staged for Template {
         let mut text = controller.render(&template, args)?;
         let ends = args.str("newline_sequence").replace("\\r", "\r").replace("\\n", "\n");
         if !ends.is_empty() && ends != "\n" {
-            text = text.replace('\n', &ends);
+            text = text.replace("\r\n", "\n").replace('\n', &ends);
         }
         let bytes = encoded(args, &text)?;
         result.insert("checksum".into(), files::sha1(&bytes).into());

@@ -209,7 +209,7 @@ impl Walk {
 
     fn name(&mut self, name: &Arc<str>, at: u32, guarded: bool) {
         // `hostvars` and `vars` are read when something else has been done: who mentions them waits.
-        if globals::NAMES.contains(&&**name) && !matches!(&**name, "hostvars" | "vars") {
+        if matches!(&**name, "omit" | "self") {
             return;
         }
         if guarded {
@@ -295,7 +295,10 @@ impl Walk {
             }
             Kind::Call(callee, args) => {
                 self.lookup(callee, args);
-                self.expr(callee, guarded);
+                // A function of the language; not called, its name is a variable's (`register: q`).
+                if !matches!(&callee.kind, Kind::Var(name) if globals::NAMES.contains(&&**name)) {
+                    self.expr(callee, guarded);
+                }
                 self.args(args);
             }
         }

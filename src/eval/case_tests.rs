@@ -114,9 +114,22 @@ fn files_keep_their_last_newline_and_honour_their_header() {
     let plain = "{% for x in l %}\nv={{ x }}\n{% endfor %}\nend\n";
     assert_eq!(render(plain, &scope, &[]).unwrap(), Rendered::Text("v=1\nv=2\nend\n".into()));
     let header = "#jinja2: trim_blocks: False, variable_start_string: '[%', variable_end_string: '%]'\n{% if l %}\n[% l[0] %]{{ x }}\n{% endif %}\n";
-    assert_eq!(render(header, &scope, &[]).unwrap(), Rendered::Text("\n1{{ x }}\n\n".into()));
+    assert_eq!(render(header, &scope, &[]).unwrap(), Rendered::Text("\n1{{ x }}\n".into()));
     assert_eq!(render("p={{ p }}\n", &scope, &[]).unwrap(), Rendered::Secret("p=hunter2\n".into()));
     assert_eq!(render("{{ 'a\\nb' }}", &scope, &[]).unwrap(), Rendered::Text("a\nb".into()));
+    for (source, text) in [
+        // A tag at the end takes no newline away.
+        ("Port 22\n{% if l %}Foo{% endif %}\n", "Port 22\nFoo\n"),
+        ("x {% for i in l %}{{ i }}{% endfor %}\n\n", "x 12\n\n"),
+        ("x {# said #}\n\n", "x \n\n"),
+        // What ends with one already gets no second one.
+        ("{{ {'a': 1} | to_nice_yaml }}\n", "a: 1\n"),
+        ("{{ l[0] }}\r\nb\r\n", "1\nb\n"),
+        ("a\r\n", "a\r\n"),
+        ("a", "a"),
+    ] {
+        assert_eq!(render(source, &scope, &[]).unwrap(), Rendered::Text(text.into()), "{source:?}");
+    }
 }
 
 #[test]
@@ -132,7 +145,7 @@ fn files_include_import_and_extend_each_other() {
     let scope = scope("who: ann\n");
     let search = [directory.path().to_path_buf()];
     let child = "{% extends 'base.j2' %}\n{% block body %}child+{{ super() }}{% endblock %}\n";
-    assert_eq!(render(child, &scope, &search).unwrap(), Rendered::Text("<child+base>".into()));
+    assert_eq!(render(child, &scope, &search).unwrap(), Rendered::Text("<child+base>\n".into()));
     let import =
         "{% import 'macros.j2' as m %}{{ m.hi(who) }}{% from 'macros.j2' import hi as h %} {{ h(1) }}\n";
     assert_eq!(render(import, &scope, &search).unwrap(), Rendered::Text("hi ann! hi 1!\n".into()));

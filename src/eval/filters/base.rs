@@ -18,7 +18,7 @@ pub(super) const TABLE: &[(&str, FilterFn)] = &[
     ("int", Deep(int)),
     ("float", Deep(float)),
     ("string", Deep(string)),
-    ("list", Shallow(list)),
+    ("list", Raw(list)),
     ("safe", Deep(|_, v, _| Ok(v))),
     ("attr", Raw(attr)),
     ("length", Shallow(length)),
@@ -155,13 +155,17 @@ fn string(run: &mut Run<'_>, value: Value, _: &Args) -> Res<Value> {
     run.text(&value).map(Value::from)
 }
 
-fn list(_: &mut Run<'_>, value: Value, _: &Args) -> Res<Value> {
-    Ok(match &value {
+fn list(run: &mut Run<'_>, input: V, _: Given) -> Res<V> {
+    if let V::Sparse(_) = input {
+        return Ok(input);
+    }
+    let value = run.force(input)?;
+    Ok(V::Data(match &value {
         Value::List(_) => value,
         Value::Map(map) => Value::from(map.keys().map(|k| k.to_value()).collect::<List>()),
         Value::Str(s) => Value::from(s.chars().map(|c| Value::from(c.to_string())).collect::<List>()),
         other => return Err(wrong(format!("a {} cannot become a list", other.type_name()))),
-    })
+    }))
 }
 
 fn length(_: &mut Run<'_>, value: Value, _: &Args) -> Res<Value> {

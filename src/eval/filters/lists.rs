@@ -1,6 +1,6 @@
 //! Filters over lists that look at their items one by one: order, sets, selection.
 
-use super::FilterFn::{self, Deep, Raw, Shallow};
+use super::FilterFn::{self, Deep, Raw};
 use crate::base::{List, Map, Value};
 use crate::eval::call::Args;
 use crate::eval::error::{Res, wrong};
@@ -11,8 +11,8 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 pub(super) const TABLE: &[(&str, FilterFn)] = &[
-    ("first", Shallow(first)),
-    ("last", Shallow(last)),
+    ("first", Raw(|r, v, _| end(r, v, "first", |mut members| members.next()))),
+    ("last", Raw(|r, v, _| end(r, v, "last", |mut members| members.next_back()))),
     ("unique", Deep(unique)),
     ("union", Deep(|r, v, a| sets(r, v, a, Set::Union))),
     ("difference", Deep(|r, v, a| sets(r, v, a, Set::Difference))),
@@ -42,12 +42,16 @@ pub(super) fn items(value: &Value) -> Res<List> {
     })
 }
 
-fn first(_: &mut Run<'_>, value: Value, _: &Args) -> Res<Value> {
-    items(&value)?.into_iter().next().ok_or_else(|| empty("first"))
-}
-
-fn last(_: &mut Run<'_>, value: Value, _: &Args) -> Res<Value> {
-    items(&value)?.pop().ok_or_else(|| empty("last"))
+/// A list's first or last member; one that is undefined may be another's concern.
+fn end(run: &mut Run<'_>, list: V, name: &str, pick: fn(std::vec::IntoIter<V>) -> Option<V>) -> Res<V> {
+    let members = match list {
+        V::Sparse(members) => (*members).clone(),
+        list => {
+            let list = run.force(list)?;
+            items(&list)?.into_iter().map(|item| run.settle(item, "")).collect::<Res<_>>()?
+        }
+    };
+    pick(members.into_iter()).ok_or_else(|| empty(name))
 }
 
 fn empty(name: &str) -> crate::eval::error::Fail {
@@ -258,7 +262,7 @@ fn flatten_filter(_: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
 
 fn map(run: &mut Run<'_>, input: V, mut given: Given) -> Res<V> {
     let list = run.items(input)?;
-    let mut out = List::with_capacity(list.len());
+    let mut out = Vec::with_capacity(list.len());
     // Behind a filter's name `attribute=` is that filter's own.
     let attribute = given.named.iter().position(|(n, _)| &**n == "attribute");
     if let Some(at) = attribute.filter(|_| given.pos.is_empty()) {
@@ -267,13 +271,12 @@ fn map(run: &mut Run<'_>, input: V, mut given: Given) -> Res<V> {
         let fallback = given.named.iter().find(|(n, _)| &**n == "default").map(|(_, v)| v.clone());
         for item in list {
             let item = run.data(item)?;
-            let v = match (path(run, &item, &attribute)?, &fallback) {
+            out.push(match (path(run, &item, &attribute)?, &fallback) {
                 (V::Undefined(_), Some(fallback)) => fallback.clone(),
                 (v, _) => v,
-            };
-            out.push(run.data(v)?);
+            });
         }
-        return Ok(V::Data(Value::from(out)));
+        return run.gathered(out);
     }
     if given.pos.is_empty() {
         return Err(wrong("`map` needs a filter's name or `attribute=`"));
@@ -284,10 +287,9 @@ fn map(run: &mut Run<'_>, input: V, mut given: Given) -> Res<V> {
     let filter = super::find(&name).ok_or_else(|| super::missing(&name))?;
     for item in list {
         let args = Given { pos: given.pos.clone(), named: given.named.clone() };
-        let v = filter.call(run, item, args)?;
-        out.push(run.data(v)?);
+        out.push(Run::soft(filter.call(run, item, args))?);
     }
-    Ok(V::Data(Value::from(out)))
+    run.gathered(out)
 }
 
 fn select(run: &mut Run<'_>, input: V, mut given: Given, keep: bool, by_attribute: bool) -> Res<V> {
@@ -309,7 +311,7 @@ fn select(run: &mut Run<'_>, input: V, mut given: Given, keep: bool, by_attribut
             Some(crate::eval::tests::find(&name).ok_or_else(|| crate::eval::tests::missing(&name))?)
         }
     };
-    let mut out = List::new();
+    let mut out = Vec::new();
     for item in list {
         let subject = match &attribute {
             Some(attribute) => {
@@ -324,10 +326,10 @@ fn select(run: &mut Run<'_>, input: V, mut given: Given, keep: bool, by_attribut
             None => run.truth(subject)?,
         };
         if passes == keep {
-            out.push(run.data(item)?);
+            out.push(item);
         }
     }
-    Ok(V::Data(Value::from(out)))
+    run.gathered(out)
 }
 
 fn groupby(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
