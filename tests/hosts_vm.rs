@@ -180,6 +180,39 @@ fn modules_are_loaded(machine: &Machine) {
     on(&machine.host(), "test -d /sys/module/br_netfilter && ! test -e /sys/module/dummy");
 }
 
+/// A parameter that the kernel lets be written is; one that it does not waits for a reboot.
+const PARAMETERS: &str = "- modprobe: {name: overlay}
+- modprobe: {name: overlay, params: metacopy=on redirect_max=128}
+  register: live
+- assert: {that: live is changed and not live.reboot_required}
+- modprobe: {name: loop, params: max_part=15}
+  register: waits
+- assert: {that: waits is not changed and waits.reboot_required}";
+
+fn parameters_are_written_live(machine: &Machine) {
+    let seen = machine.tasks(PARAMETERS);
+    seen.is(0, &["overlay's redirect_max is ", "loop's max_part is 7, not 15, until it is loaded again"]);
+    assert_eq!(machine.read("/sys/module/overlay/parameters/redirect_max"), "128");
+    assert_eq!(machine.read("/sys/module/overlay/parameters/metacopy"), "Y");
+}
+
+/// A distribution's file counts as loading a module in time, until one of its name in /etc hides it.
+fn a_masked_file_loads_nothing(machine: &Machine) {
+    on(&machine.host(), "modprobe br_netfilter && echo br-netfilter >/usr/lib/modules-load.d/k8s.conf");
+    let bridges = || {
+        machine.tasks(
+            "- sysctl: {name: net.bridge.bridge-nf-call-iptables, value: 1, sysctl_file: /etc/sysctl.d/10-ours.conf}",
+        )
+    };
+    let late = "nothing loads br_netfilter before the kernel parameters are set";
+    let seen = bridges();
+    seen.is(0, &[]);
+    assert!(!seen.all().contains(late), "{}", seen.all());
+    on(&machine.host(), "ln -s /dev/null /etc/modules-load.d/k8s.conf");
+    bridges().is(0, &[late]);
+    on(&machine.host(), "rm /etc/modules-load.d/k8s.conf /usr/lib/modules-load.d/k8s.conf");
+}
+
 /// Out of the kernel, and out of what is read at boot.
 fn modules_go(machine: &Machine) {
     let gone = ["br_netfilter", "loop"];
@@ -225,8 +258,10 @@ fn tuning_survives_a_reboot_and_what_would_not_is_told() {
     lost(", lost_at_boot: warn").is(0, &["/usr/lib/sysctl.d/90-vendor.conf"]);
     assert_eq!(machine.read("/proc/sys/vm/dirty_ratio"), "11");
 
+    a_masked_file_loads_nothing(&machine);
     machine.tasks(MODULES).is(0, &["4 changed"]);
     modules_are_loaded(&machine);
+    parameters_are_written_live(&machine);
 
     assert_eq!(machine.boot_id(), first, "nothing has rebooted it yet");
     a_reboot_keeps_it(&machine);
