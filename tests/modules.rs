@@ -10,6 +10,8 @@ use fitout::spec::from_yaml;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[path = "modules/files.rs"]
+mod files;
 #[path = "modules/get_url.rs"]
 mod get_url;
 #[path = "modules/git.rs"]
@@ -213,8 +215,10 @@ async fn folders_are_copied_from_here_and_there() {
     assert_eq!((host.read("out/tree/sub/x").as_str(), host.mode("out/tree/sub/x")), ("x", 0o600));
     host.converges("copy", r#"{src: "@/out/tree/", dest: "@/again", remote_src: true}"#).await;
     assert_eq!(host.read("again/sub/x"), "x");
-    host.converges("copy", r#"{src: "@/again/sub/x", dest: "@/y", remote_src: true, mode: "0644"}"#).await;
-    assert_eq!(host.mode("y"), 0o644);
+    host.converges("copy", r#"{src: "@/again/sub/x", dest: "@/y", remote_src: true, mode: "0640"}"#).await;
+    assert_eq!(host.mode("y"), 0o640);
+    host.converges("copy", r#"{src: "@/y", dest: "@/z", remote_src: true}"#).await;
+    assert_eq!(host.mode("z"), 0o644, "a new file's mode is the umask's");
 }
 
 #[tokio::test]
@@ -245,8 +249,19 @@ async fn what_is_there_is_found_and_fetched() {
     std::fs::write(host.path("b.log"), "hay\n").unwrap();
     let (_, result) = host.run("find", r#"{paths: "@", patterns: "*.log", contains: "nee"}"#).await.unwrap();
     assert_eq!(result.opt_int("matched"), Some(1), "{result:?}");
+    std::os::unix::fs::symlink(".", host.path("root")).unwrap();
+    let (_, result) = host.run("find", r#"{paths: "@/root/", file_type: any, recurse: true}"#).await.unwrap();
+    let names: Vec<String> =
+        result.items("files").iter().map(|f| f.as_map().unwrap().str("path").into()).collect();
+    assert_eq!(names, ["a.log", "b.log", "local", "root"].map(|n| host.path(&format!("root/{n}"))));
+    std::os::unix::fs::symlink("local", host.path("link")).unwrap();
+    let follow = r#"{paths: "@", file_type: link, follow: true, get_checksum: true}"#;
+    let (_, result) = host.run("find", follow).await.unwrap();
+    assert_eq!(result.opt_int("matched"), Some(1), "{result:?}");
     let (_, result) = host.run("stat", r#"{path: "@/a.log"}"#).await.unwrap();
     assert_eq!(result.map("stat").unwrap().opt_int("size"), Some(7));
+    let blocks = std::os::unix::fs::MetadataExt::blksize(&std::fs::metadata(host.path("a.log")).unwrap());
+    assert_eq!(result.map("stat").unwrap().opt_int("block_size"), i64::try_from(blocks).ok());
     let (_, result) = host.run("slurp", r#"{src: "@/a.log"}"#).await.unwrap();
     assert_eq!(result.str("content"), "bmVlZGxlCg==");
     let (_, result) = host.run("tempfile", r#"{path: "@", suffix: .x}"#).await.unwrap();
@@ -322,7 +337,7 @@ async fn files_are_fetched_and_assembled() {
         std::fs::write(host.path(&format!("local/{name}")), text).unwrap();
     }
     host.converges("assemble", r#"{src: "@/local", dest: "@/whole", regexp: '\d'}"#).await;
-    assert_eq!(host.read("whole"), "ab\n");
+    assert_eq!(host.read("whole"), "a\nb\n");
     host.converges("assemble", r#"{src: ., dest: "@/whole", delimiter: "--", remote_src: false}"#).await;
     assert_eq!(host.read("whole"), "h\n--\na\n--\nb\n");
 }

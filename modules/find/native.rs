@@ -60,23 +60,25 @@ impl Staged for Find {
         }
         let examined = found.len();
         let limit = args.opt_int("limit").and_then(|l| usize::try_from(l).ok()).unwrap_or(usize::MAX);
+        let by_content = args.has("contains") && args.str("file_type") == "file";
         let mut files = List::new();
         for (path, fields) in &found {
             let record = record(path, fields);
-            let contained = !args.has("contains") || holding.contains(path);
+            let regular = fields.starts_with('f');
+            let contained = !by_content || holding.contains(path);
             if files.len() < limit && contained && filter.fits(path, fields, &record) {
                 let mut record = record;
-                if let Some(sum) = sums.get(path) {
+                if let Some(sum) = sums.get(path).filter(|_| regular) {
                     record.insert("checksum".into(), sum.as_str().into());
                 }
                 files.push(record.into());
             }
         }
         let matched = files.len();
-        let message = if skipped.is_empty() {
-            "All paths examined"
-        } else {
-            "Not all paths examined, check warnings for details"
+        let message = match (skipped.is_empty(), matched == limit) {
+            (true, false) => "All paths examined",
+            (true, true) => "Limit of matches reached",
+            (false, _) => "Not all paths examined, check warnings for details",
         };
         let warnings = skipped.values().map(|why| format!("Skipped: {}", to_text(why))).collect();
         let result = Map::from_iter([
@@ -124,7 +126,6 @@ struct Filter {
     excludes: Vec<Pattern>,
     kind: Option<char>,
     hidden: bool,
-    roots: Vec<String>,
     /// The time that counts, and the bounds of the age and size: negative is at most.
     stamp: &'static str,
     age: Option<f64>,
@@ -152,7 +153,6 @@ impl Filter {
                 _ => Some('f'),
             },
             hidden: args.bool("hidden"),
-            roots: args.list("paths").into_iter().map(String::from).collect(),
             stamp: match args.str("age_stamp") {
                 "atime" => "atime",
                 "ctime" => "ctime",
@@ -183,10 +183,7 @@ impl Filter {
         if self.kind.is_some_and(|k| !fields.starts_with(k)) {
             return false;
         }
-        // A folder that begins with a dot hides what is in it.
-        let root = self.roots.iter().find(|r| path.starts_with(r.as_str())).map_or(0, String::len);
-        let below = path.get(root..).unwrap_or(name);
-        if !self.hidden && below.split('/').any(|p| p.starts_with('.')) {
+        if !self.hidden && name.starts_with('.') {
             return false;
         }
         if !self.patterns.is_empty() && !self.patterns.iter().any(|p| p.fits(name)) {
@@ -211,7 +208,7 @@ impl Filter {
         let text = fields.lines().nth(1).unwrap_or_default();
         let is = u32::from_str_radix(text, 8).unwrap_or_default();
         let wanted = mode::apply(wanted, 0, fields.starts_with('d')).unwrap_or_default();
-        if self.exact { is == wanted } else { is & wanted == wanted }
+        if self.exact { is == wanted } else { is & wanted != 0 }
     }
 }
 
