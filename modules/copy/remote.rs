@@ -13,7 +13,9 @@ pub fn probe(args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
     let compare = Job::new(script!("copy.remote_probe", "remote_probe.sh"))
         .var("src", src)
         .var("dest", dest)
-        .flag("follow", args.bool("follow"));
+        .flag("follow", args.bool("follow"))
+        .var("owner", args.str("owner"))
+        .var("group", args.str("group"));
     let inside = files::join(dest, files::base_name(src));
     let options = StatOptions { follow: true, labels: Attributes::labels(args), ..StatOptions::default() };
     Ok(vec![compare, stat_job([dest, &inside], &options)])
@@ -56,27 +58,40 @@ pub fn decide(args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decisi
         })
         .collect();
     let mut wanted = Attributes::of(args);
-    let preserve = args.str("mode") == "preserve";
-    if preserve {
+    if args.str("mode") == "preserve" {
         wanted.mode = Some(field("mode")).filter(|m| !m.is_empty());
     }
-    let differences = if now.exists && kind == "file" { wanted.differences(&now)? } else { Vec::new() };
-    if changed.is_empty() && differences.is_empty() {
+    let mut differences = if now.exists { wanted.differences(&now)? } else { Vec::new() };
+    let mut reasons = Vec::new();
+    if kind == "directory" {
+        // Owner and group are of all there is in the tree, and the probe has looked at them.
+        differences.retain(|d| !matches!(d.what, "owner" | "group"));
+        for what in ["owner", "group"] {
+            let count = field(&format!("{what}_differs"));
+            if !matches!(count.as_str(), "" | "0") {
+                reasons.push(format!("{what} of {count} in {target} is not {}", args.str(what)));
+            }
+        }
+    }
+    if changed.is_empty() && differences.is_empty() && reasons.is_empty() {
         files::describe(&now, &mut result);
         return Ok(Decision::unchanged(result));
     }
     let mut effects = Vec::new();
-    let mut reasons = Vec::new();
     if !changed.is_empty() {
-        reasons.push(match (there, changed.len()) {
+        let why = match (there, changed.len()) {
             (false, _) => format!("{target} is absent"),
             (true, 1) => "content differs".to_string(),
             (true, n) => format!("{n} files differ"),
-        });
-        effects.push(copy_job(args, &wanted, &kind, &target, &now, &changed)?);
-        effects.extend(if kind == "file" { wanted.label_job(&target)? } else { None });
-    } else {
+        };
+        reasons.insert(0, why);
+    }
+    if changed.is_empty() && kind == "file" {
         effects.push(Attributes::job(&differences, false, [target.as_str()]));
+    } else {
+        let new = field("dest_there").is_empty();
+        effects.push(copy_job(args, &wanted, &kind, &target, new, &now, &changed)?);
+        effects.extend(if kind == "file" { wanted.label_job(&target)? } else { None });
     }
     reasons.extend((!differences.is_empty()).then(|| files::attributes::reason(&differences)));
     effects.push(stat_job([&target], &StatOptions { follow: true, ..StatOptions::default() }));
@@ -85,25 +100,44 @@ pub fn decide(args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decisi
     Ok(Decision { change: Some(change), effects, result, warnings: Vec::new() })
 }
 
+/// `new`: there is no folder at `dest`.
 fn copy_job(
     args: &Args,
     wanted: &Attributes,
     kind: &str,
     target: &str,
+    new: bool,
     now: &crate::remote::files::FileStat,
     changed: &[String],
 ) -> Result<Job, Failure> {
-    let base = if now.exists { now.mode } else { 0o644 };
-    let folders = Attributes::default().with_mode(args.opt_str("directory_mode").map(String::from));
+    let directory = kind == "directory";
+    let base = match (now.exists, directory) {
+        (true, _) => now.mode,
+        (false, true) => 0o755,
+        (false, false) => 0o644,
+    };
+    let mode = wanted.octal(base, directory)?.unwrap_or_default();
+    let dest = args.str("dest");
+    let bare = if dest.len() > 1 { dest.trim_end_matches('/') } else { dest };
+    // A folder that `/` asks for is made with its own mode, one that only holds the tree as if it were the tree.
+    let (folder, folder_mode) = match (dest.ends_with('/'), directory && new && bare != target) {
+        (true, _) => {
+            let folders = Attributes::default().with_mode(args.opt_str("directory_mode").map(String::from));
+            (bare, folders.octal(0o755, true)?.unwrap_or_default())
+        }
+        (false, true) => (bare, mode.clone()),
+        (false, false) => ("", String::new()),
+    };
     let job = Job::new(script!("copy.remote", "remote.sh"))
+        .var("kind", kind)
         .var("src", args.str("src"))
         .var("target", target)
-        .var("mode", wanted.octal(base, false)?.unwrap_or_default())
-        .var("directory_mode", folders.octal(0o755, true)?.unwrap_or_default())
+        .var("mode", mode)
+        .var("folder", folder)
+        .var("folder_mode", folder_mode)
         .var("owner", wanted.owner.as_deref().unwrap_or_default())
         .var("group", wanted.group.as_deref().unwrap_or_default())
         .flag("backup", args.bool("backup"))
-        .flag("preserve", args.str("mode") == "preserve")
         .var("validate", args.str("validate"));
-    Ok(if kind == "file" { job } else { job.args(changed) })
+    Ok(if directory { job.args(changed) } else { job })
 }

@@ -1,6 +1,6 @@
 # shellcheck disable=SC2154 # variables come with the job
 # Compares src with dest, both on this host; reports what differs by path below them.
-# vars: src, dest, follow
+# vars: src, dest, follow, owner, group
 place src
 place dest
 if [ ! -e "$src" ]; then
@@ -38,7 +38,19 @@ if [ -f "$src" ]; then
   fi
   exit 0
 fi
-[ ! -e "$target" ] || emit '' there 1
+[ ! -d "$dest" ] || emit '' dest_there 1
+if [ -e "$target" ]; then
+  emit '' there 1
+  # A dot for each that is another's; one where nobody knows the name yet.
+  if [ "$owner" ]; then
+    others=$(find "$target/." ! -user "$owner" -exec printf .%.0s {} + 2>/dev/null) || others=.
+    emit '' owner_differs "${#others}"
+  fi
+  if [ "$group" ]; then
+    others=$(find "$target/." ! -group "$group" -exec printf .%.0s {} + 2>/dev/null) || others=.
+    emit '' group_differs "${#others}"
+  fi
+fi
 cd "$src" || exit 1
 find . -type d -exec sh -c 'for d do [ -d "$0/$d" ] || printf "\0folder\0%s\0" "$d"; done' "$target" {} +
 find . ! -type d -exec sh -c 'for f do
