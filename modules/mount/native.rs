@@ -136,6 +136,11 @@ impl Mount {
             effects.push(write_file_job(file));
         }
         let ephemeral = args.str("state") == "ephemeral";
+        let undo = match (content != was.content, was.exists) {
+            (false, _) => "",
+            (true, false) => "new",
+            (true, true) => "line",
+        };
         for act in acts {
             let job = Job::new(script!("mount.apply", "apply.sh"))
                 .var("act", act)
@@ -143,6 +148,8 @@ impl Mount {
                 .var("fstab", fstab(args))
                 .var("src", if ephemeral { args.str("src") } else { "" })
                 .var("fstype", args.str("fstype"))
+                .var("undo", undo)
+                .var("old", if undo == "line" { was.content.as_str() } else { "" })
                 .var("opts", if ephemeral || *act == "remount" { args.str("opts") } else { "" });
             effects.push(job);
         }
