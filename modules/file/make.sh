@@ -7,7 +7,7 @@ attributes() { # PATH
   if [ "$owner$group" ]; then
     chown ${nofollow:+-h} "$owner${group:+:$group}" "$1" || exit 1
   fi
-  if [ "$mode" ]; then chmod "$mode" "$1" || exit 1; fi
+  if [ "$mode" ]; then chmod "0$mode" "$1" || exit 1; fi
 }
 touched() { # LETTER TIME
   case $2 in
@@ -28,7 +28,7 @@ case $state in
     touched m "$mtime"
     ;;
   link)
-    nofollow=1
+    nofollow=1 mode=
     tmp=${path%/}.fitout-$$
     rm -f "$tmp"
     ln -s "$src" "$tmp" || exit 1
@@ -36,13 +36,15 @@ case $state in
     # Renaming onto a link to a folder would move into that folder.
     if [ -L "$path" ] && [ -d "$path" ]; then rm -f "$path"; fi
     mv -f "$tmp" "$path" || { rm -f "$tmp"; exit 1; }
-    [ -z "$owner$group" ] || chown -h "$owner${group:+:$group}" "$path" || exit 1
+    [ -z "$owner$group" ] || attributes "$path"
     ;;
   hard)
     tmp=$path.fitout-$$
     rm -f "$tmp"
     ln "$src" "$tmp" || exit 1
-    [ ! -d "$path" ] || rmdir "$path" || { rm -f "$tmp"; exit 1; }
+    # Renaming onto a folder, or a link to one, would move into that folder.
+    if [ -L "$path" ]; then rm -f "$path"; fi
+    [ ! -d "$path" ] || { rm -f "$tmp"; echo "$path is a directory" >&2; exit 1; }
     mv -f "$tmp" "$path" || { rm -f "$tmp"; exit 1; }
     # Renaming one name of a file onto another does nothing at all.
     rm -f "$tmp"

@@ -1,5 +1,6 @@
 //! file: folders, links, times and attributes.
 
+mod folder;
 mod links;
 mod times;
 
@@ -7,7 +8,7 @@ use crate::base::Map;
 use crate::modules::files::{self, Attributes, attributes, state_word};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
 use crate::plan::{Action, Change, Claims, Decision, Diff};
-use crate::remote::files::{FileKind, FileStat, StatOptions, folders_job, stat_job};
+use crate::remote::files::{FileKind, FileStat, StatOptions, stat_job};
 use crate::remote::{Job, Output};
 use crate::script;
 use crate::spec::ModuleSpec;
@@ -49,9 +50,17 @@ impl Staged for File {
         if let Some(src) = args.opt_str("src") {
             real.push(links::resolved(path, src));
         }
-        let mut jobs = vec![stat_job([path], &plain), stat_job(&real, &followed)];
+        let mut here = vec![path.to_string()];
+        if let Some(inside) = links::inside(args) {
+            here.push(inside.clone());
+            real.push(inside);
+        }
+        let mut jobs = vec![stat_job(&here, &plain), stat_job(&real, &followed)];
         if args.bool("recurse") {
-            jobs.push(Job::new(script!("file.walk", "walk.sh")).args([path]));
+            let walk =
+                |targets| Job::new(script!("file.walk", "walk.sh")).flag("targets", targets).args([path]);
+            jobs.push(walk(false));
+            jobs.extend(args.bool("follow").then(|| walk(true)));
         }
         let wanted = times::wanted(args)?;
         if wanted.needs_probe() {
@@ -67,14 +76,27 @@ impl Staged for File {
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
         let path = args.str("path");
-        let here = files::seen_one(seen.first(), path)?;
+        let mut plain = files::seen(seen.first())?;
+        let here = plain.remove(path.as_bytes()).unwrap_or_default();
         let mut real = files::seen(seen.get(1))?;
         let there = real.get(path.as_bytes()).cloned().unwrap_or_default();
+        if let Some(inside) =
+            links::inside(args).filter(|_| there.kind == FileKind::Directory && there.exists)
+        {
+            // As with `ln`: the name in the folder is that of the source.
+            let seen_now = Seen {
+                here: plain.remove(inside.as_bytes()).unwrap_or_default(),
+                there: real.get(inside.as_bytes()).cloned().unwrap_or_default(),
+            };
+            let mut args = args.clone();
+            args.insert("path".into(), inside.into());
+            return links::hard(&args, &seen_now, &mut real);
+        }
         let state = match args.opt_str("state") {
             Some(state) => state,
             None if args.bool("recurse") => "directory",
             None if here.kind == FileKind::Directory && here.exists => "directory",
-            None if here.kind == FileKind::Link && here.exists && args.has("src") => "link",
+            None if here.kind == FileKind::Link && here.exists => "link",
             None => "file",
         };
         if args.bool("recurse") && state != "directory" {
@@ -88,7 +110,7 @@ impl Staged for File {
         let seen_now = Seen { here, there };
         match state {
             "absent" => Ok(absent(path, &seen_now.here)),
-            "directory" => directory(args, &seen_now, seen.get(2)),
+            "directory" => folder::decide(args, &seen_now, seen.get(2..).unwrap_or_default()),
             "link" => links::soft(args, &seen_now, &mut real),
             "hard" => links::hard(args, &seen_now, &mut real),
             "touch" => touch(args, &seen_now, seen.last(), &real),
@@ -107,8 +129,7 @@ impl Staged for File {
 }
 
 /// The job that makes a state; attributes as far as they are wanted.
-fn make(args: &Args, state: &str, base: u32) -> Result<Job, Failure> {
-    let wanted = Attributes::of(args);
+fn make(args: &Args, state: &str, base: u32, wanted: Attributes) -> Result<Job, Failure> {
     Ok(Job::new(script!("file.make", "make.sh"))
         .var("path", args.str("path"))
         .var("state", state)
@@ -165,66 +186,6 @@ fn absent(path: &str, here: &FileStat) -> Decision {
     Decision { change: Some(change), effects: vec![job], result, warnings: Vec::new() }
 }
 
-fn directory(args: &Args, seen: &Seen, walked: Option<&Output>) -> Result<Decision, Failure> {
-    let path = args.str("path");
-    // A link to a folder is one.
-    let now = if args.bool("follow") && seen.here.kind == FileKind::Link { &seen.there } else { &seen.here };
-    if seen.here.exists && now.exists && now.kind != FileKind::Directory {
-        let word = state_word(&seen.here);
-        return Err(Failure::new(format!("{path} already exists as a {word}")));
-    }
-    if !now.exists {
-        let effects = made(args, folders_job([path], Attributes::of(args).of_folders()?))?;
-        let reason = format!("{path} is absent");
-        let mut decision =
-            change(args, "path", Action::Create, reason, states(path, "absent", "directory"), effects);
-        decision.result.insert("state".into(), "directory".into());
-        return Ok(decision);
-    }
-    let wanted = Attributes::of(args);
-    let mut groups: Vec<(Vec<attributes::Difference>, Vec<String>)> = Vec::new();
-    let mut add = |differences: Vec<attributes::Difference>, path: String| {
-        if differences.is_empty() {
-            return;
-        }
-        match groups.iter_mut().find(|(d, _)| *d == differences) {
-            Some((_, paths)) => paths.push(path),
-            None => groups.push((differences, vec![path])),
-        }
-    };
-    add(wanted.differences(now)?, path.to_string());
-    if args.bool("recurse") {
-        let below: BTreeMap<Vec<u8>, FileStat> = files::seen(walked)?;
-        for (path, stat) in below {
-            let differences = wanted.differences(&stat)?;
-            add(differences, String::from_utf8_lossy(&path).into_owned());
-        }
-    }
-    if groups.is_empty() {
-        return Ok(unchanged("path", path, now));
-    }
-    let mut effects: Vec<Job> = Vec::new();
-    for (differences, paths) in &groups {
-        let owner_only: Vec<_> = differences.iter().filter(|d| d.what != "mode").cloned().collect();
-        let nofollow = args.bool("recurse") && !owner_only.is_empty();
-        effects.push(Attributes::job(differences, nofollow, paths.iter().map(String::as_str)));
-    }
-    let count: usize = groups.iter().map(|(_, paths)| paths.len()).sum();
-    let (differences, paths) = &groups[0];
-    let mut reason = attributes::reason(differences);
-    if paths[0] != path {
-        reason = format!("{}: {reason}", paths[0]);
-    }
-    if count > 1 {
-        reason.push_str(&format!("; and {} more below", count - 1));
-    }
-    effects.push(look(path, true));
-    let diff = attributes::diff(&paths[0], differences);
-    let mut decision = change(args, "path", Action::Update, reason, diff, effects);
-    files::describe(now, &mut decision.result);
-    Ok(decision)
-}
-
 fn touch(
     args: &Args,
     seen: &Seen,
@@ -232,38 +193,50 @@ fn touch(
     real: &BTreeMap<Vec<u8>, FileStat>,
 ) -> Result<Decision, Failure> {
     let path = args.str("path");
-    let now = if args.bool("follow") && seen.there.exists { &seen.there } else { &seen.here };
+    let link = seen.here.exists && seen.here.kind == FileKind::Link;
+    let follow = args.bool("follow");
+    let now = if link && follow { &seen.there } else { &seen.here };
     let wanted = times::wanted(args)?;
     let (atime, mtime) = wanted.for_touch();
-    if !now.exists {
+    if !seen.here.exists {
         let folder = real.get(files::parent(path).as_bytes()).cloned().unwrap_or_default();
         if !folder.exists {
             let parent = files::parent(path);
             return Err(Failure::new(format!("{path} cannot be made: {parent} does not exist")));
         }
-        let mut job = make(args, "touch", 0o644)?;
+        let mut job = make(args, "touch", 0o644, Attributes::of(args))?;
         set(&mut job, "atime", atime);
         set(&mut job, "mtime", mtime);
         let reason = format!("{path} is absent");
         let effects = made(args, job)?;
         return Ok(change(args, "dest", Action::Create, reason, states(path, "absent", "touch"), effects));
     }
-    let differences = Attributes::of(args).differences(now)?;
-    let old = wanted.reasons(now, last, true);
-    if differences.is_empty() && old.is_empty() {
-        return Ok(unchanged("dest", path, now));
+    // A time is that of what a link leads to, followed or not.
+    if !seen.there.exists && !(atime.is_empty() && mtime.is_empty()) {
+        let target = match seen.here.target.as_ref().filter(|_| follow) {
+            Some(target) => links::resolved(path, &String::from_utf8_lossy(target)),
+            None => path.to_string(),
+        };
+        let why = format!("[Errno 2] No such file or directory: b'{target}'");
+        return Err(Failure::new(format!("Error while updating modification or access time: {why}")));
     }
-    let mut job = make(args, "touch", now.mode)?;
+    let differences = if now.exists { Attributes::of(args).differences(now)? } else { Vec::new() };
+    let old = wanted.reasons(&seen.there, last, true);
+    if differences.is_empty() && old.is_empty() {
+        return Ok(unchanged("dest", path, &seen.here));
+    }
+    let mut job = make(args, "touch", now.mode, Attributes::default())?;
     set(&mut job, "atime", atime);
     set(&mut job, "mtime", mtime);
     let mut reasons = old;
     reasons.extend((!differences.is_empty()).then(|| attributes::reason(&differences)));
     let diff = attributes::diff(path, &differences);
     let mut effects = vec![job];
-    effects.extend((!differences.is_empty()).then(|| Attributes::job(&differences, false, [path])));
-    effects.push(look(path, true));
+    let nofollow = link && !follow;
+    effects.extend((!differences.is_empty()).then(|| Attributes::job(&differences, nofollow, [path])));
+    effects.push(look(path, false));
     let mut decision = change(args, "dest", Action::Update, reasons.join("; "), diff, effects);
-    files::describe(now, &mut decision.result);
+    files::describe(&seen.here, &mut decision.result);
     Ok(decision)
 }
 
@@ -300,7 +273,7 @@ fn attributes_only(args: &Args, seen: &Seen, last: Option<&Output>) -> Result<De
     }
     if !old.is_empty() {
         let (atime, mtime) = wanted.for_touch();
-        let mut job = make(&Args::from_iter([("path".into(), path.into())]), "touch", now.mode)?;
+        let mut job = make(args, "touch", now.mode, Attributes::default())?;
         set(&mut job, "atime", if args.has("access_time") { atime } else { String::new() });
         set(&mut job, "mtime", if args.has("modification_time") { mtime } else { String::new() });
         effects.push(job);

@@ -256,7 +256,7 @@ impl<'a> Put<'a> {
         let base = if self.now.exists { self.now.mode } else { 0o644 };
         let bits = self.wanted.bits(base, false)?.unwrap_or(base);
         result.insert("state".into(), "file".into());
-        result.insert("mode".into(), format!("{bits:04o}").into());
+        result.insert("mode".into(), super::mode_word(bits).into());
         result.insert("size".into(), self.source.size().into());
         for (name, wanted, is) in
             [("owner", &self.wanted.owner, &self.now.owner), ("group", &self.wanted.group, &self.now.group)]

@@ -11,9 +11,9 @@ missing() { # PATH
   eval "folder$number=\$1"
 }
 
-# With the mode right from the first moment.
+# With the mode right from the first moment; five digits clear the set-id bit that comes from the folder above.
 make() { # PATH...
-  said=$(mkdir -p ${mode:+-m "$mode"} -- "$@" 2>&1) || return
+  said=$(mkdir -p ${mode:+-m "0$mode"} -- "$@" 2>&1) || return
   [ -z "$owner$group" ] || said=$(chown "$owner${group:+:$group}" -- "$@" 2>&1)
 }
 
