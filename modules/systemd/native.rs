@@ -90,7 +90,7 @@ impl Staged for Service {
             .var("name", name)
             .var("scope", scope(args))
             .var("pattern", args.str("pattern"))
-            .flag("enabled", args.has("enabled"))
+            .flag("enabled", args.has("enabled") || args.has("masked"))
             .flag("any", self.any);
         Ok(vec![job])
     }
@@ -269,7 +269,9 @@ impl Unit {
 
     fn decide(&self, args: &Args, todo: &mut Todo) -> Result<(), Failure> {
         let name = args.str("name");
-        if !self.exists && !self.masked {
+        // What is not installed yet may be masked, and so kept from starting when it is.
+        let masking = args.opt_bool("masked").is_some() && !args.has("enabled") && !args.has("state");
+        if !self.exists && !self.masked && !masking {
             return Err(Failure::new(format!("Could not find the requested service {name}: host")));
         }
         match args.opt_bool("masked") {
