@@ -12,7 +12,7 @@ pub fn edit(args: &Args, text: &str) -> Result<Option<Edited>, Failure> {
     let mark = |word: &str| args.str("marker").replace("{mark}", args.str(word));
     let (begin, end) = (mark("marker_begin"), mark("marker_end"));
     let block = args.str("block");
-    let present = args.str("state") != "absent" && !block.trim().is_empty();
+    let present = args.str("state") != "absent" && !block.is_empty();
     let mut all: Vec<String> = text.split_inclusive('\n').map(String::from).collect();
     let bare = |l: &String| l.trim_end_matches(['\r', '\n']).to_string();
     let ends: Vec<usize> = all.iter().enumerate().filter(|(_, l)| bare(l) == end).map(|(i, _)| i).collect();

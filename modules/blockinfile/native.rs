@@ -35,5 +35,7 @@ fn decide(args: &Args, seen: &[Output]) -> Result<Decision, Failure> {
         other => other,
     };
     let result = Map::from_iter([("msg".into(), told.into())]);
-    file.decide(args, edited.map(|e| e.content), reason, result)
+    // A file that is not there is made, with or without a block.
+    let content = edited.map(|e| e.content).or((!file.now.exists).then(String::new));
+    file.decide(args, content, reason, result)
 }
