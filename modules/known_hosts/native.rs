@@ -61,8 +61,8 @@ fn found(lines: &str) -> Vec<(usize, &str)> {
 impl Staged for KnownHosts {
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
         let (name, line) = (args.str("name"), args.str("key").trim());
-        if name.starts_with('-') || line.contains('\n') {
-            return Err(Failure::new("name is a host and key is one line"));
+        if name.starts_with('-') {
+            return Err(Failure::new("name is a host"));
         }
         if !line.is_empty() && name.contains(',') {
             let why = "Comma separated list of names is not supported. \
@@ -70,7 +70,7 @@ impl Staged for KnownHosts {
             return Err(Failure::new(why));
         }
         let job = Job::new(script!("known_hosts.probe", "probe.sh"));
-        Ok(vec![job.var("name", name).var("path", args.str("path")).var("line", full(args))])
+        Ok(vec![job.var("name", name).var("path", args.str("path")).var("line", full(args).join("\n"))])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
@@ -78,16 +78,18 @@ impl Staged for KnownHosts {
         if output.field("", "tool").is_some() {
             return Err(Failure::new("the host has no ssh-keygen: install the package openssh-client"));
         }
-        let (name, line, present) = (args.str("name"), full(args), args.str("state") != "absent");
-        let wanted = Key::parse(&line, name);
-        if wanted.is_none() && (present || !line.is_empty()) {
-            return Err(Failure::new("key is not `host type base64`"));
-        }
-        if wanted.is_some() && output.field("", "fits").is_none() {
+        let (name, wanted_lines, present) = (args.str("name"), full(args), args.str("state") != "absent");
+        let wanted: Option<Vec<Key<'_>>> = wanted_lines.iter().map(|l| Key::parse(l, name)).collect();
+        let wanted = wanted.filter(|w| !present || !w.is_empty());
+        let wanted = wanted.ok_or_else(|| Failure::new("key is not `host type base64`"))?;
+        if !wanted.is_empty() && output.field("", "fits").is_none() {
             return Err(Failure::new("Host parameter does not match hashed host field in supplied key"));
         }
         let lines = output.field("", "lines").unwrap_or_default();
-        let (drop, add) = edits(args, wanted.as_ref(), &found(&lines));
+        let (drop, add) = edits(args, &wanted, &found(&lines));
+        let line: Vec<&str> = add.iter().map(|at| wanted_lines[*at].as_str()).collect();
+        let line = line.join("\n");
+        let add = !add.is_empty();
         let before = output.field("", "content");
         let path = output.field("", "path").unwrap_or_else(|| args.str("path").to_string());
         let after = edited(before.as_deref().unwrap_or_default(), &drop, add.then_some(line.as_str()));
@@ -103,7 +105,7 @@ impl Staged for KnownHosts {
         ];
         let mut out = result([
             ("name", name.into()),
-            ("key", line.as_str().into()),
+            ("key", wanted_lines.join("\n").into()),
             ("state", args.str("state").into()),
         ]);
         out.insert("diff".into(), told.into_iter().collect());
@@ -116,7 +118,7 @@ impl Staged for KnownHosts {
             .var("drop", numbers.join(" "))
             .var("line", if add { line.as_str() } else { "" })
             .flag("hash", add && args.bool("hash_host"));
-        let kind = wanted.as_ref().map_or("", |w| w.kind);
+        let kind = wanted.first().map_or("", |w| w.kind);
         let (action, reason) = match (add, drop.is_empty()) {
             (false, _) => (Action::Delete, format!("{name} is known")),
             (true, false) => (Action::Update, format!("{name} has another {kind} key")),
@@ -126,37 +128,52 @@ impl Staged for KnownHosts {
     }
 }
 
-/// The line as it is to be in the file.
-fn full(args: &Args) -> String {
-    let line = args.str("key").trim();
-    let bare = Key::parse(line, "").is_some_and(|k| k.host.is_empty() && k.marker.is_none());
-    if bare { format!("{} {line}", args.str("name")) } else { line.to_string() }
+/// The lines as they are to be in the file: `ssh-keyscan` prints one for each type, and comments.
+fn full(args: &Args) -> Vec<String> {
+    let line = |line: &str| {
+        let bare = Key::parse(line, "").is_some_and(|k| k.host.is_empty() && k.marker.is_none());
+        if bare { format!("{} {line}", args.str("name")) } else { line.to_string() }
+    };
+    let lines = args.str("key").lines().map(str::trim);
+    lines.filter(|l| !l.is_empty() && !l.starts_with('#')).map(line).collect()
 }
 
-/// The numbers of the lines to take out, and whether the key is to be added.
-fn edits(args: &Args, wanted: Option<&Key<'_>>, found: &[(usize, &str)]) -> (Vec<usize>, bool) {
+/// The numbers of the lines to take out, and which of the wanted ones are to be added.
+fn edits(args: &Args, wanted: &[Key<'_>], found: &[(usize, &str)]) -> (Vec<usize>, Vec<usize>) {
     let name = args.str("name");
-    let Some(wanted) = wanted else {
-        return (found.iter().map(|(at, _)| *at).collect(), false);
-    };
+    let absent = args.str("state") == "absent";
+    if wanted.is_empty() {
+        return (found.iter().map(|(at, _)| *at).collect(), Vec::new());
+    }
     let hashed = args.bool("hash_host");
     let keys = || found.iter().filter_map(|(at, line)| Some((*at, Key::parse(line, name)?)));
-    if args.str("state") == "absent" {
-        // A hashed name is the host's too, whatever was asked for.
-        let same =
-            |k: &Key<'_>| k.same(wanted, true) || k.same(&Key { host: k.host, ..wanted.clone() }, true);
-        return (keys().filter(|(_, k)| same(k)).map(|(at, _)| at).collect(), false);
+    // A hashed name is the host's too, whatever was asked for.
+    let same = |k: &Key<'_>, wanted: &Key<'_>| {
+        k.same(wanted, true) || k.same(&Key { host: k.host, ..wanted.clone() }, true)
+    };
+    if absent {
+        let gone = keys().filter(|(_, k)| wanted.iter().any(|w| same(k, w)));
+        return (gone.map(|(at, _)| at).collect(), Vec::new());
     }
-    let is = |k: &Key<'_>| match hashed {
+    let is = |k: &Key<'_>, wanted: &Key<'_>| match hashed {
         true => k.host.starts_with("|1|") && k.same(wanted, true),
         false => k.same(wanted, wanted.host.starts_with("|1|")),
     };
-    if keys().any(|(_, k)| is(&k)) {
-        return (Vec::new(), false);
+    let (mut drop, mut add) = (Vec::new(), Vec::new());
+    for (number, one) in wanted.iter().enumerate() {
+        if keys().any(|(_, k)| is(&k, one)) {
+            continue;
+        }
+        // Authorities and revocations stand beside others of their kind.
+        let other = |k: &Key<'_>| {
+            let kind = k.marker.is_none() && one.marker.is_none() && k.kind == one.kind;
+            kind && !wanted.iter().any(|w| is(k, w))
+        };
+        drop.extend(keys().filter(|(_, k)| other(k)).map(|(at, _)| at).take(1));
+        add.push(number);
     }
-    // Authorities and revocations stand beside others of their kind.
-    let other = |k: &Key<'_>| k.marker.is_none() && wanted.marker.is_none() && k.kind == wanted.kind;
-    (keys().filter(|(_, k)| other(k)).map(|(at, _)| at).take(1).collect(), true)
+    drop.dedup();
+    (drop, add)
 }
 
 fn edited(content: &str, drop: &[usize], add: Option<&str>) -> String {
