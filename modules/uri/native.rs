@@ -3,12 +3,14 @@
 mod multipart;
 
 use crate::base::{Map, Value, pyjson};
+use crate::eval::Encoding;
 use crate::modules::files::{self, Attributes};
 use crate::modules::http::{REQUEST, Request};
 use crate::modules::{
     Args, ArgsExt, Behaviour, Call, Controller, Failure, Outcome, Procedure, ProcedureFuture, bytes,
 };
 use crate::plan::{Action, Change};
+use crate::remote::files::{StatOptions, stat_job};
 use crate::remote::{Content, Job, Output, Script};
 use crate::spec::to_text;
 use std::sync::{Arc, LazyLock};
@@ -32,18 +34,32 @@ impl Procedure for Uri {
                     Map::from_iter([("skipped".into(), true.into()), ("msg".into(), message.into())]);
                 return Ok(Outcome { result, ..Outcome::default() });
             }
-            let job = job(&call)?;
-            let sent = call.remote.submit(call.become_user, job).await;
-            let output = sent.map_err(|e| Failure::new(e.to_string()))?;
+            let (job, name) = job(&call)?;
+            let sent = call.remote.submit(call.become_user, job);
+            let dest = call.args.str("dest");
+            let inside = files::join(dest, &name);
+            let followed = StatOptions { follow: true, ..StatOptions::default() };
+            let look = (!dest.is_empty()).then(|| stat_job([dest, &inside], &followed));
+            let looked = look.map(|job| call.remote.submit(call.become_user, job));
+            let output = sent.await.map_err(|e| Failure::new(e.to_string()))?;
+            let looked = match looked {
+                Some(looked) => Some(looked.await.map_err(|e| Failure::new(e.to_string()))?),
+                None => None,
+            };
             if !output.ok() {
                 return Err(Failure::from_output(&output));
             }
-            outcome(call.args, &output)
+            let mut outcome = outcome(call.args, &output)?;
+            if let (Some(looked), Some(path)) = (looked, output.field("", "path")) {
+                files::describe(&files::seen_one(Some(&looked), &path)?, &mut outcome.result);
+            }
+            Ok(outcome)
         })
     }
 }
 
-fn job(call: &Call<'_>) -> Result<Job, Failure> {
+/// The request, and the name of the answer in a folder.
+fn job(call: &Call<'_>) -> Result<(Job, String), Failure> {
     let args = call.args;
     let mut request = Request::of(args);
     request.method = args.str("method").to_uppercase();
@@ -63,9 +79,10 @@ fn job(call: &Call<'_>) -> Result<Job, Failure> {
     }
     let wanted = Attributes::of(args);
     let url = args.str("url").split(['?', '#']).next().unwrap_or_default();
+    let name = files::base_name(url).to_string();
     let job = Job::new(&RUN)
         .var("dest", args.str("dest"))
-        .var("name", files::base_name(url))
+        .var("name", &name)
         .var("mode", wanted.octal(0o644, false)?.unwrap_or_default())
         .var("owner", wanted.owner.unwrap_or_default())
         .var("group", wanted.group.unwrap_or_default())
@@ -82,10 +99,11 @@ fn job(call: &Call<'_>) -> Result<Job, Failure> {
         }
     }
     job = job.var("source", source).flag("body", content.is_some());
-    Ok(match content {
+    let job = match content {
         Some(content) => job.stdin(content),
         None => job,
-    })
+    };
+    Ok((job, name))
 }
 
 /// The body's bytes and its type.
@@ -163,7 +181,8 @@ fn outcome(args: &Args, output: &Output) -> Result<Outcome, Failure> {
     result.insert("redirected".into(), (url != args.str("url")).into());
     result.insert("url".into(), url.into());
     let kind = headers(&field("head").unwrap_or_default(), &mut result);
-    let content = field("content").unwrap_or_default();
+    let content = decoded(output, &kind);
+    let length = result.get("content_length").map_or_else(|| "unknown".to_string(), to_text);
     let right = status.is_some_and(|s| args.items("status_code").contains(&Value::Int(s)));
     if kind.contains("json")
         && let Ok(json) = serde_json::from_str::<serde_json::Value>(&content)
@@ -187,7 +206,7 @@ fn outcome(args: &Args, output: &Output) -> Result<Outcome, Failure> {
         result.insert("msg".into(), message.as_str().into());
         return Err(Failure { message, result });
     }
-    result.insert("msg".into(), format!("OK ({} bytes)", field("content").map_or(0, |c| c.len())).into());
+    result.insert("msg".into(), format!("OK ({length} bytes)").into());
     let change = field("changed").map(|_| Change {
         action: Action::Update,
         reason: format!("{} differs from the answer", args.str("dest")),
@@ -196,30 +215,46 @@ fn outcome(args: &Args, output: &Output) -> Result<Outcome, Failure> {
     Ok(Outcome { change, result, warnings: Vec::new() })
 }
 
+/// The content as text, by the character set that the answer names.
+fn decoded(output: &Output, kind: &str) -> String {
+    let bytes =
+        output.records().find(|(_, key, _)| *key == b"content").map_or(&[][..], |(_, _, value)| value);
+    let named = kind.split(';').find_map(|part| part.trim().strip_prefix("charset="));
+    let encoding = named.and_then(|name| Encoding::named(name.trim_matches(['"', '\''])));
+    let text = encoding.and_then(|encoding| encoding.decode(bytes.to_vec()));
+    text.unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned())
+}
+
 fn codes(args: &Args) -> String {
     format!("[{}]", args.items("status_code").iter().map(to_text).collect::<Vec<_>>().join(", "))
 }
 
-/// The fields of the last answer, as `content_type`; gives the type.
+/// The fields of the last answer, as `content_type`, and the cookies of all; gives the type.
 fn headers(head: &str, result: &mut Map) -> String {
-    let last = head.replace("\r\n", "\n");
-    let last = last.trim_end().rsplit("\n\n").next().unwrap_or_default().to_string();
-    let (mut kind, mut cookies, mut texts) = (String::new(), Map::new(), Vec::new());
-    for (name, value) in last.lines().filter_map(|l| l.split_once(':')) {
-        let (name, value) = (name.trim().to_lowercase().replace('-', "_"), value.trim());
-        if name == "content_type" {
-            kind = value.to_lowercase();
-        }
-        if name == "set_cookie"
-            && let Some((key, value)) = value.split(';').next().and_then(|c| c.split_once('='))
-        {
-            texts.push(format!("{key}={value}"));
-            cookies.insert(key.into(), value.into());
-        }
-        if !["status", "url", "json", "content", "msg"].contains(&name.as_str()) {
-            result.insert(name.into(), value.into());
+    let head = head.replace("\r\n", "\n");
+    let (mut cookies, mut texts) = (Map::new(), Vec::new());
+    let mut last = Map::new();
+    for answer in head.trim_end().split("\n\n") {
+        last.clear();
+        for (name, value) in answer.lines().filter_map(|l| l.split_once(':')) {
+            let (name, value) = (name.trim().to_lowercase().replace('-', "_"), value.trim());
+            if name == "set_cookie"
+                && let Some((key, value)) = value.split(';').next().and_then(|c| c.split_once('='))
+            {
+                texts.push(format!("{key}={value}"));
+                cookies.insert(key.into(), value.into());
+            }
+            // Of a field that comes more than once each value counts.
+            let value = match last.get(name.as_str()) {
+                Some(before) => format!("{}, {value}", to_text(before)),
+                None => value.to_string(),
+            };
+            last.insert(name.into(), value.into());
         }
     }
+    let kind = last.get("content_type").map(to_text).unwrap_or_default().to_lowercase();
+    let told = |name: &str| !["status", "url", "json", "content", "msg"].contains(&name);
+    result.extend(last.into_iter().filter(|(name, _)| name.as_str().is_some_and(told)));
     result.insert("cookies".into(), cookies.into());
     result.insert("cookies_string".into(), texts.join("; ").into());
     kind

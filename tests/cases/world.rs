@@ -54,7 +54,8 @@ impl World {
     }
 }
 
-/// One request and its answer. `/echo` tells what was asked, `/status/N` has that status, `/moved` points to `/text`.
+/// One request and its answer. `/echo` tells what was asked, `/status/N` has that status, `/moved` points to `/text`,
+/// `/sent` to `/echo`; `/cookies` has two of them, `/latin` a character set of its own.
 fn answer(mut stream: impl Read + Write) {
     let mut reader = BufReader::new(&mut stream);
     let (mut first, mut headers, mut length) = (String::new(), serde_json::Map::new(), 0);
@@ -81,22 +82,29 @@ fn answer(mut stream: impl Read + Write) {
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let body = String::from_utf8_lossy(&body);
     let echo = serde_json::json!({"method": method, "path": path, "headers": headers, "body": body});
-    let (status, fields, text) = match path.split('?').next().unwrap_or_default() {
+    let (status, fields, text): (u16, &str, String) = match path.split('?').next().unwrap_or_default() {
         "/echo" => {
             (200, "Content-Type: application/json\r\nSet-Cookie: seen=yes; Path=/\r\n", echo.to_string())
         }
         "/text" => (200, "Content-Type: text/plain\r\n", "hello\n".to_string()),
+        "/sent" => (301, "Location: /echo\r\nSet-Cookie: on=way\r\n", String::new()),
+        "/cookies" => {
+            (200, "X-Two: 1\r\nSet-Cookie: a=1\r\nX-Two: 2\r\nSet-Cookie: b=2; Path=/\r\n", String::new())
+        }
+        "/latin" => (200, "Content-Type: text/plain; charset=ISO-8859-1\r\n", "grün".to_string()),
         "/moved" => (302, "Location: /text\r\n", String::new()),
         other => match other.strip_prefix("/status/").and_then(|n| n.parse().ok()) {
             Some(status) => (status, "Content-Type: text/plain\r\n", "as asked\n".to_string()),
             None => (404, "Content-Type: text/plain\r\n", "there is no such page\n".to_string()),
         },
     };
-    let text = if method == "HEAD" { String::new() } else { text };
+    let latin = path == "/latin";
+    let text = if latin { text.chars().map(|c| c as u8).collect() } else { text.into_bytes() };
     let head = format!(
         "HTTP/1.1 {status} Told\r\nContent-Length: {}\r\nConnection: close\r\n{fields}\r\n",
         text.len()
     );
+    let text = if method == "HEAD" { Vec::new() } else { text };
     // Whoever asked may be gone.
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(text.as_bytes()));
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&text));
 }

@@ -105,6 +105,8 @@ impl Request {
         match self.method.as_str() {
             "GET" => {}
             "HEAD" => lines.push("head".into()),
+            // Named, it would be kept where the answer sends on to another address; what has a body is one anyway.
+            "POST" => {}
             method => lines.push(format!("request = \"{method}\"")),
         }
         let mut add = |name: &str, value: &str| {

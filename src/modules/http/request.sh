@@ -7,7 +7,10 @@ http_request() {
   http_status='' http_url=$url http_error='' head=$out.head
   if command -v curl >/dev/null 2>&1; then
     [ -z "$body" ] || cat >"$out.body"
-    http_said=$(printf '%s' "$config" | curl -q -K - ${body:+--data-binary "@$out.body"} -D "$head" -o "$out" \
+    http_none=
+    [ "$method" != POST ] || [ "$body" ] || http_none=1
+    http_said=$(printf '%s' "$config" | curl -q -K - ${body:+--data-binary "@$out.body"} \
+      ${http_none:+--data-binary '' -H 'Content-Type:'} -D "$head" -o "$out" \
       -w '%{http_code} %{url_effective}' 2>"$out.err")
     http_rc=$?
     http_error=$(cat "$out.err")
