@@ -16,6 +16,7 @@ fetch() {
 if [ "$bare" ]; then
   if [ "$clone" ]; then
     git_ clone -q --bare ${reference:+--reference "$reference"} -- "$repo" "$dest" || exit
+    [ -z "$refspec" ] || here fetch -q ${force:+--force} -- "$repo" $refspec || exit
   else
     here fetch -q ${force:+--force} --tags -- "$repo" "+refs/heads/*:refs/heads/*" || exit
   fi
@@ -28,7 +29,7 @@ if [ "$clone" ]; then
   case $kind in branch | tag) branch=$version ;; esac
   git_ clone -q -o "$remote" ${separate:+--separate-git-dir="$separate"} ${depth:+--depth "$depth"} ${single_branch:+--single-branch} ${reference:+--reference "$reference"} \
     ${branch:+-b "$branch"} -- "$repo" "$dest" || exit
-  [ "$kind" != commit ] || fetch || exit
+  if [ "$kind" = commit ] || [ "$refspec" ]; then fetch || exit; fi
 else
   [ -z "$separate" ] || here init -q --separate-git-dir="$separate" || exit
   here config "remote.$remote.url" "$repo" && fetch || exit

@@ -3,6 +3,29 @@
 use super::*;
 
 #[tokio::test]
+async fn git_fetches_a_refspec_with_the_first_clone_and_tells_why_it_cannot() {
+    let host = Host::new();
+    let sh = |text: &str| {
+        let mut command = std::process::Command::new("sh");
+        let done = command.args(["-ec", text]).current_dir(host.folder.path()).output().unwrap();
+        assert!(done.status.success(), "{text}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let commit = "git -C o -c user.email=a@b -c user.name=a commit -q --allow-empty";
+    sh(&format!(
+        "git init -q -b main o; {commit} -m one; git -C o update-ref refs/changes/1 HEAD; {commit} -m two"
+    ));
+    let refspec = r#"refspec: "+refs/changes/*:refs/remotes/origin/changes/*""#;
+    let git = |rest: &str| format!(r#"{{repo: "@/o", dest: "@/c", version: main, {rest}}}"#);
+    host.converges("git", &git(refspec)).await;
+    let first = sh("git -C o rev-parse main~1");
+    assert_eq!(sh("git -C c rev-parse origin/changes/1"), first);
+    sh(&format!("{commit} -m three"));
+    let failed = host.run("git", &git("refspec: refs/none")).await.unwrap_err();
+    assert!(failed.message.contains("refs/none"), "{}", failed.message);
+}
+
+#[tokio::test]
 async fn git_archives_what_is_checked_out() {
     let host = Host::new();
     let sh = |text: &str| {
