@@ -18,11 +18,14 @@ fn decide(args: &Args, seen: &[Output]) -> Result<Decision, Failure> {
         .map_err(|f| Failure { message: f.message.replace("Destination", "Path"), ..f })?;
     let (new, count) = match edit::edit(args, &file.text)? {
         Ok(edited) => edited,
-        Err(why) => return Ok(Decision::unchanged(Map::from_iter([("msg".into(), why.into())]))),
+        Err(why) => {
+            let result = Map::from_iter([("msg".into(), why.into()), ("rc".into(), 0.into())]);
+            return Ok(Decision::unchanged(result));
+        }
     };
     let changed = count > 0 && new != file.text;
     let message = if changed { format!("{count} replacements made") } else { String::new() };
-    let result = Map::from_iter([("msg".into(), message.into())]);
+    let result = Map::from_iter([("msg".into(), message.into()), ("rc".into(), 0.into())]);
     let reason = format!("{count} places match `{}`", args.str("regexp"));
     file.decide(args, changed.then_some(new), &reason, result)
 }

@@ -60,6 +60,11 @@ pub struct Edit {
     pub folder: Option<String>,
 }
 
+/// A failure by the number that playbooks know it by: `failed_when: r.rc not in [0, 257]`.
+fn numbered(rc: i64, message: String) -> Failure {
+    Failure { message, result: Map::from_iter([("rc".into(), rc.into())]) }
+}
+
 impl Edit {
     /// Reads the probe. Fails for folders, unreadable files, bytes that are no UTF-8, and, unless `create`,
     /// for a file that is not there.
@@ -68,11 +73,11 @@ impl Edit {
         let now = stats.remove(path.as_bytes()).unwrap_or_default();
         let mut folder = None;
         if now.exists && now.kind == FileKind::Directory {
-            return Err(Failure::new(format!("Path {path} is a directory !")));
+            return Err(numbered(256, format!("Path {path} is a directory !")));
         }
         if !now.exists {
             if !create {
-                return Err(Failure::new(format!("Destination {path} does not exist !")));
+                return Err(numbered(257, format!("Destination {path} does not exist !")));
             }
             let parent = super::parent(path);
             let there = stats.remove(parent.as_bytes()).unwrap_or_default();

@@ -96,7 +96,7 @@ pub fn describe(stat: &FileStat, result: &mut Map) {
         return;
     }
     let facts: [(&str, Value); 6] = [
-        ("mode", format!("{:04o}", stat.mode).into()),
+        ("mode", mode_word(stat.mode).into()),
         ("owner", name_or_id(&stat.owner, stat.uid).into()),
         ("group", name_or_id(&stat.group, stat.gid).into()),
         ("uid", stat.uid.into()),
@@ -104,6 +104,11 @@ pub fn describe(stat: &FileStat, result: &mut Map) {
         ("size", stat.size.into()),
     ];
     result.extend(facts.map(|(k, v)| (k.into(), v)));
+}
+
+/// A mode as results tell it: as Python writes an octal number, so `01777`.
+pub fn mode_word(bits: u32) -> String {
+    format!("0{bits:03o}")
 }
 
 /// The name, or the number in digits where the host has no name for it.
@@ -140,7 +145,8 @@ fn failure(output: &Output, result: Map) -> Failure {
     if output.status == Status::Done && matches!(output.rc, RC_INVALID | RC_CHANGED) {
         failure.result.shift_remove("rc");
     }
-    for (key, value) in result {
+    // What the message would have been is not what came of it.
+    for (key, value) in result.into_iter().filter(|(key, _)| key.as_str() != Some("msg")) {
         failure.result.entry(key).or_insert(value);
     }
     failure
