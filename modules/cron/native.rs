@@ -1,6 +1,7 @@
 //! cron: jobs by the name above them, in a crontab or a file of /etc/cron.d.
 
 use crate::base::{List, Map};
+use crate::modules::files;
 use crate::modules::kit::{changed, claims, diff, only, result, with_diff};
 use crate::modules::text::{TextFile, read_text, remove_file, text_file, write_text};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, bytes, has_unknown};
@@ -90,13 +91,16 @@ impl Staged for Cron {
             _ if was.content.lines().any(|l| l == format!("{MARK}{name}")) => format!("{name} differs"),
             _ => format!("{name} is absent"),
         };
-        let effect = write(args, &was, &content);
+        let backup = Job::new(script!("cron.backup", "backup.sh")).stdin(bytes(was.content.as_str()));
+        let kept = args.bool("backup") && was.exists && !was.content.is_empty();
+        let effects = kept.then_some(backup).into_iter().chain([write(args, &was, &content)]).collect();
         let header = if was.path.is_empty() { "crontab".to_string() } else { was.path.clone() };
         let action = if args.str("state") == "absent" { Action::Delete } else { Action::Update };
-        Ok(with_diff(
-            changed(action, reason, vec![effect], out),
-            diff(&header, was.content.as_str(), content),
-        ))
+        Ok(with_diff(changed(action, reason, effects, out), diff(&header, was.content.as_str(), content)))
+    }
+
+    fn finish(&self, _: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
+        files::finish(decision, done)
     }
 }
 
@@ -105,7 +109,6 @@ fn write(args: &Args, was: &TextFile, content: &str) -> Job {
         Some(path) if content.trim().is_empty() => remove_file(&path),
         Some(_) => {
             let mut file = write_text(was, content);
-            file.backup = args.bool("backup") && was.exists;
             file.mode = (!was.exists).then(|| "0644".to_string());
             write_file_job(file)
         }

@@ -73,6 +73,15 @@ fn listed(list: &str, name: &str) -> Option<String> {
     }
 }
 
+/// A URL as it may be shown: without its user and password.
+fn masked(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_string() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let Some((user, host)) = rest[..end].rsplit_once('@') else { return url.to_string() };
+    let mask = if user.contains(':') { "****:****" } else { "****" };
+    format!("{scheme}://{mask}@{host}{}", &rest[end..])
+}
+
 fn list_request(args: &Args, url: &str) -> Request {
     Request { url: url.to_string(), ..Request::of(args) }
 }
@@ -106,13 +115,18 @@ impl Staged for GetUrl {
         let mut wanted = checksum(args)?;
         if let Some((_, digest)) = wanted.as_mut().filter(|(_, d)| is_url(d)) {
             if let Some(error) = field("error") {
-                return Err(Failure::new(format!("the checksums at {digest} cannot be read: {error}")));
+                return Err(Failure::new(format!(
+                    "the checksums at {} cannot be read: {error}",
+                    masked(digest)
+                )));
             }
             let found = listed(&field("list").unwrap_or_default(), &name(url));
-            let missing = || format!("Unable to find a checksum for file '{}' in '{digest}'", name(url));
+            let missing =
+                || format!("Unable to find a checksum for file '{}' in '{}'", name(url), masked(digest));
             *digest = found.ok_or_else(|| Failure::new(missing()))?;
         }
-        let mut result = Map::from_iter([("dest".into(), path.as_str().into()), ("url".into(), url.into())]);
+        let mut result =
+            Map::from_iter([("dest".into(), path.as_str().into()), ("url".into(), masked(url).into())]);
         result.insert("elapsed".into(), 0.into());
         let matches =
             wanted.as_ref().is_some_and(|(_, d)| field("digest").is_some_and(|f| f.eq_ignore_ascii_case(d)));

@@ -12,7 +12,7 @@ if [ ! -e "$path" ]; then
   fi
 fi
 emit '' exists 1
-format="%f$nl%u$nl%g$nl%s$nl%Y$nl%X$nl%Z$nl%i$nl%d$nl%h$nl%U$nl%G$nl%b$nl%B$nl%t$nl%T"
+format="%f$nl%u$nl%g$nl%s$nl%Y$nl%X$nl%Z$nl%i$nl%d$nl%h$nl%U$nl%G$nl%b$nl%o$nl%t$nl%T"
 fields=$(stat ${follow:+-L} -c "$format" -- "$path") || exit 1
 emit '' fields "$fields"
 # Fractions of the times, where this stat has them.

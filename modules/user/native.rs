@@ -262,5 +262,8 @@ fn described(args: &Args, is: &Observed, output: &Output) -> Map {
     if let Some(key) = field(output, "", "public_key") {
         out.insert("ssh_public_key".into(), key.into());
     }
+    if let Some(print) = field(output, "", "fingerprint") {
+        out.insert("ssh_fingerprint".into(), print.into());
+    }
     out
 }

@@ -34,5 +34,6 @@ if [ "$key_file" ]; then
   case $key_file in /*) file=$key_file ;; *) file=$dir/$key_file ;; esac
   if [ -e "$file" ]; then emit '' key "$file"; fi
   if [ -r "$file.pub" ] && read -r line <"$file.pub"; then emit '' public_key "$line"; fi
+  if print=$(ssh-keygen -l -f "$file" 2>/dev/null); then emit '' fingerprint "$print"; fi
 fi
 :
