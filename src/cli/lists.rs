@@ -56,10 +56,10 @@ pub fn text(
             continue;
         }
         let all = tasks(&play.body).into_iter().map(|t| (t, tags.of(&t.keywords, t.role.as_ref())));
-        let selected: Vec<_> = all.filter(|(_, tags)| tags.taken).collect();
+        let selected: Vec<_> = all.filter(|(_, tags)| tags.taken || wanted.tags && tags.told).collect();
         if wanted.tasks {
             text += "    tasks:\n";
-            for (task, tags) in &selected {
+            for (task, tags) in selected.iter().filter(|(_, tags)| tags.taken) {
                 text += &format!("      {}\tTAGS: [{}]\n", task_name(task), joined(&tags.shown));
             }
         }

@@ -20,6 +20,9 @@ use tokio::sync::watch;
 /// Jobs in the background by their ids.
 pub type Jobs = HashMap<String, watch::Receiver<Option<UnitOutcome>>>;
 
+/// The number of the next job.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
 impl Host {
     /// Whether the task asks for `poll: 0`.
     pub fn wants_background(&self, cx: &TaskContext) -> bool {
@@ -28,6 +31,16 @@ impl Host {
             text.and_then(|t| t.parse::<f64>().ok())
         };
         number(&cx.keywords.async_).is_some_and(|s| s > 0.0) && number(&cx.keywords.poll) == Some(0.0)
+    }
+
+    /// What a job says of itself that was waited for (`async` with a `poll` of its own).
+    pub fn tell_waited_for(&self, cx: &TaskContext, result: &mut Map) {
+        if cx.keywords.async_.is_none() || self.run.check() {
+            return;
+        }
+        let id = format!("j{}.{}", NEXT.fetch_add(1, Ordering::Relaxed), std::process::id());
+        let told = [("ansible_job_id", Value::from(id)), ("started", true.into()), ("finished", true.into())];
+        result.extend(told.into_iter().map(|(name, value)| (name.into(), value)));
     }
 
     /// Starts every unit on a connection of its own and leaves it.
@@ -47,7 +60,8 @@ impl Host {
                 Stage::Unknown(why) => UnitOutcome::unknown(&*why),
                 Stage::Ready(ready) => self.leave(cx, ready, &unit.scope, held),
             };
-            UnitOutcome { label: unit.label, item: unit.item, ..outcome }
+            let looped = super::loops::told(&self.run, cx, &unit.scope);
+            UnitOutcome { label: unit.label, item: unit.item, looped, ..outcome }
         };
         let units = plan.units.into_iter().map(start).collect();
         TaskOutcome { units, looped, loop_var, no_log }
@@ -60,7 +74,6 @@ impl Host {
         scope: &Arc<super::scope::TaskScope>,
         held: Option<Held>,
     ) -> UnitOutcome {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         if ready.check {
             let mut skipped = UnitOutcome::skipped("remote jobs are not started in check mode");
             // Whoever asks for the job is not told that there is none, but that it cannot be known.

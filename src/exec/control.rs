@@ -63,7 +63,8 @@ impl Host {
             };
             let label = super::loops::label(&self.run, &now, &scope, item, no_log);
             let unit = self.control_repeated(cx, module, raw, &scope).await;
-            units.push(UnitOutcome { label: Some(label), item: Some(item.clone()), ..unit });
+            let looped = super::loops::told(&self.run, &now, &scope);
+            units.push(UnitOutcome { label: Some(label), item: Some(item.clone()), looped, ..unit });
         }
         TaskOutcome { units, looped: true, loop_var, no_log }
     }

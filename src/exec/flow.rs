@@ -27,8 +27,10 @@ pub enum Flow {
 /// For `ansible_failed_task` and `ansible_failed_result`.
 #[derive(Debug)]
 pub struct FailedTask {
+    /// The task's own name.
     pub name: String,
-    pub action: String,
+    /// The task as it is written.
+    pub task: Map,
     pub result: Map,
     /// It failed on another host, and that counts for all (`any_errors_fatal`).
     pub elsewhere: bool,

@@ -1,7 +1,7 @@
 //! One host's walk through a play: steps in Ansible's order, blocks, failures, handlers.
 
 use super::ahead::Ahead;
-use super::flow::{FailedTask, Flow, Frame, Steps};
+use super::flow::{Flow, Frame, Steps};
 use super::handlers::{Known, Notified};
 use super::include::IncludedOnce;
 use super::lockstep::{Lockstep, Position};
@@ -11,9 +11,8 @@ use super::probes::Effect;
 use super::scope::{PlayScope, TaskScope, host_layers, task_layers};
 use super::state::Run;
 use super::task::TaskRun;
-use crate::base::{Map, Value};
 use crate::eval::vars::{Layers, Level};
-use crate::graph::{BlockNode, RoleScope, Step, TaskKeywords, TaskNode};
+use crate::graph::{RoleScope, Step, TaskKeywords, TaskNode};
 use crate::modules::Forecast;
 use crate::plan::Claims;
 use std::collections::{HashMap, VecDeque};
@@ -57,6 +56,8 @@ pub struct Host {
     pub notified: Notified,
     /// The handler that is being run.
     pub(super) handling: Option<usize>,
+    /// How many blocks around would rescue a failure here.
+    pub(super) rescuers: usize,
     /// `meta: clear_host_errors` came by.
     pub(super) forgiven: bool,
     /// Which use of a role has run, of roles that run once.
@@ -101,6 +102,7 @@ impl Host {
             handlers,
             notified: Notified::default(),
             handling: None,
+            rescuers: 0,
             forgiven: false,
             ran_roles: HashMap::new(),
             included_roles: Vec::new(),
@@ -167,18 +169,11 @@ impl Host {
             if let Some(cursor) = self.cursors.last_mut() {
                 cursor.next = index;
             }
-            if self.run.cancel.requested() || self.batch.is_over() {
-                flow = Flow::Stop;
-                break;
-            }
-            if self.batch.ended_before(&self.position) {
-                let landed = self.drain().await;
-                flow = if matches!(landed, Flow::Next) { Flow::EndBatch } else { landed };
-                break;
-            }
-            if let Some(failed) = self.failed_elsewhere() {
-                flow = failed;
-                self.undone += tasks_in(&steps.steps()[index..]);
+            if let Some(stopped) = self.stopped().await {
+                flow = stopped;
+                if matches!(flow, Flow::Failed(_)) {
+                    self.undone += tasks_in(&steps.steps()[index..]);
+                }
                 break;
             }
             // A host has come as far as its outcomes have: what is in flight may define what another one waits for.
@@ -223,77 +218,16 @@ impl Host {
         flow
     }
 
-    async fn block(&mut self, block: &Arc<BlockNode>, frame: &Arc<Frame>) -> Flow {
-        let guarded = !block.rescue.steps.is_empty() || !block.always.steps.is_empty();
-        if guarded {
-            match self.drain().await {
-                Flow::Next => {}
-                other => return other,
-            }
+    /// Why no step is begun any more, if so.
+    async fn stopped(&mut self) -> Option<Flow> {
+        if self.run.cancel.requested() || self.batch.is_over() {
+            return Some(Flow::Stop);
         }
-        let mut flow = self.part(Steps::Body(Arc::clone(block)), frame).await;
-        if !guarded {
-            return flow;
+        if self.batch.ended_before(&self.position) {
+            let landed = self.drain().await;
+            return Some(if matches!(landed, Flow::Next) { Flow::EndBatch } else { landed });
         }
-        // The role that ends is in the block, not the block in the role.
-        let (rescue, always) = (&block.rescue.steps, &block.always.steps);
-        if matches!(&flow, Flow::EndRole(role) if role.leading(rescue) + role.leading(always) == 0) {
-            flow = Flow::Next;
-        }
-        if matches!(flow, Flow::Next) {
-            flow = self.drain().await;
-        }
-        if let Flow::Failed(failed) = &flow
-            && !block.rescue.steps.is_empty()
-        {
-            self.ahead.clear();
-            self.undone = 0;
-            self.note_failure(failed);
-            if !failed.elsewhere {
-                self.run.count(&self.name, |r| {
-                    r.rescued += 1;
-                    r.failed = r.failed.saturating_sub(1);
-                });
-            }
-            flow = self.part(Steps::Rescue(Arc::clone(block)), frame).await;
-            if matches!(flow, Flow::Next) {
-                flow = self.drain().await;
-            }
-        }
-        if matches!(flow, Flow::Next | Flow::Failed(_)) && !block.always.steps.is_empty() {
-            self.ahead.clear();
-            self.forgiven = false;
-            let always = self.part(Steps::Always(Arc::clone(block)), frame).await;
-            let always = if matches!(always, Flow::Next) { self.drain().await } else { always };
-            let forgiven = std::mem::take(&mut self.forgiven) && matches!(flow, Flow::Failed(_));
-            if forgiven {
-                self.undone = 0;
-            }
-            if forgiven || !matches!(always, Flow::Next) {
-                flow = always;
-            }
-        }
-        flow
-    }
-
-    async fn part(&mut self, steps: Steps, frame: &Arc<Frame>) -> Flow {
-        let depth = self.position.len();
-        self.position.push(steps.part());
-        let flow = self.steps(steps, Arc::clone(frame)).await;
-        self.position.truncate(depth);
-        flow
-    }
-
-    /// For the rescue's expressions.
-    fn note_failure(&mut self, failed: &FailedTask) {
-        let mut task = Map::new();
-        task.insert("name".into(), failed.name.as_str().into());
-        task.insert("action".into(), failed.action.as_str().into());
-        self.remember(|memory| {
-            super::state::HostMemory::insert(&mut memory.set, "ansible_failed_task", Value::from(task));
-            let result = Value::from(failed.result.clone());
-            super::state::HostMemory::insert(&mut memory.set, "ansible_failed_result", result);
-        });
+        self.failed_elsewhere()
     }
 
     /// The scope of a task without loop variables.

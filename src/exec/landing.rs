@@ -42,6 +42,10 @@ impl Host {
                 flying => self.landed(flying, &unit, &run.cx).await,
             };
             outcome.label = unit.label;
+            if matches!(outcome.status, Status::Ok | Status::Changed | Status::Failed) {
+                self.tell_waited_for(&run.cx, &mut outcome.result);
+            }
+            outcome.looped = super::loops::told(&self.run, &run.cx, &unit.scope);
             outcome.item = unit.item;
             outcomes.push(outcome);
         }
@@ -100,7 +104,7 @@ impl Host {
                 };
                 Flow::Failed(Arc::new(FailedTask {
                     name: cx.bare_title(),
-                    action: cx.node.action_name().into(),
+                    task: cx.fields(),
                     result,
                     elsewhere: false,
                 }))
@@ -146,12 +150,7 @@ impl Host {
         match outcome.status() {
             Status::Failed | Status::Unreachable if !ignore => {
                 let (name, result) = (cx.bare_title(), Map::new());
-                Flow::Failed(Arc::new(FailedTask {
-                    name,
-                    action: cx.node.action_name().into(),
-                    result,
-                    elsewhere: false,
-                }))
+                Flow::Failed(Arc::new(FailedTask { name, task: cx.fields(), result, elsewhere: false }))
             }
             _ => Flow::Next,
         }

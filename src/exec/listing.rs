@@ -34,6 +34,8 @@ pub struct Tags {
     pub shown: BTreeSet<String>,
     /// Whether a host of the play takes the task, or may.
     pub taken: bool,
+    /// Whether `--list-tags` tells them: those of `never` too, where no other tags are asked for.
+    pub told: bool,
 }
 
 struct Silent;
@@ -112,6 +114,9 @@ impl PlayTags {
         let takes = |own: &BTreeSet<String>| allows(own, &options.tags, &options.skip_tags);
         let with = |tag: &str| own.iter().map(String::as_str).chain([tag]).map(str::to_string).collect();
         let mut candidates = options.tags.iter().map(String::as_str).chain(["any other"]);
+        let skipped = options.skip_tags.iter().any(|tag| own.contains(tag));
+        let any = options.tags.is_empty() || options.tags.iter().any(|tag| tag == "all");
+        all.told |= own.contains("never") && any && !skipped;
         all.taken |= takes(&own) || !open.is_empty() && candidates.any(|tag| takes(&with(tag)));
         all.shown.extend(own.into_iter().chain(open).map(|tag| self.run.redactor.text(&tag)));
     }

@@ -83,6 +83,20 @@ pub fn scopes(run: &Run, cx: &TaskContext, items: &[Value], loop_var: &Arc<str>)
     items.iter().enumerate().map(scope).collect()
 }
 
+/// What results say of the loop besides the item: `index_var` and `ansible_loop`, where the task asks for them.
+pub fn told(run: &Run, cx: &TaskContext, scope: &TaskScope) -> Map {
+    let control = &cx.keywords.loop_control;
+    let mut names: Vec<Arc<str>> = Vec::new();
+    if let Some(index) = evaluated_text(run, &control.index_var, &cx.scope).ok().flatten() {
+        names.extend([index.into(), "ansible_index_var".into()]);
+    }
+    if evaluated_flag(run, &control.extended, &cx.scope, false).unwrap_or(false) {
+        names.push("ansible_loop".into());
+    }
+    let value = |name: Arc<str>| Some((Arc::clone(&name).into(), scope.layers.get(&name)?.clone()));
+    names.into_iter().filter_map(value).collect()
+}
+
 fn extended_names(items: &[Value], index: usize, all: bool) -> Value {
     let count = items.len();
     let mut names: Vec<(&str, Value)> = vec![

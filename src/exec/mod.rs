@@ -14,6 +14,7 @@ mod again;
 mod ahead;
 mod argspec;
 mod background;
+mod blocks;
 pub mod cancel;
 pub mod cloud;
 mod confirm;

@@ -41,9 +41,11 @@ impl Host {
             return None;
         }
         self.fatal_known = self.batch.fatal_count();
-        let (name, action) = ("any_errors_fatal".into(), "meta".into());
+        let name = "any_errors_fatal".to_string();
+        let task = [("name", name.as_str()), ("action", "meta")];
+        let task = task.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
         let result = [("msg".into(), "a task failed on another host".into())].into_iter().collect();
-        Some(Flow::Failed(Arc::new(FailedTask { name, action, result, elsewhere: true })))
+        Some(Flow::Failed(Arc::new(FailedTask { name, task, result, elsewhere: true })))
     }
 
     pub fn too_many_failed(&self) -> bool {

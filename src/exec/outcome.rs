@@ -26,6 +26,8 @@ pub enum Status {
 pub struct UnitOutcome {
     pub label: Option<Value>,
     pub item: Option<Value>,
+    /// Of the loop, besides the item: its index and `ansible_loop`, where the task asks for them.
+    pub looped: Map,
     pub status: Status,
     pub change: Option<Change>,
     pub result: Map,
@@ -43,6 +45,7 @@ impl UnitOutcome {
         UnitOutcome {
             label,
             item,
+            looped: Map::new(),
             status,
             change,
             result,
@@ -244,6 +247,7 @@ impl TaskOutcome {
         };
         result.insert(self.loop_var.as_ref().into(), unit.item.clone().unwrap_or_default());
         result.insert("ansible_loop_var".into(), self.loop_var.as_ref().into());
+        result.extend(unit.looped.iter().map(|(k, v)| (k.clone(), v.clone())));
         Value::from(result)
     }
 

@@ -352,9 +352,12 @@ impl Controller for TaskController {
             return Ok(bytes.into());
         }
         let text = String::from_utf8_lossy(&bytes);
-        let plain = (self.run.vault)(&text).map_err(Failure::new)?;
-        self.run.redactor.learn_content(&plain);
-        Ok(plain.into_bytes().into())
+        let plain = self.run.keyring.open(&text).map_err(|e| Failure::new(e.to_string()))?;
+        // Bytes that are no text are shown nowhere.
+        if let Ok(text) = std::str::from_utf8(&plain) {
+            self.run.redactor.learn_content(text);
+        }
+        Ok(plain.into())
     }
 
     fn render(&self, path: &Path, options: &Args) -> Result<String, Failure> {

@@ -171,12 +171,19 @@ fn directory(args: &Args, dir: &Path) -> Result<Vec<PathBuf>, Failure> {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let extension = path.extension().map(|e| e.to_string_lossy().into_owned()).unwrap_or_default();
         let matches = matching.as_ref().is_none_or(|re| re.is_match(&name).unwrap_or(false));
-        extensions.contains(&extension.as_str()) && matches && !ignored.contains(&name.as_str())
+        let takes = matches && !ignored.contains(&name.as_str());
+        match extensions.contains(&extension.as_str()) {
+            known if known || !takes || args.bool("ignore_unknown_extensions") => Ok(known && takes),
+            _ => {
+                let (path, known) = (path.display(), extensions.join(", "));
+                Err(Failure::new(format!("{path} does not have a valid extension: {known}")))
+            }
+        }
     };
     let mut files = Vec::new();
     for entry in walkdir::WalkDir::new(dir).max_depth(depth).sort_by_file_name() {
         let entry = entry.map_err(|e| Failure::new(format!("include_vars: {e}")))?;
-        if entry.file_type().is_file() && wanted(entry.path()) {
+        if entry.file_type().is_file() && wanted(entry.path())? {
             files.push(entry.into_path());
         }
     }

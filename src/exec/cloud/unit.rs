@@ -91,7 +91,8 @@ impl CloudTask {
                 }
                 let outcome = task.patiently(run, unit).await;
                 cells[at].send_replace(true);
-                UnitOutcome { label: unit.label.clone(), item: unit.item.clone(), ..outcome }
+                let looped = super::super::loops::told(run, &task.cx, &unit.scope);
+                UnitOutcome { label: unit.label.clone(), item: unit.item.clone(), looped, ..outcome }
             }
         };
         let units = together((0..self.units.len()).map(one).collect()).await;
