@@ -31,6 +31,9 @@ impl Run<'_> {
             V::Macro(m) if &**name == "name" => Ok(V::Data(Value::Str(m.def.name.clone()))),
             other => {
                 let value = self.force(other)?;
+                if let Some(part) = of_group(&value, name) {
+                    return Ok(V::Data(part));
+                }
                 let moment = value.as_str().and_then(|text| super::moments::attribute(text, name));
                 Ok(moment.map_or_else(|| missing(&value, name), V::Data))
             }
@@ -87,6 +90,7 @@ impl Run<'_> {
                     None => missing(&base, &i.to_string()),
                 })
             }
+            (_, Value::Str(name)) if let Some(part) = of_group(&base, name) => Ok(V::Data(part)),
             _ => Ok(missing(&base, &self.text(index)?)),
         }
     }
@@ -143,4 +147,13 @@ fn missing(base: &Value, name: &str) -> V {
         other => format!("a {} has no `{name}`", other.type_name()),
     };
     V::Undefined(Arc::new(*undefined(name, message)))
+}
+
+/// The parts of what `groupby` gives: `grouper` and `list`.
+fn of_group(value: &Value, name: &str) -> Option<Value> {
+    match (value.as_list()?.as_slice(), name) {
+        ([key, Value::List(_)], "grouper") => Some(key.clone()),
+        ([_, members @ Value::List(_)], "list") => Some(members.clone()),
+        _ => None,
+    }
 }

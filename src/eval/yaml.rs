@@ -352,4 +352,28 @@ fn plain_is_safe(text: &str) -> bool {
         && text != "="
         && text != "<<"
         && matches!(plain(text), Value::Str(_))
+        && !is_date(text)
+}
+
+/// What a YAML 1.1 reader takes for a date or a time (`2020-01-01`, `2001-12-14 21:59:43.10 -5`).
+fn is_date(text: &str) -> bool {
+    let digits = |part: &str, from: usize, to: usize| {
+        (from..=to).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit())
+    };
+    let (date, time) = match text.find(['T', 't', ' ', '\t']) {
+        Some(at) => (&text[..at], Some(text[at + 1..].trim_start_matches([' ', '\t']))),
+        None => (text, None),
+    };
+    let Some((year, (month, day))) =
+        date.split_once('-').and_then(|(y, rest)| Some((y, rest.split_once('-')?)))
+    else {
+        return false;
+    };
+    let Some(time) = time else { return digits(year, 4, 4) && digits(month, 2, 2) && digits(day, 2, 2) };
+    let zone = time.trim_end_matches('Z').trim_end();
+    let clock = zone.find(['+', '-']).map_or(zone, |at| zone[..at].trim_end());
+    let (whole, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+    let parts: Vec<&str> = whole.split(':').collect();
+    let timely = matches!(parts[..], [h, m, s] if digits(h, 1, 2) && digits(m, 2, 2) && digits(s, 2, 2));
+    digits(year, 4, 4) && digits(month, 1, 2) && digits(day, 1, 2) && timely && digits(fraction, 0, 99)
 }

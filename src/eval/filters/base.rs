@@ -91,7 +91,7 @@ pub(crate) fn word_truth(text: &str) -> Option<bool> {
 
 fn to_bool(_: &mut Run<'_>, value: Value, _: &Args) -> Res<Value> {
     Ok(match &value {
-        Value::Null | Value::Bool(_) => value,
+        Value::Bool(_) => value,
         Value::Int(i) => Value::Bool(*i == 1),
         Value::Float(x) => Value::Bool(*x == 1.0),
         Value::Str(s) => {

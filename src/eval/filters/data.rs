@@ -10,7 +10,7 @@ use crate::eval::yaml;
 
 pub(super) const TABLE: &[(&str, FilterFn)] = &[
     ("to_json", Deep(|r, v, a| json(r, v, a, None))),
-    ("tojson", Deep(|r, v, a| json(r, v, a, None))),
+    ("tojson", Deep(to_sorted_json)),
     ("to_nice_json", Deep(|r, v, a| json(r, v, a, Some(4)))),
     ("from_json", Deep(from_json)),
     ("to_yaml", Deep(|r, v, a| to_yaml(r, v, a, false))),
@@ -49,6 +49,16 @@ fn json(run: &mut Run<'_>, value: Value, args: &Args, indent: Option<usize>) -> 
         (layout.item, layout.key) = (item.to_string(), key.to_string());
     }
     Ok(Value::from(layout.write(&value)))
+}
+
+/// Jinja's own: it sorts keys, and is safe inside of HTML.
+fn to_sorted_json(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
+    run.note(&value)?;
+    let indent = args.int(0, "indent")?.and_then(|i| usize::try_from(i).ok());
+    let layout = indent.map_or_else(Layout::default, Layout::indented);
+    let text = Layout { indent, sort: true, ascii: true, clear: true, ..layout }.write(&value);
+    let safe = text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
+    Ok(Value::from(safe.replace('\'', "\\u0027")))
 }
 
 fn from_json(run: &mut Run<'_>, value: Value, _: &Args) -> Res<Value> {

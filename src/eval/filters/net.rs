@@ -306,7 +306,7 @@ fn network_in(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
     Ok(Value::Bool(outer.contains(&inner)))
 }
 
-fn cidr_merge(run: &mut Run<'_>, value: Value, _: &Args) -> Res<Value> {
+fn cidr_merge(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
     let (mut v4, mut v6): (Vec<Ipv4Net>, Vec<Ipv6Net>) = Default::default();
     for item in super::lists::items(&value)? {
         match network(run, &item)? {
@@ -314,9 +314,29 @@ fn cidr_merge(run: &mut Run<'_>, value: Value, _: &Args) -> Res<Value> {
             IpNet::V6(n) => v6.push(n),
         }
     }
+    match args.text(run, 0, "action")?.as_deref() {
+        None | Some("merge") => {}
+        Some("span") => return span(&v4, &v6),
+        Some(other) => return Err(wrong(format!("cidr_merge: invalid action '{other}'"))),
+    }
     let v4 = Ipv4Net::aggregate(&v4).into_iter().map(|n| n.to_string());
     let v6 = Ipv6Net::aggregate(&v6).into_iter().map(|n| n.to_string());
     Ok(Value::from(v4.chain(v6).map(Value::from).collect::<List>()))
+}
+
+/// The smallest network that holds all of them.
+fn span(v4: &[Ipv4Net], v6: &[Ipv6Net]) -> Res<Value> {
+    if !v4.is_empty() && !v6.is_empty() {
+        return Err(wrong("cidr_merge: addresses of both families have no network in common"));
+    }
+    let nets = v4.iter().copied().map(IpNet::from).chain(v6.iter().copied().map(IpNet::from));
+    let nets: Vec<IpNet> = nets.collect();
+    let Some(mut all) = nets.first().map(IpNet::trunc) else { return Ok(Value::Null) };
+    while !nets.iter().all(|net| all.contains(net)) {
+        let Some(wider) = all.supernet() else { break };
+        all = wider;
+    }
+    Ok(Value::from(all.to_string()))
 }
 
 fn hwaddr(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {

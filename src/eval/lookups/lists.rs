@@ -6,6 +6,7 @@ use crate::eval::error::{Res, lookup_failed};
 use crate::eval::filters;
 use crate::eval::pyformat;
 use crate::eval::run::Run;
+use std::sync::Arc;
 
 /// One level of lists opened.
 pub(super) fn items(call: &Call<'_>) -> Res<List> {
@@ -102,7 +103,25 @@ pub(super) fn subelements(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
         Value::Str(s) => filters::word_truth(s) == Some(true),
         v => v.truth() == Some(true),
     });
-    filters::subelements(elements, &path, skip)
+    let mut pairs = filters::subelements(elements, &path, skip)?;
+    for pair in &mut pairs {
+        if let Value::List(pair) = pair
+            && let Some(item) = Arc::make_mut(pair).first_mut()
+        {
+            without(item, &path);
+        }
+    }
+    Ok(pairs)
+}
+
+/// Takes the list away that was gone through: it is the other half of each pair.
+fn without(item: &mut Value, path: &[String]) {
+    let (Value::Map(map), [key, below @ ..]) = (item, path) else { return };
+    let map = Arc::make_mut(map);
+    match below {
+        [] => drop(map.shift_remove(key.as_str())),
+        below => map.get_mut(key.as_str()).into_iter().for_each(|inner| without(inner, below)),
+    }
 }
 
 pub(super) fn indexed(call: &Call<'_>) -> Res<List> {
