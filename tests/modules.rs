@@ -182,6 +182,8 @@ async fn files_are_written_edited_and_converge() {
     assert_eq!(host.read("x y.conf"), expected);
     std::fs::write(host.here.files.join("t.j2"), "text\n").unwrap();
     host.converges("template", r#"{src: t.j2, dest: "@/t"}"#).await;
+    host.converges("template", r#"{src: t.j2, dest: "@/made/for it/"}"#).await;
+    assert_eq!(host.read("made/for it/t.j2"), "text\n");
     let failed = host.run("copy", r#"{content: bad, dest: "@/t", validate: "grep -q good %s"}"#).await;
     assert!(failed.unwrap_err().message.contains("validate"));
     assert_eq!(host.read("t"), "text\n", "what is not valid is not written");

@@ -2,10 +2,10 @@
 
 use crate::base::Map;
 use crate::eval::Encoding;
-use crate::modules::files::{self, Put};
+use crate::modules::files::{self, Attributes, Put};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
 use crate::plan::{Claims, Decision};
-use crate::remote::files::{FileKind, StatOptions, stat_job};
+use crate::remote::files::{FileKind, StatOptions, folders_job, stat_job};
 use crate::remote::{Job, Output};
 use crate::spec::ModuleSpec;
 use std::sync::Arc;
@@ -20,7 +20,11 @@ pub fn behaviour() -> Behaviour {
 
 impl Staged for Template {
     fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
-        files::claims(spec, args)
+        let mut claims = files::claims(spec, args);
+        if args.str("dest").ends_with('/') {
+            files::makes_folders(&mut claims, args.str("dest"));
+        }
+        claims
     }
 
     fn probe(&self, args: &Args, controller: &dyn Controller) -> Result<Vec<Job>, Failure> {
@@ -40,10 +44,13 @@ impl Staged for Template {
         let mut real = |path: &str| followed.remove(path.as_bytes()).unwrap_or_default();
         let folder = real(dest);
         let is_folder = folder.exists && folder.kind == FileKind::Directory;
-        if dest.ends_with('/') && !is_folder {
-            return Err(Failure::new(format!("Destination directory {dest} does not exist")));
-        }
-        let path = if is_folder { files::join(dest, files::base_name(src)) } else { dest.to_string() };
+        // As copy does it: a folder that `/` asks for is made.
+        let make_folder = dest.ends_with('/') && !is_folder;
+        let path = if is_folder || make_folder {
+            files::join(dest, files::base_name(src))
+        } else {
+            dest.to_string()
+        };
         let now = stats.remove(path.as_bytes()).unwrap_or_default();
         let mut result = Map::from_iter([("dest".into(), path.as_str().into())]);
         result.insert("src".into(), template.display().to_string().into());
@@ -51,7 +58,7 @@ impl Staged for Template {
             files::describe(&now, &mut result);
             return Ok(Decision::unchanged(result));
         }
-        if !is_folder && !now.exists {
+        if !is_folder && !make_folder && !now.exists {
             files::put::need_folder(dest, &real(files::parent(dest)))?;
         }
         let mut text = controller.render(&template, args)?;
@@ -70,7 +77,12 @@ impl Staged for Template {
             let mode = std::fs::metadata(&template).ok().map(|m| m.permissions().mode() & 0o7777);
             put.wanted.mode = mode.map(|m| format!("{m:04o}"));
         }
-        put.decide(result)
+        let mut decision = put.decide(result)?;
+        if make_folder && decision.change.is_some() {
+            let wanted = Attributes::of(args).with_mode(None).of_folders()?;
+            decision.effects.insert(0, folders_job([dest.trim_end_matches('/')], wanted));
+        }
+        Ok(decision)
     }
 
     fn finish(&self, _: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
