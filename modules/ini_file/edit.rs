@@ -195,10 +195,11 @@ fn name_alone(
     }
 }
 
-/// New options go behind the section's last line that is not blank.
+/// New options go behind the section's last option: comments at its end are likely those of what follows.
 fn insert(lines: &mut Vec<String>, first: usize, end: usize, new: Vec<String>) {
     let mut at = end;
-    while at > first && lines[at - 1].trim().is_empty() {
+    let idle = |line: &str| line.trim().is_empty() || line.trim().starts_with(['#', ';']);
+    while at > first && idle(&lines[at - 1]) {
         at -= 1;
     }
     lines.splice(at..at, new);
