@@ -61,7 +61,7 @@ impl Staged for Apt {
         all
     }
 
-    fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
+    fn probe(&self, args: &Args, controller: &dyn Controller) -> Result<Vec<Job>, Failure> {
         if let Some(file) = args.opt_str("deb") {
             return Ok(vec![Job::new(script!("apt.deb", "deb.sh")).args([file])]);
         }
@@ -77,6 +77,10 @@ impl Staged for Apt {
             "latest" => want.extend(["installed", "candidates", "available"]),
             "absent" => want.push("installed"),
             _ => want.extend(["installed", "available"]),
+        }
+        // What is carried out hears it from apt-get.
+        if controller.check_mode() && want.contains(&"available") {
+            want.push("known");
         }
         if state == "fixed" {
             want.push("fixed");
@@ -102,6 +106,9 @@ impl Staged for Apt {
         }
         let seen = Seen::read(output)?;
         let items = items(args)?;
+        if want_known(args) {
+            items.iter().try_for_each(|item| seen.must_be_known(item))?;
+        }
         let stale = cache_asked(args) && seen.cache_stale(args.int("cache_valid_time"));
         let plan = plan(args, &items, &seen)?;
         // Lists are fetched for a purpose: to install something, to learn of newer versions, or alone.
@@ -123,6 +130,10 @@ impl Staged for Apt {
     /// A package that an earlier task installs is there, in the version that this one wants.
     fn foresee(&self, args: &Args, seen: &mut [Output], forecast: &Forecast) -> bool {
         let Some(output) = seen.first_mut() else { return false };
+        let sources = forecast.has_below("/etc/apt/");
+        if sources {
+            record(output, "", "sources", b"1");
+        }
         let planned = items(args)
             .unwrap_or_default()
             .into_iter()
@@ -137,7 +148,7 @@ impl Staged for Apt {
             })
             .collect();
         if lines.is_empty() {
-            return false;
+            return sources;
         }
         let list = output.field("", "list").unwrap_or_default();
         record(output, "", "list", format!("{}\n{}", lines.join("\n"), list).as_bytes());
@@ -162,6 +173,11 @@ struct Plan {
     before: String,
     after: String,
     command: Vec<String>,
+}
+
+/// Whether what the lists have now is what there will be to install from.
+fn want_known(args: &Args) -> bool {
+    !cache_asked(args) && !args.bool("only_upgrade") && args.opt_str("default_release").is_none()
 }
 
 fn cache_asked(args: &Args) -> bool {
@@ -309,7 +325,7 @@ fn decision(
     }
     let now = result([
         ("cache_updated", refresh.into()),
-        ("cache_update_time", if refresh { seen.now } else { seen.cache_time }.into()),
+        ("cache_update_time", if refresh { seen.now } else { seen.cache_told }.into()),
     ]);
     let Some(action) = plan.action.or(refresh.then_some(Action::Run)) else {
         return Ok(Decision::unchanged(now));

@@ -73,6 +73,8 @@ pub struct Seen<'a> {
     /// The host's clock and the time of its lists, in seconds since 1970; 0 where not asked for.
     pub now: i64,
     pub cache_time: i64,
+    /// When the lists were fetched, as it is told.
+    pub cache_told: i64,
 }
 
 impl<'a> Seen<'a> {
@@ -96,12 +98,14 @@ impl<'a> Seen<'a> {
         });
         let number = |text: String| text.trim().parse::<i64>().ok();
         let times = output.field("", "cache_times").unwrap_or_default();
+        let cache_time = times.lines().filter_map(|l| number(l.into())).max().unwrap_or(0);
         Ok(Seen {
             output,
             packages: packages.collect(),
             candidates: policy(&output.field("", "policy").unwrap_or_default()),
             now: output.field("", "now").and_then(number).unwrap_or(0),
-            cache_time: times.lines().filter_map(|l| number(l.into())).max().unwrap_or(0),
+            cache_time,
+            cache_told: output.field("", "cache_told").and_then(number).unwrap_or(cache_time),
         })
     }
 
@@ -155,6 +159,26 @@ impl<'a> Seen<'a> {
         let candidate = self.candidates.get(name).or_else(|| self.candidates.get(name.split(':').next()?))?;
         let differs = candidate != "(none)" && installed.is_none_or(|p| p.version != *candidate);
         differs.then(|| candidate.clone())
+    }
+
+    /// Fails where the archive is known not to have what is to be installed; sources that are planned may have it.
+    pub fn must_be_known(&self, item: &Item) -> Result<(), Failure> {
+        let asked = self.output.field("", "known").is_some() && self.output.field("", "sources").is_none();
+        if !asked || item.is_pattern() || self.installed(&item.name).is_some() || self.provided(&item.name) {
+            return Ok(());
+        }
+        let bare = item.name.split(':').next().unwrap_or_default();
+        if !self.candidates.contains_key(bare) {
+            return Err(Failure::new(format!("No package matching '{}' is available", item.name)));
+        }
+        let Some(wanted) = &item.version else { return Ok(()) };
+        let policy = self.output.field("", "policy").unwrap_or_default();
+        let own = policy.lines().skip_while(|l| l.strip_suffix(':') != Some(bare)).skip(1);
+        let mut own = own.take_while(|l| l.starts_with(' '));
+        // A version and its priority; the addresses below begin with a priority.
+        let has = own.any(|l| l.trim().trim_start_matches("*** ").split(' ').any(|word| fits(wanted, word)));
+        let why = || Failure::new(format!("no available installation candidate for {}", item.text));
+        if has { Ok(()) } else { Err(why()) }
     }
 
     /// Whether the name is virtual and an installed package provides it.

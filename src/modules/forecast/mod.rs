@@ -53,6 +53,11 @@ impl Forecast {
         }
     }
 
+    /// Whether anything will be there below a folder, named with its slash, because of a planned change.
+    pub fn has_below(&self, folder: &str) -> bool {
+        self.files.iter().any(|(path, file)| file.is_some() && path.starts_with(folder))
+    }
+
     /// Whether a package that will be installed is called like this: `ssh` by `openssh-server`.
     pub fn package_like(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
