@@ -13,6 +13,11 @@ while IFS=': ' read -r key rest; do
 done <<END
 $said
 END
+# A program that is not there may be about to come, and bring the alternative.
+if [ -z "$said$link" ] && [ "$state" != absent ] && [ -e "$path" ]; then
+  printf 'Needed to install the alternative, but unable to do so as we are missing the link\n' >&2
+  exit 1
+fi
 emit '' path "$value"
 is=absent
 if [ "$found" ]; then

@@ -1,4 +1,9 @@
 # shellcheck shell=sh disable=SC2154
+# Without tzdata nobody knows the names; it may be about to come.
+if [ "$name" ] && [ -d /usr/share/zoneinfo ] && [ ! -f "/usr/share/zoneinfo/$name" ]; then
+  printf 'given timezone "%s" is not available\n' "$name" >&2
+  exit 1
+fi
 zone=
 if [ -L /etc/localtime ]; then
   zone=$(readlink /etc/localtime)
