@@ -17,7 +17,7 @@ pub fn behaviour() -> Behaviour {
 
 impl Staged for Raw {
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
-        Ok(run::conditions(args))
+        Ok(run::conditions(args, false))
     }
 
     fn decide(&self, args: &Args, _: &[Output], controller: &dyn Controller) -> Result<Decision, Failure> {

@@ -17,7 +17,7 @@ pub fn behaviour() -> Behaviour {
 
 impl Staged for ScriptModule {
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
-        Ok(run::conditions(args))
+        Ok(run::conditions(args, false))
     }
 
     fn decide(&self, args: &Args, seen: &[Output], controller: &dyn Controller) -> Result<Decision, Failure> {

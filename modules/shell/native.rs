@@ -1,6 +1,7 @@
 //! shell: a command line for a shell.
 
 use crate::base::{Map, Value};
+use crate::modules::forecast::Forecast;
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, run};
 use crate::plan::Decision;
 use crate::remote::{Job, Output};
@@ -16,8 +17,12 @@ pub fn behaviour() -> Behaviour {
 }
 
 impl Staged for Shell {
-    fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
-        Ok(run::conditions(args))
+    fn probe(&self, args: &Args, controller: &dyn Controller) -> Result<Vec<Job>, Failure> {
+        Ok(run::conditions(args, controller.check_mode()))
+    }
+
+    fn foresee(&self, _: &Args, seen: &mut [Output], forecast: &Forecast) -> bool {
+        run::foresee(seen, forecast)
     }
 
     fn decide(&self, args: &Args, seen: &[Output], controller: &dyn Controller) -> Result<Decision, Failure> {

@@ -1,22 +1,33 @@
 //! What command, shell, raw and script share: conditions, the run itself, and its result.
 
+use super::forecast::{Forecast, record};
 use super::{Args, ArgsExt, Controller, Failure, bytes};
 use crate::base::{List, Map, Value};
 use crate::plan::{Action, Change, Decision};
 use crate::remote::{Job, Output, Status};
 use crate::script;
 
-/// The probe of `creates` and `removes`; none where neither is given.
-pub fn conditions(args: &Args) -> Vec<Job> {
-    if !args.has("creates") && !args.has("removes") {
+/// The probe of `creates` and `removes`, in a plan of `chdir` too; none where none of them is given.
+pub fn conditions(args: &Args, plan: bool) -> Vec<Job> {
+    if !args.has("creates") && !args.has("removes") && !(plan && args.has("chdir")) {
         return Vec::new();
     }
     let job = Job::new(script!("run.conditions", "run_conditions.sh"));
     vec![
         job.var("chdir", args.str("chdir"))
+            .flag("plan", plan)
             .var("creates", args.str("creates"))
             .var("removes", args.str("removes")),
     ]
+}
+
+/// Whatever is planned before may make the folder that a command runs in.
+pub fn foresee(seen: &mut [Output], forecast: &Forecast) -> bool {
+    let Some(output) = seen.first_mut().filter(|o| o.field("", "chdir").is_some()) else { return false };
+    if !forecast.is_empty() {
+        record(output, "", "chdir", b"planned");
+    }
+    !forecast.is_empty()
 }
 
 /// Why nothing has to be run, when that is so.
@@ -24,6 +35,9 @@ pub fn condition_met(args: &Args, seen: &[Output]) -> Result<Option<String>, Fai
     let Some(output) = seen.first() else { return Ok(None) };
     if !output.ok() {
         return Err(Failure::from_output(output));
+    }
+    if output.field("", "chdir").as_deref() == Some("absent") {
+        return Err(Failure::new(format!("{NO_FOLDER}{}", args.str("chdir"))));
     }
     Ok(match (output.field("", "creates").as_deref(), output.field("", "removes").as_deref()) {
         (Some("1"), _) => Some(format!("Did not run command since '{}' exists", args.str("creates"))),

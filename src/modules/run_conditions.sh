@@ -1,6 +1,9 @@
 # shellcheck disable=SC2154 # variables come with the job
-# Whether the paths of creates and removes are there; both may be patterns, relative to chdir.
-[ -z "$chdir" ] || cd "$chdir" 2>/dev/null || :
+# Whether the paths of creates and removes are there; both may be patterns, relative to chdir. With plan, also whether that is.
+if [ "$chdir" ]; then
+  place chdir
+  cd "$chdir" 2>/dev/null || [ -z "$plan" ] || emit '' chdir absent
+fi
 there() {
   pattern=$1
   place pattern
