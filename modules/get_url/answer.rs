@@ -71,7 +71,7 @@ fn describe(stat: &str, result: &mut Map) {
     let number = |text: &str| text.parse::<i64>().map_or(Value::Null, Value::from);
     let facts = [
         ("state", "file".into()),
-        ("mode", format!("{mode:0>4}").into()),
+        ("mode", format!("0{mode:0>3}").into()),
         ("owner", (*owner).into()),
         ("group", (*group).into()),
         ("uid", number(uid)),
