@@ -250,9 +250,24 @@ pub(crate) fn spot(sources: &Sources, span: Span, text: &str, line: u32, column:
     let Some(written) = file.text.get(start..end) else { return span };
     let Some(wanted) = text.lines().nth(line as usize - 1) else { return span };
     let indent = wanted.len() - wanted.trim_start().len();
-    let Some(found) = written.find(wanted.trim()) else { return span };
-    let ahead: usize = wanted.chars().take(column as usize - 1).map(char::len_utf8).sum();
-    let at = start + found + ahead.saturating_sub(indent);
+    let ahead: usize = wanted.chars().take((column as usize).saturating_sub(1)).map(char::len_utf8).sum();
+    let before: usize = text.split_inclusive('\n').take(line as usize - 1).map(str::len).sum();
+    // Of equal lines the one that is meant: as many stand before it in the file.
+    let same = |part: &str, until: usize| text.get(..until).map_or(0, |t| t.matches(part).count());
+    let nth = |part: &str, n: usize| written.match_indices(part).nth(n).map(|(found, _)| found);
+    let line = wanted.trim();
+    let found = match nth(line, same(line, before)) {
+        Some(found) => found + ahead.saturating_sub(indent),
+        // A folded line: the tag is looked for.
+        None => {
+            let tag = wanted.get(..ahead).and_then(|t| t.rfind("{{").max(t.rfind("{%")));
+            let Some(tag) = tag else { return span };
+            let part = wanted.get(tag..ahead).unwrap_or_default();
+            let Some(found) = nth(part, same(part, before + tag)) else { return span };
+            found + part.len()
+        }
+    };
+    let at = start + found;
     Span::new(span.file, at, (at + 1).min(end.max(at)))
 }
 

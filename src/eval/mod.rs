@@ -44,6 +44,7 @@ pub use analyse::{NameUse, known_filters, known_lookups, known_tests, names_used
 pub use compile::TemplateOptions;
 pub use encoding::Encoding;
 pub use error::{ErrorKind, EvalError};
+pub(crate) use expr::spot;
 pub(crate) use filters::expanduser;
 pub(crate) use methods::is_identifier;
 pub use scope::{HostMatcher, LookupContext, MapScope, Scope, VaultOpener};

@@ -2,7 +2,9 @@
 
 use super::known;
 use super::unit::{Frame, Unit};
+use crate::base::diag::nearest;
 use crate::base::{Diag, Map, Span, Template, Value};
+use crate::graph::RoleScope;
 use crate::modules::Module;
 use crate::modules::registry::{Registry, registry};
 use crate::spec::{FreeForm, split_free_form, split_words};
@@ -19,7 +21,15 @@ impl Unit<'_> {
             true => self.templated_name(&action.name, frame)?,
             false => action.name.value.to_string(),
         };
-        let name = known.as_str();
+        if let Some(module) = self.found_module(&known, frame) {
+            return Some(module);
+        }
+        let diag = self.no_module(&action.name, frame);
+        self.diags.push(diag);
+        None
+    }
+
+    fn found_module(&mut self, name: &str, frame: &Frame) -> Option<Arc<Module>> {
         let role = frame.role.as_ref().map(|r| r.path.clone());
         let beside = role.into_iter().chain([self.play.playbook_dir.clone()]).map(|dir| dir.join("library"));
         let folders: Vec<PathBuf> = beside.chain(self.c.library.iter().cloned()).collect();
@@ -38,9 +48,54 @@ impl Unit<'_> {
                 return Some(Arc::clone(module));
             }
         }
-        let diag = self.no_module(&action.name, frame);
-        self.diags.push(diag);
         None
+    }
+
+    /// `with_` with a lookup that there is not.
+    pub fn no_loop(&mut self, lookup: &str, span: Span, role: Option<&RoleScope>) {
+        let diag = match self.python_file(lookup, "lookup", role) {
+            Some(file) => {
+                let message = format!("the lookup `{lookup}` is a Python plugin, which fitout cannot run");
+                Diag::error("python-plugin", span, message).hint(format!("it stands in {}", file.display()))
+            }
+            None => {
+                let message = format!("there is no lookup `{lookup}` for `with_{lookup}`");
+                let diag = Diag::error("unknown-lookup", span, message);
+                match nearest(lookup, crate::eval::known_lookups()) {
+                    Some(right) => diag.hint(format!("did you mean `with_{right}`?")),
+                    None => diag,
+                }
+            }
+        };
+        self.diags.push(diag);
+    }
+
+    /// Presets for modules that there are not, and arguments that those have not.
+    pub fn check_defaults(&mut self, written: &Spanned<Value>, frame: &Frame) {
+        let maps = super::keywords::many(&written.value);
+        for (key, args) in maps.iter().filter_map(Value::as_map).flatten() {
+            let name = key.to_string();
+            if name.starts_with("group/") || name.contains("{{") {
+                continue;
+            }
+            let at = |word: &str| super::names::word_in(written.span, word, &self.c.loader.sources);
+            let (span, place) = (at(&name), args.as_map());
+            let arguments: Vec<(String, Span, &Value)> =
+                place.into_iter().flatten().map(|(k, v)| (k.to_string(), at(&k.to_string()), v)).collect();
+            let Some(module) = self.found_module(&name, frame) else {
+                let diag = self.no_module(&Spanned { value: name.into(), span }, frame);
+                // Of others nothing is known here; their tasks say so.
+                if diag.code == "unknown-module" {
+                    self.diags.push(diag);
+                }
+                continue;
+            };
+            let given: Vec<_> = arguments.iter().map(|(k, span, v)| (k.as_str(), *span, *v)).collect();
+            let found = crate::spec::check_args(&module.spec, span, &given);
+            for diag in found.iter().filter(|d| matches!(d.code, "unknown-argument" | "argument-value")) {
+                self.diags.push(diag.clone());
+            }
+        }
     }
 
     /// The module that a templated action names: known from constants, or the host's own package manager, for which

@@ -23,6 +23,7 @@ mod roles;
 mod specs;
 mod tasks;
 mod template_files;
+mod template_hints;
 mod unit;
 mod uses;
 

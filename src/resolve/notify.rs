@@ -35,10 +35,20 @@ pub(crate) fn check(unit: &mut Unit, handlers: &[Arc<Handler>]) {
         }
     }
     let mut diags = Vec::new();
+    let mut told: Vec<(&str, crate::base::Span)> = Vec::new();
     for noted in &unit.tasks {
         for name in noted.node.keywords.notify.iter().filter_map(Value::as_str) {
             if !known.contains(&name) {
-                let span = noted.written.key("notify").unwrap_or(noted.node.span);
+                // What a block says, its tasks have inherited.
+                let of_block = unit.block_notifies.iter().find(|(of_block, _)| &**of_block == name);
+                let span = match of_block {
+                    Some((_, span)) => *span,
+                    None => noted.written.key("notify").unwrap_or(noted.node.span),
+                };
+                if of_block.is_some() && told.contains(&(name, span)) {
+                    continue;
+                }
+                told.push((name, span));
                 let diag = Diag::error("unknown-handler", span, format!("no handler is called `{name}`"));
                 diags.push(diag.did_you_mean(name, known.iter().copied()));
             }

@@ -26,12 +26,25 @@ impl Unit<'_> {
             !frame.keywords.module_defaults.is_empty() || task.keywords.get("module_defaults").is_some();
         // A task that is expected to fail may be written to fail: it warns now and fails when it runs.
         let soft = frame.may_fail(&task.keywords);
+        if module.spec.name == "set_fact" {
+            self.check_facts(entries);
+        }
         for diag in check_args(&module.spec, at, &given).iter() {
             let of_absence = matches!(diag.code, "missing-argument" | "argument-group");
             if !(defaults && of_absence) {
                 let severity = if soft { Severity::Warning } else { diag.severity };
                 self.diags.push(Diag { severity, ..diag.clone() });
             }
+        }
+    }
+
+    /// Names of variables that are set as written.
+    fn check_facts(&mut self, entries: &Entries) {
+        let written = |name: &str| !name.contains("{{") && !crate::eval::is_identifier(name);
+        for (key, _) in entries.iter().filter(|(key, _)| written(&key.value)) {
+            let message = format!("`{}` cannot name a variable", key.value);
+            let diag = Diag::error("bad-variable-name", key.span, message);
+            self.diags.push(diag.hint("letters, digits and `_`, and no digit first"));
         }
     }
 

@@ -39,6 +39,15 @@ impl Unit<'_> {
     fn block(&mut self, block: &Block, frame: &Frame) -> Step {
         self.check_keywords(&block.keywords, frame, frame.may_be_skipped());
         let inner = frame.with(self.inherit(frame, &block.keywords));
+        if let Some(notify) = block.keywords.get("notify") {
+            let names = many(&notify.value);
+            let place = |name: &Arc<str>| super::names::word_in(notify.span, name, &self.c.loader.sources);
+            let names = names.iter().filter_map(|name| match name {
+                Value::Str(name) => Some((Arc::clone(name), place(name))),
+                _ => None,
+            });
+            self.block_notifies.extend(names);
+        }
         let id = self.c.next_id();
         let rescued = !block.rescue.is_empty();
         let guarded =
@@ -55,6 +64,9 @@ impl Unit<'_> {
         if own.get("module_defaults").is_some() {
             super::defaults::normalise(&mut keywords.module_defaults);
             super::defaults::check_groups(own, &mut self.diags);
+            if let Some(written) = own.get("module_defaults") {
+                self.check_defaults(written, frame);
+            }
         }
         keywords
     }

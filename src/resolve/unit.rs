@@ -126,6 +126,8 @@ pub(crate) struct Unit<'c> {
     /// Uses of roles by what makes two uses equal.
     pub used_roles: HashMap<String, RoleUsed>,
     pub tasks: Vec<Noted>,
+    /// What blocks notify for their tasks, with its place.
+    pub block_notifies: Vec<(Arc<str>, Span)>,
     /// A role or a list of tasks could not be read: what it defines is not known.
     pub incomplete: bool,
     /// A role or a list of handlers could not be read: what handlers there are is not known.
@@ -229,6 +231,7 @@ impl<'c> Unit<'c> {
             diags: Diags::default(),
             play,
             layers: Vec::new(),
+            block_notifies: Vec::new(),
             incomplete: false,
             handlers_incomplete: false,
             handlers: Vec::new(),

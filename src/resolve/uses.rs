@@ -22,7 +22,7 @@ pub(crate) struct Uses {
 }
 
 /// What a text uses, or what is wrong with it.
-pub(crate) type Analysed = Arc<Result<NameUse, String>>;
+pub(crate) type Analysed = Arc<Result<NameUse, eval::EvalError>>;
 
 /// Keywords whose strings are expressions without braces.
 const BARE: &[&str] = &["when", "changed_when", "failed_when", "until"];
@@ -89,7 +89,7 @@ impl Unit<'_> {
         if let Some(found) = known.get(&key) {
             return Arc::clone(found);
         }
-        let made = Arc::new(eval::names_used(text, bare).map_err(|e| e.message));
+        let made = Arc::new(eval::names_used(text, bare));
         known.insert(key, Arc::clone(&made));
         made
     }
@@ -116,6 +116,9 @@ impl Unit<'_> {
         let conditional = keywords.get("when").is_some() || keywords.get("loop").is_some();
         for (key, value) in &keywords.0 {
             let word = &*key.value;
+            if let Some(lookup) = word.strip_prefix("with_").filter(|name| !eval::analyse::is_lookup(name)) {
+                self.no_loop(lookup, key.span, frame.role.as_deref());
+            }
             let bare = BARE.contains(&word);
             // A name that cannot be read spoils no task, and variables are read only where they are used.
             let lazy =
@@ -150,11 +153,11 @@ impl Unit<'_> {
             Ok(used) => used,
             Err(why) => {
                 let what = if bare { "expression" } else { "template" };
-                self.diags.push(Diag::error(
-                    "template-syntax",
-                    span,
-                    format!("the {what} cannot be read: {why}"),
-                ));
+                let place = eval::spot(&self.c.loader.sources, span, text, why.line, why.column);
+                let message = format!("the {what} cannot be read: {}", why.message);
+                let hint = super::template_hints::hint(text, bare);
+                let diag = Diag::error("template-syntax", place, message);
+                self.diags.push(hint.into_iter().fold(diag, Diag::hint));
                 return;
             }
         };
@@ -206,7 +209,7 @@ impl Unit<'_> {
     }
 
     /// The Python file of the repository that brings a filter, a test or a lookup.
-    fn python_file(&self, name: &str, noun: &str, role: Option<&RoleScope>) -> Option<PathBuf> {
+    pub(super) fn python_file(&self, name: &str, noun: &str, role: Option<&RoleScope>) -> Option<PathBuf> {
         let book = &self.play.playbook_dir;
         let short = name.rsplit('.').next().unwrap_or(name);
         // A repository's ansible.cfg may name folders beside it, for playbooks that stand deeper.

@@ -2,6 +2,7 @@
 
 use super::coerce::{all_names, check_groups, one, resolve};
 use super::{ArgSpec, ArgType, ModuleSpec};
+use crate::base::diag::nearest;
 use crate::base::{Diag, Diags, Span, Value};
 use std::collections::HashMap;
 
@@ -9,11 +10,15 @@ use std::collections::HashMap;
 pub fn check_args(spec: &ModuleSpec, at: Span, args: &[(&str, Span, &Value)]) -> Diags {
     let mut diags = Diags::default();
     let mut given: HashMap<&str, &Value> = HashMap::new();
+    // What misspelt names stand for is not missing.
+    let mut meant: Vec<&str> = Vec::new();
     for (key, span, value) in args {
         let Some((name, arg)) = resolve(&spec.args, key) else {
             if !spec.open {
                 let message = format!("`{key}` is not an argument of `{}`", spec.name);
                 let known: Vec<&str> = all_names(&spec.args).collect();
+                let right = nearest(key, known.iter().copied());
+                meant.extend(right.and_then(|right| resolve(&spec.args, right)).map(|(name, _)| name));
                 let mut diag = Diag::error("unknown-argument", *span, message).did_you_mean(key, known);
                 if diag.hints.is_empty() {
                     let names: Vec<&str> = spec.args.keys().map(String::as_str).collect();
@@ -41,7 +46,7 @@ pub fn check_args(spec: &ModuleSpec, at: Span, args: &[(&str, Span, &Value)]) ->
             diags.push(Diag::error("argument-value", *span, format!("argument `{key}` {why}")));
         }
     }
-    missing(spec, at, &given, &mut diags);
+    missing(spec, at, &given, &meant, &mut diags);
     diags
 }
 
@@ -49,9 +54,12 @@ fn is_open(value: &Value) -> bool {
     matches!(value, Value::Template(_) | Value::Omit)
 }
 
-fn missing(spec: &ModuleSpec, at: Span, given: &HashMap<&str, &Value>, diags: &mut Diags) {
+fn missing(spec: &ModuleSpec, at: Span, given: &HashMap<&str, &Value>, meant: &[&str], diags: &mut Diags) {
     for (name, arg) in &spec.args {
-        if arg.required && given.get(name.as_str()).is_none_or(|v| v.is_null()) {
+        if arg.required
+            && !meant.contains(&name.as_str())
+            && given.get(name.as_str()).is_none_or(|v| v.is_null())
+        {
             let message = format!("`{}` needs the argument `{name}`", spec.name);
             diags.push(Diag::error("missing-argument", at, message).hint(arg.doc.clone()));
         }
@@ -59,7 +67,10 @@ fn missing(spec: &ModuleSpec, at: Span, given: &HashMap<&str, &Value>, diags: &m
     // A template may turn out to be `omit`, so a group is judged by constants only where that can be wrong.
     let constant = |name: &str| given.get(name).copied().filter(|v| !v.is_null());
     let templated = given.values().any(|v| matches!(v, Value::Template(_) | Value::Omit));
-    if !templated && let Err(why) = check_groups(spec, &constant) {
+    if !templated
+        && meant.is_empty()
+        && let Err(why) = check_groups(spec, &constant)
+    {
         diags.push(Diag::error("argument-group", at, why));
     }
 }

@@ -116,6 +116,8 @@ fn play(ctx: &mut Ctx, node: &Node, pairs: &[(Node, Node)]) -> Play {
         }
     }
     check_order(ctx, &play.keywords);
+    check_serial(ctx, &play.keywords);
+    check_strategy(ctx, &play.keywords);
     match hosts {
         Some(hosts) if good_hosts(&hosts.value) => play.hosts = hosts,
         Some(hosts) => {
@@ -142,12 +144,41 @@ fn good_hosts(value: &Value) -> bool {
     }
 }
 
+/// The sizes of batches, as far as they are written.
+fn check_serial(ctx: &mut Ctx, keywords: &Keywords) {
+    let Some(serial) = keywords.get("serial") else { return };
+    let sizes = match &serial.value {
+        Value::List(sizes) => sizes.to_vec(),
+        one => vec![one.clone()],
+    };
+    let is_size = |text: &str| match text.trim().strip_suffix('%') {
+        Some(share) => share.trim().parse::<f64>().is_ok(),
+        None => text.trim().parse::<i64>().is_ok(),
+    };
+    for size in sizes.iter().filter_map(Value::as_str).filter(|text| !text.is_empty() && !is_size(text)) {
+        let message = format!("serial: `{size}` is neither a number nor a percentage");
+        ctx.diags
+            .push(Diag::error("bad-value", serial.span, message).hint("e.g. `serial: 2`, `serial: 25%`"));
+    }
+}
+
 fn check_order(ctx: &mut Ctx, keywords: &Keywords) {
     const ORDERS: [&str; 5] = ["inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle"];
     let Some(Spanned { value: Value::Str(order), span }) = keywords.get("order") else { return };
     if !ORDERS.contains(&&**order) {
         let message = format!("`{order}` is no order of hosts; there are {}", ORDERS.join(", "));
         ctx.diags.push(Diag::error("bad-value", *span, message).did_you_mean(order, ORDERS));
+    }
+}
+
+fn check_strategy(ctx: &mut Ctx, keywords: &Keywords) {
+    const STRATEGIES: [&str; 4] = ["linear", "free", "host_pinned", "debug"];
+    let Some(Spanned { value: Value::Str(strategy), span }) = keywords.get("strategy") else { return };
+    let short = strategy.strip_prefix("ansible.builtin.").unwrap_or(strategy);
+    // Those of collections are Python's, and only say in which order hosts take turns.
+    if !STRATEGIES.contains(&short) && !short.contains('.') && !short.starts_with("mitogen") {
+        let message = format!("`{strategy}` is no strategy; there are {}", STRATEGIES.join(", "));
+        ctx.diags.push(Diag::error("bad-value", *span, message).did_you_mean(short, STRATEGIES));
     }
 }
 

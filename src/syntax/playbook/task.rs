@@ -160,6 +160,11 @@ fn implicit(ctx: &mut Ctx, node: &Node, candidates: &[Pair], extra: Entries) -> 
 
 /// Which of the keys is the action: a module that is known, else one that is not nearly a keyword.
 fn choose(ctx: &Ctx, candidates: &[Pair]) -> Option<usize> {
+    // A keyword has no arguments.
+    let called = |n: &usize| {
+        let value = candidates[*n].1;
+        value.as_map().is_some() || value.scalar().is_some_and(|s| s.text.contains('='))
+    };
     let name = |n: &usize| candidates[*n].0.scalar().map_or("", |s| &*s.text);
     let all = || 0..candidates.len();
     let dotted = |n: &usize| name(n).matches('.').count() >= 2;
@@ -171,6 +176,7 @@ fn choose(ctx: &Ctx, candidates: &[Pair]) -> Option<usize> {
         .or_else(|| all().find(dotted))
         .or_else(|| all().find(|n| like_module(n) && !like_keyword(n)))
         .or_else(|| all().find(|n| !like_keyword(n)))
+        .or_else(|| all().find(|n| like_module(n) && called(n)))
 }
 
 fn no_action(ctx: &mut Ctx, node: &Node, candidates: &[Pair]) {
