@@ -177,7 +177,9 @@ async fn people(node: &Node) {
     .await;
     assert_eq!(node.sh("id -nG deploy").await, "deploy");
     node.converges("user", "{name: svc, system: true, create_home: false, shell: /usr/sbin/nologin}").await;
-    node.converges("user", "{name: deploy, generate_ssh_key: true, ssh_key_type: ed25519}").await;
+    let told = node.converges("user", "{name: deploy, generate_ssh_key: true, ssh_key_type: ed25519}").await;
+    let print = node.sh("ssh-keygen -l -f /home/deploy/.ssh/id_ed25519").await;
+    assert_eq!(told.str("ssh_fingerprint"), print);
     node.converges(
         "authorized_key",
         "{user: deploy, key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJlc3Q me@x', exclusive: true}",
@@ -254,6 +256,9 @@ async fn services(node: &Node) {
     node.converges("service", "{name: app, state: stopped, enabled: false}").await;
     node.converges("systemd", "{name: tmp.mount, masked: true}").await;
     node.converges("systemd", "{name: tmp.mount, masked: false}").await;
+    node.converges("systemd", "{name: later, masked: true}").await;
+    assert_eq!(node.sh("readlink /etc/systemd/system/later.service").await, "/dev/null");
+    node.converges("systemd", "{name: later, masked: false}").await;
     node.sh("echo '# changed' >>/etc/systemd/system/app.service; systemctl start app; touch -d '+1 min' /etc/systemd/system/app.service").await;
     let restarted = node.apply("service", "{name: app, state: restarted}").await;
     assert!(restarted.0);
@@ -261,6 +266,15 @@ async fn services(node: &Node) {
     let services = facts.get("ansible_facts").and_then(|f| f.get("services")).cloned().expect("services");
     let state = services.get("app.service").and_then(|s| s.get("state")).cloned();
     assert_eq!(state, Some("running".into()));
+    // One name of a unit that has another, and an init script.
+    let own = |name: &str, key: &str| services.get(name).and_then(|s| s.get(key)).cloned();
+    let status = node.sh("systemctl is-enabled dbus-org.freedesktop.hostname1.service || :").await;
+    assert_eq!(own("dbus-org.freedesktop.hostname1.service", "status"), Some(status.as_str().into()));
+    assert_eq!(own("dbus-org.freedesktop.hostname1.service", "state"), Some("inactive".into()));
+    let scripts = node.sh("service --status-all 2>/dev/null | grep -c '\\[ [+-] \\]' || :").await;
+    let sysv =
+        services.as_map().expect("services").values().filter(|s| s.get("source") == Some(&"sysv".into()));
+    assert_eq!(sysv.count().to_string(), scripts);
     let missing = node.decide("service", "{name: nothing-here, state: started}").await;
     assert!(missing.is_err_and(|f| f.message.contains("nothing-here")));
 }
@@ -275,11 +289,18 @@ async fn files(node: &Node) {
     assert!(node.sh("cat /proc/mounts").await.contains("/mnt/a\\040b tmpfs"));
     node.converges("mount", "{path: /mnt/a b, state: absent}").await;
     assert_eq!(node.sh("ls /mnt").await, "");
+    let before = node.sh("cat /etc/fstab; ls -l /etc/fstab").await;
+    let broken = "{path: /mnt/no/such, src: /dev/no-such, fstype: ext4, state: mounted}";
+    node.fails("mount", broken, "no-such").await;
+    assert_eq!(node.sh("cat /etc/fstab; ls -l /etc/fstab").await, before);
+    assert_eq!(node.sh("ls /mnt").await, "");
     node.converges("hostname", "{name: renamed}").await;
     assert_eq!(node.sh("cat /etc/hostname; uname -n").await, "renamed\nrenamed");
     node.converges("hostname", "{name: node1}").await;
     node.sh("apt-get install -y -q git tzdata >/dev/null 2>&1").await;
     node.converges("timezone", "{name: Europe/Berlin}").await;
+    let unknown = node.decide("timezone", "{name: No/Such}").await;
+    assert!(unknown.is_err_and(|f| f.message.contains("is not available")));
     node.sh(
         "git init -q -b main /srv/origin && cd /srv/origin && git config user.email a@b && git config user.name a \
          && echo 1 >f && git add f && git commit -qm one && git tag v1 && echo 2 >f && git commit -qam two",
@@ -341,7 +362,8 @@ async fn firewall(node: &Node) {
 async fn devices(node: &Node) {
     node.sh("truncate -s 64M /srv/disk").await;
     let uuid = "8c5a2d1e-0b6f-4f5c-9a3d-1f2e3d4c5b6a";
-    node.converges("filesystem", &format!("{{dev: /srv/disk, fstype: ext4, opts: -L data, uuid: {uuid}}}")).await;
+    node.converges("filesystem", &format!("{{dev: /srv/disk, fstype: ext4, opts: -L data, uuid: {uuid}}}"))
+        .await;
     let told = node.sh("blkid -o value -s LABEL -s UUID /srv/disk").await;
     assert_eq!(told.split_whitespace().collect::<Vec<_>>(), ["data", uuid]);
     node.settled("filesystem", "{dev: /srv/disk, fstype: ext4, resizefs: true}").await;
