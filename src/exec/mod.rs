@@ -20,6 +20,7 @@ pub mod cloud;
 mod confirm;
 mod connect;
 mod control;
+mod controller;
 mod defaults;
 pub mod event;
 mod flight;

@@ -1,7 +1,8 @@
 //! A unit: one task for one item on one host, from raw arguments to something that can be probed.
 
+use super::controller::TaskController;
 use super::probes::Probes;
-use super::scope::{TaskController, TaskScope};
+use super::scope::TaskScope;
 use super::state::Run;
 use crate::base::{Map, Value};
 use crate::eval::Truth;

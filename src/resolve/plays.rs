@@ -199,9 +199,11 @@ fn sections(unit: &mut Unit, play: &Play, frame: &Frame) -> (Sequence, Vec<Arc<c
     if !steps.is_empty() {
         steps.push(flush());
     }
+    let mut imported = std::mem::take(&mut unit.handlers);
     for role in &play.roles {
         steps.extend(unit.role_use(role, frame));
     }
+    let mut handlers = std::mem::take(&mut unit.handlers);
     steps.extend(unit.items(&play.tasks, frame));
     steps.push(flush());
     let before = steps.len();
@@ -210,9 +212,10 @@ fn sections(unit: &mut Unit, play: &Play, frame: &Frame) -> (Sequence, Vec<Arc<c
         steps.push(flush());
     }
     let own = Frame { handlers: true, ..frame.clone() };
-    let mut handlers = std::mem::take(&mut unit.handlers);
+    imported.append(&mut unit.handlers);
     handlers.extend(unit.handler_items(&play.handlers, &own));
-    // Handlers of roles that handlers import.
+    // Those of roles that tasks and handlers import come behind the play's own.
+    handlers.append(&mut imported);
     handlers.append(&mut unit.handlers);
     (Sequence { steps }, handlers)
 }

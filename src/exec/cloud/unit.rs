@@ -1,10 +1,11 @@
 //! One cloud task for one item: from its arguments to its outcome, on the controller.
 
+use super::super::controller::TaskController;
 use super::super::event::{Event, TaskRef};
 use super::super::host::TaskContext;
 use super::super::outcome::{Status, TaskOutcome, UnitOutcome, diff_value};
 use super::super::patience::Patience;
-use super::super::scope::{TaskController, TaskScope};
+use super::super::scope::TaskScope;
 use super::super::state::{Run, locked};
 use super::super::unit::{Blocked, Stage, arguments, conditions, evaluated_flag, false_condition, hidden};
 use crate::base::{Map, Value};
