@@ -37,6 +37,9 @@ fn templates_of_packer_are_baked_unchanged() {
     let artifact: Vec<&str> = seen.out.lines().filter(|l| l.contains(",amazon-ebs,artifact")).collect();
     let last = |text: &str| artifact.iter().any(|l| l.ends_with(text));
     assert!(last(&format!("artifact,0,id,us-east-1:{}", image.id)) && last("artifact,0,end"), "{artifact:?}");
+    // And that is the end of it, as Packer's own.
+    let end = format!(",,ui,say,--> amazon-ebs: AMIs were created:\\nus-east-1: {}\\n", image.id);
+    assert!(seen.out.lines().last().is_some_and(|line| line.ends_with(&end)), "{}", seen.out);
     assert_eq!(image.tags["Name"], "cluster-node");
     assert_eq!(image.tags["Base"], format!("{} in us-east-1", support::cloud::DEBIAN));
 
@@ -104,11 +107,17 @@ const PLAY: &str = "- name: A node
       failed_when: seen.stdout != 'x' or fitout_image.phase != 'verify'
 ";
 
+/// What belongs to the machine that the image is made of.
+const CLEANED: &str = "/root/.bash_history /root/.ssh/known_hosts /home/admin/.bash_history /etc/docker/key.json \
+    /var/lib/docker/engine-id /var/lib/docker/swarm/state.json /var/lib/cloud/instance/id /tmp/x \
+    /var/lib/apt/lists/debian_Packages /var/log/app.log";
+
 #[test]
 fn a_play_is_booted_and_looked_at_before_anyone_may_use_it() {
     let answers = Answers::up();
     let world = world(&answers);
     world.playbook(PLAY);
+    answers.on(&format!("for f in {CLEANED}; do mkdir -p ${{f%/*}} && echo of one machine >$f; done"));
     let seen = run(&world, &["-b", "amazon-ebs", "site.yml"]);
     seen.is(0, &["bake: verify", "us-east-1:ami-"]);
     let calls = names(&world);
@@ -125,7 +134,11 @@ fn a_play_is_booted_and_looked_at_before_anyone_may_use_it() {
     let image = alive(&world, "image").remove(0);
     assert_eq!(image.tags["role"], "node");
     assert_eq!(alive(&world, "snapshot")[0].tags["of"], support::cloud::DEBIAN);
-    assert!(!Path::new(&answers.lab.hosts()[0].root_dir().unwrap()).join("etc/live").exists());
+    let root = answers.lab.hosts()[0].root_dir().unwrap();
+    let there = |name: &str| root.join(name.trim_start_matches('/')).metadata().is_ok_and(|m| m.len() > 0);
+    assert!(!there("/etc/live") && there("/etc/baked"));
+    let left: Vec<&str> = CLEANED.split_whitespace().filter(|name| there(name)).collect();
+    assert_eq!(left, [""; 0]);
     let images = world.place.path().join("images");
     let names: Vec<String> = world.place.names("images");
     let file = names.iter().find(|n| n.ends_with(".amazon-ebs.json")).unwrap();
