@@ -49,7 +49,8 @@ impl Staged for Make {
         }
         let make = output.field("", "make").unwrap_or_default().to_string();
         let words = words(args);
-        let command: Vec<&str> = [make.as_str()].into_iter().chain(words.iter().map(String::as_str)).collect();
+        let command: Vec<&str> =
+            [make.as_str()].into_iter().chain(words.iter().map(String::as_str)).collect();
         let mut out = result([("command", shell_words::join(command).into()), ("rc", 0.into())]);
         out.insert("stdout".into(), output.field("", "stdout").unwrap_or_default().into());
         out.insert("stderr".into(), "".into());
