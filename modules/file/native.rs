@@ -212,7 +212,7 @@ fn touch(
         return Ok(change(args, "dest", Action::Create, reason, states(path, "absent", "touch"), effects));
     }
     // A time is that of what a link leads to, followed or not.
-    if !seen.there.exists && !(atime.is_empty() && mtime.is_empty()) {
+    if !(seen.there.exists || atime.is_empty() && mtime.is_empty()) {
         let target = match seen.here.target.as_ref().filter(|_| follow) {
             Some(target) => links::resolved(path, &String::from_utf8_lossy(target)),
             None => path.to_string(),

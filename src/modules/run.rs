@@ -9,7 +9,7 @@ use crate::script;
 
 /// The probe of `creates` and `removes`, in a plan of `chdir` too; none where none of them is given.
 pub fn conditions(args: &Args, plan: bool) -> Vec<Job> {
-    if !args.has("creates") && !args.has("removes") && !(plan && args.has("chdir")) {
+    if !(args.has("creates") || args.has("removes") || plan && args.has("chdir")) {
         return Vec::new();
     }
     let job = Job::new(script!("run.conditions", "run_conditions.sh"));
