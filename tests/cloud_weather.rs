@@ -247,7 +247,7 @@ fn story(seed: u64) {
 /// Removes in bad weather, and what that left, in good.
 fn gone(world: &World, command: &[&str], seed: u64) {
     let first = world.run(command);
-    fair(&world);
+    fair(world);
     if first.code != Some(0) {
         let seen = world.run(command);
         assert_eq!(seen.code, Some(0), "seed {seed}: {}", seen.all());

@@ -80,7 +80,7 @@ pub fn inventory_layers(run: &Run, play: &PlayScope, host: &str) -> Layers {
     }
     for diag in diags.iter() {
         let place = diag.span.map(|span| run.engine.sources().location(span));
-        let message = [&[diag.message.clone()], &diag.hints[..]].concat().join("; ");
+        let message = [std::slice::from_ref(&diag.message), &diag.hints[..]].concat().join("; ");
         run.emit(Event::Warning { message, place });
     }
     layers

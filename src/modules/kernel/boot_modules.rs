@@ -139,7 +139,7 @@ impl BootModules {
     fn hides(&self, path: &str) -> bool {
         let folder = |p: &str| p.rsplit('/').nth(1).unwrap_or_default().to_string();
         let twin = |p: &String| *p != path && base(p) == base(path) && folder(p) == folder(path);
-        self.files.keys().any(|p| twin(p))
+        self.files.keys().any(twin)
     }
 
     /// The lines that load a module at boot.
