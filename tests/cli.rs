@@ -187,7 +187,7 @@ fn lists_read_as_ansibles() {
         run("--list-hosts"),
         format!("{head}    pattern: ['all']\n    hosts (2):\n      a\n      b\n")
     );
-    assert_eq!(run("--list-tags"), format!("{head}      TASK TAGS: [base]\n"));
+    assert_eq!(run("--list-tags"), format!("{head}      TASK TAGS: [base, extra, never]\n"));
     let seen = place.run(&["playbook", "site.yml", "-i", "a,", "--list-tasks", "-t", "extra"]);
     assert!(seen.out.contains("Never\tTAGS: [base, extra, never]"), "{}", seen.out);
 }
