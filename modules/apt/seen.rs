@@ -168,12 +168,14 @@ impl<'a> Seen<'a> {
             return Ok(());
         }
         let bare = item.name.split(':').next().unwrap_or_default();
-        if !self.candidates.contains_key(bare) {
+        // Another architecture's package is told with it: `wine32:i386`.
+        let own_name = |name: &str| name.split(':').next() == Some(bare);
+        if !self.candidates.keys().any(|name| own_name(name)) {
             return Err(Failure::new(format!("No package matching '{}' is available", item.name)));
         }
         let Some(wanted) = &item.version else { return Ok(()) };
         let policy = self.output.field("", "policy").unwrap_or_default();
-        let own = policy.lines().skip_while(|l| l.strip_suffix(':') != Some(bare)).skip(1);
+        let own = policy.lines().skip_while(|l| !l.strip_suffix(':').is_some_and(own_name)).skip(1);
         let mut own = own.take_while(|l| l.starts_with(' '));
         // A version and its priority; the addresses below begin with a priority.
         let has = own.any(|l| l.trim().trim_start_matches("*** ").split(' ').any(|word| fits(wanted, word)));

@@ -24,7 +24,8 @@ put() { # FROM TO
     elif [ "$kind" = directory ] || [ -e "$2" ]; then
       chmod "$(stat -L -c %a "$1")" "$tmp" || exit 1
     else
-      chmod 0644 "$tmp" || exit 1
+      # As the umask has it.
+      chmod =rw "$tmp" || exit 1
     fi
   fi
   if [ "$owner$group" ]; then

@@ -4,6 +4,7 @@ fail() {
   exit 1
 }
 ! findmnt -n --source "$dev" >/dev/null || [ "$resizefs" ] || fail "$dev is mounted"
+while read -r used _; do [ "$used" != "$dev" ] || fail "$dev is swap in use"; done </proc/swaps
 if [ "$state" = absent ]; then
   exec wipefs --all --quiet -- "$dev"
 fi

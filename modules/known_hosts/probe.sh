@@ -12,6 +12,9 @@ fi
 if [ "$line" ]; then
   tmp=$(mktemp) || exit 1
   printf '%s\n' "$line" >"$tmp"
-  if ssh-keygen -F "$name" -f "$tmp" >/dev/null 2>&1; then emit '' fits 1; fi
+  # Each of several lines must be one of the host's.
+  all=$(grep -cv -e '^#' -e '^[[:space:]]*$' "$tmp")
+  own=$(ssh-keygen -F "$name" -f "$tmp" 2>/dev/null | grep -c '^# Host ')
+  [ "$own" -lt "$all" ] || [ "$all" = 0 ] || emit '' fits 1
   rm -f "$tmp"
 fi

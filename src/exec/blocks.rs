@@ -24,7 +24,12 @@ impl Host {
         }
         // The role that ends is in the block, not the block in the role.
         let (rescue, always) = (&block.rescue.steps, &block.always.steps);
-        if matches!(&flow, Flow::EndRole(role) if role.leading(rescue) + role.leading(always) == 0) {
+        let ended = |flow: &Flow, rest: usize| matches!(flow, Flow::EndRole(_)) && rest == 0;
+        let left = |flow: &Flow, steps: &[crate::graph::Step]| match flow {
+            Flow::EndRole(role) => role.leading(steps),
+            _ => 0,
+        };
+        if ended(&flow, left(&flow, rescue) + left(&flow, always)) {
             flow = Flow::Next;
         }
         if matches!(flow, Flow::Next) {
@@ -43,6 +48,9 @@ impl Host {
                 });
             }
             flow = self.part(Steps::Rescue(Arc::clone(block)), frame).await;
+            if ended(&flow, left(&flow, always)) {
+                flow = Flow::Next;
+            }
             if matches!(flow, Flow::Next) {
                 flow = self.drain().await;
             }
@@ -61,7 +69,9 @@ impl Host {
             if forgiven {
                 self.undone = 0;
             }
-            if forgiven || !matches!(always, Flow::Next) {
+            // The end of a role there makes no failure good.
+            let only_ends = matches!(flow, Flow::Failed(_)) && matches!(always, Flow::EndRole(_));
+            if forgiven || !matches!(always, Flow::Next) && !only_ends {
                 flow = always;
             }
         }

@@ -156,7 +156,11 @@ impl Host {
         let known = !answering.is_empty();
         if self.notified.flushing {
             self.notified.due.extend(answering);
-        } else if known && !self.notified.names.iter().any(|n| n == name) {
+            return known;
+        }
+        // One that has run ahead was served by an earlier notification.
+        self.notified.served.retain(|handler| !answering.contains(handler));
+        if known && !self.notified.names.iter().any(|n| n == name) {
             self.notified.names.push(name.to_string());
         }
         known

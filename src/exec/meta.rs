@@ -15,8 +15,7 @@ impl Host {
     pub async fn meta(&mut self, cx: &Arc<TaskContext>, what: &str) -> Flow {
         let ends = ENDS_BATCH.contains(&what);
         // Of what concerns all hosts the first one's condition counts for all, as in Ansible.
-        let for_all = ends || what == "clear_facts" && !cx.keywords.when.is_empty();
-        let judged = match for_all {
+        let judged = match cx.node.judged_for_all() {
             true => self.judged_once(cx, ends).await,
             false => conditions(&self.run, &cx.keywords.when, &cx.scope),
         };
@@ -71,6 +70,10 @@ impl Host {
         let (position, batch) = (self.position.clone(), Arc::clone(&self.batch));
         match batch.once(&self.name, &position).await {
             Once::Take(outcome) if outcome.status() == Status::Ok => Ok(Truth::True),
+            Once::Take(outcome) if outcome.status() == Status::Unknown => {
+                let why = outcome.units.first().map(|unit| unit.message.as_str()).unwrap_or_default();
+                Ok(Truth::Unknown(why.into()))
+            }
             Once::Take(_) => Ok(Truth::False),
             Once::Lead => {
                 let judged = conditions(&self.run, &cx.keywords.when, &cx.scope);
@@ -78,9 +81,10 @@ impl Host {
                 if holds && ends {
                     batch.end(&position);
                 }
-                let outcome = match holds {
-                    true => UnitOutcome::done(None, Map::new()),
-                    false => UnitOutcome::skipped("runs once"),
+                let outcome = match &judged {
+                    Ok(Truth::True) => UnitOutcome::done(None, Map::new()),
+                    Ok(Truth::Unknown(why)) => UnitOutcome::unknown(&**why),
+                    _ => UnitOutcome::skipped("runs once"),
                 };
                 batch.publish(&position, TaskOutcome::single(outcome));
                 judged

@@ -81,8 +81,7 @@ const PROGRAMS: &[&str] = &[
     "zgrep",
 ];
 
-/// Programs of which only some calls look: a word that must be there, as the first that is no option of the program's
-/// own (`docker ps`), or as an option (`dpkg -l`).
+/// Programs of which only some calls look: the word or option that must come first (`docker ps`, `dpkg -l`).
 const CALLS: &[(&str, &[&str])] = &[
     ("apt-mark", &["showauto", "showhold", "showmanual"]),
     ("command", &["-v", "-V"]),
@@ -124,33 +123,32 @@ const CALLS: &[(&str, &[&str])] = &[
     ("visudo", &["-c", "-cf"]),
 ];
 
-/// Programs that look unless one of these is there: a word, what an option begins with, or signs within an argument.
-const UNLESS: &[(&str, &[&str])] = &[
-    ("awk", &["-i", "system(", ">", "|"]),
-    (
-        "curl",
-        &[
-            "--data",
-            "--form",
-            "--output",
-            "--remote-name",
-            "--request",
-            "--upload",
-            "-F",
-            "-O",
-            "-T",
-            "-X",
-            "-d",
-            "-o",
-        ],
-    ),
-    ("date", &["--set", "-s"]),
-    ("find", &["-delete", "-exec", "-execdir", "-fls", "-fprint", "-fprintf", "-ok", "-okdir"]),
-    ("ip", &["add", "append", "change", "del", "delete", "flush", "replace", "set"]),
-    ("journalctl", &["--flush", "--rotate", "--vacuum"]),
-    ("sed", &["--in-place", "-i", "-ni", "-Ei", "w "]),
-    ("sort", &["--output", "-o"]),
-    ("sysctl", &["--load", "--system", "--write", "-p", "-w", "="]),
+/// A program that looks, unless one of these letters is among its short options, or one of these words is there: a
+/// whole argument, what a long option begins with, or signs within an argument.
+struct Unless {
+    program: &'static str,
+    letters: &'static str,
+    words: &'static [&'static str],
+}
+
+const UNLESS: &[Unless] = &[
+    Unless { program: "awk", letters: "fi", words: &["--", "system(", ">", "|"] },
+    Unless { program: "curl", letters: "FKOTXcdo", words: &["--"] },
+    Unless { program: "date", letters: "s", words: &["--set"] },
+    Unless {
+        program: "find",
+        letters: "",
+        words: &["-delete", "-exec", "-execdir", "-fls", "-fprint", "-fprint0", "-fprintf", "-ok", "-okdir"],
+    },
+    Unless {
+        program: "ip",
+        letters: "b",
+        words: &["add", "append", "change", "del", "delete", "exec", "flush", "replace", "set"],
+    },
+    Unless { program: "journalctl", letters: "", words: &["--flush", "--rotate", "--vacuum"] },
+    Unless { program: "sed", letters: "fi", words: &["--in-place", "--file", "w "] },
+    Unless { program: "sort", letters: "o", words: &["--output"] },
+    Unless { program: "sysctl", letters: "pw", words: &["--load", "--system", "--write", "="] },
 ];
 
 /// What asks any program for its version.
@@ -184,7 +182,7 @@ fn parts(script: &str) -> Option<Vec<String>> {
     for c in script.chars() {
         match (quote, c) {
             // What a substitution calls is not seen, in double quotes neither.
-            (None | Some('"'), '`' | '$') => return None,
+            (None | Some('"'), '`' | '$' | '\\') => return None,
             (None, '>' | '<' | '(' | ')' | '{' | '}' | '#') => return None,
             (None, '|' | '&' | ';' | '\n') => parts.push(std::mem::take(&mut part)),
             (None, '\'' | '"') => {
@@ -212,24 +210,29 @@ fn looks(words: &[String]) -> bool {
         return true;
     }
     if let Some((_, calls)) = CALLS.iter().find(|(name, _)| *name == program) {
-        let first = args.iter().find(|arg| !arg.starts_with('-'));
-        return calls
-            .iter()
-            .any(|call| if call.starts_with('-') { args.contains(call) } else { first == Some(call) });
+        let own = |arg: &&&str| ["--no-pager", "--quiet", "--user", "-q"].contains(*arg);
+        return args.iter().find(|arg| !own(arg)).is_some_and(|first| calls.contains(first));
     }
-    if let Some((_, unless)) = UNLESS.iter().find(|(name, _)| *name == program) {
-        return !args.iter().any(|arg| unless.iter().any(|word| writes(arg, word)));
+    if let Some(unless) = UNLESS.iter().find(|unless| unless.program == program) {
+        // A bare word sets the time.
+        let sets = |arg: &&str| program == "date" && !arg.starts_with(['-', '+']);
+        return !args.iter().any(|arg| sets(arg) || unless.writes(arg));
     }
     // Without arguments they tell.
     args.is_empty()
         && matches!(program, "hostname" | "mount" | "env" | "locale" | "hostnamectl" | "timedatectl")
 }
 
-fn writes(arg: &str, word: &str) -> bool {
-    match word {
-        option if option.starts_with('-') => arg.starts_with(option),
-        word if word.chars().all(char::is_alphabetic) => arg == word,
-        signs => arg.contains(signs),
+impl Unless {
+    fn writes(&self, arg: &str) -> bool {
+        let short = arg.strip_prefix('-').filter(|rest| !rest.starts_with('-')).unwrap_or_default();
+        let options = short.chars().take_while(char::is_ascii_alphabetic);
+        let said = |word: &&str| match *word {
+            option if option.starts_with("--") => arg.starts_with(option),
+            word if word.chars().all(|c| c.is_alphanumeric() || c == '-') => arg == word,
+            signs => arg.contains(signs),
+        };
+        options.into_iter().any(|c| self.letters.contains(c)) || self.words.iter().any(|word| said(&word))
     }
 }
 
@@ -248,6 +251,10 @@ mod tests {
             ("command", "/usr/bin/systemctl is-active 'a b.service'"),
             ("command", "docker --version"),
             ("command", "docker ps -a"),
+            ("command", "systemctl --user is-enabled x"),
+            ("command", "curl -fsS http://a"),
+            ("command", "date +%s"),
+            ("command", "sed -n 's/^a//p' /etc/x"),
             ("command", "dpkg -s openssh-server"),
             ("command", "find /etc -name '*.conf'"),
             ("command", "ip -4 addr show"),
@@ -270,6 +277,16 @@ mod tests {
             ("command", "sed -i s/a/b/ /etc/x"),
             ("command", "sysctl -w a=1"),
             ("command", "hostname new"),
+            ("command", "sed -ri s/a/b/ /etc/x"),
+            ("command", "curl -fsSLo /etc/x http://a"),
+            ("command", "sort -uo f f"),
+            ("command", "date 010112002026"),
+            ("command", "ip netns exec a rm b"),
+            ("command", "awk -f program"),
+            ("command", "command rm -v x"),
+            ("command", "sysctl -qp"),
+            ("shell", r#"grep "a\"b" f; rm "x""#),
+            ("shell", r"echo \'; rm x; echo \'"),
             ("command", "env X=1 rm a"),
             ("command", "ip link add x type dummy"),
             ("command", "unknown"),

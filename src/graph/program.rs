@@ -181,6 +181,12 @@ impl TaskNode {
         matches!(&self.act, Act::Meta(what) if ENDS_BATCH.contains(&&**what))
     }
 
+    /// Whether it is a `meta` whose condition the first host judges for all of the batch: they wait for each other there.
+    pub fn judged_for_all(&self) -> bool {
+        let clears = matches!(&self.act, Act::Meta(what) if &**what == "clear_facts");
+        self.ends_batch() || clears && !self.keywords.when.is_empty()
+    }
+
     /// The module's short name, or the include's or meta's.
     pub fn action_name(&self) -> &str {
         match &self.act {
@@ -193,7 +199,7 @@ impl TaskNode {
 }
 
 impl PlayPlan {
-    /// Whether hosts may have to wait for each other within a batch.
+    /// Whether hosts may have to wait for each other within a batch; then all of them must be walking.
     pub fn has_barriers(&self) -> bool {
         fn any(sequence: &Sequence) -> bool {
             sequence.steps.iter().any(|step| match step {
@@ -207,7 +213,7 @@ impl PlayPlan {
             let k = &task.keywords;
             let include = matches!(task.act, Act::IncludeTasks { .. } | Act::IncludeRole(_));
             include
-                || task.ends_batch()
+                || task.judged_for_all()
                 || task.uses_other_hosts
                 || k.run_once.is_some()
                 || k.any_errors_fatal.is_some()

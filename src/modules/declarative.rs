@@ -2,7 +2,7 @@
 
 use super::forecast::{Forecast, record};
 use super::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, spec_claims};
-use crate::base::{Map, Value};
+use crate::base::{Key, Map, Value};
 use crate::plan::{Action, Change, Claims, Decision, Diff};
 use crate::remote::{Job, Output, Script};
 use crate::spec::{Comparator, ModuleSpec, to_text};
@@ -67,14 +67,14 @@ impl Staged for Declarative {
             Some((key.as_str().into(), variable(value).into()))
         });
         let wanted: Map = wanted.collect();
-        self.items(args).iter().map(|item| (self.claim(item), Some(wanted.clone()))).collect()
+        self.items(args).iter().map(|item| (self.claim(args, item), Some(wanted.clone()))).collect()
     }
 
     fn foresee(&self, args: &Args, seen: &mut [Output], forecast: &Forecast) -> bool {
         let Some(output) = seen.first_mut() else { return false };
         let mut foreseen = false;
         for item in self.items(args) {
-            let Some(Some(thing)) = forecast.thing(&self.claim(&item)) else { continue };
+            let Some(Some(thing)) = forecast.thing(&self.claim(args, &item)) else { continue };
             foreseen = true;
             thing
                 .iter()
@@ -93,9 +93,19 @@ struct Difference {
 }
 
 impl Declarative {
-    /// Under which the forecast knows an item.
-    fn claim(&self, item: &str) -> String {
-        format!("{}:{item}", self.spec.name)
+    /// Under which the forecast knows an item; where there are none, what is not observed says which thing it is.
+    fn claim(&self, args: &Args, item: &str) -> String {
+        let which = match self.spec.each {
+            Some(_) => item.to_string(),
+            None => {
+                let named = |(key, _): &(&Key, &Value)| {
+                    !key.as_str().is_some_and(|k| self.spec.observe.contains_key(k))
+                };
+                let given = args.iter().filter(|(_, value)| !value.is_null()).filter(named);
+                given.map(|(key, value)| format!("{key}={} ", variable(value))).collect()
+            }
+        };
+        format!("{}:{which}", self.spec.name)
     }
 
     fn items(&self, args: &Args) -> Vec<String> {

@@ -38,13 +38,15 @@ impl Unit<'_> {
         if super::known::short(action) == "include" {
             return (entries, true);
         }
+        let import = super::known::short(action).starts_with("import_");
         let count = entries.len();
         entries.retain(|(key, _)| {
-            let takes = known.contains(&&*key.value);
+            let takes = known.contains(&&*key.value) && !(import && &*key.value == "apply");
             if !takes {
                 let message = format!("`{}` is not an argument of `{action}`", key.value);
-                let names =
-                    known.iter().copied().filter(|name| !matches!(*name, "_raw_params" | "free_form"));
+                let names = known.iter().copied().filter(|name| {
+                    !matches!(*name, "_raw_params" | "free_form") && !(import && *name == "apply")
+                });
                 let mut diag = Diag::error("unknown-argument", key.span, message)
                     .did_you_mean(&key.value, names.clone().collect::<Vec<_>>());
                 if diag.hints.is_empty() {

@@ -11,8 +11,8 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 pub(super) const TABLE: &[(&str, FilterFn)] = &[
-    ("first", Raw(|r, v, _| end(r, v, "first", |mut members| members.next()))),
-    ("last", Raw(|r, v, _| end(r, v, "last", |mut members| members.next_back()))),
+    ("first", Raw(|r, v, _| end(r, v, "first", |count| (count > 0).then_some(0)))),
+    ("last", Raw(|r, v, _| end(r, v, "last", |count| count.checked_sub(1)))),
     ("unique", Deep(unique)),
     ("union", Deep(|r, v, a| sets(r, v, a, Set::Union))),
     ("difference", Deep(|r, v, a| sets(r, v, a, Set::Difference))),
@@ -42,16 +42,18 @@ pub(super) fn items(value: &Value) -> Res<List> {
     })
 }
 
-/// A list's first or last member; one that is undefined may be another's concern.
-fn end(run: &mut Run<'_>, list: V, name: &str, pick: fn(std::vec::IntoIter<V>) -> Option<V>) -> Res<V> {
-    let members = match list {
-        V::Sparse(members) => (*members).clone(),
-        list => {
-            let list = run.force(list)?;
-            items(&list)?.into_iter().map(|item| run.settle(item, "")).collect::<Res<_>>()?
-        }
-    };
-    pick(members.into_iter()).ok_or_else(|| empty(name))
+/// A list's first or last member, which alone is evaluated; one that is undefined may be another's concern.
+fn end(run: &mut Run<'_>, list: V, name: &str, pick: fn(usize) -> Option<usize>) -> Res<V> {
+    if let V::Sparse(members) = list {
+        let member = pick(members.len()).and_then(|at| members.get(at)).cloned();
+        return member.ok_or_else(|| empty(name));
+    }
+    let list = run.force(list)?;
+    let mut members = items(&list)?;
+    match pick(members.len()) {
+        Some(at) => run.settle(members.swap_remove(at), ""),
+        None => Err(empty(name)),
+    }
 }
 
 fn empty(name: &str) -> crate::eval::error::Fail {
