@@ -4,7 +4,7 @@ import time
 import uuid
 from xml.sax.saxutils import escape
 
-from moto.autoscaling.models import InstanceState
+from moto.autoscaling.models import FakeAutoScalingGroup, InstanceState
 
 from . import transitions
 from .rules import Refusal, after, before, instead
@@ -15,6 +15,14 @@ SERVICE = "autoscaling"
 LEAVING, RELEASED, REFRESHES = set(), set(), {}
 # Kinds of events by group and topic.
 NOTICES = {}
+
+
+def _counted(group):
+    """What a group's size counts: instances on their way, too. moto forgets those, and launches them a second time."""
+    return [state for state in group.instance_states if state.lifecycle_state.startswith(("InService", "Pending"))]
+
+
+FakeAutoScalingGroup.active_instances = _counted
 
 
 def group_of(call):
