@@ -25,7 +25,7 @@ put() { # FROM TO
       chmod "$(stat -L -c %a "$1")" "$tmp" || exit 1
     else
       # As the umask has it.
-      chmod =rw "$tmp" || exit 1
+      chmod '=rw' "$tmp" || exit 1
     fi
   fi
   if [ "$owner$group" ]; then

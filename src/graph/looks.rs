@@ -232,7 +232,7 @@ impl Unless {
             word if word.chars().all(|c| c.is_alphanumeric() || c == '-') => arg == word,
             signs => arg.contains(signs),
         };
-        options.into_iter().any(|c| self.letters.contains(c)) || self.words.iter().any(|word| said(&word))
+        options.into_iter().any(|c| self.letters.contains(c)) || self.words.iter().any(said)
     }
 }
 

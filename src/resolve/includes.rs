@@ -45,7 +45,7 @@ impl Unit<'_> {
             if !takes {
                 let message = format!("`{}` is not an argument of `{action}`", key.value);
                 let names = known.iter().copied().filter(|name| {
-                    !matches!(*name, "_raw_params" | "free_form") && !(import && *name == "apply")
+                    !(matches!(*name, "_raw_params" | "free_form") || import && *name == "apply")
                 });
                 let mut diag = Diag::error("unknown-argument", key.span, message)
                     .did_you_mean(&key.value, names.clone().collect::<Vec<_>>());
