@@ -236,9 +236,9 @@ impl std::fmt::Debug for Module {
 /// A constant script beside native.rs, made once: `script!("stat.probe", "probe.sh")`.
 #[macro_export]
 macro_rules! script {
-    ($name:literal, $file:literal) => {{
+    ($name:literal, $($file:literal),+) => {{
         static SCRIPT: std::sync::LazyLock<std::sync::Arc<$crate::remote::Script>> =
-            std::sync::LazyLock::new(|| $crate::remote::Script::new($name, include_str!($file)));
+            std::sync::LazyLock::new(|| $crate::remote::Script::new($name, concat!($(include_str!($file)),+)));
         &*SCRIPT
     }};
 }

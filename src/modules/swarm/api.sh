@@ -3,19 +3,6 @@
 # perl carries them where it is there, as on Debian, and else the engine's own client (`docker system dial-stdio`), which takes
 # three times as long; so nothing else is needed on the host, and what is in a request is in no argument.
 # $act: the one answer must be a success, or contain $accept; else its message is the error.
-command -v docker >/dev/null 2>&1 || { printf 'the host has no docker command\n' >&2; exit 127; }
-
-# The client with the options of $options, one a line.
-engine() {
-  (
-    IFS='
-'
-    set -f
-    # shellcheck disable=SC2086
-    exec docker -H "$host" ${options:-} "$@"
-  )
-}
-
 # It fails only where it has read nothing yet. Numbers of Linux: the module that has their names takes as long as the rest.
 by_perl() {
   case $host in unix://*) ;; *) return 1 ;; esac

@@ -90,7 +90,7 @@ fn text(requests: &[Request]) -> Vec<u8> {
 
 /// A job that asks; [`answers`] reads its output.
 pub fn ask(engine: &Engine, requests: &[Request]) -> Job {
-    engine.reached_by(Job::new(script!("engine.api", "api.sh"))).stdin(bytes(text(requests)))
+    engine.reached_by(Job::new(script!("engine.api", "engine.sh", "api.sh"))).stdin(bytes(text(requests)))
 }
 
 /// A job that changes something: it fails with the engine's message unless the answer is a success or contains `accept`.

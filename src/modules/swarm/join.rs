@@ -29,7 +29,7 @@ pub fn job(args: &Args, again: bool) -> Job {
         addrs.rotate_left(1);
     }
     Engine::of(args)
-        .reached_by(Job::new(script!("swarm.join", "join.sh")))
+        .reached_by(Job::new(script!("swarm.join", "engine.sh", "join.sh")))
         .var("limit", LIMIT.to_string())
         .flag("again", again)
         .stdin(bytes(requests))
@@ -83,7 +83,7 @@ esac
         std::fs::write(path("error"), error).unwrap();
         let searched = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
         let mut child = Command::new("sh")
-            .args(["-c", include_str!("join.sh")])
+            .args(["-c", concat!(include_str!("engine.sh"), include_str!("join.sh"))])
             .env("PATH", searched)
             .envs([("host", "unix:///x"), ("limit", limit), ("pause", "0")])
             .stdin(Stdio::piped())

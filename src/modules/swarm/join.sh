@@ -3,18 +3,6 @@
 # tries the first only. They hold the token, so they stay in this shell and in a pipe: in no argument, no file.
 # What may pass (a manager that does not answer, no leader just now) is tried again at the next manager, $limit seconds in
 # all; what will not pass (a wrong token, another version) is an error at once. $again: it has just left a swarm.
-command -v docker >/dev/null 2>&1 || { printf 'the host has no docker command\n' >&2; exit 127; }
-
-# The client with the options of $options, one a line.
-engine() {
-  (
-    IFS='
-'
-    set -f
-    # shellcheck disable=SC2086
-    exec docker -H "$host" ${options:-} "$@"
-  )
-}
 LC_ALL=C
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT

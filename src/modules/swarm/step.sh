@@ -1,15 +1,5 @@
 # shellcheck shell=sh disable=SC2154
 # One change of the swarm's node $node ($name), on a manager. $act: promote, demote, update, drain, remove.
-# The client with the options of $options, one a line.
-engine() {
-  (
-    IFS='
-'
-    set -f
-    # shellcheck disable=SC2086
-    exec docker -H "$host" ${options:-} "$@"
-  )
-}
 fail() {
   printf '%s: %s\n' "$name" "$1" >&2
   exit 1

@@ -11,7 +11,7 @@ const MOMENT: i64 = 60;
 /// `limit`: seconds a step may wait for what it has brought about.
 fn job(engine: &Engine, act: &str, node: &str, name: &str, limit: i64) -> Job {
     engine
-        .reached_by(Job::new(script!("swarm.step", "step.sh")))
+        .reached_by(Job::new(script!("swarm.step", "engine.sh", "step.sh")))
         .var("act", act)
         .var("node", node)
         .var("name", name)
@@ -119,7 +119,13 @@ esac
         program(&path("sleep"), "#!/bin/sh\n");
         let searched = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
         let output = Command::new("sh")
-            .args(["-c", include_str!("step.sh"), "step", "--availability", "drain"])
+            .args([
+                "-c",
+                concat!(include_str!("engine.sh"), include_str!("step.sh")),
+                "step",
+                "--availability",
+                "drain",
+            ])
             .env("PATH", searched)
             .envs([("host", "unix:///x"), ("node", "n3"), ("name", "three"), ("limit", "2")])
             .envs([("act", act), ("drained", drained)])
