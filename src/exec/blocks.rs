@@ -3,7 +3,7 @@
 use super::flow::{FailedTask, Flow, Frame, Steps};
 use super::host::{Host, TaskContext};
 use crate::base::{List, Map, Value};
-use crate::graph::{Act, BlockNode, Loop};
+use crate::graph::{Act, BlockNode, Loop, Step};
 use std::sync::Arc;
 
 impl Host {
@@ -24,12 +24,8 @@ impl Host {
         }
         // The role that ends is in the block, not the block in the role.
         let (rescue, always) = (&block.rescue.steps, &block.always.steps);
-        let ended = |flow: &Flow, rest: usize| matches!(flow, Flow::EndRole(_)) && rest == 0;
-        let left = |flow: &Flow, steps: &[crate::graph::Step]| match flow {
-            Flow::EndRole(role) => role.leading(steps),
-            _ => 0,
-        };
-        if ended(&flow, left(&flow, rescue) + left(&flow, always)) {
+        let ended = |flow: &Flow, parts: &[&Vec<Step>]| matches!(flow, Flow::EndRole(role) if parts.iter().all(|steps| role.leading(steps) == 0));
+        if ended(&flow, &[rescue, always]) {
             flow = Flow::Next;
         }
         if matches!(flow, Flow::Next) {
@@ -48,7 +44,7 @@ impl Host {
                 });
             }
             flow = self.part(Steps::Rescue(Arc::clone(block)), frame).await;
-            if ended(&flow, left(&flow, always)) {
+            if ended(&flow, &[always]) {
                 flow = Flow::Next;
             }
             if matches!(flow, Flow::Next) {
