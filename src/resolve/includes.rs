@@ -6,10 +6,12 @@ use super::load::missing;
 use super::roles::{From, RoleRef, role_argument};
 use super::tasks::file_argument;
 use super::unit::{Compiler, Frame, Site, Unit};
+use crate::base::diag::nearest;
 use crate::base::{Diag, Diags, Severity, Span, Value};
 use crate::graph::{
     Act, IncludeRole, IncludedRole, Includer, NodeId, RoleCall, Sequence, Step, TaskKeywords, TaskNode,
 };
+use crate::spec::unknown_argument;
 use crate::syntax::ast::{Entries, Keywords, Spanned, Task};
 use std::path::Path;
 use std::sync::Arc;
@@ -28,6 +30,8 @@ const OF_A_ROLE: &[&str] = &[
     "rolespec_validate",
 ];
 const OF_A_FILE: &[&str] = &["file", "_raw_params", "free_form", "apply"];
+/// Names that a file has when it is written without one.
+const FREE: &[&str] = &["_raw_params", "free_form"];
 
 impl Unit<'_> {
     /// The arguments of an import or include; those that it does not take are told and left out. Old `include` took
@@ -39,22 +43,15 @@ impl Unit<'_> {
             return (entries, true);
         }
         let import = super::known::short(action).starts_with("import_");
+        let known: Vec<&str> = known.iter().copied().filter(|name| !(import && *name == "apply")).collect();
+        let names: Vec<&str> = known.iter().copied().filter(|name| !FREE.contains(name)).collect();
         let count = entries.len();
         entries.retain(|(key, _)| {
-            let takes = known.contains(&&*key.value) && !(import && &*key.value == "apply");
+            let takes = known.contains(&&*key.value);
             if !takes {
-                let message = format!("`{}` is not an argument of `{action}`", key.value);
-                let names = known.iter().copied().filter(|name| {
-                    !(matches!(*name, "_raw_params" | "free_form") || import && *name == "apply")
-                });
-                let mut diag = Diag::error("unknown-argument", key.span, message)
-                    .did_you_mean(&key.value, names.clone().collect::<Vec<_>>());
-                if diag.hints.is_empty() {
-                    let names = names.collect::<Vec<_>>().join(", ");
-                    diag = diag
-                        .hint(format!("`{action}` takes: {names}; variables go into `vars:` of the task"));
-                }
-                self.diags.push(diag);
+                let diag = unknown_argument(&key.value, key.span, action, &names, &names);
+                let near = nearest(&key.value, names.iter().copied()).is_some();
+                self.diags.push(if near { diag } else { diag.hint("variables go into `vars:` of the task") });
             }
             takes
         });

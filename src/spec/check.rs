@@ -15,16 +15,11 @@ pub fn check_args(spec: &ModuleSpec, at: Span, args: &[(&str, Span, &Value)]) ->
     for (key, span, value) in args {
         let Some((name, arg)) = resolve(&spec.args, key) else {
             if !spec.open {
-                let message = format!("`{key}` is not an argument of `{}`", spec.name);
                 let known: Vec<&str> = all_names(&spec.args).collect();
                 let right = nearest(key, known.iter().copied());
                 meant.extend(right.and_then(|right| resolve(&spec.args, right)).map(|(name, _)| name));
-                let mut diag = Diag::error("unknown-argument", *span, message).did_you_mean(key, known);
-                if diag.hints.is_empty() {
-                    let names: Vec<&str> = spec.args.keys().map(String::as_str).collect();
-                    diag = diag.hint(format!("`{}` takes: {}", spec.name, names.join(", ")));
-                }
-                diags.push(diag);
+                let names: Vec<&str> = spec.args.keys().map(String::as_str).collect();
+                diags.push(unknown_argument(key, *span, &spec.name, &known, &names));
             }
             continue;
         };
@@ -48,6 +43,15 @@ pub fn check_args(spec: &ModuleSpec, at: Span, args: &[(&str, Span, &Value)]) ->
     }
     missing(spec, at, &given, &meant, &mut diags);
     diags
+}
+
+/// An argument that there is not: with the nearest of those that are known, aliases too, else with all names.
+pub fn unknown_argument(key: &str, span: Span, of: &str, known: &[&str], names: &[&str]) -> Diag {
+    let diag = Diag::error("unknown-argument", span, format!("`{key}` is not an argument of `{of}`"));
+    match nearest(key, known.iter().copied()) {
+        Some(right) => diag.hint(format!("did you mean `{right}`?")),
+        None => diag.hint(format!("`{of}` takes: {}", names.join(", "))),
+    }
 }
 
 fn is_open(value: &Value) -> bool {
