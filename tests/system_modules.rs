@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "system_modules/devices.rs"]
+mod devices;
+#[path = "system_modules/programs.rs"]
+mod programs;
+
 use fitout::base::{Map, Value};
 use fitout::lab::{Guard, Lab, LabOptions};
 use fitout::modules::facts::{FactNeeds, gather_job, parse};
@@ -135,8 +140,8 @@ fn modules_converge_on_a_booted_host() {
         packages(&node).await;
         services(&node).await;
         files(&node).await;
-        devices(&node).await;
-        programs(&node).await;
+        devices::carried_out(&node).await;
+        programs::carried_out(&node).await;
     });
 }
 
@@ -357,51 +362,4 @@ async fn firewall(node: &Node) {
         "{rule: deny, from_ip: 192.0.2.0/24, direction: in, interface: host0, delete: true}",
     )
     .await;
-}
-
-async fn devices(node: &Node) {
-    node.sh("truncate -s 64M /srv/disk").await;
-    let uuid = "8c5a2d1e-0b6f-4f5c-9a3d-1f2e3d4c5b6a";
-    node.converges("filesystem", &format!("{{dev: /srv/disk, fstype: ext4, opts: -L data, uuid: {uuid}}}"))
-        .await;
-    let told = node.sh("blkid -o value -s LABEL -s UUID /srv/disk").await;
-    assert_eq!(told.split_whitespace().collect::<Vec<_>>(), ["data", uuid]);
-    node.settled("filesystem", "{dev: /srv/disk, fstype: ext4, resizefs: true}").await;
-    node.sh("truncate -s 96M /srv/disk").await;
-    node.settled("filesystem", "{dev: /srv/disk, fstype: ext4}").await;
-    node.converges("filesystem", "{dev: /srv/disk, fstype: ext4, resizefs: true}").await;
-    assert!(node.sh("dumpe2fs -h /srv/disk 2>/dev/null | tr -s ' '").await.contains("Block count: 98304"));
-    node.fails("filesystem", "{dev: /srv/disk, fstype: swap}", "already used as ext4").await;
-    node.converges("filesystem", "{dev: /srv/disk, fstype: swap, force: true}").await;
-    node.converges("filesystem", "{dev: /srv/disk, state: absent}").await;
-    node.settled("filesystem", "{dev: /srv/none, state: absent}").await;
-    node.converges("kernel_blacklist", "{name: floppy}").await;
-    node.converges("kernel_blacklist", "{name: floppy, state: absent}").await;
-}
-
-async fn programs(node: &Node) {
-    node.converges("apt", "{name: [apache2, libcap2-bin, make], install_recommends: false}").await;
-    node.converges("apache2_module", "{name: rewrite}").await;
-    assert_eq!(node.sh("ls /etc/apache2/mods-enabled/rewrite.load").await.lines().count(), 1);
-    node.converges("apache2_module", "{name: rewrite, state: absent}").await;
-    node.fails("apache2_module", "{name: autoindex, state: absent}", "essential").await;
-    node.converges("apache2_module", "{name: autoindex, state: absent, force: true}").await;
-    node.sh("cp /bin/true '/srv/an edge' && setcap cap_net_raw,cap_chown=ep '/srv/an edge'").await;
-    let bind = "{path: /srv/an edge, capability: cap_net_bind_service+ep}";
-    node.converges("capabilities", bind).await;
-    node.converges("capabilities", "{path: /srv/an edge, capability: cap_chown, state: absent}").await;
-    let left = node.sh("getcap '/srv/an edge'").await;
-    assert!(left.contains("cap_net_bind_service") && left.contains("cap_net_raw") && !left.contains("chown"));
-    node.converges("git_config", "{name: user.name, value: Jo O'Hara, scope: global}").await;
-    node.converges("git_config", "{name: safe.directory, value: /srv/a, add_mode: add}").await;
-    node.converges("git_config", "{name: safe.directory, value: /srv/b, add_mode: add}").await;
-    assert_eq!(node.sh("git config --system --get-all safe.directory").await, "/srv/a\n/srv/b");
-    node.converges("git_config", "{name: safe.directory, state: absent}").await;
-    node.converges("git_config", "{name: core.editor, value: vi, scope: local, repo: /srv/origin}").await;
-    node.sh("printf 'out: in\\n\\tcp in $@ && echo $(WORD) >>$@\\n' >/srv/Makefile; echo 1 >/srv/in").await;
-    let make = "{chdir: /srv, target: out, params: {WORD: two words}}";
-    node.converges("make", make).await;
-    assert_eq!(node.sh("cat /srv/out").await, "1\ntwo words");
-    node.sh("rm /srv/in").await;
-    node.fails("make", "{chdir: /srv, target: nowhere}", "No rule to make target").await;
 }
