@@ -161,7 +161,7 @@ impl Nodes<'_> {
 
     #[track_caller]
     fn await_swarm(&self, wanted: &[&str]) {
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(240);
         while self.swarm() != wanted {
             assert!(std::time::Instant::now() < deadline, "{:?}", self.swarm());
         }
@@ -247,7 +247,7 @@ fn a_reboot_changes_nothing(nodes: &Nodes<'_>) {
         let answer = output(nodes.host("node2").ssh().arg(asks));
         answer.status.success().then(|| String::from_utf8(answer.stdout).unwrap())
     };
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(90);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(240);
     let said = loop {
         if let Some(said) = up() {
             break said;

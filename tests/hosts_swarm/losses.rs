@@ -50,7 +50,7 @@ fn a_replaced_manager_takes_its_place(cluster: &Cluster<'_>) {
     let fresh = cluster.lab.replace("node3").unwrap();
     kept_quorum(&cluster.host("node1"), || {
         // The swarm has to have noticed, or the new machine would be a second node of that name for a while.
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + PATIENCE;
         while !cluster.nodes("node1").iter().any(|n| n.starts_with("node3 Down")) {
             assert!(Instant::now() < deadline, "the swarm does not notice the loss");
         }

@@ -101,7 +101,7 @@ fn workers_become_managers(cluster: &Cluster<'_>) {
 fn the_first_manager_is_not_needed(cluster: &Cluster<'_>) {
     let lost = cluster.host("node1");
     lost.link(false).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(90);
+    let deadline = Instant::now() + PATIENCE;
     while !cluster.nodes("node2").iter().any(|n| n.starts_with("node1 Down")) {
         assert!(Instant::now() < deadline, "the swarm does not notice the loss");
     }
@@ -130,7 +130,7 @@ fn a_manager_that_is_gone_is_removed(cluster: &Cluster<'_>) {
     cluster.unchanged();
     assert_eq!(cluster.nodes("node1").len(), 4);
     lost.link(false).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(90);
+    let deadline = Instant::now() + PATIENCE;
     while !cluster.nodes("node1").iter().any(|n| n.starts_with("node3 Down")) {
         assert!(Instant::now() < deadline, "the swarm does not notice the loss");
     }
@@ -154,7 +154,7 @@ fn the_leader_becomes_a_worker(cluster: &Cluster<'_>) {
     ];
     nodes.sort();
     // Who takes over knows of the others when they have called.
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + PATIENCE;
     while cluster.nodes(other).iter().any(|n| n.contains(" Unknown ")) {
         assert!(Instant::now() < deadline, "a node does not call the new leader");
     }
