@@ -9,13 +9,13 @@ fi
 . /etc/os-release
 emit '' os "${ID:-}"
 emit '' codename "${VERSION_CODENAME:-}"
-emit '' arch "$(dpkg --print-architecture)"
 emit '' list "$(dpkg-query -W -f='${Package} ${db:Status-Status} ${Version} ${db:Status-Want}\n' -- "$@" containerd containerd.io runc \
   docker-cli docker-ce-cli docker-buildx-plugin docker-compose-plugin docker-compose 2>/dev/null)"
 [ -z "$ask" ] || emit '' policy "$(apt-cache policy -- "$@" 2>/dev/null)"
 hex() { od -An -v -tx1 -- "$1" | tr -d ' \n'; }
 case $url in *'{os}'*) url=${url%%'{os}'*}${ID:-debian}${url#*'{os}'} ;; esac
 if [ -n "$keyring" ]; then
+  emit '' arch "$(dpkg --print-architecture)"
   if [ -s "$keyring" ]; then
     emit '' keyring "$(hex "$keyring")"
   elif [ -n "$url" ]; then

@@ -112,7 +112,7 @@ impl Staged for NfConntrack {
         let mut found = Found::default();
         files(args, own, &mut found)?;
         // While the module is not there its parameters are not either: they are set right after it is loaded.
-        let there = own.field("", "loaded").is_some() || own.field("", "buckets").is_some();
+        let there = own.field("", "loaded").is_some() || value(own, "nf_conntrack_buckets").is_some();
         let load = !there && wish.live.touches(place) && place == Place::Host;
         if load {
             found.reasons.push("nf_conntrack is not loaded".into());
@@ -148,7 +148,16 @@ fn job(act: &str) -> Job {
 }
 
 fn running(own: &Output) -> Option<i64> {
-    ["hashsize", "buckets"].iter().find_map(|name| own.field("", name)?.trim().parse().ok())
+    own.field("", "hashsize")
+        .and_then(|n| n.trim().parse().ok())
+        .or_else(|| value(own, "nf_conntrack_buckets"))
+}
+
+/// A number below /proc/sys, by its file's name.
+fn value(own: &Output, name: &str) -> Option<i64> {
+    let values = own.field("", "values")?;
+    let mut pairs = values.lines().filter_map(|line| line.split_once(':'));
+    pairs.find(|(path, _)| path.rsplit('/').next() == Some(name))?.1.trim().parse().ok()
 }
 
 /// What loads the module at boot, with which size, and the rule for a late load.
@@ -228,7 +237,7 @@ fn doubts(args: &Args, own: &Output) -> Vec<String> {
         let names = ["tcp_timeout_established", "nf_conntrack_tcp_timeout_established"];
         names.iter().find_map(|n| key::value(t.get(*n)?)?.parse::<i64>().ok())
     });
-    let keepalive = own.field("", "keepalive").and_then(|k| k.trim().parse::<i64>().ok());
+    let keepalive = value(own, "tcp_keepalive_time");
     if let (Some(timeout), Some(keepalive)) = (established, keepalive)
         && timeout <= keepalive
     {

@@ -3,8 +3,9 @@
 use super::args::{HostArgs, OutputArgs, VarArgs};
 use super::fail::{Done, Fail, code};
 use super::session::Session;
-use crate::base::{Diags, Map};
-use crate::syntax::inventory::{ALL, GroupId, HostId, Inventory, UNGROUPED, VarFolders};
+use crate::base::{Diags, Map, Value};
+use crate::spec::to_text;
+use crate::syntax::inventory::{ALL, GroupId, HostId, Inventory, VarFolders};
 use crate::ui::console::Console;
 use clap::Args;
 use serde_json::{Value as Json, json};
@@ -72,7 +73,7 @@ pub fn run(args: &InventoryArgs) -> Done {
                 None => fail,
             }
         })?;
-        out.line(&format!("{:#}", view.vars(id)));
+        out.line(&format!("{:#}", Value::from(view.vars(id)).to_json()));
     } else if args.list {
         out.line(&format!("{:#}", view.list()));
     } else {
@@ -91,7 +92,7 @@ pub fn run(args: &InventoryArgs) -> Done {
 
 impl View<'_> {
     /// What the inventory says of a host, strongest last.
-    fn vars(&self, host: HostId) -> Json {
+    fn vars(&self, host: HostId) -> Map {
         let mut diags = Diags::default();
         let mut vars = Map::new();
         for layer in self.folders.layers(self.inventory, host, &mut diags) {
@@ -99,7 +100,7 @@ impl View<'_> {
         }
         vars.extend(self.extra.clone());
         self.session.show(diags);
-        crate::base::Value::from(vars).to_json()
+        vars
     }
 
     fn is_chosen(&self, host: HostId) -> bool {
@@ -110,8 +111,8 @@ impl View<'_> {
         let mut vars = serde_json::Map::new();
         for id in self.inventory.host_ids().filter(|id| self.is_chosen(*id)) {
             let of = self.vars(id);
-            if of.as_object().is_some_and(|o| !o.is_empty()) {
-                vars.insert(self.inventory[id].name.to_string(), of);
+            if !of.is_empty() {
+                vars.insert(self.inventory[id].name.to_string(), Value::from(of).to_json());
             }
         }
         let mut json = serde_json::Map::new();
@@ -143,20 +144,28 @@ impl View<'_> {
     fn tree(&self, id: GroupId, depth: usize, lines: &mut Vec<String>) {
         let indent = |depth: usize| format!("{}--", "  |".repeat(depth));
         let group = &self.inventory[id];
-        let mut children = group.children.clone();
-        // As Ansible: `ungrouped` stands first.
-        children.sort_by_key(|c| (*c != UNGROUPED, self.inventory[*c].name.clone()));
-        for child in children {
+        for &child in &group.children {
             lines.push(format!("{}@{}:", indent(depth), self.inventory[child].name));
             self.tree(child, depth + 1, lines);
         }
         for host in group.hosts.iter().filter(|h| self.is_chosen(**h) && id != ALL) {
             lines.push(format!("{}{}", indent(depth), self.inventory[*host].name));
-            if self.with_vars
-                && let Json::Object(vars) = self.vars(*host)
-            {
-                lines.extend(vars.iter().map(|(k, v)| format!("{}{{{k} = {v}}}", indent(depth + 1))));
+            if self.with_vars {
+                lines.extend(shown(&self.vars(*host)).map(|text| indent(depth + 1) + &text));
             }
         }
+        if self.with_vars {
+            let mut diags = Diags::default();
+            let vars = self.folders.of_group(self.inventory, id, &mut diags);
+            self.session.show(diags);
+            lines.extend(shown(&vars).map(|text| indent(depth) + &text));
+        }
     }
+}
+
+/// `{name = value}` of each, by name.
+fn shown(vars: &Map) -> impl Iterator<Item = String> {
+    let mut all: Vec<String> = vars.iter().map(|(k, v)| format!("{{{k} = {}}}", to_text(v))).collect();
+    all.sort();
+    all.into_iter()
 }

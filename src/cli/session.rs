@@ -7,8 +7,8 @@ use super::vars;
 use crate::base::{Diag, Diags, Map, Severity, Sources};
 use crate::cloud::Witness;
 use crate::eval::Engine;
-use crate::resolve::cloud_hosts;
-use crate::syntax::inventory::{self, Inventory, Plugin};
+use crate::resolve::inventory_plugins::{aws_ec2, constructed};
+use crate::syntax::inventory::{self, Inventory, Plugin, VarFolders};
 use crate::syntax::vault::Keyring;
 use crate::syntax::yaml::Node;
 use crate::ui::Style;
@@ -60,8 +60,7 @@ impl Session {
     pub fn inventory(&self, args: &HostArgs) -> Result<Inventory, Fail> {
         let given = if args.inventory.is_empty() { &self.config.inventory } else { &args.inventory };
         let mut diags = Diags::default();
-        let inventory =
-            inventory::load_with(given, &self.sources, &self.keyring, &mut diags, &CloudHosts(self));
+        let inventory = inventory::load_with(given, &self.sources, &self.keyring, &mut diags, &Plugins(self));
         let lost: Vec<usize> =
             diags.iter().enumerate().filter(|(_, d)| d.code == "no-inventory").map(|(n, _)| n).collect();
         for index in lost.into_iter().filter(|_| self.forgiving) {
@@ -103,8 +102,8 @@ impl Session {
     }
 }
 
-/// Inventories that are a cloud's.
-struct CloudHosts<'a>(&'a Session);
+/// The plugins that read an inventory's source.
+struct Plugins<'a>(&'a Session);
 
 struct NoJournal;
 
@@ -112,9 +111,16 @@ impl Witness for NoJournal {
     fn note(&self, _: &serde_json::Value) {}
 }
 
-impl Plugin for CloudHosts<'_> {
+impl Plugin for Plugins<'_> {
     fn read(&self, name: &str, root: &Node, inventory: &mut Inventory, diags: &mut Diags) -> bool {
-        if !cloud_hosts::PLUGINS.contains(&name) {
+        let (sources, keyring) = (&self.0.sources, &self.0.keyring);
+        let engine = Engine::new(sources.clone());
+        if constructed::PLUGINS.contains(&name) {
+            let folders = VarFolders::new(None, sources, keyring);
+            constructed::fill(inventory, root, keyring, &engine, &folders, diags);
+            return true;
+        }
+        if !aws_ec2::PLUGINS.contains(&name) {
             return false;
         }
         let runtime = match super::execute::runtime() {
@@ -124,10 +130,9 @@ impl Plugin for CloudHosts<'_> {
                 return true;
             }
         };
-        let engine = Engine::new(self.0.sources.clone());
         let (_going_on, stop) = tokio::sync::watch::channel(false);
         let session = crate::cloud::Session::new(Arc::new(NoJournal), stop);
-        runtime.block_on(cloud_hosts::fill(inventory, root, &self.0.keyring, &engine, &session, diags));
+        runtime.block_on(aws_ec2::fill(inventory, root, keyring, &engine, &session, diags));
         true
     }
 }

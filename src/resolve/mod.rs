@@ -4,12 +4,13 @@
 //! collected. What only a run can name (templated includes) is compiled by the same code through [`Includer`].
 
 mod action;
-pub mod cloud_hosts;
 mod constant;
 mod defaults;
 mod defined;
 mod facts;
 mod includes;
+pub mod inventory_plugins;
+
 mod keywords;
 mod known;
 mod lint;

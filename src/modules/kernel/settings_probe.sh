@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2154,SC3013
 # Running values of the keys "$@" (paths below /proc/sys), the files $files in full, and all that is read at boot.
 # With $modules (names, one a line) also what loads kernel modules. Who sets a parameter when it starts, behind all files:
 # with $late who makes the host forward, with $bridges who filters bridges, with $proxied who sizes the table of connections.
@@ -48,7 +48,15 @@ set --
 for one in /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf \
   /lib/sysctl.d/*.conf; do
   if [ -e "$one" ] || [ -L "$one" ]; then set -- "$@" "$one"; fi
-  [ ! -L "$one" ] || emit link "$one" "$(readlink -f -- "$one")"
+  [ -L "$one" ] || continue
+  # Those that are met everywhere are told without a program.
+  if [ "$one" -ef /dev/null ]; then
+    emit link "$one" /dev/null
+  elif ! [ -L /etc/sysctl.conf ] && [ "$one" -ef /etc/sysctl.conf ]; then
+    emit link "$one" /etc/sysctl.conf
+  else
+    emit link "$one" "$(readlink -f -- "$one")"
+  fi
 done
 if ! [ -e /usr/lib/systemd/systemd-sysctl ] && ! [ -e /lib/systemd/systemd-sysctl ]; then
   emit boot last /etc/sysctl.conf

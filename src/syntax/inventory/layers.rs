@@ -1,7 +1,7 @@
 //! The variables of a host as layers, weakest first: the inventory's own, and group_vars and host_vars files beside
 //! the inventory and the playbook, read when first asked for.
 
-use super::{ALL, HostId, Inventory};
+use super::{ALL, GroupId, HostId, Inventory};
 use crate::base::{Diags, Map, Sources};
 use crate::syntax::vars_file::{load_vars_file, to_map};
 use crate::syntax::vault::Keyring;
@@ -30,6 +30,13 @@ pub enum LayerKind {
     InventoryFilesHost,
     /// `host_vars/` beside the playbook.
     PlaybookFilesHost,
+}
+
+impl LayerKind {
+    /// Of the sources themselves, not of files beside them.
+    pub fn in_the_sources(self) -> bool {
+        matches!(self, LayerKind::InventoryAll | LayerKind::InventoryGroup | LayerKind::InventoryHost)
+    }
 }
 
 /// Variables of one group or host from one place; layers come weakest first.
@@ -105,6 +112,19 @@ impl VarFolders {
             layers.insert(place, own);
         }
         layers
+    }
+
+    /// The variables of a group, the inventory's own and those of files beside inventory and playbook; not those of the
+    /// groups it stands in.
+    pub fn of_group(&self, inventory: &Inventory, group: GroupId, diags: &mut Diags) -> Map {
+        let group = &inventory[group];
+        let mut vars = Map::clone(&group.vars);
+        for folder in inventory.folders.iter().chain(&self.playbook) {
+            if let Some(more) = self.read(&folder.join("group_vars"), &group.name, diags) {
+                vars.extend(more.iter().map(|(k, v)| (k.clone(), v.clone())));
+            }
+        }
+        vars
     }
 
     /// Reads all that is beside the playbook, whatever hosts and groups there are: for what is wrong with it.

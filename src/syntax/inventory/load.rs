@@ -58,19 +58,20 @@ fn one(to: &mut Target, source: &str) {
         return host_list(to, source);
     }
     if path.is_dir() {
-        folder(to, path);
-        return remember(to, path.to_path_buf());
+        remember(to, path.to_path_buf());
+        return folder(to, path);
     }
     if !path.exists() {
         let message = format!("there is no inventory `{source}`");
         let diag = Diag::error("no-inventory", None, message);
         return to.diags.push(diag.hint("a list of hosts ends with a comma: `-i web1,`"));
     }
-    file(to, path);
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     remember(to, parent.to_path_buf());
+    file(to, path);
 }
 
+/// Before the source is read: a plugin may want the files beside it.
 fn remember(to: &mut Target, folder: PathBuf) {
     if !to.inventory.folders.contains(&folder) {
         to.inventory.folders.push(folder);
@@ -172,9 +173,12 @@ fn is_yaml(path: &Path, text: &str) -> bool {
         _ => {}
     }
     let mut lines = text.lines().map(str::trim_end).filter(|l| !l.is_empty() && !l.starts_with(['#', ';']));
-    lines
-        .next()
-        .is_some_and(|l| l == "---" || l.starts_with('{') || (l.ends_with(':') && !l.contains(['=', ' '])))
+    lines.next().is_some_and(|l| {
+        l == "---"
+            || l.starts_with('{')
+            || l.starts_with("plugin:")
+            || (l.ends_with(':') && !l.contains(['=', ' ']))
+    })
 }
 
 fn program(to: &mut Target, path: &Path) {

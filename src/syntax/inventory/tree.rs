@@ -24,7 +24,7 @@ pub(super) fn read_yaml(to: &mut Target, root: &Node) {
         let message = format!("the inventory plugin `{name}` cannot be run");
         to.diags.push(
             Diag::error("inventory-plugin", plugin.span, message)
-                .hint("use a program that prints the inventory as JSON, or write its hosts down"),
+                .hint("there are amazon.aws.aws_ec2 and ansible.builtin.constructed; else use a program that prints the inventory as JSON"),
         );
         return;
     }

@@ -57,7 +57,7 @@ fn one(
         }
         Value::Template(_) => match engine.evaluate(preference, scope) {
             Ok(value) => vec![to_text(&value)],
-            Err(error) if options.strict => {
+            Err(error) if options.composed.strict => {
                 diags.push(Diag::error("inventory-plugin", span, error.to_string()));
                 Vec::new()
             }

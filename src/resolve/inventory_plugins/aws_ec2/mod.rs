@@ -3,10 +3,10 @@
 //! A file names regions and filters, and how hosts are called and grouped. Instances are read with one Describe a region
 //! (and one for each of `include_filters` and `exclude_filters`), page by page, all regions at once.
 
-mod groups;
 mod names;
 mod options;
 
+use super::reader::Reader;
 use crate::base::{Diag, Diags, Map, Value};
 use crate::cloud::ec2::{input::DescribeRegionsInputBuilder, types};
 use crate::cloud::{Access, Account, CallError, Kind, Session, kinds, together};
@@ -34,7 +34,8 @@ pub async fn fill(
     session: &Session,
     diags: &mut Diags,
 ) {
-    let Some(options) = Options::read(root, keyring, engine, diags) else { return };
+    let reader = Reader { root, keyring, engine, diags: &mut *diags };
+    let Some(options) = Options::read(reader) else { return };
     let found = match instances(&options, session, diags).await {
         Ok(found) => found,
         Err(error) => {
@@ -54,11 +55,11 @@ pub async fn fill(
             let host = inventory.add_host(&name, Some(options.place));
             inventory.add_member(all, host);
             let mut vars = vars.clone();
-            groups::compose(&options, engine, &mut vars, &name, diags);
+            options.composed.compose(engine, &mut vars, &name, diags);
             for (key, value) in &vars {
                 inventory.set_host_var(host, key.clone(), value.clone());
             }
-            groups::place(inventory, host, &options, engine, &vars, &name, diags);
+            options.composed.place(inventory, host, engine, &vars, &name, diags);
         }
     }
     if !nameless.is_empty() {
