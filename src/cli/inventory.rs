@@ -163,9 +163,10 @@ impl View<'_> {
     }
 }
 
-/// `{name = value}` of each, by name.
+/// `{name = value}` of each, by name, secrets masked.
 fn shown(vars: &Map) -> impl Iterator<Item = String> {
-    let mut all: Vec<String> = vars.iter().map(|(k, v)| format!("{{{k} = {}}}", to_text(v))).collect();
+    let text = |value: &Value| to_text(&Value::from_json(&value.to_json()));
+    let mut all: Vec<String> = vars.iter().map(|(k, v)| format!("{{{k} = {}}}", text(v))).collect();
     all.sort();
     all.into_iter()
 }

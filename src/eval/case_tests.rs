@@ -126,6 +126,13 @@ fn files_keep_their_last_newline_and_honour_their_header() {
         ("{{ {'a': 1} | to_nice_yaml }}\n", "a: 1\n"),
         ("{{ l[0] }}\r\nb\r\n", "1\nb\n"),
         ("a\r\n", "a\r\n"),
+        // The newline behind `raw` is the text's, that behind its end the tag's.
+        (
+            "a{% raw %}\n{{ x }}{% raw %}\n{% endraw %}\nb{% raw %}\n-{% endraw %}",
+            "a\n{{ x }}{% raw %}\nb\n-",
+        ),
+        ("{%- raw -%}\n{{ x }}\n{%- endraw %}\nb", "{{ x }}b"),
+        ("{% raw %}{{ x }}{% endraw %}\n{{ '{% raw %}' }}\n", "{{ x }}{% raw %}\n"),
         ("a", "a"),
     ] {
         assert_eq!(render(source, &scope, &[]).unwrap(), Rendered::Text(text.into()), "{source:?}");

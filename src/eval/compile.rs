@@ -142,9 +142,37 @@ fn plain_spaces<'t>(text: &'t str, tags: &[&(String, String)], within: Option<&s
     out.into()
 }
 
+/// The newline behind `{% raw %}` is the text's, as for Jinja2; the parser takes it unless there is a `+` in the tag. That
+/// stands in for a blank, so that places stay.
+fn raw_newlines<'t>(text: &'t str, (open, close): &(String, String)) -> Cow<'t, str> {
+    let word_of = |inner: &'t str| inner.trim_start_matches(['-', '+']).trim_start();
+    let (mut out, mut from) = (Cow::Borrowed(text), 0);
+    while let Some(at) = text[from..].find(open.as_str()) {
+        let inner = from + at + open.len();
+        let Some(length) = text[inner..].find(close.as_str()) else { break };
+        let tag = word_of(&text[inner..inner + length]);
+        from = inner + length + close.len();
+        if tag.trim_end_matches(['-', '+']).trim_end() != "raw" {
+            continue;
+        }
+        if tag.ends_with(' ') && text[from..].trim_start_matches('\r').starts_with('\n') {
+            out.to_mut().replace_range(inner + length - 1..inner + length, "+");
+        }
+        // All up to its end is text.
+        let is_end = |at: &usize| word_of(&text[*at + open.len()..]).starts_with("endraw");
+        let ends = text[from..].match_indices(open.as_str()).map(|(at, _)| from + at);
+        match { ends }.find(is_end) {
+            Some(end) => from = end,
+            None => break,
+        }
+    }
+    out
+}
+
 /// Parses a template's text.
 pub(crate) fn template(text: &str, options: &TemplateOptions, inline: bool) -> Res<Program> {
     let spaced = plain_spaces(text, &[&options.variable, &options.block], None);
+    let spaced = raw_newlines(&spaced, &options.block);
     let text = spaced.as_ref();
     let tree = machinery::parse(text, "<template>", options.syntax()?).map_err(|e| syntax_error(&e, text))?;
     let ast::Stmt::Template(root) = &tree else {

@@ -23,6 +23,11 @@ fn vaults_go_round() {
     assert_eq!(text(), "key: hunter2\n");
     let string = vault(&["encrypt_string", "hunter2", "--name", "key", "--vault-password-file", "pw"]);
     assert!(string.starts_with("key: !vault |\n") && !string.contains("hunter2"), "{string}");
+    let place = place.with("hosts", "h\n").with("group_vars/all.yml", &format!("{string}\nlist: [1, x]\n"));
+    for form in [&["--graph", "--vars"][..], &["--list"], &["--host", "h"]] {
+        let seen = place.run(&[&["inventory", "-i", "hosts", "--vault-password-file", "pw"], form].concat());
+        assert!(seen.out.contains("key") && !seen.out.contains("hunter2"), "{}", seen.out);
+    }
 }
 
 #[test]
