@@ -53,7 +53,7 @@ impl Ahead {
 
 /// Names whose values are not there yet.
 #[derive(Default)]
-struct Pending {
+pub struct Pending {
     names: HashSet<Arc<str>>,
     /// Facts are being gathered.
     facts: bool,
@@ -62,11 +62,12 @@ struct Pending {
 }
 
 impl Pending {
-    fn blocks(&self, host: &Host, node: &TaskNode) -> bool {
+    /// Whether what is yet to come may be among these names; `None`: any name.
+    pub fn touches(&self, host: &Host, uses: Option<&Vec<Arc<str>>>) -> bool {
         if self.all {
             return true;
         }
-        match node.looks.as_ref().or(node.uses.as_ref()) {
+        match uses {
             None => self.facts || !self.names.is_empty(),
             Some(_) if self.names.is_empty() && !self.facts => false,
             Some(uses) => {
@@ -74,6 +75,10 @@ impl Pending {
                 host.comes_to(uses, &wanted)
             }
         }
+    }
+
+    fn blocks(&self, host: &Host, node: &TaskNode) -> bool {
+        self.touches(host, node.looks.as_ref().or(node.uses.as_ref()))
     }
 
     /// The task's scope, with what earlier tasks will register as yet unknown; `None` where more may change than that.
@@ -87,7 +92,7 @@ impl Pending {
     }
 
     /// What the task will define.
-    fn add(&mut self, node: &TaskNode) {
+    pub fn add(&mut self, node: &TaskNode) {
         self.names.extend(node.keywords.register.clone());
         let Act::Module { module, args } = &node.act else { return };
         match module.spec.name.as_str() {
@@ -97,10 +102,18 @@ impl Pending {
                 self.all |= !constant;
             }
             "include_vars" => self.all = true,
-            "setup" | "package_facts" | "service_facts" | "getent" => {
+            "setup" | "package_facts" | "service_facts" => {
                 self.facts = true;
                 self.names.extend(["services", "packages"].map(Arc::from));
             }
+            "getent" => match args.get("database").map(crate::spec::to_text) {
+                Some(database) if !database.contains("{{") => {
+                    self.names.extend(["ansible_facts".into(), format!("getent_{database}").into()]);
+                }
+                _ => self.all = true,
+            },
+            // These facts are the name's; all others stay.
+            "hostname" => self.names.extend(HOSTNAME_FACTS.map(Arc::from)),
             "add_host" | "group_by" => {
                 self.names.extend(["groups", "group_names", "hostvars"].map(Arc::from))
             }
@@ -108,6 +121,10 @@ impl Pending {
         }
     }
 }
+
+/// Where the facts stand that a change of the host's name changes.
+const HOSTNAME_FACTS: [&str; 5] =
+    ["ansible_facts", "ansible_hostname", "ansible_nodename", "ansible_fqdn", "ansible_domain"];
 
 /// How many tasks are read ahead at most; bounds memory on very long plays.
 const WINDOW: usize = 1000;

@@ -1,5 +1,6 @@
 //! What may be under way at once on a host: when a task waits for those in flight, and hosts for each other.
 
+use super::ahead::Pending;
 use super::flight::Flying;
 use super::flow::{FailedTask, Flow};
 use super::host::{Host, TaskContext};
@@ -80,12 +81,10 @@ impl Host {
         if matches!(&cx.node.act, Act::Module { args, .. } if args.contains_key("confirm")) {
             return true;
         }
-        let Some(uses) = &cx.node.uses else {
-            return self.flying.iter().any(|run| run.cx.keywords.register.is_some());
-        };
-        let registers = self.flying.iter().filter_map(|run| run.cx.keywords.register.as_ref());
-        let pending: Vec<&str> = registers.map(|r| &**r).collect();
-        if !pending.is_empty() && self.comes_to(uses, &|name| pending.contains(&name)) {
+        // What those in flight register or find out is known when they have landed.
+        let mut pending = Pending::default();
+        self.flying.iter().for_each(|run| pending.add(&run.cx.node));
+        if pending.touches(self, cx.node.uses.as_ref()) {
             return true;
         }
         let user = self.shell_of(cx);
