@@ -5,7 +5,8 @@ use super::lists::items;
 use crate::base::{List, Value};
 use crate::eval::call::Args;
 use crate::eval::error::{Res, wrong};
-use crate::eval::run::Run;
+use crate::eval::run::{Run, unknown};
+use std::sync::Arc;
 
 pub(super) const TABLE: &[(&str, FilterFn)] = &[
     ("batch", Deep(batch)),
@@ -148,6 +149,9 @@ pub(crate) fn subelements(value: &Value, path: &[String], skip_missing: bool) ->
     for item in list {
         let mut inner = Some(&item);
         for part in path {
+            if let Some(Value::Unknown(why)) = inner {
+                return Err(unknown(Arc::clone(why)));
+            }
             if inner.is_some_and(|v| !matches!(v, Value::Map(_))) && !skip_missing {
                 let dotted = path.join(".");
                 return Err(wrong(format!("the key {dotted} should point to a dictionary down to `{part}`")));
@@ -158,6 +162,7 @@ pub(crate) fn subelements(value: &Value, path: &[String], skip_missing: bool) ->
             Some(Value::List(members)) => {
                 out.extend(members.iter().map(|m| Value::from(vec![item.clone(), m.clone()])));
             }
+            Some(Value::Unknown(why)) => return Err(unknown(Arc::clone(why))),
             None | Some(Value::Null) if skip_missing => {}
             None => return Err(wrong(format!("could not find '{}' key in iterated item", path.join(".")))),
             Some(other) => {

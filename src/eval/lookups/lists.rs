@@ -5,7 +5,7 @@ use crate::base::{Key, List, Map, Value};
 use crate::eval::error::{Res, lookup_failed};
 use crate::eval::filters;
 use crate::eval::pyformat;
-use crate::eval::run::Run;
+use crate::eval::run::{Run, unknown};
 use std::sync::Arc;
 
 /// One level of lists opened.
@@ -29,6 +29,7 @@ pub(super) fn flattened(call: &Call<'_>) -> Res<List> {
 pub(super) fn dict(call: &Call<'_>) -> Res<List> {
     let mut out = List::new();
     for term in &items(call)? {
+        known(term)?;
         let map = term.as_map().ok_or_else(|| {
             lookup_failed(format!("the 'dict' lookup plugin expects a dictionary, got {}", term.type_name()))
         })?;
@@ -38,6 +39,14 @@ pub(super) fn dict(call: &Call<'_>) -> Res<List> {
         out.extend(map.iter().map(pair));
     }
     Ok(out)
+}
+
+/// What is taken apart here has to be known.
+fn known(value: &Value) -> Res<()> {
+    match value {
+        Value::Unknown(why) => Err(unknown(Arc::clone(why))),
+        _ => Ok(()),
+    }
 }
 
 /// The terms as lists; a single list of lists is taken as the terms.
@@ -56,6 +65,7 @@ fn columns(call: &Call<'_>) -> Vec<List> {
 }
 
 pub(super) fn nested(call: &Call<'_>) -> Res<List> {
+    call.terms.iter().try_for_each(known)?;
     let columns = columns(call);
     if columns.is_empty() {
         return Err(lookup_failed("needs at least one list"));
@@ -71,6 +81,7 @@ pub(super) fn nested(call: &Call<'_>) -> Res<List> {
 }
 
 pub(super) fn together(call: &Call<'_>) -> Res<List> {
+    call.terms.iter().try_for_each(known)?;
     let columns = columns(call);
     if columns.is_empty() {
         return Err(lookup_failed("with_together requires at least one element in each list"));
@@ -89,6 +100,7 @@ pub(super) fn subelements(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
     let [elements, path, flags @ ..] = terms.as_slice() else {
         return Err(expects("not fewer"));
     };
+    known(elements)?;
     if !matches!((elements, path), (Value::List(_) | Value::Map(_), Value::Str(_))) {
         return Err(expects("first a dict or a list, second a string pointing to the subkey"));
     }

@@ -13,11 +13,12 @@ impl Forecast {
         let paths: Vec<String> =
             probe.args.iter().filter_map(|a| String::from_utf8(a.clone()).ok()).collect();
         let mut foreseen = false;
-        for path in &paths {
+        for (at, path) in paths.iter().enumerate() {
             let is = seen.get(path.as_bytes()).cloned().unwrap_or_default();
             let will = self.file(path, &is).or_else(|| {
-                // A package brings the folder that its configuration is put in.
-                let holds = paths.iter().any(|p| p != path && parent(p) == path);
+                // A package brings the folder that its configuration is put in. Who asks for a file asks for its folder
+                // behind it; what is asked for before what it may hold is a place that may be either, mostly a file.
+                let holds = paths[..at].iter().any(|p| p != path && parent(p) == path);
                 let brought = !is.exists && holds && self.brings(path);
                 brought.then(|| {
                     (FileStat { mode: 0o755, kind: FileKind::Directory, exists: true, ..is.clone() }, None)

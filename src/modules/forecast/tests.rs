@@ -95,6 +95,21 @@ fn a_file_that_is_rewritten_keeps_its_labels() {
 }
 
 #[test]
+fn a_package_brings_the_folder_of_a_file_and_not_the_file_as_a_folder() {
+    let mut forecast = Forecast::default();
+    forecast.learn(&[], vec![("package:fail2ban".into(), Some(Map::new()))]);
+    let (folder, file, inside) =
+        ("/etc/fail2ban", "/etc/fail2ban/jail.local", "/etc/fail2ban/jail.local/jail.local.j2");
+    let foreseen = |paths: [&str; 2], asked: &str| {
+        let mut output = absent(&paths);
+        forecast.amend(&stat_job(paths, &options()), &mut output);
+        stats(&output).remove(asked.as_bytes()).unwrap_or_default()
+    };
+    assert_eq!(foreseen([file, folder], folder).kind, crate::remote::files::FileKind::Directory);
+    assert!(!foreseen([file, inside], file).exists);
+}
+
+#[test]
 fn packages_are_known_by_parts_of_their_names() {
     let mut forecast = Forecast::default();
     forecast.learn(
