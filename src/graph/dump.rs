@@ -1,6 +1,6 @@
 //! The graph for people and programs: text, DOT, JSON, and why one node waits for another.
 
-use super::model::{Graph, Kind, Node};
+use super::model::{Edge, Graph, Kind, Node};
 use super::passes::conflict;
 use crate::base::Sources;
 use petgraph::graph::NodeIndex;
@@ -97,31 +97,11 @@ impl Graph {
         if a > b && !handlers {
             std::mem::swap(&mut a, &mut b);
         }
-        let mut out = String::new();
-        for edge in self.nodes.edges_connecting(a, b) {
-            let (reason, note) = (edge.weight().reason, &edge.weight().note);
-            let _ = writeln!(
-                out,
-                "{} waits for {}: {reason}: {note}",
-                title(&self.nodes[b]),
-                title(&self.nodes[a])
-            );
-        }
-        if !out.is_empty() {
-            return Ok(out);
-        }
+        let mut out = self.waits(a, b);
         // Only `needs` go against the order of the file.
-        if self.path(a, b).is_none() && self.path(b, a).is_some() {
+        if out.is_empty() && self.path(a, b).is_none() && self.path(b, a).is_some() {
             std::mem::swap(&mut a, &mut b);
-        }
-        for edge in self.nodes.edges_connecting(a, b) {
-            let (reason, note) = (edge.weight().reason, &edge.weight().note);
-            let _ = writeln!(
-                out,
-                "{} waits for {}: {reason}: {note}",
-                title(&self.nodes[b]),
-                title(&self.nodes[a])
-            );
+            out = self.waits(a, b);
         }
         if !out.is_empty() {
             return Ok(out);
@@ -155,6 +135,13 @@ impl Graph {
             }
         }
         Ok(out)
+    }
+
+    /// Why one waits for the other itself, a line each reason.
+    fn waits(&self, a: NodeIndex, b: NodeIndex) -> String {
+        let (first, second) = (title(&self.nodes[a]), title(&self.nodes[b]));
+        let line = |edge: &Edge| format!("{second} waits for {first}: {}: {}\n", edge.reason, edge.note);
+        self.nodes.edges_connecting(a, b).map(|edge| line(edge.weight())).collect()
     }
 
     fn incoming(&self, to: NodeIndex) -> Vec<(NodeIndex, super::Reason, String)> {
@@ -213,7 +200,7 @@ trait Sorted {
     fn node_references_sorted(&self) -> Vec<(NodeIndex, &Node)>;
 }
 
-impl Sorted for petgraph::graph::DiGraph<Node, super::Edge> {
+impl Sorted for petgraph::graph::DiGraph<Node, Edge> {
     fn node_references_sorted(&self) -> Vec<(NodeIndex, &Node)> {
         self.node_indices().map(|n| (n, &self[n])).collect()
     }

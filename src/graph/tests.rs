@@ -32,6 +32,24 @@ fn edges_have_reasons_and_dropped_ones_too() {
 }
 
 #[test]
+fn names_order_tasks_that_touch_nothing_in_common() {
+    let book = "- hosts: all\n  gather_facts: false\n  tasks:\n    - {name: makes, file: {path: /a, state: touch}, register: r}\n    - {name: reads, file: {path: /b, state: touch}, when: r is changed}\n    - {name: anew, file: {path: /c, state: touch}, register: r}\n    - {name: any, file: {path: /d, state: touch}, when: \"lookup('vars', which)\"}\n    - {name: all, command: /opt/x}\n    - {name: later, file: {path: /a, state: touch}, when: \"lookup('vars', which)\"}\n";
+    let (graph, sources) = graph(book);
+    let graph = graph.unwrap();
+    for (a, b, said) in [
+        ("makes", "reads", "data: `r` is defined by it"),
+        ("reads", "anew", "data: it defines `r` anew"),
+        ("makes", "anew", "data: it defines `r` anew"),
+        ("makes", "any", "data: which names it uses cannot be told before the run"),
+        // What everything waits for stands between: no second reason is needed.
+        ("makes", "later", "by way of"),
+    ] {
+        let why = graph.why(a, b, &sources).unwrap();
+        assert!(why.contains(said), "{a} {b}: {why}");
+    }
+}
+
+#[test]
 fn a_circle_of_needs_is_shown() {
     let book = "- hosts: all\n  gather_facts: false\n  tasks:\n    - {name: one, command: a, needs: [two]}\n    - {name: two, command: b}\n";
     let (graph, _) = graph(book);
