@@ -2,6 +2,7 @@
 
 use super::BakeError;
 use super::steps::STILL;
+use crate::modules::kernel::{boot, key};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -157,10 +158,10 @@ pub fn sysctl(root: &Path) -> BTreeMap<String, String> {
 pub fn settings<'a>(texts: impl Iterator<Item = &'a String>) -> BTreeMap<String, String> {
     let mut keys = BTreeMap::new();
     for text in texts {
-        for line in text.lines().map(str::trim).filter(|l| !l.starts_with(['#', ';'])) {
-            if let Some((key, value)) = line.split_once('=') {
-                let key = key.trim().trim_start_matches('-').replace('/', ".");
-                keys.insert(key, value.split_whitespace().collect::<Vec<_>>().join(" "));
+        for line in text.lines().filter_map(boot::line) {
+            if let Some(value) = line.value {
+                let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
+                keys.insert(key::dotted(&line.path), value);
             }
         }
     }

@@ -4,6 +4,8 @@
 use super::{argument, text};
 use crate::base::{Diag, Diags, Span, Value};
 use crate::graph::Act;
+use crate::modules::kernel::boot::{self, Line};
+use crate::modules::kernel::key;
 use crate::resolve::unit::{Noted, Unit};
 use std::collections::HashMap;
 
@@ -135,14 +137,7 @@ fn line(constant: &dyn Fn(&str) -> Option<(String, Span)>) -> Vec<Setting> {
         return Vec::new();
     };
     if path == "/etc/sysctl.conf" || path.contains("/sysctl.d/") {
-        let pair = line.split_once('=').filter(|(k, v)| !k.contains('{') && !v.contains('{'));
-        let setting = |(k, v): (&str, &str)| Setting {
-            key: sysctl_key(k.trim()),
-            value: words(v),
-            file: base_name(&path),
-            span,
-        };
-        return pair.map(setting).into_iter().collect();
+        return parameter(&line, &path, span).into_iter().collect();
     }
     let file = match path.as_str() {
         "/etc/security/limits.conf" => LIMITS.to_string(),
@@ -168,17 +163,17 @@ fn written(unit: &Unit, noted: &Noted, constant: &dyn Fn(&str) -> Option<(String
     let content = argument(noted, module, "content").and_then(|(v, _)| text(v).map(str::to_string));
     let content =
         content.or_else(|| unit.template_file(noted).map(|f| f.text.to_string())).unwrap_or_default();
-    let lines = content.lines().map(str::trim).filter(|l| !l.starts_with(['#', ';']));
-    let pairs = lines.filter_map(|l| l.split_once('=')).filter(|(k, v)| !k.contains('{') && !v.contains('{'));
-    pairs
-        .map(|(k, v)| Setting { key: sysctl_key(k.trim()), value: words(v), file: base_name(&dest), span })
-        .collect()
+    content.lines().filter_map(|line| parameter(line, &dest, span)).collect()
+}
+
+/// What a line of a file for sysctl.d sets, unless a template decides that.
+fn parameter(line: &str, path: &str, span: Span) -> Option<Setting> {
+    let Line { path: key, value, .. } = boot::line(line).filter(|_| !line.contains('{'))?;
+    Some(Setting { key: sysctl_key(&key), value: words(value?), file: base_name(path), span })
 }
 
 fn sysctl_key(key: &str) -> String {
-    let key = key.trim_start_matches('-').trim();
-    let dots = if key.contains('.') { key.to_string() } else { key.replace('/', ".") };
-    format!("sysctl\t{dots}")
+    format!("sysctl\t{}", key::dotted(&key::path(key)))
 }
 
 fn words(value: &str) -> String {
@@ -187,7 +182,7 @@ fn words(value: &str) -> String {
 
 /// `/etc/sysctl.conf` is read as `99-sysctl.conf`.
 fn base_name(path: &str) -> String {
-    match path.rsplit('/').next().unwrap_or(path) {
+    match boot::base(path) {
         "sysctl.conf" => "99-sysctl.conf".to_string(),
         name => name.to_string(),
     }
