@@ -57,11 +57,6 @@ pub fn is_lookup(name: &str) -> bool {
     lookups::NAMES.contains(&filters::short(name))
 }
 
-/// The functions and magic objects that every expression can use.
-pub fn known_globals() -> &'static [&'static str] {
-    globals::NAMES
-}
-
 /// What a text uses: a bare expression (`when`), or a template.
 ///
 /// # Errors

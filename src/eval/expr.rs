@@ -1,6 +1,6 @@
 //! Expressions: from the tree to a value.
 
-use super::error::{ErrorKind, EvalError, Fail, Res, undefined, wrong};
+use super::error::{ErrorKind, Fail, Res, undefined, wrong};
 use super::ir::*;
 use super::ops;
 use super::run::{Run, V};
@@ -269,19 +269,4 @@ pub(crate) fn spot(sources: &Sources, span: Span, text: &str, line: u32, column:
     };
     let at = start + found;
     Span::new(span.file, at, (at + 1).min(end.max(at)))
-}
-
-impl EvalError {
-    /// The failure as a finding about the user's files.
-    pub fn to_diag(&self) -> crate::base::Diag {
-        let code = match self.kind {
-            ErrorKind::Undefined(_) => "undefined-variable",
-            ErrorKind::Syntax => "template-syntax",
-            ErrorKind::Lookup => "lookup-failed",
-            ErrorKind::Recursion => "recursive-variable",
-            ErrorKind::Locked => "vault-locked",
-            _ => "template-failed",
-        };
-        crate::base::Diag::error(code, self.span, self.to_string())
-    }
 }

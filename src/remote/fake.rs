@@ -27,12 +27,6 @@ impl FakeRemote {
         Arc::new(FakeRemote { answer: Box::new(answer), jobs, broken, resets: AtomicU64::new(0) })
     }
 
-    /// Every job comes back done, with this on stdout.
-    pub fn saying(stdout: impl Into<Vec<u8>>) -> Arc<FakeRemote> {
-        let stdout = stdout.into();
-        FakeRemote::new(move |_, _| Ok(Output::done(0, stdout.clone(), "")))
-    }
-
     /// What was submitted so far, in order.
     pub fn jobs(&self) -> Vec<(Become, Job)> {
         self.jobs.lock().unwrap_or_else(|e| e.into_inner()).clone()

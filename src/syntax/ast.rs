@@ -151,9 +151,4 @@ impl Keywords {
     pub fn get(&self, name: &str) -> Option<&Spanned<Value>> {
         self.0.iter().find(|(k, _)| &*k.value == name).map(|(_, v)| v)
     }
-
-    /// Where the key is written, for a finding about the key and not its value.
-    pub fn key_span(&self, name: &str) -> Option<Span> {
-        self.0.iter().find(|(k, _)| &*k.value == name).map(|(k, _)| k.span)
-    }
 }
