@@ -31,7 +31,7 @@ impl Redactor {
             return;
         }
         let json = serde_json::Value::from(secret).to_string();
-        let mut forms = vec![
+        let forms = [
             secret.to_string(),
             json[1..json.len() - 1].to_string(),
             base64::engine::general_purpose::STANDARD.encode(secret),
@@ -39,9 +39,11 @@ impl Redactor {
         ];
         let mut known = self.0.write().unwrap_or_else(|e| e.into_inner());
         known.secrets.insert(secret.to_string());
-        forms.retain(|form| !known.forms.contains(form));
-        known.forms.extend(forms);
-        known.forms.dedup();
+        for form in forms {
+            if !known.forms.contains(&form) {
+                known.forms.push(form);
+            }
+        }
         known.forms.sort_by_key(|s| std::cmp::Reverse(s.len()));
     }
 
