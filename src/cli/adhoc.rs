@@ -4,6 +4,7 @@ use super::args::RunArgs;
 use super::execute::{Prepared, block_on, exit};
 use super::fail::{Done, Fail, code};
 use super::outputs::{Kind, sinks};
+use super::session::told_unknown;
 use super::vars::text_value;
 use crate::base::{Diags, Key, Map, Span, Value};
 use crate::exec::event::{Event, Sink};
@@ -11,9 +12,11 @@ use crate::exec::options::{Mode, RunOptions};
 use crate::graph::{
     Act, IncludedRole, Includer, PlayPlan, Program, RoleCall, Sequence, Step, TaskKeywords, TaskNode,
 };
+use crate::modules::registry::nearest_name;
 use crate::modules::{Module, registry};
 use crate::resolve::Compiled;
 use crate::spec::split_free_form;
+use crate::syntax::inventory::{Inventory, Selection};
 use clap::Args;
 use std::sync::{Arc, Mutex};
 
@@ -66,15 +69,17 @@ pub fn run(args: AdHocArgs) -> Done {
     let mut prepared = Prepared::new(Vec::new(), args.run, Mode::Playbook)?;
     prepared.options.check = args.check;
     let inventory = prepared.session.inventory(&prepared.args.hosts)?;
+    let found = chosen(&prepared, &inventory, &args.pattern)?;
     if args.list_hosts {
-        let limit = prepared.args.hosts.limit.as_deref();
-        let found = inventory.select_limited(&args.pattern, limit).map_err(|e| Fail::input(e.to_string()))?;
-        println!("  hosts ({}):", found.hosts.len());
-        found.hosts.iter().for_each(|id| println!("    {}", inventory[*id].name));
+        told!("  hosts ({}):", found.hosts.len());
+        found.hosts.iter().for_each(|id| told!("    {}", inventory[*id].name));
         return Ok(code::DONE);
     }
     let name = args.named.or(args.module).unwrap_or_else(|| "command".into());
-    let module = module(&name)?;
+    let module = module(&name).map_err(|fail| match args.arguments {
+        None => fail.hint(format!("a command stands behind -a: `fitout run {} -a '{name}'`", args.pattern)),
+        Some(_) => fail,
+    })?;
     let given = arguments(&prepared, &module, args.arguments.as_deref().unwrap_or_default())?;
     let keywords = TaskKeywords {
         async_: args.background.map(Value::from),
@@ -91,6 +96,7 @@ pub fn run(args: AdHocArgs) -> Done {
 pub fn facts(args: FactsArgs) -> Done {
     let prepared = Prepared::new(Vec::new(), args.run, Mode::Playbook)?;
     let inventory = prepared.session.inventory(&prepared.args.hosts)?;
+    chosen(&prepared, &inventory, &args.pattern)?;
     let mut given = Map::new();
     if let Some(subset) = &args.subset {
         given.insert(
@@ -108,8 +114,16 @@ pub fn facts(args: FactsArgs) -> Done {
         collected.clone(),
     )?;
     let hosts = std::mem::take(&mut *collected.0.lock().unwrap_or_else(|e| e.into_inner()));
-    println!("{:#}", serde_json::Value::Object(hosts));
+    told!("{:#}", serde_json::Value::Object(hosts));
     Ok(exit(&report))
+}
+
+/// The hosts of the pattern; names in it that nothing has are told.
+fn chosen(prepared: &Prepared, inventory: &Inventory, pattern: &str) -> Result<Selection, Fail> {
+    let limit = prepared.args.hosts.limit.as_deref();
+    let found = inventory.select_limited(pattern, limit).map_err(|e| Fail::input(e.to_string()))?;
+    told_unknown("", &found);
+    Ok(found)
 }
 
 /// The facts of each host; failures go to stderr.
@@ -124,10 +138,10 @@ impl Sink for Collected {
                     let mut hosts = self.0.lock().unwrap_or_else(|e| e.into_inner());
                     hosts.insert(done.task.host.to_string(), facts.to_json());
                 }
-                None => eprintln!("{}: {}", done.task.host, done.message),
+                None => note!("{}: {}", done.task.host, done.message),
             },
-            Event::Unreachable { host, message } => eprintln!("{host}: {message}"),
-            Event::NoHosts { pattern, .. } => eprintln!("warning: no hosts match `{pattern}`"),
+            Event::Unreachable { host, message } => note!("{host}: {message}"),
+            Event::NoHosts { pattern, .. } => note!("warning: no hosts match `{pattern}`"),
             _ => {}
         }
     }
@@ -137,7 +151,7 @@ impl Sink for Collected {
 pub fn module(name: &str) -> Result<Arc<Module>, Fail> {
     registry().get(name).cloned().ok_or_else(|| {
         let fail = Fail::input(format!("there is no module `{name}`"));
-        match crate::base::diag::nearest(name, registry().all_names()) {
+        match nearest_name(name, registry().all_names()) {
             Some(right) => fail.hint(format!("did you mean `{right}`?")),
             None => fail.hint("`fitout modules` lists them"),
         }
@@ -150,13 +164,16 @@ fn arguments(prepared: &Prepared, module: &Module, text: &str) -> Result<Map, Fa
         let mut diags = Diags::default();
         let session = &prepared.session;
         let node = crate::syntax::vars_file::parse_text("<arguments>", text, &session.sources, &mut diags);
-        session.show(diags);
+        if session.show(diags) {
+            return Err(Fail::told(code::INPUT));
+        }
         return match node.map(|n| n.to_value(&session.keyring)) {
             Some(Value::Map(map)) => Ok((*map).clone()),
-            _ => Err(Fail::input("-a: not a mapping")),
+            _ => Err(Fail::input("-a: the arguments are not a mapping")),
         };
     }
-    let split = split_free_form(spec, text).map_err(|e| Fail::input(format!("-a {text}: {e}")))?;
+    let split = split_free_form(spec, text)
+        .map_err(|e| Fail::input(format!("-a `{text}`: the arguments cannot be split: {e}")))?;
     let mut map: Map = split.words.into_iter().map(|w| (Key::from(w.key), text_value(&w.value))).collect();
     let rest = split.rest.trim();
     match (&spec.free_form, rest.is_empty()) {
@@ -172,9 +189,10 @@ fn arguments(prepared: &Prepared, module: &Module, text: &str) -> Result<Map, Fa
     for name in map.keys().filter_map(Key::as_str) {
         if !spec.open && crate::spec::resolve(&spec.args, name).is_none() {
             let fail = Fail::input(format!("`{}` has no argument `{name}`", spec.name));
-            return Err(match crate::base::diag::nearest(name, spec.args.keys().map(String::as_str)) {
-                Some(right) => fail.hint(format!("did you mean `{right}`?")),
-                None => fail.hint(format!("`fitout modules {}` shows the arguments", spec.name)),
+            let fail = fail.did_you_mean(name, spec.args.keys().map(String::as_str));
+            return Err(match fail.hints.is_empty() {
+                false => fail,
+                true => fail.hint(format!("`fitout modules {}` shows the arguments", spec.name)),
             });
         }
     }

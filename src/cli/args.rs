@@ -67,7 +67,7 @@ pub struct TaskArgs {
 #[command(next_help_heading = "Connection")]
 pub struct LoginArgs {
     /// ssh, local, chroot or nspawn
-    #[arg(short, long, value_name = "KIND")]
+    #[arg(short, long, value_name = "KIND", value_parser = |text: &str| worker("connection", text))]
     pub connection: Option<String>,
     /// Log in as this user
     #[arg(short, long = "user", value_name = "USER")]
@@ -103,7 +103,7 @@ pub struct LoginArgs {
     #[arg(short, long = "become")]
     pub become_: bool,
     /// sudo, su or doas
-    #[arg(long, value_name = "METHOD")]
+    #[arg(long, value_name = "METHOD", value_parser = |text: &str| worker("become_method", text))]
     pub become_method: Option<String>,
     /// Work as this user
     #[arg(long, value_name = "USER")]
@@ -117,6 +117,12 @@ pub struct LoginArgs {
     /// Hosts worked on at a time
     #[arg(short, long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     pub forks: Option<usize>,
+}
+
+/// A connection or a way to become that there is.
+fn worker(key: &str, text: &str) -> Result<String, String> {
+    crate::syntax::playbook::check_worker(key, text).map_err(|hints| hints.join("; "))?;
+    Ok(text.to_string())
 }
 
 /// How much is shown, and how.

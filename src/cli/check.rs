@@ -28,10 +28,10 @@ pub fn run(args: &CheckArgs) -> Done {
     let plays = compiled.program.plays.len();
     let tasks: usize = compiled.program.plays.iter().map(|p| lists::tasks(&p.body).len()).sum();
     if args.run.output.json {
-        println!("{}", serde_json::json!({"event": "checked", "plays": plays, "tasks": tasks}));
+        told!("{}", serde_json::json!({"event": "checked", "plays": plays, "tasks": tasks}));
         return Ok(code::DONE);
     }
     let word = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
-    println!("{}, {}: no errors", word(plays, "play"), word(tasks, "task"));
+    told!("{}, {}: no errors", word(plays, "play"), word(tasks, "task"));
     Ok(code::DONE)
 }

@@ -142,7 +142,7 @@ pub fn plan(args: PlanArgs) -> Done {
         let invocation = invocation(std::env::args().skip(1));
         let saved = SavedPlan { version: VERSION, invocation, ..report.saved.clone() };
         save(path, &saved)?;
-        eprintln!("saved to {}; execute it with `fitout apply {}`", path.display(), path.display());
+        note!("saved to {}; execute it with `fitout apply {}`", path.display(), path.display());
     }
     Ok(pending(&report))
 }
@@ -181,12 +181,17 @@ pub fn apply(args: ApplyArgs) -> Done {
             return Ok(code::DONE);
         }
         if !confirmed()? {
-            eprintln!("nothing was changed");
+            note!("nothing was changed");
             return Ok(code::FAILED);
         }
     }
     let (compiled, inventory) = prepared.compiled()?;
     let report = prepared.run(prepared.options.clone(), compiled, inventory, Kind::Apply)?;
+    if (report.failed || report.unreachable || report.interrupted) && !prepared.args.output.json {
+        note!(
+            "hint: the same command with --resume goes on where this run ended; `fitout log last` tells it again"
+        );
+    }
     Ok(exit(&report))
 }
 
@@ -201,7 +206,7 @@ fn resumed(prepared: &Prepared, wanted: &str) -> Result<Resume, Fail> {
             Fail::input(format!("the playbook, its variables or inventory changed since run {}", resume.run));
         return Err(fail.hint("apply it whole: what is done already costs only a look"));
     }
-    eprintln!("resuming run {}", resume.run);
+    note!("resuming run {}", resume.run);
     Ok(resume)
 }
 

@@ -1,6 +1,7 @@
 //! Exit codes, and errors that end a command.
 
 use crate::syntax::vault::VaultError;
+use crate::syntax::yaml::io_words;
 use std::fmt;
 
 /// Exit codes: 0 done, 1 failed, 2 changes pending, 3 bad input, 4 unreachable, 130 interrupted.
@@ -55,9 +56,17 @@ impl Fail {
         self
     }
 
+    /// Adds "did you mean …" when one of `known` is near `word`.
+    pub fn did_you_mean<'a>(self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Fail {
+        match crate::base::diag::nearest(word, known) {
+            Some(right) => self.hint(format!("did you mean `{right}`?")),
+            None => self,
+        }
+    }
+
     /// A file of the user's that cannot be read or written: exit code 3.
     pub fn io(path: &std::path::Path, error: &std::io::Error) -> Fail {
-        Fail::input(format!("{}: {error}", path.display()))
+        Fail::input(format!("{}: {}", path.display(), io_words(error)))
     }
 }
 

@@ -68,10 +68,7 @@ pub fn run(args: &InventoryArgs) -> Done {
     if let Some(name) = &args.host {
         let id = inventory.host(name).ok_or_else(|| {
             let fail = Fail::input(format!("the inventory has no host `{name}`"));
-            match crate::base::diag::nearest(name, inventory.hosts.keys().map(|k| &**k)) {
-                Some(right) => fail.hint(format!("did you mean `{right}`?")),
-                None => fail,
-            }
+            fail.did_you_mean(name, inventory.hosts.keys().map(|k| &**k))
         })?;
         out.line(&format!("{:#}", Value::from(view.vars(id)).to_json()));
     } else if args.list {
@@ -79,9 +76,10 @@ pub fn run(args: &InventoryArgs) -> Done {
     } else {
         let start = match args.group.as_deref() {
             None => ALL,
-            Some(name) => inventory
-                .group(name)
-                .ok_or_else(|| Fail::input(format!("the inventory has no group `{name}`")))?,
+            Some(name) => inventory.group(name).ok_or_else(|| {
+                let fail = Fail::input(format!("the inventory has no group `{name}`"));
+                fail.did_you_mean(name, inventory.groups.keys().map(|k| &**k))
+            })?,
         };
         let mut lines = vec![format!("@{}:", inventory[start].name)];
         view.tree(start, 1, &mut lines);

@@ -31,7 +31,7 @@ pub fn run(args: &LogArgs) -> Done {
             out.line(&title(file));
         }
         if files.is_empty() {
-            eprintln!("no run was made from here yet ({} is empty)", args.run_dir.display());
+            note!("no run was made from here yet ({} is empty)", args.run_dir.display());
         }
         return Ok(code::DONE);
     };
@@ -43,8 +43,15 @@ pub fn run(args: &LogArgs) -> Done {
         Fail::input(format!("no run `{wanted}` in {}", args.run_dir.display()))
             .hint("`fitout log` lists the runs")
     })?;
-    for line in read(file)? {
-        let Ok(json) = serde_json::from_str::<Json>(&line) else { continue };
+    let lines = read(file)?;
+    let lines: Vec<(String, Json)> =
+        lines.into_iter().filter_map(|l| serde_json::from_str(&l).ok().map(|json| (l, json))).collect();
+    let hosts: Vec<&str> = lines.iter().filter_map(|(_, json)| json["host"].as_str()).collect();
+    if let Some(host) = args.host.as_deref().filter(|host| !hosts.contains(host)) {
+        let fail = Fail::input(format!("the journal of run {} has no host `{host}`", name_of(file)));
+        return Err(fail.did_you_mean(host, hosts));
+    }
+    for (line, json) in lines {
         if args.host.as_ref().is_some_and(|h| json["host"].as_str().is_some_and(|of| of != h)) {
             continue;
         }
@@ -88,8 +95,15 @@ fn title(file: &Path) -> String {
     let check = parsed.first().is_some_and(|l| l["check"] == true);
     let count = |outcome: &str| parsed.iter().filter(|l| l["outcome"] == outcome).count();
     let (changed, failed) = (count("changed"), count("failed"));
+    let lost = match count("unreachable") {
+        0 => String::new(),
+        lost => format!(", {lost} unreachable"),
+    };
     let (kind, word) = if check { ("plan", "to change") } else { ("run", "changed") };
-    format!("{}  {kind}: {changed} {word}, {failed} failed{end}", name_of(file))
+    // One module on hosts has no playbook.
+    let of = parsed.first().and_then(|l| l["of"].as_str()).filter(|of| !of.is_empty());
+    let of = of.map(|of| format!(" of {}", one_line(of, 40))).unwrap_or_default();
+    format!("{}  {kind}{of}: {changed} {word}, {failed} failed{lost}{end}", name_of(file))
 }
 
 /// One line of the journal in words: `{"begin"}` before an effect, `{"end"}` with its outcome.
@@ -106,10 +120,13 @@ fn told(json: &Json) -> String {
         );
     }
     if !json["end"].is_null() {
-        return format!("{at}  {}: {} {} ({})", part("host"), part("outcome"), part("end"), part("place"));
+        let why = json["message"].as_str().map(|why| format!(": {}", one_line(why, 300))).unwrap_or_default();
+        let (host, outcome, task) = (part("host"), part("outcome"), part("end"));
+        return format!("{at}  {host}: {outcome} {task} ({}){why}", part("place"));
     }
     if !json["done"].is_null() {
         return format!("{at}  end of the run");
     }
-    format!("{at}  run {}", part("run"))
+    let of = Some(part("of")).filter(|of| !of.is_empty()).map(|of| format!(" of {of}")).unwrap_or_default();
+    format!("{at}  {} {}{of}", if json["check"] == true { "plan" } else { "run" }, part("run"))
 }

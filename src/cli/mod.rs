@@ -1,20 +1,5 @@
 //! The command line: one file a command, one dispatch.
 
-/// `eprintln!` for what is told while something is to be finished or undone: a reader that has gone away is no reason to
-/// leave that.
-macro_rules! note {
-    ($($text:tt)*) => {
-        drop(std::io::Write::write_fmt(&mut std::io::stderr().lock(), format_args!("{}\n", format_args!($($text)*))))
-    };
-}
-
-/// `println!` in the manner of `note!`.
-macro_rules! told {
-    ($($text:tt)*) => {
-        drop(std::io::Write::write_fmt(&mut std::io::stdout().lock(), format_args!("{}\n", format_args!($($text)*))))
-    };
-}
-
 mod adhoc;
 mod args;
 mod bake;
@@ -108,7 +93,7 @@ enum Command {
 
 /// `ansible-playbook`: the same as `fitout playbook`.
 #[derive(Debug, Parser)]
-#[command(name = "ansible-playbook", version, max_term_width = 110)]
+#[command(name = "ansible-playbook", version = concat!("(fitout ", env!("CARGO_PKG_VERSION"), ")"), max_term_width = 110)]
 struct AnsiblePlaybook {
     #[command(flatten)]
     args: playbook::PlaybookArgs,

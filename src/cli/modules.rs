@@ -1,7 +1,6 @@
 //! `fitout modules`: what there is, and the page of one.
 
-use super::fail::{Done, Fail, code};
-use crate::base::diag::nearest;
+use super::fail::{Done, code};
 use crate::modules::registry::registry;
 use crate::ui::console::Console;
 use clap::Args;
@@ -25,13 +24,7 @@ pub fn run(args: &ModulesArgs) -> Done {
         }
         return Ok(code::DONE);
     };
-    let Some(module) = registry().get(name) else {
-        let fail = Fail::input(format!("there is no module `{name}`"));
-        return Err(match nearest(name, registry().all_names()) {
-            Some(right) => fail.hint(format!("did you mean `{right}`?")),
-            None => fail.hint("`fitout modules` lists them"),
-        });
-    };
+    let module = super::adhoc::module(name)?;
     out.line(super::reference::module_page(&module.spec).trim_end());
     Ok(code::DONE)
 }

@@ -6,6 +6,7 @@ use super::program::tags;
 use super::session::{Session, ask_secret};
 use crate::base::{Map, Secret};
 use crate::exec::options::{BecomeOptions, ConnectionOptions, HostKeys, Mode, RunOptions};
+use crate::syntax::yaml::io_words;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -41,7 +42,7 @@ pub fn options(session: &Session, args: &RunArgs, mode: Mode, extra_vars: Map) -
 
 fn legacy(args: &LegacyArgs) {
     if !args.module_path.is_empty() {
-        eprintln!(
+        note!(
             "warning: -M is accepted, but Python modules are not run; `library/` beside the playbook is read"
         );
     }
@@ -67,22 +68,24 @@ fn become_options(session: &Session, args: &LoginArgs) -> Result<BecomeOptions, 
 
 /// The text of a file without the newline at its end, or what it prints if it is a program; `-` is stdin.
 fn password_file(path: &Path) -> Result<Secret, Fail> {
+    let fail = |why: String| Fail::input(format!("the become password file {}: {why}", path.display()));
+    let io = |e: std::io::Error| fail(io_words(&e));
     let mut bytes = Vec::new();
     if path.as_os_str() == "-" {
-        std::io::stdin().read_to_end(&mut bytes).map_err(|e| Fail::io(path, &e))?;
-    } else if std::fs::metadata(path).map_err(|e| Fail::io(path, &e))?.permissions().mode() & 0o111 != 0 {
-        let whole = std::fs::canonicalize(path).map_err(|e| Fail::io(path, &e))?;
-        let output = std::process::Command::new(whole).output().map_err(|e| Fail::io(path, &e))?;
+        std::io::stdin().read_to_end(&mut bytes).map_err(io)?;
+    } else if std::fs::metadata(path).map_err(io)?.permissions().mode() & 0o111 != 0 {
+        let whole = std::fs::canonicalize(path).map_err(io)?;
+        let output = std::process::Command::new(whole).output().map_err(io)?;
         if !output.status.success() {
-            return Err(Fail::input(format!("{}: {}", path.display(), output.status)));
+            return Err(fail(format!("printed no password ({})", output.status)));
         }
         bytes = output.stdout;
     } else {
-        bytes = std::fs::read(path).map_err(|e| Fail::io(path, &e))?;
+        bytes = std::fs::read(path).map_err(io)?;
     }
     match String::from_utf8(bytes) {
         Ok(text) if !text.trim().is_empty() => Ok(Secret::new(text.trim())),
-        _ => Err(Fail::input(format!("{}: holds no password", path.display()))),
+        _ => Err(fail("holds no password".into())),
     }
 }
 

@@ -71,7 +71,7 @@ fn log_file(session: &Session, view: View) -> Option<Ansible> {
             Some(Ansible::new(Console::new(Logged(lines)), Console::new(Logged(errors)), view, None))
         }
         Err(error) => {
-            eprintln!("warning: the log {} cannot be written: {error}", path.display());
+            note!("warning: the log {} cannot be written: {error}", path.display());
             None
         }
     }

@@ -111,10 +111,7 @@ fn list(prepared: &Prepared, wanted: Wanted) -> Done {
         let listing = Listing::new(prepared.options.clone(), work);
         let text = lists::text(&title, &compiled.program, &listing, &inventory, limit, wanted)?;
         let nothing_else = !(wanted.tasks || wanted.hosts || wanted.tags);
-        println!(
-            "{}",
-            if nothing_else { format!("\nplaybook: {title}") } else { text.trim_end().to_string() }
-        );
+        told!("{}", if nothing_else { format!("\nplaybook: {title}") } else { text.trim_end().to_string() });
     }
     Ok(code::DONE)
 }

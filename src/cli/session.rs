@@ -8,7 +8,7 @@ use crate::base::{Diag, Diags, Map, Severity, Sources};
 use crate::cloud::Witness;
 use crate::eval::Engine;
 use crate::resolve::inventory_plugins::{aws_ec2, constructed};
-use crate::syntax::inventory::{self, Inventory, Plugin, VarFolders};
+use crate::syntax::inventory::{self, Inventory, Plugin, Selection, VarFolders};
 use crate::syntax::vault::Keyring;
 use crate::syntax::yaml::Node;
 use crate::ui::Style;
@@ -38,11 +38,11 @@ impl Session {
         let wanted = output.colour().or_else(|| config.nocolor.then_some(false));
         let style = Style::detect(wanted, &std::io::stdout());
         let talk = Style::detect(wanted, &std::io::stderr());
-        config.warnings.iter().for_each(|w| eprintln!("warning: {w}"));
+        config.warnings.iter().for_each(|w| note!("warning: {w}"));
         if output.verbose > 0
             && let Some(file) = &config.file
         {
-            eprintln!("Using {} as config file", file.display());
+            note!("Using {} as config file", file.display());
         }
         let keyring = Arc::new(keyring(vault, &config)?);
         let (sources, json) = (Sources::default(), output.json);
@@ -71,11 +71,7 @@ impl Session {
         }
         if let Some(limit) = &args.limit {
             let chosen = inventory.limit(limit).map_err(|e| Fail::input(e.to_string()))?;
-            for unknown in &chosen.unknown {
-                let near =
-                    unknown.nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
-                eprintln!("warning: --limit: no host or group is called `{}`{near}", unknown.name);
-            }
+            told_unknown("--limit: ", &chosen);
             if chosen.hosts.is_empty() {
                 let fail = Fail::input(format!("--limit `{limit}` leaves no host"));
                 return Err(fail.hint("`fitout inventory --graph` shows groups and hosts"));
@@ -90,15 +86,23 @@ impl Session {
         let sorted = diags.into_sorted();
         for diag in &sorted {
             match self.json {
-                true => println!("{}", diag.json(&self.sources)),
-                false => eprintln!("{}\n", diag.render(&self.sources, self.talk.colour)),
+                true => told!("{}", diag.json(&self.sources)),
+                false => note!("{}\n", diag.render(&self.sources, self.talk.colour)),
             }
         }
         let count = sorted.iter().filter(|d| d.severity == Severity::Error).count();
         if count > 0 {
-            eprintln!("{count} {} found; no host was touched", if count == 1 { "error" } else { "errors" });
+            note!("{count} {} found; no host was touched", if count == 1 { "error" } else { "errors" });
         }
         errors
+    }
+}
+
+/// Names of a pattern that nothing has, as warnings.
+pub fn told_unknown(of: &str, selection: &Selection) {
+    for unknown in &selection.unknown {
+        let near = unknown.nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+        note!("warning: {of}no host or group is called `{}`{near}", unknown.name);
     }
 }
 

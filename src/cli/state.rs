@@ -48,7 +48,7 @@ pub fn run(args: &StateArgs) -> Done {
     let place = cloud.place();
     let found = runtime()?.block_on(look(&place, &Cancel::default()));
     let Found { targets, unseen } = found.map_err(|e| Fail::failed(e.to_string()))?;
-    unseen.iter().for_each(|why| eprintln!("warning: there may be more: {why}"));
+    unseen.iter().for_each(|why| note!("warning: there may be more: {why}"));
     match &args.command {
         StateCommand::List { .. } => list(&targets, json, place.stack.as_deref()),
         StateCommand::Show { things, .. } => return show(&targets, things, json),
@@ -89,11 +89,11 @@ fn as_json(target: &Target) -> Json {
 
 fn list(targets: &[Target], json: bool, stack: Option<&str>) {
     if json {
-        return targets.iter().for_each(|t| println!("{}", as_json(t)));
+        return targets.iter().for_each(|t| told!("{}", as_json(t)));
     }
     if targets.is_empty() {
         let of = stack.map(|s| format!(" of the stack `{s}`")).unwrap_or_default();
-        eprintln!("nothing{of} carries fitout's tags there");
+        note!("nothing{of} carries fitout's tags there");
         return;
     }
     let rows: Vec<Vec<String>> = std::iter::once(fields(&targets[0]).map(|(n, _)| n.to_uppercase()).to_vec())
@@ -104,7 +104,7 @@ fn list(targets: &[Target], json: bool, stack: Option<&str>) {
     let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
     for row in rows {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+        told!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
 }
 
@@ -120,7 +120,7 @@ fn show(targets: &[Target], wanted: &[String], json: bool) -> Done {
         }
         for target in hits {
             match json {
-                true => println!("{}", as_json(target)),
+                true => told!("{}", as_json(target)),
                 false => tell(target),
             }
         }
@@ -133,18 +133,18 @@ fn show(targets: &[Target], wanted: &[String], json: bool) -> Done {
 }
 
 fn tell(target: &Target) {
-    println!("{} {}", target.thing.kind, target.thing.id);
+    told!("{} {}", target.thing.kind, target.thing.id);
     for (name, text) in fields(target).into_iter().skip(3).filter(|(_, text)| !text.is_empty()) {
-        println!("  {name}: {text}");
+        told!("  {name}: {text}");
     }
-    println!("  stack: {}", target.stack());
+    told!("  stack: {}", target.stack());
     if let Some(moment) = target.tags.get(EXPIRES) {
-        println!("  expires: {moment}");
+        told!("  expires: {moment}");
     }
     if target.kept() {
-        println!("  kept: prevent_destroy");
+        told!("  kept: prevent_destroy");
     }
     for (key, value) in target.tags.iter().filter(|(key, _)| !key.starts_with("fitout:") && *key != "Name") {
-        println!("  tag {key}: {value}");
+        told!("  tag {key}: {value}");
     }
 }

@@ -73,13 +73,13 @@ pub fn run(args: &UnlockArgs) -> Done {
             return Err(held(stack, &described).hint(hint));
         }
         locks.release(stack, &version).await.map_err(failed)?;
-        println!("freed the stack `{stack}`, which was held by {described}");
+        told!("freed the stack `{stack}`, which was held by {described}");
         Ok(code::DONE)
     })
 }
 
 fn nobody(stack: &str) -> Done {
-    println!("nobody holds the stack `{stack}`");
+    told!("nobody holds the stack `{stack}`");
     Ok(code::DONE)
 }
 

@@ -4,6 +4,7 @@ use super::args::{OutputArgs, VaultArgs};
 use super::fail::{Done, Fail, code};
 use super::session::{Session, ask_secret};
 use crate::syntax::vault::{self, Keyring};
+use crate::syntax::yaml::io_words;
 use clap::{Args, Subcommand};
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -185,11 +186,12 @@ fn edit(path: &Path, keys: &Keyring, id: Option<&str>) -> Result<(), Fail> {
         let Some((program, args)) = words.split_first() else {
             return Err(std::io::Error::other("EDITOR is empty"));
         };
-        let status = Command::new(program).args(args).arg(file).status()?;
+        let status = Command::new(program).args(args).arg(file).status();
+        let status = status.map_err(|e| std::io::Error::other(format!("{program}: {}", io_words(&e))))?;
         if status.success() { Ok(()) } else { Err(std::io::Error::other(format!("{program}: {status}"))) }
     })?;
     if !changed {
-        eprintln!("{}: not changed", path.display());
+        note!("{}: not changed", path.display());
     }
     Ok(())
 }
@@ -214,7 +216,7 @@ fn rekey(args: &Rekey) -> Done {
     for file in &args.files {
         vault::rekey_file(file, &old, &new, label.as_deref())?;
     }
-    eprintln!("Rekey successful");
+    note!("Rekey successful");
     Ok(code::DONE)
 }
 
@@ -230,9 +232,7 @@ fn encrypt_string(args: &EncryptString) -> Done {
     }
     if texts.is_empty() || args.stdin_name.is_some() {
         if std::io::stdin().is_terminal() {
-            eprintln!(
-                "Reading the text from the terminal, end with ctrl-d (twice, where no newline is wanted)"
-            );
+            note!("Reading the text from the terminal, end with ctrl-d (twice, where no newline is wanted)");
         }
         let text = String::from_utf8(stdin()?).map_err(|_| Fail::input("stdin is not UTF-8"))?;
         texts.push((text, args.stdin_name.clone().or_else(|| args.name.get(texts.len()).cloned())));

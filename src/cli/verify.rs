@@ -33,9 +33,9 @@ pub fn run(args: VerifyArgs) -> Done {
     let prepared = Prepared::new(args.playbooks, args.run, Mode::Plan)?;
     let before = pending(&prepared.plan()?);
     if before == code::CHANGES {
-        eprintln!("verify: the hosts are not as the playbook says");
+        note!("verify: the hosts are not as the playbook says");
         if args.reboot {
-            eprintln!("hint: apply it first; nothing was rebooted");
+            note!("hint: apply it first; nothing was rebooted");
         }
     }
     if before != code::DONE || !args.reboot {
@@ -44,16 +44,16 @@ pub fn run(args: VerifyArgs) -> Done {
     let report = reboot(&prepared, args.reboot_timeout)?;
     let ended = exit(&report);
     if ended != code::DONE {
-        eprintln!("verify: not every host came back from its reboot");
+        note!("verify: not every host came back from its reboot");
         return Ok(ended);
     }
     let after = pending(&prepared.plan()?);
     let hosts = report.recap.values().filter(|counts| counts.changed > 0).count();
     let noun = if hosts == 1 { "host" } else { "hosts" };
     match after {
-        code::DONE => eprintln!("verify: {hosts} {noun} rebooted, and all is as the playbook says"),
+        code::DONE => note!("verify: {hosts} {noun} rebooted, and all is as the playbook says"),
         code::CHANGES => {
-            eprintln!("verify: {hosts} {noun} rebooted, and what is listed above did not survive it")
+            note!("verify: {hosts} {noun} rebooted, and what is listed above did not survive it")
         }
         _ => {}
     }

@@ -53,11 +53,14 @@ impl Run {
         );
     }
 
-    pub fn journal_end(&self, host: &str, task: &TaskRef, step: &str, outcome: Outcome) {
-        self.journal_note(
-            &json!({"end": task.name, "host": host, "action": task.action, "place": task.place, "step": step,
-            "handler": task.handler, "outcome": outcome.word(), "at": now()}),
-        );
+    /// `message`: why it failed, without secrets; empty where nothing did.
+    pub fn journal_end(&self, host: &str, task: &TaskRef, step: &str, outcome: Outcome, message: &str) {
+        let mut line = json!({"end": task.name, "host": host, "action": task.action, "place": task.place,
+            "step": step, "handler": task.handler, "outcome": outcome.word(), "at": now()});
+        if !message.is_empty() && matches!(outcome, Outcome::Failed | Outcome::Unreachable) {
+            line["message"] = message.into();
+        }
+        self.journal_note(&line);
     }
 }
 

@@ -117,7 +117,8 @@ pub async fn run(
     let hosts = world::hosts(&run);
     run.emit(Event::RunStarted { run: id.clone(), check: run.check(), hosts });
     run.journal_note(
-        &serde_json::json!({"run": id, "program": program.hash, "check": run.check(), "at": journal::now()}),
+        &serde_json::json!({"run": id, "of": run.options.stack, "program": program.hash, "check": run.check(),
+            "at": journal::now()}),
     );
     // Asked to stop at once: what runs is left where it is, and ended with its connection below.
     let error = tokio::select! {

@@ -66,7 +66,7 @@ fn answer(prompt: &Prompt, text: &str, default: Option<String>) -> Result<String
         if !prompt.confirm || first == read(&format!("confirm {shown}"), prompt.private)? {
             return Ok(if first.is_empty() { default.unwrap_or_default() } else { first });
         }
-        eprintln!("***** VALUES ENTERED DO NOT MATCH ****");
+        note!("***** VALUES ENTERED DO NOT MATCH ****");
     }
 }
 

@@ -180,9 +180,9 @@ impl Host {
         if self.run.check() {
             self.note_rest(cx, outcome);
         }
-        self.run.journal_end(&self.name, &task, &cx.step, told);
         let items = outcome.units.iter().map(|u| self.item_done(cx, outcome, u)).collect();
         let message = if outcome.no_log { String::new() } else { self.run.redactor.text(&outcome.message()) };
+        self.run.journal_end(&self.name, &task, &cx.step, told, &message);
         let result = self.run.redactor.value(&outcome.shown());
         let verbose = matches!(task.action.as_str(), "debug");
         let no_log = outcome.no_log;

@@ -61,7 +61,7 @@ fn plain(kind: Kind, play: usize, label: String) -> Node {
         label,
         span: None,
         claims: Claims::default(),
-        total: Some("it is a barrier"),
+        total: Some("nothing passes it"),
         defines: Vec::new(),
         uses: Some(Vec::new()),
         notifies: Vec::new(),

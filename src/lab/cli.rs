@@ -118,7 +118,7 @@ pub fn run(command: LabCommand) -> Result<ExitCode, LabError> {
     match command {
         LabCommand::Up(up) => self::up(up),
         LabCommand::Down { all: true, .. } => super::down_all().map(|names| {
-            names.iter().for_each(|name| eprintln!("lab {name}: down"));
+            names.iter().for_each(|name| note!("lab {name}: down"));
             ExitCode::SUCCESS
         }),
         LabCommand::Down { lab, .. } => super::down(&lab.name).map(|()| ExitCode::SUCCESS),
@@ -132,13 +132,8 @@ pub fn run(command: LabCommand) -> Result<ExitCode, LabError> {
 fn up(up: Up) -> Result<ExitCode, LabError> {
     let started = std::time::Instant::now();
     let lab = Lab::up(&up.kind.options(up.lab.name, false))?;
-    eprintln!(
-        "lab {}: {} hosts up in {:.1} s",
-        lab.name(),
-        lab.hosts().len(),
-        started.elapsed().as_secs_f32()
-    );
-    println!("{}", lab.inventory_path().display());
+    note!("lab {}: {} hosts up in {:.1} s", lab.name(), lab.hosts().len(), started.elapsed().as_secs_f32());
+    told!("{}", lab.inventory_path().display());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -146,14 +141,14 @@ fn list() -> Result<ExitCode, LabError> {
     for name in Lab::names()? {
         match Lab::open(&name) {
             Ok(lab) => {
-                println!("{name}\t{}", lab.inventory_path().display());
+                told!("{name}\t{}", lab.inventory_path().display());
                 for host in lab.hosts() {
                     let state = if host.leader.is_some() { "up" } else { "not running" };
-                    println!("  {}\t{}\t{state}", host.name, host.address);
+                    told!("  {}\t{}\t{state}", host.name, host.address);
                 }
             }
             Err(LabError::NoLab { .. }) => {
-                println!("{name}\thalf up; `fitout lab down --name {name}` removes it")
+                told!("{name}\thalf up; `fitout lab down --name {name}` removes it")
             }
             Err(error) => return Err(error),
         }
@@ -173,15 +168,12 @@ fn test(test: Test) -> Result<ExitCode, LabError> {
     let guard = Guard::new(Lab::up(&test.kind.options(name, !keep))?);
     let failed = try_playbook(&guard, &test.playbook, &test.extra_vars)?;
     let Some(step) = failed else {
-        eprintln!("lab test: passed");
+        note!("lab test: passed");
         return Ok(ExitCode::SUCCESS);
     };
-    eprintln!("lab test: `{step}` failed");
+    note!("lab test: `{step}` failed");
     if keep {
-        eprintln!(
-            "hint: the hosts are up: fitout lab ssh --name {0}; fitout lab down --name {0}",
-            guard.name()
-        );
+        note!("hint: the hosts are up: fitout lab ssh --name {0}; fitout lab down --name {0}", guard.name());
         // Not dropped, so not taken down.
         std::mem::forget(guard);
     }
@@ -197,7 +189,7 @@ fn try_playbook(lab: &Lab, playbook: &Path, extra: &[String]) -> Result<Option<&
         ("verify", &["verify"]),
     ];
     for (title, words) in steps {
-        eprintln!("lab test: {title}");
+        note!("lab test: {title}");
         let mut command = fitout()?;
         command.args(words).arg("-i").arg(lab.inventory_path()).arg(playbook);
         for vars in extra {
@@ -209,7 +201,7 @@ fn try_playbook(lab: &Lab, playbook: &Path, extra: &[String]) -> Result<Option<&
             // Events are read rather than shown: only what changed is worth a line.
             let output = command.stderr(Stdio::inherit()).output().map_err(failed)?;
             let changed = changed_tasks(&String::from_utf8_lossy(&output.stdout));
-            changed.iter().for_each(|task| eprintln!("lab test: the second run changed {task}"));
+            changed.iter().for_each(|task| note!("lab test: the second run changed {task}"));
             output.status.success() && changed.is_empty()
         } else {
             command.status().map_err(failed)?.success()

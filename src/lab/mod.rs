@@ -329,7 +329,7 @@ impl std::ops::Deref for Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Err(error) = sweep::lab(&self.0.state, &self.0.record.name) {
-            eprintln!("{error}");
+            note!("{error}");
         }
     }
 }

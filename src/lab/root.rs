@@ -45,7 +45,7 @@ impl Root {
 impl Drop for Root {
     fn drop(&mut self) {
         if let Err(error) = remove(&self.dir) {
-            eprintln!("{error}");
+            note!("{error}");
         }
     }
 }

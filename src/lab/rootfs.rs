@@ -115,7 +115,7 @@ pub(super) fn additions() -> [(&'static str, &'static str); 3] {
 }
 
 fn build(recipe: &Recipe, draft: &Path) -> Result<(), LabError> {
-    eprintln!("lab: making a root file system of {} with mmdebstrap, once", recipe.suite);
+    note!("lab: making a root file system of {} with mmdebstrap, once", recipe.suite);
     let work = tempfile::tempdir().map_err(io("cannot use", Path::new("the temporary folder")))?;
     let hook = |name: &str, text: &str, more: &str| {
         let script = work.path().join(name);

@@ -1,6 +1,7 @@
 //! Look-up of modules by any of their names: those built in, and a user's `library/` folders.
 
 use super::{Behaviour, Module, declarative};
+use crate::base::diag::nearest;
 use crate::spec::{ArgSpec, ModuleSpec};
 use indexmap::IndexMap;
 use std::collections::HashMap;
@@ -112,6 +113,24 @@ impl Registry {
     pub fn all_names(&self) -> impl Iterator<Item = &str> {
         self.own_names.keys().map(String::as_str).chain(BUILT_IN.names.keys().copied())
     }
+}
+
+/// The nearest of `known` to a module's misspelt name. Of a full name the last part counts: collections have long names, and
+/// a module may only be looked for in the wrong one.
+pub fn nearest_name<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    let Some((collection, short)) = name.rsplit_once('.') else {
+        return nearest(name, known.filter(|k| !k.contains('.')));
+    };
+    let full: Vec<&str> = known.filter(|k| k.contains('.')).collect();
+    let last = |k: &'k str| k.rsplit('.').next().unwrap_or(k);
+    let near = nearest(short, full.iter().copied().filter(|k| k.starts_with(collection)).map(last))
+        .or_else(|| nearest(short, full.iter().copied().map(last)));
+    let called = |word: &str| {
+        let mut named = full.iter().copied().filter(|k| last(k) == word).collect::<Vec<_>>();
+        named.sort_by_key(|k| !k.starts_with(collection));
+        named.first().copied()
+    };
+    called(short).or_else(|| called(near?))
 }
 
 impl Entry {

@@ -14,7 +14,8 @@ pub fn explain(said: &str, host: &str, options: &SshOptions) -> String {
         let place = lines.iter().find_map(|l| l.strip_prefix("Offending ")).unwrap_or("in known_hosts");
         return format!(
             "{host}: the host key of {at} has CHANGED (was: {place}); someone may be in between, or the host was reinstalled\n\
-             hint: if you know why, remove the old key with `ssh-keygen -R {}`",
+             hint: if you know why, remove the old key with `ssh-keygen{} -R {}`",
+            known_hosts(place),
             known_name(options)
         );
     }
@@ -41,7 +42,7 @@ pub fn explain(said: &str, host: &str, options: &SshOptions) -> String {
         let user = options.user.as_deref().map(|u| format!(" for {u}")).unwrap_or_default();
         return format!(
             "{host}: {at} refused the login{user}: it accepts {ways}, and {key} did not do{broken}\n\
-             hint: check `remote_user` and the key; `ssh -v {at}` shows each key that is tried"
+             hint: check the user (`ansible_user`, -u) and the key; `ssh -v {at}` shows each key that is tried"
         );
     }
     let known = [
@@ -74,6 +75,15 @@ pub fn explain(said: &str, host: &str, options: &SshOptions) -> String {
     }
 }
 
+/// `-f FILE` for a file (`… key in FILE:LINE`) that is not the user's own.
+fn known_hosts(place: &str) -> String {
+    let file = place.rsplit_once(" in ").and_then(|(_, at)| Some(at.rsplit_once(':')?.0));
+    match file {
+        Some(file) if !file.ends_with("/.ssh/known_hosts") => format!(" -f {}", shell_words::quote(file)),
+        _ => String::new(),
+    }
+}
+
 fn known_name(options: &SshOptions) -> String {
     match options.port {
         Some(port) if port != 22 => format!("'[{}]:{port}'", options.host),
@@ -90,7 +100,11 @@ mod tests {
         let cases = [
             (
                 "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nOffending ED25519 key in /k:3\n",
-                "ssh-keygen -R h",
+                "`ssh-keygen -f /k -R h`",
+            ),
+            (
+                "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nOffending ED25519 key in /root/.ssh/known_hosts:3\n",
+                "`ssh-keygen -R h`",
             ),
             (
                 "No ED25519 host key is known for h and you have requested strict checking.\nHost key verification failed.",

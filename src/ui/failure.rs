@@ -12,8 +12,10 @@ const TAIL: usize = 20;
 /// The block of text for one failed or unreachable task.
 pub fn block(done: &TaskDone, style: Style) -> String {
     let task = &done.task;
-    let word = if done.outcome == Outcome::Unreachable { "UNREACHABLE" } else { "FAILED" };
-    let title = format!("{word} {}: {}", task.host, printable(&task.name));
+    if done.outcome == Outcome::Unreachable {
+        return unreachable(done, style);
+    }
+    let title = format!("FAILED {}: {}", task.host, printable(&task.name));
     let mut text = style.paint(Paint::Bad, &title) + "\n";
     if !task.place.is_empty() {
         text += &format!("  at {}\n", task.place);
@@ -38,6 +40,18 @@ pub fn block(done: &TaskDone, style: Style) -> String {
         }
     }
     text.trim_end().to_string()
+}
+
+/// What matters is the host; the task it was lost at comes last.
+fn unreachable(done: &TaskDone, style: Style) -> String {
+    let (task, items) = (&done.task, &done.items);
+    let told = items.iter().find(|i| i.outcome == Outcome::Unreachable && !i.message.is_empty());
+    let words = told.map_or(&done.message, |item| &item.message);
+    // The connection's own words begin with the host, which may be another than the task's.
+    let words = words.strip_prefix(&format!("{}: ", task.host)).unwrap_or(words);
+    let at = if task.place.is_empty() { String::new() } else { format!(" ({})", task.place) };
+    let title = style.paint(Paint::Bad, &format!("UNREACHABLE {}", task.host));
+    format!("{title}: {}\n  at {}{at}", indented(words), printable(&task.name))
 }
 
 fn is_failure(outcome: Outcome) -> bool {
@@ -143,6 +157,16 @@ mod tests {
              return code\n  exit status 2\n  stderr:\n    | no such\n    | file"
         );
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn of_an_unreachable_host_the_reason_comes_first() {
+        let mut done = failed("site.yml:3:7", Value::Null);
+        done.outcome = Outcome::Unreachable;
+        done.message = "web1: cannot connect to 10.0.0.1\nhint: is it up?".into();
+        let expected = "UNREACHABLE web1: cannot connect to 10.0.0.1\n    hint: is it up?\n  at Install nginx \
+                        (site.yml:3:7)";
+        assert_eq!(block(&done, Style::default()), expected);
     }
 
     #[test]

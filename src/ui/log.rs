@@ -108,8 +108,11 @@ impl Log {
             0 => String::new(),
             _ => format!(", {round_trips} round trips"),
         };
+        let lost = [(sum(|r| r.failed), "failed"), (sum(|r| r.unreachable), "unreachable")];
+        let lost: String =
+            lost.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!(", {n} {word}")).collect();
         self.console.line(&format!(
-            "{} changed, {} ok on {hosts} {} in {}{trips}",
+            "{} changed, {} ok{lost} on {hosts} {} in {}{trips}",
             sum(|r| r.changed),
             sum(|r| r.ok).saturating_sub(sum(|r| r.changed)),
             if hosts == 1 { "host" } else { "hosts" },

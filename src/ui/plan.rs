@@ -24,6 +24,7 @@ struct State {
     unknown: usize,
     unchanged: usize,
     failed: usize,
+    unreachable: usize,
 }
 
 impl PlanView {
@@ -34,7 +35,10 @@ impl PlanView {
 
     fn done(&self, state: &mut State, done: &TaskDone) {
         if matches!(done.outcome, Outcome::Failed | Outcome::Unreachable) {
-            state.failed += 1;
+            match done.outcome {
+                Outcome::Unreachable => state.unreachable += 1,
+                _ => state.failed += 1,
+            }
             self.console.line(&failure::block(done, self.view.style));
             return;
         }
@@ -114,7 +118,7 @@ impl PlanView {
 impl State {
     fn summary(&self, hosts: usize) -> String {
         let on = format!("on {hosts} {}", if hosts == 1 { "host" } else { "hosts" });
-        if self.change + self.run + self.unknown + self.failed == 0 {
+        if self.change + self.run + self.unknown + self.failed + self.unreachable == 0 {
             return format!("Plan: no changes, {} unchanged {on}", self.unchanged);
         }
         let mut parts = vec![format!("{} to change", self.change)];
@@ -125,11 +129,10 @@ impl State {
             parts.push(format!("{} unknown", self.unknown));
         }
         parts.push(format!("{} unchanged", self.unchanged));
-        if self.failed > 0 {
-            parts.push(format!("{} failed", self.failed));
-            return format!("Plan: {} {on}; what comes after a failure is not in it", parts.join(", "));
-        }
-        format!("Plan: {} {on}", parts.join(", "))
+        let lost = [(self.failed, "failed"), (self.unreachable, "unreachable")];
+        parts.extend(lost.into_iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")));
+        let rest = if self.failed > 0 { "; what comes after a failure is not in it" } else { "" };
+        format!("Plan: {} {on}{rest}", parts.join(", "))
     }
 }
 

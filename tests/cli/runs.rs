@@ -46,6 +46,65 @@ fn keys_that_a_killed_bake_left_are_removed_and_its_cloud_is_looked_at() {
 }
 
 #[test]
+fn what_failed_is_in_the_log_and_can_be_gone_on_with() {
+    let site = "- hosts: all\n  gather_facts: false\n  tasks: [{name: Breaks, command: /bin/false}]\n";
+    let place = Place::new().with("site.yml", site).with("hosts", "a ansible_connection=local\n");
+    let seen = place.run(&["apply", "--yes", "-i", "hosts", "site.yml"]);
+    assert!(seen.code == 1 && seen.err.contains("with --resume"), "{}{}", seen.out, seen.err);
+    assert!(seen.out.contains("0 changed, 0 ok, 1 failed on 1 host"), "{}", seen.out);
+    let log = place.run(&["log"]).out;
+    assert!(log.contains("run of site: 0 changed, 1 failed"), "{log}");
+    let told = place.run(&["log", "last"]).out;
+    assert!(told.contains("a: failed Breaks (site.yml:3:11): non-zero return code"), "{told}");
+}
+
+/// `fitout … | head` has read enough at some point.
+#[test]
+fn a_reader_that_has_gone_away_is_no_panic() {
+    let place = Place::new();
+    for args in [&["facts", "localhost"][..], &["lab", "list"], &["run", "localhost", "--list-hosts"]] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_fitout"));
+        let (_, writer) = std::io::pipe().unwrap();
+        let ended = command.args(args).current_dir(place.path()).stdout(writer).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.code() != Some(101) && !said.contains("panicked"), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn a_plan_without_any_host_says_so() {
+    let seen = Place::new().with("site.yml", SITE).run(&["verify", "site.yml"]);
+    assert!(seen.err.contains("the inventory has no host") && seen.err.contains("-i"), "{}", seen.err);
+}
+
+#[test]
+fn what_is_misspelt_on_the_command_line_has_a_nearest_right_name() {
+    let place = Place::new().with("hosts", "[web]\nnode1\n").with("site.yml", SITE);
+    let cases: [(&[&str], &str); 8] = [
+        (&["plan", "site.yml", "-c", "sshh"], "did you mean `ssh`?"),
+        (&["plan", "site.yml", "--become-method", "sudoo"], "did you mean `sudo`?"),
+        (&["inventory", "-i", "hosts", "--graph", "wbe"], "did you mean `web`?"),
+        (&["modules", "community.general.sysctl"], "did you mean `ansible.posix.sysctl`?"),
+        (&["run", "localhost", "uptime"], "fitout run localhost -a 'uptime'"),
+        (&["run", "localhost", "-m", "copy", "-a", "{\"dest\":"], "1 error found"),
+        (
+            &["plan", "site.yml", "--vault-password-file", "lost"],
+            "the vault password file lost: no such file",
+        ),
+        (
+            &["plan", "site.yml", "--become-password-file", "lost"],
+            "the become password file lost: no such file",
+        ),
+    ];
+    for (args, expected) in cases {
+        let seen = place.run(args);
+        assert!(seen.code == 3 && seen.err.contains(expected), "{args:?}: {}", seen.err);
+    }
+    let seen = place.run(&["run", "-i", "hosts", "nod1", "-m", "ping"]);
+    assert!(seen.err.contains("did you mean `node1`?"), "{}", seen.err);
+}
+
+#[test]
 fn a_module_is_run_alone_and_the_log_tells_of_it() {
     let place = Place::new().with("hosts", "[web]\na ansible_connection=local\nb ansible_connection=local\n");
     let note = format!("content=x dest={}/note", place.path().display());
@@ -68,6 +127,8 @@ fn a_module_is_run_alone_and_the_log_tells_of_it() {
     let first = log.split_whitespace().next().unwrap().to_string();
     let told = place.run(&["log", &first]).out;
     assert!(told.contains("copy") && told.contains("note is absent"), "{told}");
+    let lost = place.run(&["log", &first, "--host", "aa"]);
+    assert!(lost.code == 3 && lost.err.contains("did you mean `a`?"), "{}", lost.err);
 
     let facts = place.run(&["facts", "-i", "hosts", "a"]);
     let facts: serde_json::Value = serde_json::from_str(&facts.out).unwrap();

@@ -73,7 +73,8 @@ fn no_key(name: &str, path: &str) -> String {
              first (`modprobe: {{name: {module}, persistent: present}}`), or set `ignoreerrors: true`"
         ),
         None => format!(
-            "the running kernel has no {name}: load the module that brings it first, or set `ignoreerrors: true`"
+            "the running kernel has no {name}: check the name, or load the kernel module that brings it first; with `ignoreerrors: true` it \
+             is passed over"
         ),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::ast::{Keywords, Spanned};
 use super::Ctx;
+use crate::base::diag::nearest;
 use crate::base::{Diag, Key, Span, Value};
 use std::sync::Arc;
 
@@ -168,6 +169,12 @@ fn find(name: &str, on: On) -> Option<Holds> {
     where_.contains(on.letter()).then_some(holds)
 }
 
+/// Whether a play's key is `hosts` misspelt.
+pub(super) fn means_hosts(key: &str) -> bool {
+    find(key, On::Play).is_none()
+        && (FORMER.contains(&(key, "hosts")) || nearest(key, names(On::Play)) == Some("hosts"))
+}
+
 /// The finding for a key that may not stand there.
 pub(super) fn unknown(key: &str, span: Span, on: On) -> Diag {
     let diag = Diag::error("unknown-key", span, format!("`{key}` is not a keyword of a {}", on.name()));
@@ -193,16 +200,23 @@ const WORKERS: &[(&str, &[&str])] = &[
 
 /// A connection or a way to become that there is not. Below a play it is a warning: the task may be skipped.
 fn unsupported(on: On, key: &str, value: &Spanned<Value>) -> Option<Diag> {
-    let (_, known) = WORKERS.iter().find(|(name, _)| *name == key)?;
     let Value::Str(text) = &value.value else { return None };
-    let word = text.rsplit('.').next().unwrap_or(text);
-    if known.contains(&word) || word.is_empty() {
-        return None;
-    }
+    let hints = check_worker(key, text).err()?;
     let make = if on == On::Play { Diag::error } else { Diag::warning };
     let diag = make("unsupported-value", value.span, format!("`{key}: {text}` is not supported"));
+    Some(hints.into_iter().fold(diag, Diag::hint))
+}
+
+/// Whether fitout has this connection or way to become; an error says what there is instead.
+pub fn check_worker(key: &str, text: &str) -> Result<(), Vec<String>> {
+    let Some((_, known)) = WORKERS.iter().find(|(name, _)| *name == key) else { return Ok(()) };
+    let word = text.rsplit('.').next().unwrap_or(text);
+    if known.contains(&word) || word.is_empty() {
+        return Ok(());
+    }
+    let near = nearest(word, known.iter().copied()).map(|right| format!("did you mean `{right}`?"));
     let some: Vec<_> = known.iter().take(4).copied().collect();
-    Some(diag.did_you_mean(word, known.iter().copied()).hint(format!("there is {}", some.join(", "))))
+    Err(near.into_iter().chain([format!("there is {}", some.join(", "))]).collect())
 }
 
 /// Takes a keyword's value into `keywords`, or says what is wrong with it.
@@ -333,7 +347,8 @@ fn check_loop_control(ctx: &mut Ctx, control: &Spanned<Value>) {
         if !KNOWN.contains(&name.as_str()) {
             let place = ctx.key_place(control.span, &name);
             let message = format!("`{name}` is no part of `loop_control`");
-            ctx.diags.push(Diag::error("unknown-key", place, message).did_you_mean(&name, KNOWN));
+            let diag = Diag::error("unknown-key", place, message).did_you_mean(&name, KNOWN);
+            ctx.diags.push(diag.hint(format!("there is {}", KNOWN.join(", "))));
         }
     }
 }

@@ -10,7 +10,7 @@ use super::vars_file;
 use super::vault::Keyring;
 use super::yaml::Node;
 use crate::base::{Diag, Diags, Key, Sources, Span, Value};
-pub use keywords::{On, is_keyword, is_name, names as keyword_names};
+pub use keywords::{On, check_worker, is_keyword, is_name, names as keyword_names};
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! What the vault commands do to files. A file is replaced as a whole or not at all, and keeps its mode.
 
+use super::super::yaml::io_words;
 use super::format::is_vault;
 use super::{Keyring, VaultError};
 use std::fs::Permissions;
@@ -67,7 +68,8 @@ pub fn edit_file(
         .map_err(|e| VaultError::io(scratch.path(), &e))?;
     let edited = editor(scratch.path()).and_then(|()| std::fs::read(scratch.path()));
     wipe(scratch.path());
-    let edited = edited.map_err(|e| VaultError::file(path, format!("the editor failed: {e}")))?;
+    let edited =
+        edited.map_err(|e| VaultError::file(path, format!("the editor failed: {}", io_words(&e))))?;
     if edited == plain && path.exists() {
         return Ok(false);
     }

@@ -1,5 +1,6 @@
 //! The vault passwords of a run, by id, and where they come from.
 
+use super::super::yaml::io_words;
 use super::format::{Envelope, encrypt};
 use super::{DEFAULT_ID, VaultError};
 use crate::base::Diags;
@@ -70,17 +71,17 @@ impl Keyring {
 
     /// The password is the file's text without blanks around it, or what it prints if it is executable.
     pub fn add_file(&mut self, id: &str, path: &Path) -> Result<(), VaultError> {
-        let about = std::fs::metadata(path).map_err(|e| VaultError::io(path, &e))?;
+        let about = std::fs::metadata(path).map_err(|e| unread(path, io_words(&e)))?;
         if about.is_dir() {
-            return Err(VaultError::file(path, "is a directory"));
+            return Err(unread(path, "is a directory"));
         }
         let password = match about.permissions().mode() & 0o111 {
-            0 => std::fs::read(path).map_err(|e| VaultError::io(path, &e))?,
+            0 => std::fs::read(path).map_err(|e| unread(path, io_words(&e)))?,
             _ => run(id, path)?,
         };
         let password = password.trim_ascii();
         if password.is_empty() {
-            return Err(VaultError::file(path, "holds no password"));
+            return Err(unread(path, "holds no password"));
         }
         self.add(id, password);
         Ok(())
@@ -152,9 +153,14 @@ impl Keyring {
     }
 }
 
+/// A source of a password that is none: which of the files that a command names is meant is said.
+fn unread(path: &Path, why: impl Into<String>) -> VaultError {
+    VaultError::File { path: format!("the vault password file {}", path.display()), why: why.into() }
+}
+
 /// Runs a password program. One named `…-client` is told the vault id, as Ansible does.
 fn run(id: &str, path: &Path) -> Result<Vec<u8>, VaultError> {
-    let full = path.canonicalize().map_err(|e| VaultError::io(path, &e))?;
+    let full = path.canonicalize().map_err(|e| unread(path, io_words(&e)))?;
     let mut command = Command::new(full);
     if path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("-client")) {
         command.args(["--vault-id", id]);
@@ -163,9 +169,9 @@ fn run(id: &str, path: &Path) -> Result<Vec<u8>, VaultError> {
         .stdin(Stdio::inherit())
         .stderr(Stdio::inherit())
         .output()
-        .map_err(|e| VaultError::file(path, format!("is executable and cannot be run: {e}")))?;
+        .map_err(|e| unread(path, format!("is executable and cannot be run: {}", io_words(&e))))?;
     if !output.status.success() {
-        return Err(VaultError::file(path, format!("printed no password ({})", output.status)));
+        return Err(unread(path, format!("printed no password ({})", output.status)));
     }
     Ok(output.stdout)
 }
