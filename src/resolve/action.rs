@@ -6,7 +6,7 @@ use crate::base::diag::nearest;
 use crate::base::{Diag, Map, Span, Template, Value};
 use crate::graph::RoleScope;
 use crate::modules::Module;
-use crate::modules::registry::{Registry, registry};
+use crate::modules::registry::{Registry, nearest_name, registry};
 use crate::spec::{FreeForm, split_free_form, split_words};
 use crate::syntax::ast::{Action, ActionArgs, Entries, Spanned};
 use std::path::PathBuf;
@@ -170,16 +170,17 @@ impl Unit<'_> {
                 file.display()
             ));
         }
+        let near = nearest_name(word, registry().all_names().chain(known::ACTIONS.iter().copied()));
         let parts = word.split('.').count();
         let own = word.starts_with("ansible.builtin.") || word.starts_with("ansible.legacy.");
         if parts >= 3 && !own || known::is_module(short) && (parts != 2) {
             let message = format!("module `{word}` is not supported");
             let diag = Diag::error("unsupported-module", name.span, message);
+            let diag = near.into_iter().fold(diag, |d, right| d.hint(format!("did you mean `{right}`?")));
             return diag.hint("`fitout modules` lists those that are");
         }
-        let names = registry().all_names().chain(known::ACTIONS.iter().copied());
-        Diag::error("unknown-module", name.span, format!("there is no module `{word}`"))
-            .did_you_mean(word, names)
+        let diag = Diag::error("unknown-module", name.span, format!("there is no module `{word}`"));
+        near.into_iter().fold(diag, |d, right| d.hint(format!("did you mean `{right}`?")))
     }
 
     /// A Python file of the repository that would provide a module or an action.

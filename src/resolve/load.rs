@@ -1,5 +1,6 @@
 //! Files of a run: each is read and parsed once, whoever asks.
 
+use crate::base::diag::nearest;
 use crate::base::{Diag, Diags, Map, Sources, Span, Value};
 use crate::modules::registry;
 use crate::syntax::ast::{Item, Playbook, RoleUse};
@@ -159,11 +160,32 @@ pub(crate) fn tidy(path: &Path) -> PathBuf {
     if out.as_os_str().is_empty() { PathBuf::from(".") } else { out }
 }
 
-/// "not found" with the places looked at.
+/// What lies where a file was looked for under nearly its name.
+fn neighbour(path: &Path) -> Option<PathBuf> {
+    let (folder, name) = (path.parent()?, path.file_name()?.to_str()?);
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    // An ending that is right makes no name more alike.
+    let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
+    let stem_of = |n: &str| match n.rsplit_once('.') {
+        Some((stem, e)) => (e == ending).then(|| stem.to_string()),
+        None => ending.is_empty().then(|| n.to_string()),
+    };
+    let names = std::fs::read_dir(here).ok()?.flatten().filter_map(|e| e.file_name().into_string().ok());
+    let stems: Vec<String> = names.filter_map(|n| stem_of(&n)).collect();
+    let right = nearest(stem, stems.iter().map(String::as_str))?;
+    Some(folder.join(if ending.is_empty() { right.to_string() } else { format!("{right}.{ending}") }))
+}
+
+/// "not found" with the nearest right name and the places looked at.
 pub(crate) fn missing(code: &'static str, span: Span, what: &str, looked: &[PathBuf]) -> Diag {
     let mut diag = Diag::error(code, span, format!("{what} does not exist"));
     if !looked.is_empty() {
-        let places: Vec<String> = looked.iter().map(|p| p.display().to_string()).collect();
+        // The playbook's folder may be the working directory: each place counts once.
+        let places: indexmap::IndexSet<PathBuf> = looked.iter().map(|p| tidy(p)).collect();
+        if let Some(near) = places.iter().find_map(|p| neighbour(p)) {
+            diag = diag.hint(format!("did you mean `{}`?", near.display()));
+        }
+        let places: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
         diag = diag.hint(format!("looked for {}", places.join(", ")));
     }
     diag

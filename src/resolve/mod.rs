@@ -145,6 +145,7 @@ pub fn compile(options: &CompileOptions) -> Result<Compiled, Diags> {
         !p.plan.keywords.needs.is_empty() || p.unit.tasks.iter().any(|t| !t.node.keywords.needs.is_empty())
     });
     let facts = needed.names();
+    let nobody = places::nobody(options.inventory.as_deref(), &made);
     let mut plays = Vec::new();
     for mut play in made {
         diags.extend(play.unit.diags);
@@ -158,6 +159,8 @@ pub fn compile(options: &CompileOptions) -> Result<Compiled, Diags> {
     {
         diags.extend(found);
     }
+    // Where something is wrong, that may be why.
+    nobody.filter(|_| !diags.has_errors()).into_iter().for_each(|diag| diags.push(diag));
     let diags = lint::without_allowed(diags, &options.sources);
     if diags.has_errors() {
         return Err(diags);

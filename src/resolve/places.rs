@@ -173,13 +173,30 @@ pub(crate) fn start(asked: Option<&str>, made: &[Made]) -> Option<Diag> {
     Some(diag.hint("`fitout playbook --list-tasks` shows all"))
 }
 
+/// Whether a task brings hosts or groups of its own.
+fn add_hosts(made: &[Made]) -> bool {
+    let adds = |n: &Noted| matches!(n.node.action_name(), "add_host" | "group_by");
+    made.iter().any(|m| m.unit.tasks.iter().any(adds))
+}
+
+/// The first play that is for hosts, where the inventory has none.
+pub(crate) fn nobody(inventory: Option<&Inventory>, made: &[Made]) -> Option<Diag> {
+    let inventory = inventory.filter(|i| i.hosts.values().all(|h| h.implicit) && !add_hosts(made))?;
+    let nobody = |play: &&Made| {
+        let selected = play.hosts.value.as_str().and_then(|pattern| inventory.select(pattern).ok());
+        selected.is_some_and(|s| s.hosts.is_empty() && s.unknown.is_empty())
+    };
+    let span = made.iter().find(nobody)?.hosts.span;
+    let diag = Diag::warning("unknown-host", span, "the inventory has no host");
+    Some(diag.hint("name one with -i: a file, a folder, or `web1,web2,`"))
+}
+
 /// Names in `hosts` that the inventory does not have. Where a play adds hosts or groups, nothing can be said.
 pub(crate) fn hosts(inventory: Option<&Inventory>, made: &[Made]) -> Diags {
     let mut diags = Diags::default();
     let Some(inventory) = inventory else { return diags };
     let empty = inventory.hosts.values().all(|h| h.implicit);
-    let adds = |n: &Noted| matches!(n.node.action_name(), "add_host" | "group_by");
-    if made.iter().any(|m| m.unit.tasks.iter().any(adds)) {
+    if add_hosts(made) {
         return diags;
     }
     for play in made {

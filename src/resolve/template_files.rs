@@ -1,7 +1,8 @@
 //! Template files that tasks name: read at compile time for faults of their own and for the names they use.
 
+use super::template_hints;
 use super::unit::{Noted, Unit};
-use crate::base::{Diag, Diags, Severity, Span, Value};
+use crate::base::{Diags, Severity, Span, Value};
 use crate::eval::{self, NameUse, TemplateOptions};
 use crate::graph::Act;
 use std::collections::HashSet;
@@ -42,8 +43,7 @@ pub(crate) fn check(unit: &Unit) -> Diags {
             Ok(used) => unit.unknown_plugins(used, role, |_, at| place_in(unit, &file, at)),
             Err(error) => {
                 let at = offset(&file.text, error.line, error.column);
-                let message = format!("the template cannot be read: {}", error.message);
-                vec![Diag::error("template-syntax", place_in(unit, &file, at), message)]
+                vec![template_hints::unreadable(place_in(unit, &file, at), &file.text, false, error)]
             }
         };
         for mut diag in found {

@@ -152,12 +152,8 @@ impl Unit<'_> {
         let used = match &*analysed {
             Ok(used) => used,
             Err(why) => {
-                let what = if bare { "expression" } else { "template" };
                 let place = eval::spot(&self.c.loader.sources, span, text, why.line, why.column);
-                let message = format!("the {what} cannot be read: {}", why.message);
-                let hint = super::template_hints::hint(text, bare);
-                let diag = Diag::error("template-syntax", place, message);
-                self.diags.push(hint.into_iter().fold(diag, Diag::hint));
+                self.diags.push(super::template_hints::unreadable(place, text, bare, why));
                 return;
             }
         };

@@ -65,7 +65,7 @@ fn missing(spec: &ModuleSpec, at: Span, given: &HashMap<&str, &Value>, meant: &[
             && given.get(name.as_str()).is_none_or(|v| v.is_null())
         {
             let message = format!("`{}` needs the argument `{name}`", spec.name);
-            diags.push(Diag::error("missing-argument", at, message).hint(arg.doc.clone()));
+            diags.push(Diag::error("missing-argument", at, message).hint(format!("`{name}`: {}", arg.doc)));
         }
     }
     // A template may turn out to be `omit`, so a group is judged by constants only where that can be wrong.

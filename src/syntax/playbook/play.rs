@@ -4,6 +4,7 @@ use super::super::ast::{Keywords, Play, PlaybookEntry, RoleUse, Spanned};
 use super::super::yaml::Node;
 use super::keywords::{self, On};
 use super::{Ctx, task};
+use crate::base::diag::nearest;
 use crate::base::{Diag, Value};
 
 const IMPORTS: [&str; 3] =
@@ -40,7 +41,15 @@ fn entry(ctx: &mut Ctx, node: &Node) -> Option<PlaybookEntry> {
         ctx.diags.push(diag.hint("write `import_playbook`"));
         return None;
     }
-    if node.get("hosts").is_none() && !looks_like_play(node) {
+    let near = |k: &Node| k.as_str().and_then(|k| nearest(k, IMPORTS));
+    if let Some((key, right)) = pairs.iter().find_map(|(k, _)| Some((k, near(k)?))) {
+        let message = format!("`{}` is not a keyword of a play", key.as_str().map_or("", |k| k));
+        ctx.diags
+            .push(Diag::error("unknown-key", key.span, message).hint(format!("did you mean `{right}`?")));
+        return None;
+    }
+    let meant = pairs.iter().any(|(k, _)| k.as_str().is_some_and(|k| keywords::means_hosts(k)));
+    if node.get("hosts").is_none() && !meant && !looks_like_play(node) {
         let message = "this is not a play: it has no `hosts`";
         ctx.diags.push(
             Diag::error("not-a-play", node.span, message)
@@ -124,6 +133,8 @@ fn play(ctx: &mut Ctx, node: &Node, pairs: &[(Node, Node)]) -> Play {
             let message = "`hosts` wants a pattern or a list of patterns";
             ctx.diags.push(Diag::error("bad-hosts", hosts.span, message).hint("e.g. `hosts: all`"));
         }
+        // The key that was meant is told already.
+        None if pairs.iter().any(|(k, _)| k.as_str().is_some_and(|k| keywords::means_hosts(k))) => {}
         None => {
             let first = pairs.first().map_or(node.span, |(k, _)| k.span);
             let message = "the play has no `hosts`";

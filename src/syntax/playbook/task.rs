@@ -150,7 +150,7 @@ fn implicit(ctx: &mut Ctx, node: &Node, candidates: &[Pair], extra: Entries) -> 
             continue;
         }
         let diag = keywords::unknown(&key.value, key.span, On::Task);
-        ctx.diags.push(match v.is_null() && diag.hints.is_empty() {
+        ctx.diags.push(match diag.hints.is_empty() {
             true => diag.hint(format!("an argument of `{}` is indented below it", name.value)),
             false => diag,
         });
