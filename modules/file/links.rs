@@ -5,6 +5,7 @@ use crate::modules::files::attributes::Difference;
 use crate::modules::files::{self, Attributes, attributes, state_word};
 use crate::modules::{Args, ArgsExt, Failure};
 use crate::plan::{Action, Decision};
+use crate::remote::Output;
 use crate::remote::files::{FileKind, FileStat};
 use std::collections::BTreeMap;
 
@@ -51,7 +52,18 @@ fn warned(args: &Args, there: &FileStat) -> Vec<String> {
     lost.then(|| why.to_string()).into_iter().collect()
 }
 
-pub fn soft(args: &Args, seen: &Seen, real: &mut BTreeMap<Vec<u8>, FileStat>) -> Result<Decision, Failure> {
+/// Whether a soft link may take the place of a folder, which then has to be empty.
+pub fn may_take_a_folder(args: &Args) -> bool {
+    args.str("state") == "link" && args.bool("force")
+}
+
+/// `full`: what was found where it may take a folder's place.
+pub fn soft(
+    args: &Args,
+    seen: &Seen,
+    real: &mut BTreeMap<Vec<u8>, FileStat>,
+    full: Option<&Output>,
+) -> Result<Decision, Failure> {
     let path = args.str("path");
     let here = &seen.here;
     let old = here.target.as_ref().map(|t| String::from_utf8_lossy(t).into_owned());
@@ -74,6 +86,10 @@ pub fn soft(args: &Args, seen: &Seen, real: &mut BTreeMap<Vec<u8>, FileStat>) ->
         return Ok(decision);
     }
     may_replace(args, here)?;
+    if state_word(here) == "directory" && full.is_some_and(|o| o.field("", "full").is_some()) {
+        let why = format!("the directory {path} is not empty, refusing to convert it");
+        return Err(Failure::new(why));
+    }
     if !target.exists && !args.bool("force") && args.has("src") {
         let message = format!(
             "src file does not exist, use \"force=yes\" if you really want to create the link: {src}"

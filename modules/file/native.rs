@@ -56,6 +56,9 @@ impl Staged for File {
             real.push(inside);
         }
         let mut jobs = vec![stat_job(&here, &plain), stat_job(&real, &followed)];
+        if links::may_take_a_folder(args) {
+            jobs.push(Job::new(script!("file.full", "full.sh")).args([path]));
+        }
         if args.bool("recurse") {
             let walk =
                 |targets| Job::new(script!("file.walk", "walk.sh")).flag("targets", targets).args([path]);
@@ -111,7 +114,7 @@ impl Staged for File {
         match state {
             "absent" => Ok(absent(path, &seen_now.here)),
             "directory" => folder::decide(args, &seen_now, seen.get(2..).unwrap_or_default()),
-            "link" => links::soft(args, &seen_now, &mut real),
+            "link" => links::soft(args, &seen_now, &mut real, seen.get(2)),
             "hard" => links::hard(args, &seen_now, &mut real),
             "touch" => touch(args, &seen_now, seen.last(), &real),
             _ => attributes_only(args, &seen_now, seen.last()),

@@ -7,7 +7,9 @@ case $act in
       useradd "$@" -- "$name"
     else
       adduser -D ${shell:+-s "$shell"} ${home:+-h "$home"} ${uid:+-u "$uid"} ${group:+-G "$group"} \
-        ${comment:+-g "$comment"} ${system:+-S} ${no_home:+-H} -- "$name"
+        ${comment:+-g "$comment"} ${system:+-S} ${no_home:+-H} -- "$name" || exit
+      IFS=,
+      for one in $groups; do addgroup "$name" "$one" || exit; done
     fi || { rc=$?; [ "$rc" -eq 12 ] || exit "$rc"; }
     ;;
   modify)
@@ -24,9 +26,6 @@ case $act in
     else
       deluser ${remove:+--remove-home} -- "$name"
     fi
-    ;;
-  groups)
-    for one in $groups; do addgroup "$name" "$one" || exit 1; done
     ;;
   password)
     # chpasswd reads `name:hash`, so the hash is in no process's arguments.

@@ -195,7 +195,12 @@ fn key_file(args: &Args) -> String {
 }
 
 fn apply(args: &Args, act: &str) -> Job {
-    Job::new(script!("user.apply", "apply.sh")).var("act", act).var("name", args.str("name"))
+    let job = Job::new(script!("user.apply", "apply.sh")).var("act", act).var("name", args.str("name"));
+    match act {
+        // For who asks before the change whether they are there.
+        "add" | "modify" => job.var("groups", args.list("groups").join(",")),
+        _ => job,
+    }
 }
 
 /// A primary group by name must be there.

@@ -89,7 +89,13 @@ impl Host {
 
     /// Carries out a change, and has it confirmed where the task asks for that.
     async fn change(&mut self, ready: Prepared, decision: Decision, at: At<'_>) -> Flying {
-        if !ready.check {
+        if ready.check {
+            if !ready.delegated
+                && let Err(failure) = self.know_names(&ready, &decision.effects).await
+            {
+                return Flying::Landed(UnitOutcome::failed(failure));
+            }
+        } else {
             // A user that still has processes cannot be removed or renamed.
             for user in ready.claims.writes.iter().filter_map(|w| w.strip_prefix("user:")) {
                 ready.remote.leave(user).await;

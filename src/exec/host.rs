@@ -15,7 +15,7 @@ use crate::eval::vars::{Layers, Level};
 use crate::graph::{RoleScope, Step, TaskKeywords, TaskNode};
 use crate::modules::Forecast;
 use crate::plan::Claims;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 /// Where the walk will go on in a list of steps that encloses the current one.
@@ -51,6 +51,8 @@ pub struct Host {
     pub planned: Vec<(String, Claims)>,
     /// What those effects would leave.
     pub forecast: Forecast,
+    /// Users and groups that a plan has asked for; whether the host knows them.
+    pub names: BTreeMap<String, bool>,
     /// Handlers of the play and of roles included since.
     pub handlers: Vec<Known>,
     pub notified: Notified,
@@ -99,6 +101,7 @@ impl Host {
             looks: Looks::default(),
             planned: Vec::new(),
             forecast: Forecast::default(),
+            names: BTreeMap::new(),
             handlers,
             notified: Notified::default(),
             handling: None,

@@ -38,6 +38,7 @@ mod lookups;
 mod loops;
 mod manner;
 mod meta;
+mod names;
 pub mod options;
 mod order;
 mod outcome;
