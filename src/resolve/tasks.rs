@@ -5,7 +5,7 @@ use super::known;
 use super::load::{missing, tidy};
 use super::unit::{Frame, Noted, Unit, Written};
 use crate::base::{Diag, Map, Span, Value};
-use crate::graph::{Act, BlockNode, Sequence, Step, TaskKeywords, TaskNode};
+use crate::graph::{Act, BlockNode, Loop, Sequence, Step, TaskKeywords, TaskNode};
 use crate::syntax::ast::{Block, Entries, Item, Task};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -93,8 +93,14 @@ impl Unit<'_> {
         let keywords = self.task_keywords(task, frame);
         let before = self.diags.iter().count();
         let Some(module) = self.module(&task.action, frame) else {
-            let conditional =
-                frame.conditional || !keywords.when.is_empty() || frame.may_fail(&task.keywords);
+            // A list that is only known when the task runs is often empty.
+            let listed = |l: &Loop| match l {
+                Loop::Items(items) | Loop::With { terms: items, .. } => matches!(items, Value::Template(_)),
+            };
+            let conditional = frame.conditional
+                || !keywords.when.is_empty()
+                || keywords.loop_.as_ref().is_some_and(listed)
+                || frame.may_fail(&task.keywords);
             let Some((module, args)) = self.stand_in(&task.action, conditional, before) else {
                 return Vec::new();
             };

@@ -101,7 +101,8 @@ impl Ansible {
             }
             item.warnings.iter().for_each(|w| self.warning(w));
         }
-        if done.task.action.starts_with("include_") && done.outcome == Outcome::Ok {
+        // What was included is told already.
+        if matches!(&*done.task.action, "include_tasks" | "include_role") && done.outcome == Outcome::Ok {
             return;
         }
         if !looped {
@@ -139,7 +140,10 @@ impl Ansible {
     fn item(&self, host: &str, item: &ItemDone, done: &TaskDone) {
         let label = item.label.as_ref().map(|l| printable(&python_text(l))).unwrap_or_default();
         let dump = || dump(&item.result, &done.task.action, self.pretty(done), self.view.verbosity);
-        let verbose = self.view.verbosity > 0 || done.verbose || says(done, Some(item));
+        // An item that is skipped went nowhere and says nothing of its own.
+        let skipped = item.outcome == Outcome::Skipped;
+        let host = if skipped { &*done.task.host } else { host };
+        let verbose = self.view.verbosity > 0 || !skipped && (done.verbose || says(done, Some(item)));
         let tail = || if verbose { format!(" => {}", dump()) } else { String::new() };
         let text = match item.outcome {
             Outcome::Ok | Outcome::Unknown => format!("ok: [{host}] => (item={label}){}", tail()),

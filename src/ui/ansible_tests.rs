@@ -111,6 +111,30 @@ fn items_are_told_as_python_does_and_with_the_host_they_went_to() {
 }
 
 #[test]
+fn an_include_tells_what_it_included_and_a_file_of_variables_that_it_was_read() {
+    let told = |action: &str, node| {
+        done(
+            task(action, action, node),
+            Outcome::Ok,
+            vec![item(None, Outcome::Ok, serde_json::json!({}))],
+            false,
+        )
+    };
+    let text = shown(0, &[told("include_vars", 1), told("include_tasks", 2), told("include_role", 3)]);
+    assert_eq!(text.matches("ok: [h1]").count(), 1, "{text}");
+}
+
+#[test]
+fn a_skipped_item_is_told_in_short_and_without_a_delegate() {
+    let mut one = item(None, Outcome::Skipped, serde_json::json!({"changed": false}));
+    (one.label, one.delegate) = (Some(value(serde_json::json!("a"))), "localhost".into());
+    let mut two = item(None, Outcome::Ok, serde_json::json!({"changed": false}));
+    (two.label, two.delegate) = (Some(value(serde_json::json!("b"))), "localhost".into());
+    let text = shown(0, &[done(task("t", "assert", 1), Outcome::Ok, vec![one, two], true)]);
+    assert!(text.contains("skipping: [h1] => (item=a) \nok: [h1 -> localhost] => (item=b) => {"), "{text}");
+}
+
+#[test]
 fn retries_are_counted_without_the_first_attempt() {
     let retry =
         |attempt| Event::Retry { task: task("T", "ping", 1), attempt, retries: 2, message: String::new() };
