@@ -1,6 +1,7 @@
 //! getent: entries of a system database as facts.
 
 use crate::base::{List, Map, Value};
+use crate::modules::forecast::{Forecast, record};
 use crate::modules::kit::{only, result};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
 use crate::plan::Decision;
@@ -22,6 +23,26 @@ impl Staged for Getent {
         Ok(vec![
             ["database", "key", "service"].into_iter().fold(job, |job, name| job.var(name, args.str(name))),
         ])
+    }
+
+    /// What planned users and groups will have is known once they are made; that they will be there is known now.
+    fn foresee(&self, args: &Args, seen: &mut [Output], forecast: &Forecast) -> bool {
+        let kind = match args.str("database") {
+            "passwd" | "shadow" => "user",
+            "group" | "gshadow" => "group",
+            _ => return false,
+        };
+        let Some(output) = seen.first_mut() else { return false };
+        let key = args.str("key");
+        let mut foreseen = false;
+        for (name, there) in forecast.names(kind).filter(|(name, _)| key.is_empty() || key == *name) {
+            record(output, name, "will be", if there { kind.as_bytes() } else { b"" });
+            if !key.is_empty() {
+                record(output, "", "rc", if there { b"0" } else { b"2" });
+            }
+            foreseen = true;
+        }
+        foreseen
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
@@ -64,6 +85,13 @@ impl Staged for Getent {
                 entries.insert(key.into(), Value::Null);
             }
             _ => return Err(Failure::new("Enumeration not supported on this database.")),
+        }
+        for (name, _, kind) in output.records().filter(|(_, key, _)| *key == b"will be") {
+            let (name, kind) = (String::from_utf8_lossy(name), String::from_utf8_lossy(kind));
+            entries.shift_remove(&*name);
+            if !kind.is_empty() {
+                entries.insert((&*name).into(), Value::Unknown(format!("the {kind} {name} is made").into()));
+            }
         }
         let facts = result([(format!("getent_{database}").as_str(), entries.into())]);
         Ok(Decision::unchanged(result([("ansible_facts", facts.into())])))

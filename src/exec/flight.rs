@@ -137,7 +137,7 @@ impl Host {
     }
 
     /// On a plan, a failure that an earlier planned effect may prevent is not one: it is unknown until then.
-    fn unless_planned(&self, claims: &Claims, failure: Failure) -> UnitOutcome {
+    pub fn unless_planned(&self, claims: &Claims, failure: Failure) -> UnitOutcome {
         match self.planned.iter().rev().find(|(_, planned)| planned.disturbs(claims)) {
             // What may depend on anything has no one cause that could be named.
             Some(_) if claims.reads.iter().any(|read| &**read == "*") => {

@@ -4,6 +4,7 @@ use super::flight::Flying;
 use super::flow::{FailedTask, Flow};
 use super::host::{Host, TaskContext};
 use super::looks::Looks;
+use super::options::Mode;
 use super::outcome::{Status, TaskOutcome, UnitOutcome};
 use super::state::HostMemory;
 use super::task::TaskRun;
@@ -15,11 +16,26 @@ use std::sync::Arc;
 
 impl Host {
     pub async fn landed(&mut self, flying: Flying, unit: &Unit, cx: &TaskContext) -> UnitOutcome {
+        let real = match &flying {
+            Flying::Applying { ready, .. } if self.run.options.mode == Mode::Plan => {
+                Some(ready.claims.clone())
+            }
+            _ => None,
+        };
         let outcome = match self.land(flying).await {
             Ok(outcome) => outcome,
             Err(ready) => self.again(ready, unit, cx).await,
         };
-        outcome.judge(&self.run, &cx.keywords, &unit.scope)
+        let outcome = outcome.judge(&self.run, &cx.keywords, &unit.scope);
+        match real {
+            // What runs in a plan too (`check_mode: false`) may ask for what an earlier change brings. Whoever ignores
+            // its failure asks whether the thing is there now.
+            Some(claims) if outcome.status == Status::Failed && cx.keywords.ignore_errors.is_none() => {
+                let instead = self.unless_planned(&claims, Failure::new(outcome.message.clone()));
+                if instead.status == Status::Unknown { instead } else { outcome }
+            }
+            _ => outcome,
+        }
     }
 
     /// An item that did not run because an item before it failed: items do not depend on each other.

@@ -45,6 +45,12 @@ impl Forecast {
         self.things.get(claim).map(Option::as_ref)
     }
 
+    /// The names of a kind (`user`) that planned changes tell of, and whether each will be there.
+    pub fn names<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, bool)> {
+        let name = move |claim: &'a str| claim.strip_prefix(kind)?.strip_prefix(':');
+        self.things.iter().filter_map(move |(claim, thing)| Some((name(claim)?, thing.is_some())))
+    }
+
     /// Whether it will be there because of a planned change.
     pub fn has(&self, claim: &str) -> bool {
         match claim.strip_prefix("file:") {
