@@ -140,8 +140,11 @@ impl UnitOutcome {
                 }
                 Ok(Truth::False) => {
                     self.result.insert("failed_when_result".into(), false.into());
-                    if self.status == Status::Failed {
-                        self.status = if self.change.is_some() { Status::Changed } else { Status::Ok };
+                    // A command that failed has run; what else failed has changed nothing, unless it says so.
+                    if self.status == Status::Failed && self.result_says_changed() {
+                        self.status = Status::Changed;
+                    } else if self.status == Status::Failed {
+                        (self.status, self.change) = (Status::Ok, None);
                     }
                 }
                 // Whether it will fail is not known; that it changes nothing may be.
