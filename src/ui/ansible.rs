@@ -11,6 +11,9 @@ use std::sync::Mutex;
 /// The width Ansible assumes where there is no terminal.
 const COLUMNS: usize = 79;
 
+/// In the place of a node, under the banner of what no task of the play is.
+const GATHERING: usize = usize::MAX;
+
 /// Prints a run as `ansible-playbook` does with its default callback.
 pub struct Ansible {
     console: Console,
@@ -90,6 +93,18 @@ impl Ansible {
             let place = task.place.rsplit_once(':').map_or(task.place.as_str(), |(p, _)| p);
             self.console.line(&format!("task path: {place}"));
         }
+    }
+
+    /// A host that the play's facts could not be asked of.
+    fn unreachable(&self, state: &mut State, host: &Name, message: &str) {
+        if state.banner != Some(GATHERING) {
+            state.banner = Some(GATHERING);
+            self.banner("TASK [Gathering Facts]");
+        }
+        let result = [("changed", Value::from(false)), ("msg", message.into()), ("unreachable", true.into())];
+        let result: Value = result.into_iter().collect();
+        let told = dump(&result, "setup", false, self.view.verbosity);
+        self.line(Outcome::Unreachable, &format!("fatal: [{host}]: UNREACHABLE! => {told}"));
     }
 
     fn done(&self, done: &TaskDone) {
@@ -214,6 +229,7 @@ impl Sink for Ansible {
                 self.banner(&format!("PLAY [{}]", printable(name)));
                 self.line(Outcome::Skipped, "skipping: no hosts matched");
             }
+            Event::Unreachable { host, message } => self.unreachable(state, host, message),
             Event::Warning { message, .. } => self.warning(message),
             Event::RunDone { recap, .. } => self.recap(recap),
             _ => {}

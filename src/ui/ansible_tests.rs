@@ -135,6 +135,16 @@ fn a_skipped_item_is_told_in_short_and_without_a_delegate() {
 }
 
 #[test]
+fn a_host_that_no_facts_came_from_is_told_with_the_reason() {
+    let gone =
+        |host: &str| Event::Unreachable { host: host.into(), message: "the connection was refused".into() };
+    let text = shown(0, &[gone("h1"), gone("h2")]);
+    assert_eq!(text.matches("TASK [Gathering Facts]").count(), 1, "{text}");
+    let line = "fatal: [h2]: UNREACHABLE! => {\"changed\": false, \"msg\": \"the connection was refused\", \"unreachable\": true}";
+    assert!(text.contains(line), "{text}");
+}
+
+#[test]
 fn retries_are_counted_without_the_first_attempt() {
     let retry =
         |attempt| Event::Retry { task: task("T", "ping", 1), attempt, retries: 2, message: String::new() };
