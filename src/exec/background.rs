@@ -1,7 +1,8 @@
 //! `async` with `poll: 0`: a task that runs on while the play goes on, and `async_status` to ask for it.
 //!
-//! The job has a connection of its own, so that it holds up no other. It lives as long as the run: what is still
-//! running when the plays are done is waited for, up to its own time limit.
+//! The job has a connection of its own, so that it holds up no other. What is one command on the host is detached from
+//! it, and goes on when the run is over, up to its own time limit. The rest is waited for when the plays are done: what
+//! takes several steps, reads what the controller sends, or would leave what is hidden in a file.
 
 use super::flight::{predicted_alone, remote_failure};
 use super::host::{Host, TaskContext};
@@ -12,13 +13,26 @@ use super::state::{Run, locked};
 use super::unit::{Prepared, Stage};
 use crate::base::{Map, Value};
 use crate::modules::{Args, ArgsExt, Behaviour, Call, Failure, Module};
+use crate::remote::{END_JOBS, Job, Output, RemoteError, Script};
+use crate::script;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Jobs in the background by their ids.
-pub type Jobs = HashMap<String, watch::Receiver<Option<UnitOutcome>>>;
+pub type Jobs = HashMap<String, watch::Receiver<Standing>>;
+
+/// How a job in the background stands.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    /// It needs this run.
+    Attended,
+    /// It goes on by itself.
+    Detached,
+    Done(UnitOutcome),
+}
 
 /// The number of the next job.
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -86,14 +100,14 @@ impl Host {
             Err(message) => return UnitOutcome::failed(Failure::new(message)),
         }
         let id = format!("j{}.{}", NEXT.fetch_add(1, Ordering::Relaxed), std::process::id());
-        let (tell, told) = watch::channel(None);
+        let (tell, told) = watch::channel(Standing::Attended);
         locked(&self.run.background).insert(id.clone(), told);
         let module = &ready.module.spec.name;
         self.run.journal_begin(&self.name, &cx.title, &cx.step, module, "in the background");
         tokio::spawn(async move {
-            let outcome = run_alone(ready, held).await;
+            let outcome = run_alone(ready, held, &tell).await;
             // Nobody may be left to ask.
-            let _ = tell.send(Some(outcome));
+            let _ = tell.send(Standing::Done(outcome));
         });
         let result = [
             ("ansible_job_id".into(), Value::from(id)),
@@ -107,7 +121,7 @@ impl Host {
 }
 
 /// One unit with nothing before or behind it.
-async fn run_alone(ready: Prepared, held: Option<Held>) -> UnitOutcome {
+async fn run_alone(ready: Prepared, held: Option<Held>, tell: &watch::Sender<Standing>) -> UnitOutcome {
     match ready.module.behaviour.clone() {
         Behaviour::Staged(module) => {
             let submit = |jobs: Vec<crate::remote::Job>| {
@@ -129,9 +143,14 @@ async fn run_alone(ready: Prepared, held: Option<Held>) -> UnitOutcome {
             if let Some(Err(failure)) = held.map(|held| held(&change, &decision.effects)) {
                 return UnitOutcome::failed(failure);
             }
-            let chain = super::host::new_chain();
-            let effects = decision.effects.clone().into_iter().map(|job| job.chain(chain)).collect();
-            match submit(effects).await {
+            let outputs = match detachable(&ready, &decision.effects) {
+                Some((effect, limit)) => detach(&ready, effect, limit, tell).await,
+                None => {
+                    let chain = super::host::new_chain();
+                    submit(decision.effects.iter().cloned().map(|job| job.chain(chain)).collect()).await
+                }
+            };
+            match outputs {
                 Ok(outputs) => match module.finish(&ready.args, decision, &outputs) {
                     Ok(result) => UnitOutcome::done(Some(change), result),
                     Err(failure) => UnitOutcome::failed(failure),
@@ -157,6 +176,36 @@ async fn run_alone(ready: Prepared, held: Option<Held>) -> UnitOutcome {
     }
 }
 
+/// The one effect that can go on without this run, and the time it has for that.
+fn detachable<'a>(ready: &Prepared, effects: &'a [Job]) -> Option<(&'a Job, Duration)> {
+    let [effect] = effects else { return None };
+    let alone = effect.stdin.is_none() && !ready.no_log;
+    ready.limit.filter(|_| alone).map(|limit| (effect, limit))
+}
+
+/// Starts an effect detached, and waits for its end.
+async fn detach(
+    ready: &Prepared,
+    effect: &Job,
+    limit: Duration,
+    tell: &watch::Sender<Standing>,
+) -> Result<Vec<Output>, RemoteError> {
+    let most = limit.as_secs_f64().ceil();
+    let text = format!(
+        "detached() {{\n{}\n}}\nended() (\n{}\n)\n{}",
+        effect.script.text,
+        END_JOBS,
+        include_str!("detach.sh")
+    );
+    let start =
+        Job { script: Script::new(format!("{}.detached", effect.script.name), text), ..effect.clone() };
+    let begun = ready.remote.submit(&ready.who, start.var("most", format!("{most}"))).await?;
+    let Some(dir) = begun.field("", "dir") else { return Ok(vec![begun]) };
+    let _ = tell.send(Standing::Detached);
+    let attend = Job::new(script!("background.attend", "attend.sh")).var("dir", dir).timeout(Some(limit));
+    Ok(vec![ready.remote.submit(&ready.who, attend).await?])
+}
+
 /// `async_status`: how a job stands.
 pub fn status(run: &Run, args: &Args) -> Result<UnitOutcome, Failure> {
     let id = args.str("jid");
@@ -176,18 +225,18 @@ pub fn status(run: &Run, args: &Args) -> Result<UnitOutcome, Failure> {
         return Ok(UnitOutcome::done(None, [("erased".into(), id.into())].into_iter().collect()));
     }
     Ok(match outcome {
-        None => UnitOutcome::done(None, named(Map::new(), 0)),
-        Some(outcome) => UnitOutcome { result: named(outcome.result.clone(), 1), ..outcome },
+        Standing::Done(outcome) => UnitOutcome { result: named(outcome.result.clone(), 1), ..outcome },
+        Standing::Attended | Standing::Detached => UnitOutcome::done(None, named(Map::new(), 0)),
     })
 }
 
-/// Waits for what is still running when the plays are done.
+/// Waits for what needs this run when the plays are done.
 pub async fn settle(run: &Run) {
     let jobs: Vec<_> = locked(&run.background).drain().map(|(_, job)| job).collect();
     for mut job in jobs {
         tokio::select! {
             // An error means that the job's task is gone: nothing to wait for.
-            _ = job.wait_for(Option::is_some) => {}
+            _ = job.wait_for(|standing| !matches!(standing, Standing::Attended)) => {}
             () = run.cancel.wait(super::cancel::Stop::Cleanly) => return,
         }
     }

@@ -30,6 +30,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+/// Ends the processes of a shell: variables `shell` (its pid), `group` (of one job, else all of them and the shell itself),
+/// `signal`.
+pub const END_JOBS: &str = include_str!("scripts/kill.sh");
+
 /// Who runs a job on the host. Each distinct value gets one long-lived `sh`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Become {

@@ -54,6 +54,7 @@ fn what_failed_is_in_the_log_and_can_be_gone_on_with() {
     assert!(seen.out.contains("0 changed, 0 ok, 1 failed on 1 host"), "{}", seen.out);
     let log = place.run(&["log"]).out;
     assert!(log.contains("run of site: 0 changed, 1 failed"), "{log}");
+    assert!(!log.contains("of default"), "{log}");
     let told = place.run(&["log", "last"]).out;
     assert!(told.contains("a: failed Breaks (site.yml:3:11): non-zero return code"), "{told}");
 }
@@ -80,13 +81,16 @@ fn a_plan_without_any_host_says_so() {
 #[test]
 fn what_is_misspelt_on_the_command_line_has_a_nearest_right_name() {
     let place = Place::new().with("hosts", "[web]\nnode1\n").with("site.yml", SITE);
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 11] = [
         (&["plan", "site.yml", "-c", "sshh"], "did you mean `ssh`?"),
         (&["plan", "site.yml", "--become-method", "sudoo"], "did you mean `sudo`?"),
         (&["inventory", "-i", "hosts", "--graph", "wbe"], "did you mean `web`?"),
         (&["modules", "community.general.sysctl"], "did you mean `ansible.posix.sysctl`?"),
         (&["run", "localhost", "uptime"], "fitout run localhost -a 'uptime'"),
         (&["run", "localhost", "-m", "copy", "-a", "{\"dest\":"], "1 error found"),
+        (&["run", "localhost", "-m", "file", "-a", "path=/x state=directry"], "did you mean `directory`?"),
+        (&["run", "localhost", "-m", "copy", "-a", "dst=/x content=a"], "did you mean `dest`?"),
+        (&["apply", "lost.yml"], "the playbook lost.yml is not there"),
         (
             &["plan", "site.yml", "--vault-password-file", "lost"],
             "the vault password file lost: no such file",
@@ -216,4 +220,49 @@ fn a_reader_that_has_enough_is_no_failure() {
     drop(child.stdout.take());
     let ended = child.wait_with_output().unwrap();
     assert!(ended.status.success() && ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+const LEFT: &str = "- hosts: all
+  gather_facts: false
+  vars: {d: '{{ playbook_dir }}'}
+  tasks:
+    - name: Goes on
+      shell: until [ -e {{ d }}/go ]; do sleep 0.05; done; echo said; touch {{ d }}/gone_on
+      async: 600
+      poll: 0
+    - name: Takes too long
+      shell: echo $$ >{{ d }}/pid; sleep 600
+      async: 1
+      poll: 0
+    - name: Has begun
+      wait_for: {path: '{{ d }}/pid', sleep: 0, timeout: 60}
+";
+
+/// A job in the background needs no run; it ends by itself or at its limit, and leaves nothing behind.
+#[test]
+fn a_detached_job_goes_on_when_the_run_is_over() {
+    let place =
+        Place::new().with("site.yml", LEFT).with("hosts", "a ansible_connection=local\n").with("tmp/x", "");
+    let tmp = place.path().join("tmp");
+    let seen = place.run_with(
+        &["apply", "--yes", "-i", "hosts", "site.yml"],
+        &[("TMPDIR", tmp.to_str().unwrap())],
+        "",
+    );
+    assert_eq!(seen.code, 0, "{}{}", seen.out, seen.err);
+    let jobs = || std::fs::read_dir(&tmp).unwrap().count() - 1;
+    let until = |what: &str, holds: &dyn Fn() -> bool| {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while !holds() {
+            assert!(std::time::Instant::now() < deadline, "{what}");
+            std::thread::yield_now();
+        }
+    };
+    let pid = std::fs::read_to_string(place.path().join("pid")).unwrap();
+    until("what takes too long is not ended", &|| !std::path::Path::new("/proc").join(pid.trim()).exists());
+    until("only the other one has a folder", &|| jobs() == 1);
+    assert!(!place.path().join("gone_on").exists());
+    std::fs::write(place.path().join("go"), "").unwrap();
+    until("the job does not go on", &|| place.path().join("gone_on").exists());
+    until("the job's folder is left", &|| jobs() == 0);
 }

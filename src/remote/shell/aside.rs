@@ -1,15 +1,14 @@
 //! What a shell's driver does over other channels: end jobs past their time, fill fifos.
 
 use super::super::frame::Mark;
-use super::super::{RemoteError, upload};
+use super::super::{END_JOBS, RemoteError, upload};
 use super::{Driver, Job, Request, Script, Shell};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-static KILL: LazyLock<Arc<Script>> =
-    LazyLock::new(|| Script::new("remote.kill", include_str!("../scripts/kill.sh")));
+static KILL: LazyLock<Arc<Script>> = LazyLock::new(|| Script::new("remote.kill", END_JOBS));
 
 /// Between TERM and KILL, and after that until the shell is given up.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
