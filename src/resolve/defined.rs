@@ -231,6 +231,13 @@ impl Defined {
         let Some(first) = made.first() else { return };
         let loader = &first.unit.c.loader;
         if loader.has_read(path) {
+            let read = loader.vars(path, &mut crate::base::Diags::default());
+            // What no play and no role has from the start, a task includes, and perhaps not for all hosts.
+            let read = read.filter(|file| !self.walked.contains(&(Arc::as_ptr(&file.map) as usize)));
+            for (key, value) in read.iter().flat_map(|file| file.map.iter()) {
+                self.defined_elsewhere(&key.to_string());
+                self.guards(&first.unit, value);
+            }
             return;
         }
         if text.starts_with("$ANSIBLE_VAULT") {
