@@ -104,10 +104,8 @@ pub(super) fn subelements(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
     if !matches!((elements, path), (Value::List(_) | Value::Map(_), Value::Str(_))) {
         return Err(expects("first a dict or a list, second a string pointing to the subkey"));
     }
-    if flags
-        .first()
-        .is_some_and(|f| f.as_map().is_none_or(|m| m.keys().any(|k| k.as_str() != Some("skip_missing"))))
-    {
+    // Of the flags Ansible reads the one it knows, whatever stands beside it.
+    if flags.first().is_some_and(|f| f.as_map().is_none()) {
         return Err(expects("the optional third item must be a dict with flags ('skip_missing',)"));
     }
     let path: Vec<String> = run.text(path)?.split('.').map(str::to_owned).collect();
@@ -115,7 +113,15 @@ pub(super) fn subelements(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
         Value::Str(s) => filters::word_truth(s) == Some(true),
         v => v.truth() == Some(true),
     });
-    let mut pairs = filters::subelements(elements, &path, skip)?;
+    // What a loop has registered of items that it skipped has nothing in it; so has a task that was skipped.
+    let skipped = |item: &Value| item.get("skipped").is_some_and(|v| *v != Value::Bool(false));
+    let ran: Value = match elements {
+        Value::Map(_) if skipped(elements) => return Ok(List::new()),
+        Value::Map(map) => map.values().filter(|v| !skipped(v)).cloned().collect::<List>().into(),
+        Value::List(list) => list.iter().filter(|v| !skipped(v)).cloned().collect::<List>().into(),
+        other => other.clone(),
+    };
+    let mut pairs = filters::subelements(&ran, &path, skip)?;
     for pair in &mut pairs {
         if let Value::List(pair) = pair
             && let Some(item) = Arc::make_mut(pair).first_mut()
