@@ -63,7 +63,6 @@ const PROGRAMS: &[&str] = &[
     "sha1sum",
     "sha256sum",
     "sha512sum",
-    "ss",
     "stat",
     "tail",
     "test",
@@ -133,26 +132,22 @@ struct Unless {
 
 const UNLESS: &[Unless] = &[
     Unless { program: "awk", letters: "fi", words: &["--", "system(", ">", "|"] },
-    Unless { program: "curl", letters: "FKOTXcdo", words: &["--"] },
+    Unless { program: "curl", letters: "DFJKOQTXacdo", words: &["--", "%output{"] },
     Unless { program: "date", letters: "s", words: &["--set"] },
     Unless {
         program: "find",
         letters: "",
         words: &["-delete", "-exec", "-execdir", "-fls", "-fprint", "-fprint0", "-fprintf", "-ok", "-okdir"],
     },
-    Unless {
-        program: "ip",
-        letters: "b",
-        words: &["add", "append", "change", "del", "delete", "exec", "flush", "replace", "set"],
-    },
     Unless { program: "journalctl", letters: "", words: &["--flush", "--rotate", "--vacuum"] },
     Unless { program: "sed", letters: "fi", words: &["--in-place", "--file", "w "] },
-    Unless { program: "sort", letters: "o", words: &["--output"] },
-    Unless { program: "sysctl", letters: "pw", words: &["--load", "--system", "--write", "="] },
+    Unless { program: "sort", letters: "o", words: &["--"] },
+    Unless { program: "ss", letters: "DK", words: &["--diag", "--kill"] },
+    Unless { program: "sysctl", letters: "fpw", words: &["--load", "--system", "--write", "="] },
 ];
 
 /// What asks any program for its version.
-const VERSION: &[&str] = &["--version", "-V", "-version", "version", "--help"];
+const VERSION: &[&str] = &["--version", "-V", "-version", "--help"];
 
 /// Whether a `command` or `shell` with these arguments only looks. What is not known for sure does not.
 pub(super) fn only_looks(module: &str, args: &Map) -> bool {
@@ -213,6 +208,9 @@ fn looks(words: &[String]) -> bool {
         let own = |arg: &&&str| ["--no-pager", "--quiet", "--user", "-q"].contains(*arg);
         return args.iter().find(|arg| !own(arg)).is_some_and(|first| calls.contains(first));
     }
+    if program == "ip" {
+        return ip_looks(args);
+    }
     if let Some(unless) = UNLESS.iter().find(|unless| unless.program == program) {
         // A bare word sets the time.
         let sets = |arg: &&str| program == "date" && !arg.starts_with(['-', '+']);
@@ -221,6 +219,14 @@ fn looks(words: &[String]) -> bool {
     // Without arguments they tell.
     args.is_empty()
         && matches!(program, "hostname" | "mount" | "env" | "locale" | "hostnamectl" | "timedatectl")
+}
+
+/// `ip [OPTIONS] OBJECT [show|list|ls|get …]`. Its other words have abbreviations (`ip a d`), so these are asked for.
+fn ip_looks(args: &[&str]) -> bool {
+    let option = |arg: &&&str| arg.starts_with("-br") || arg.starts_with('-') && !arg.starts_with("-b");
+    let mut words = args.iter().skip_while(option);
+    let object = words.next().is_none_or(|object| object.starts_with(|c: char| c.is_ascii_alphabetic()));
+    object && words.next().is_none_or(|word| ["get", "list", "ls", "show"].contains(word))
 }
 
 impl Unless {
@@ -258,6 +264,9 @@ mod tests {
             ("command", "dpkg -s openssh-server"),
             ("command", "find /etc -name '*.conf'"),
             ("command", "ip -4 addr show"),
+            ("command", "ip -br a"),
+            ("command", "ip -o route get 10.0.0.1"),
+            ("command", "ss -tln"),
             ("shell", "set -o pipefail\ngrep -c '^x>' /etc/passwd 2>/dev/null | wc -l"),
             ("shell", "test -e /a && echo yes || echo 'no; $x'"),
             ("shell", "LC_ALL=C sysctl -n net.ipv4.ip_forward"),
@@ -285,6 +294,13 @@ mod tests {
             ("command", "awk -f program"),
             ("command", "command rm -v x"),
             ("command", "sysctl -qp"),
+            ("command", "sysctl -f /etc/x"),
+            ("command", "rm version"),
+            ("command", "curl -sD /etc/x http://a"),
+            ("command", "sort --out=/etc/x f"),
+            ("command", "ss -K dst 10.0.0.1"),
+            ("command", "ip a d 10.0.0.1/8 dev x"),
+            ("command", "ip -b /tmp/x"),
             ("shell", r#"grep "a\"b" f; rm "x""#),
             ("shell", r"echo \'; rm x; echo \'"),
             ("command", "env X=1 rm a"),
