@@ -1,6 +1,7 @@
 //! What the probe saw, as packages and versions.
 
 use crate::modules::Failure;
+use crate::modules::kit::apt_candidates;
 use crate::remote::Output;
 use std::collections::BTreeMap;
 
@@ -102,7 +103,7 @@ impl<'a> Seen<'a> {
         Ok(Seen {
             output,
             packages: packages.collect(),
-            candidates: policy(&output.field("", "policy").unwrap_or_default()),
+            candidates: apt_candidates(&output.field("", "policy").unwrap_or_default()),
             now: output.field("", "now").and_then(number).unwrap_or(0),
             cache_time,
             cache_told: output.field("", "cache_told").and_then(number).unwrap_or(cache_time),
@@ -207,19 +208,6 @@ impl<'a> Seen<'a> {
         let acts = |l: &&str| l.starts_with("Inst ") || l.starts_with("Remv ") || l.starts_with("Purg ");
         Ok(said.lines().filter(acts).map(str::to_string).collect())
     }
-}
-
-/// `apt-cache policy` → candidate of each package.
-fn policy(text: &str) -> BTreeMap<String, String> {
-    let (mut out, mut name) = (BTreeMap::new(), "");
-    for line in text.lines() {
-        if let Some(candidate) = line.trim().strip_prefix("Candidate:") {
-            out.insert(name.to_string(), candidate.trim().to_string());
-        } else if !line.starts_with(' ') {
-            name = line.trim_end_matches(':');
-        }
-    }
-    out
 }
 
 /// Whether a version is the wanted one; `1.2*` fits every one that begins so.

@@ -2,6 +2,7 @@
 
 use crate::base::Value;
 use crate::modules::Failure;
+use crate::modules::kit::apt_candidates;
 use crate::remote::Output;
 use std::collections::BTreeMap;
 
@@ -57,7 +58,7 @@ impl<'a> Seen<'a> {
         });
         Ok(Seen {
             packages: packages.collect(),
-            candidates: policy(&get("policy")),
+            candidates: apt_candidates(&get("policy")),
             os: get("os"),
             codename: get("codename"),
             arch: get("arch"),
@@ -105,18 +106,6 @@ impl<'a> Seen<'a> {
             |names: &[&str]| names.iter().find_map(|n| self.installed(n)).map(|p| p.version.clone());
         kinds.iter().filter_map(|(kind, names)| Some((*kind, version(names)?))).collect()
     }
-}
-
-fn policy(text: &str) -> BTreeMap<String, String> {
-    let (mut out, mut name) = (BTreeMap::new(), "");
-    for line in text.lines() {
-        if let Some(candidate) = line.trim().strip_prefix("Candidate:") {
-            out.insert(name.to_string(), candidate.trim().to_string());
-        } else if !line.starts_with(' ') {
-            name = line.trim_end_matches(':');
-        }
-    }
-    out
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

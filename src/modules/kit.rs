@@ -4,6 +4,7 @@ use super::Failure;
 use crate::base::{Map, Value};
 use crate::plan::{Action, Change, Claims, Decision, Diff};
 use crate::remote::{Job, Output};
+use std::collections::BTreeMap;
 
 /// A scalar as the text a command line or a file takes; `None` for lists, maps and null.
 pub fn text(value: &Value) -> Option<String> {
@@ -66,4 +67,17 @@ pub fn only(seen: &[Output]) -> Result<&Output, Failure> {
 /// A field that may be missing, as text; the empty text counts as missing.
 pub fn field(output: &Output, item: &str, key: &str) -> Option<String> {
     output.field(item, key).filter(|v| !v.is_empty())
+}
+
+/// Of the output of `apt-cache policy` the version of each package that would be installed: `(none)` where there is none.
+pub fn apt_candidates(text: &str) -> BTreeMap<String, String> {
+    let (mut out, mut name) = (BTreeMap::new(), "");
+    for line in text.lines() {
+        if let Some(candidate) = line.trim().strip_prefix("Candidate:") {
+            out.insert(name.to_string(), candidate.trim().to_string());
+        } else if !line.starts_with(' ') {
+            name = line.trim_end_matches(':');
+        }
+    }
+    out
 }
