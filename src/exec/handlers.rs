@@ -100,7 +100,6 @@ impl Host {
         self.notified.flushing = true;
         let flow = self.run_due().await;
         self.notified.flushing = false;
-        self.notified.served.clear();
         flow
     }
 
