@@ -242,6 +242,19 @@ mod tests {
         assert_eq!(step.failed_percentage().round(), 33.0);
     }
 
+    #[test]
+    fn what_happens_at_a_place_counts_behind_it() {
+        let hosts = names(1);
+        let step: Lockstep<()> = Lockstep::new(&hosts);
+        step.advance(&hosts[0], &[2]);
+        step.leave(&hosts[0], false);
+        step.end(&[2]);
+        for (here, behind) in [(&[1, 9][..], false), (&[2], false), (&[2, 0], true), (&[3], true)] {
+            assert_eq!(step.ended_before(here), behind, "{here:?}");
+            assert_eq!(step.left_before(here).len(), usize::from(behind), "{here:?}");
+        }
+    }
+
     #[tokio::test]
     async fn one_leads_and_a_lost_leader_is_replaced() {
         let hosts = names(2);

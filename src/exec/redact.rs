@@ -130,6 +130,8 @@ mod tests {
     #[test]
     fn short_words_are_left_alone() {
         let redactor = Redactor::default();
+        redactor.learn_content("user: someone\npassword: '12345678'\n");
+        assert_eq!(redactor.text("someone 12345678"), format!("someone {HIDDEN}"));
         redactor.learn("a");
         redactor.learn("True");
         assert_eq!(redactor.text("a banana is True"), "a banana is True");

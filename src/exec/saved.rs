@@ -346,6 +346,24 @@ mod tests {
     }
 
     #[test]
+    fn a_fingerprint_is_of_all_that_a_job_is_made_of() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "content").unwrap();
+        let script = Script::new("s", "true");
+        let job = || Job::new(&script);
+        let jobs = [
+            job(),
+            job().var("a", "x"),
+            job().args(["x"]),
+            job().args(["y"]),
+            job().stdin(Content::Bytes(b"x".as_slice().into())),
+            job().stdin(Content::File(file.path().into())),
+        ];
+        let marks = jobs.map(|job| fingerprint("salt", &change("mode"), &[job]));
+        assert_eq!(marks.iter().collect::<std::collections::HashSet<_>>().len(), marks.len());
+    }
+
+    #[test]
     fn drift_names_what_is_gone_new_and_other() {
         let saved = plan(vec![decision("a", "mode"), decision("b", "mode")]);
         assert!(saved.drift(&saved.clone()).is_empty());
