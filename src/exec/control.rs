@@ -33,6 +33,7 @@ impl Host {
                         if module.spec.name == "add_host" {
                             self.run.cloud.hosts_to_come(self.group_names(raw, &cx.scope), &why);
                         }
+                        self.leave_names_open(cx, module, raw, &cx.scope, &why);
                         UnitOutcome::unknown(&*why)
                     }
                     Stage::Fail(failure) => UnitOutcome::failed(failure),
@@ -105,7 +106,10 @@ impl Host {
             Ok(Truth::False) => {
                 return UnitOutcome::unmet(false_condition(&self.run, &cx.keywords.when, scope));
             }
-            Ok(Truth::Unknown(why)) => return UnitOutcome::unknown(&*why),
+            Ok(Truth::Unknown(why)) => {
+                self.leave_names_open(cx, module, raw, scope, &why);
+                return UnitOutcome::unknown(&*why);
+            }
             Err(message) => {
                 return UnitOutcome::failed(Failure::new(format!("The conditional check failed: {message}")));
             }

@@ -39,6 +39,7 @@ mod loops;
 mod manner;
 mod meta;
 mod names;
+mod open_names;
 pub mod options;
 mod order;
 mod outcome;
