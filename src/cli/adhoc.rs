@@ -6,7 +6,7 @@ use super::fail::{Done, Fail, code};
 use super::outputs::{Kind, sinks};
 use super::session::told_unknown;
 use super::vars::text_value;
-use crate::base::{Diags, Key, Map, Span, Value};
+use crate::base::{Diag, Diags, Key, Map, Span, Value};
 use crate::exec::event::{Event, Sink};
 use crate::exec::options::{Mode, RunOptions};
 use crate::graph::{
@@ -15,7 +15,7 @@ use crate::graph::{
 use crate::modules::registry::nearest_name;
 use crate::modules::{Module, registry};
 use crate::resolve::Compiled;
-use crate::spec::split_free_form;
+use crate::spec::{check_args, split_free_form};
 use crate::syntax::inventory::{Inventory, Selection};
 use clap::Args;
 use std::sync::{Arc, Mutex};
@@ -81,6 +81,7 @@ pub fn run(args: AdHocArgs) -> Done {
         Some(_) => fail,
     })?;
     let given = arguments(&prepared, &module, args.arguments.as_deref().unwrap_or_default())?;
+    checked(&prepared, &module, &given)?;
     let keywords = TaskKeywords {
         async_: args.background.map(Value::from),
         poll: args.background.map(|_| args.poll.into()),
@@ -186,17 +187,22 @@ fn arguments(prepared: &Prepared, module: &Module, text: &str) -> Result<Map, Fa
             return Err(Fail::input(format!("-a: `{rest}` is not name=value")).hint(hint));
         }
     }
-    for name in map.keys().filter_map(Key::as_str) {
-        if !spec.open && crate::spec::resolve(&spec.args, name).is_none() {
-            let fail = Fail::input(format!("`{}` has no argument `{name}`", spec.name));
-            let fail = fail.did_you_mean(name, spec.args.keys().map(String::as_str));
-            return Err(match fail.hints.is_empty() {
-                false => fail,
-                true => fail.hint(format!("`fitout modules {}` shows the arguments", spec.name)),
-            });
-        }
-    }
     Ok(map)
+}
+
+/// What is wrong with the arguments is told before a host is touched, and once.
+fn checked(prepared: &Prepared, module: &Module, given: &Map) -> Result<(), Fail> {
+    let file = prepared.session.sources.add("<arguments>", "");
+    let nowhere = Span::new(file, 0, 0);
+    let pairs: Vec<_> = given.iter().filter_map(|(k, v)| Some((k.as_str()?, nowhere, v))).collect();
+    let mut told = Diags::default();
+    for found in check_args(&module.spec, nowhere, &pairs).iter() {
+        told.push(Diag { span: None, ..found.clone() });
+    }
+    match prepared.session.show(told) {
+        true => Err(Fail::told(code::INPUT)),
+        false => Ok(()),
+    }
 }
 
 /// A task that no file has.

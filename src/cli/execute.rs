@@ -164,7 +164,9 @@ pub fn apply(args: ApplyArgs) -> Done {
         return Err(fail.hint(format!("if that is a run, name it so: --resume={}", lost.display())));
     }
     let asks = !args.yes;
-    if asks && !std::io::stdin().is_terminal() {
+    // A playbook that is not there is told as such.
+    let there = args.playbooks.iter().all(|playbook| playbook.exists());
+    if asks && there && !std::io::stdin().is_terminal() {
         let fail = Fail::input("apply asks before it changes hosts, and there is no terminal to ask on");
         return Err(fail.hint("give --yes, or save a plan with `fitout plan --out FILE` and apply that"));
     }

@@ -133,6 +133,9 @@ fn forget(args: &ImagesArgs, region: &str, id: &str) -> Result<(), String> {
 
 fn list(args: &ImagesArgs) -> Done {
     local(args)?;
+    if args.region.is_empty() && !args.json && store::list(&args.out).is_empty() {
+        note!("there are no images in {} (--out, --region)", args.out.display());
+    }
     regions(args, async |name, region| {
         for image in region.images().await.map_err(|e| e.to_string())? {
             match args.json {

@@ -55,7 +55,9 @@ pub fn run(args: &LogArgs) -> Done {
         if args.host.as_ref().is_some_and(|h| json["host"].as_str().is_some_and(|of| of != h)) {
             continue;
         }
-        out.line(&if args.json { line } else { told(&json) });
+        if let Some(text) = if args.json { Some(line) } else { told(&json) } {
+            out.line(&text);
+        }
     }
     Ok(code::DONE)
 }
@@ -100,33 +102,42 @@ fn title(file: &Path) -> String {
         lost => format!(", {lost} unreachable"),
     };
     let (kind, word) = if check { ("plan", "to change") } else { ("run", "changed") };
-    // One module on hosts has no playbook.
-    let of = parsed.first().and_then(|l| l["of"].as_str()).filter(|of| !of.is_empty());
-    let of = of.map(|of| format!(" of {}", one_line(of, 40))).unwrap_or_default();
+    let of = parsed.first().map(of).unwrap_or_default();
     format!("{}  {kind}{of}: {changed} {word}, {failed} failed{lost}{end}", name_of(file))
 }
 
-/// One line of the journal in words: `{"begin"}` before an effect, `{"end"}` with its outcome.
-fn told(json: &Json) -> String {
+/// Which playbook a journal's first line is of; one module on hosts has none.
+fn of(first: &Json) -> String {
+    match first["of"].as_str() {
+        Some(name) if !name.is_empty() && first["program"] != "" => format!(" of {}", one_line(name, 40)),
+        _ => String::new(),
+    }
+}
+
+/// One line of the journal in words: `{"begin"}` before an effect, `{"end"}` with its outcome. Other lines are for
+/// `--resume`, and for the cloud.
+fn told(json: &Json) -> Option<String> {
     let part = |name: &str| one_line(json[name].as_str().unwrap_or_default(), 100);
     let at = part("at");
     if !json["begin"].is_null() {
-        return format!(
+        return Some(format!(
             "{at}  {}: begins {}: {} ({})",
             part("host"),
             part("begin"),
             part("reason"),
             part("action")
-        );
+        ));
     }
     if !json["end"].is_null() {
         let why = json["message"].as_str().map(|why| format!(": {}", one_line(why, 300))).unwrap_or_default();
         let (host, outcome, task) = (part("host"), part("outcome"), part("end"));
-        return format!("{at}  {host}: {outcome} {task} ({}){why}", part("place"));
+        return Some(format!("{at}  {host}: {outcome} {task} ({}){why}", part("place")));
     }
     if !json["done"].is_null() {
-        return format!("{at}  end of the run");
+        return Some(format!("{at}  end of the run"));
     }
-    let of = Some(part("of")).filter(|of| !of.is_empty()).map(|of| format!(" of {of}")).unwrap_or_default();
-    format!("{at}  {} {}{of}", if json["check"] == true { "plan" } else { "run" }, part("run"))
+    if json["run"].is_null() {
+        return None;
+    }
+    Some(format!("{at}  {} {}{}", if json["check"] == true { "plan" } else { "run" }, part("run"), of(json)))
 }

@@ -126,8 +126,8 @@ impl Access {
         if config.region().is_none() {
             let message = format!(
                 "no region is known; looked for the argument `region`, AWS_REGION and AWS_DEFAULT_REGION, `region` of \
-                 the profile `{profile}` in {}, and the instance metadata service\nhint: give `region:` or set \
-                 AWS_REGION",
+                 the profile `{profile}` in {}, and the instance metadata service\nhint: give the task `region:`, or the \
+                 command --region where it has that, or set AWS_REGION",
                 files()
             );
             return Err(CallError::own("AWS", message));

@@ -121,7 +121,12 @@ pub fn run(command: LabCommand) -> Result<ExitCode, LabError> {
             names.iter().for_each(|name| note!("lab {name}: down"));
             ExitCode::SUCCESS
         }),
-        LabCommand::Down { lab, .. } => super::down(&lab.name).map(|()| ExitCode::SUCCESS),
+        LabCommand::Down { lab, .. } => {
+            let known = Lab::names()?.contains(&lab.name);
+            super::down(&lab.name)?;
+            note!("lab {}: {}", lab.name, if known { "down" } else { "there is none of that name" });
+            Ok(ExitCode::SUCCESS)
+        }
         LabCommand::List => list(),
         LabCommand::Ssh { lab, host, command } => ssh(&lab.name, &host, &command),
         LabCommand::Reset { lab } => Lab::open(&lab.name)?.reset().map(|()| ExitCode::SUCCESS),

@@ -298,8 +298,9 @@ impl Driver {
             }
             None => {
                 let last = said.trim().lines().last().unwrap_or("the shell on the host ended").to_string();
-                let running = self.pending.front().map(|p| format!(" while `{}` ran", p.script.name));
-                RemoteError::Lost(format!("{host}: {last}{}", running.unwrap_or_default()))
+                let running = self.pending.front().map(|p| format!(", while `{}` ran", p.script.name));
+                let last = last.trim_end_matches('.');
+                RemoteError::Lost(format!("{last}{} on {host}", running.unwrap_or_default()))
             }
         };
         if self.main {

@@ -41,18 +41,20 @@ impl Log {
         }
         let label = item_words(item);
         let unknown = known_after(item);
+        let failed = matches!(item.outcome, Outcome::Failed | Outcome::Unreachable);
         let why = match &item.change {
             _ if item.outcome == Outcome::Unknown => unknown.as_str(),
+            _ if failed && !item.message.is_empty() => item.message.as_str(),
             Some(change) => change.reason.as_str(),
             None => item.message.as_str(),
         };
         let why =
             if why.is_empty() || done.no_log { String::new() } else { format!(": {}", one_line(why, WIDTH)) };
         let (sign, paint) = self.sign(item);
-        let word = if item.outcome == Outcome::Changed {
-            String::new()
-        } else {
-            format!("{} ", item.outcome.word())
+        let word = match item.outcome {
+            Outcome::Changed => String::new(),
+            outcome if failed && done.outcome == Outcome::Ignored => format!("{}, ignored: ", outcome.word()),
+            outcome => format!("{} ", outcome.word()),
         };
         let name = title(&done.task.name);
         let line = format!("{sign} {}: {word}{name}{label}{why}", done.task.host);

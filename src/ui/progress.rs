@@ -81,6 +81,13 @@ impl Progress {
         self.say(state, host, &format!("{what}{more}"));
     }
 
+    /// The time beside a host is that of the task that is named.
+    fn timed(&self, state: &State, host: &Name, anew: bool) {
+        if let Some(bar) = state.hosts.get(host).filter(|_| anew) {
+            bar.reset_elapsed();
+        }
+    }
+
     fn say(&self, state: &State, host: &Name, what: &str) {
         if let Some(bar) = state.hosts.get(host) {
             bar.set_message(one_line(what, state.message));
@@ -118,11 +125,15 @@ impl Sink for Progress {
             Event::TaskStarted(task) => {
                 let running = state.running.entry(Name::clone(&task.host)).or_default();
                 running.push_back((task.node, task.name.clone()));
+                let first = running.len() == 1;
+                self.timed(state, &task.host, first);
                 self.show(state, &task.host, "");
             }
             Event::TaskDone(done) => {
                 if let Some(running) = state.running.get_mut(&done.task.host) {
+                    let oldest = running.front().is_some_and(|(node, _)| *node == done.task.node);
                     running.retain(|(node, _)| *node != done.task.node);
+                    self.timed(state, &done.task.host, oldest);
                 }
                 self.show(state, &done.task.host, "");
             }
