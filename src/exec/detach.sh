@@ -16,6 +16,7 @@ mkfifo "$dir/end" || exit
   ) </dev/null >/dev/null 2>&1 &
   pid=$!
   (
+    exec 3<>"$dir/end"
     while [ "$most" -gt 0 ]; do
       sleep 1
       kill -0 "$pid" 2>/dev/null || exit
@@ -24,6 +25,8 @@ mkfifo "$dir/end" || exit
     # shellcheck disable=SC2034 # for `ended`
     shell=$pid group='' signal=TERM
     ended
+    printf 143 >"$dir/rc"
+    echo >&3
     kill -0 "$$" 2>/dev/null || rm -rf "$dir"
   ) </dev/null >/dev/null 2>&1 &
 )
