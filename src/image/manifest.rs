@@ -239,7 +239,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("var/lib/dpkg")).unwrap();
         let status = "Package: a\nStatus: install ok installed\nVersion: 1:2-3\n\nPackage: b\n\
-                      Status: deinstall ok config-files\nVersion: 1\n";
+                      Status: deinstall ok config-files\nVersion: 1\n\nPackage: c\n\
+                      Status: hold ok half-installed\nVersion: 1\n";
         fs::write(dir.path().join("var/lib/dpkg/status"), status).unwrap();
         assert_eq!(packages(dir.path()), BTreeMap::from([("a".to_string(), "1:2-3".to_string())]));
     }
@@ -270,7 +271,10 @@ mod tests {
             "-vm/swappiness = 1\nnet.core.somaxconn =  4096\n",
         )
         .unwrap();
+        fs::write(dir.path().join("usr/lib/sysctl.d/20-b.conf"), "vm.overcommit_memory=1\n").unwrap();
+        fs::write(dir.path().join("etc/sysctl.d/20-b.conf"), "vm.overcommit_memory=2\n").unwrap();
         let seen = sysctl(dir.path());
+        assert_eq!(seen["vm.overcommit_memory"], "2");
         assert_eq!((seen["vm.swappiness"].as_str(), seen["net.core.somaxconn"].as_str()), ("60", "4096"));
     }
 }

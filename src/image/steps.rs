@@ -285,6 +285,11 @@ mod tests {
             walk([Says("a", ""), Says("b", "fails"), Says("c", "")], OnError::Abort, "").await;
         assert!(!ending.ok());
         assert_eq!((did.as_str(), ending.kept.join(" ")), ("do a, do b", "what a made what b made".into()));
+
+        let (ending, did) =
+            walk([Says("a", ""), Says("b", "hangs"), Says("c", "")], OnError::Abort, "b").await;
+        assert!(ending.interrupted && ending.kept.len() == 2);
+        assert_eq!(did, "do a, do b");
     }
 
     #[tokio::test]

@@ -100,6 +100,7 @@ pub fn prunable(images: &[Manifest], keep: usize, days: u64, now: jiff::Timestam
 
 #[cfg(test)]
 mod tests {
+    use super::super::manifest::Artifact;
     use super::*;
 
     fn image(name: &str, made: &str) -> Manifest {
@@ -113,6 +114,10 @@ mod tests {
             image("node-bb", "2026-01-02T00:00:00Z"),
             image("node-cc", "2026-01-09T00:00:00Z"),
             image("other-aa", "2026-01-01T00:00:00Z"),
+            Manifest {
+                artifacts: vec![Artifact { id: "ami-1".into(), ..Artifact::default() }],
+                ..image("node-dd", "2025-01-01T00:00:00Z")
+            },
         ];
         let now = "2026-01-10T00:00:00Z".parse().unwrap();
         let names = |keep, days| -> Vec<String> {
@@ -159,5 +164,19 @@ mod tests {
         assert_eq!(list(dir.path()), [one.clone()]);
         remove(dir.path(), &one).unwrap();
         assert_eq!(list(dir.path()), []);
+    }
+
+    #[test]
+    fn an_image_is_found_while_its_files_are_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = Artifact { file: "node.raw".into(), bytes: 3, ..Artifact::default() };
+        let made = Manifest { artifacts: vec![file], ..image("node", "2026-01-01T00:00:00Z") };
+        made.write(dir.path()).unwrap();
+        for (content, found) in [(None, false), (Some("ab"), false), (Some("abc"), true)] {
+            if let Some(content) = content {
+                fs::write(dir.path().join("node.raw"), content).unwrap();
+            }
+            assert_eq!(find(dir.path(), "node").is_some(), found, "{content:?}");
+        }
     }
 }

@@ -224,6 +224,8 @@ mod tests {
             &json!({"Name": "a", "Swarm": {"NodeID": "", "LocalNodeState": "inactive", "RemoteManagers": null}}),
         );
         assert!(!none.member() && none.managers.is_empty());
+        let left = Local::read(&json!({"Name": "a", "Swarm": {"NodeID": "x", "LocalNodeState": "inactive"}}));
+        assert!(!left.member());
         let one = Local::read(
             &json!({"Name": "a", "Swarm": {"NodeID": "x", "LocalNodeState": "active", "ControlAvailable": true,
             "RemoteManagers": [{"NodeID": "x", "Addr": "10.0.0.1:2377"}], "Cluster": {"ID": "c"}}}),
@@ -252,6 +254,8 @@ mod tests {
             "ServiceStatus": {"RunningTasks": running, "DesiredTasks": 2}, "UpdateStatus": {"State": update}}))
         };
         assert!(service(2, "").converged() && service(2, "completed").converged());
-        assert!(!service(1, "").converged() && !service(2, "updating").converged());
+        for (running, update) in [(1, ""), (2, "updating"), (2, "rollback_started")] {
+            assert!(!service(running, update).converged(), "{running} {update}");
+        }
     }
 }
