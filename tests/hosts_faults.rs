@@ -239,6 +239,23 @@ fn a_host_with_nothing_but_busybox_is_enough() {
     assert!(!again.out.contains("\"outcome\":\"changed\""), "{}", again.out);
     assert_eq!(names(host, "/bare/tmp"), [""; 0]);
 
+    // What was begun in the background needs no run, and leaves nothing behind.
+    place.tasks(
+        "- shell: until [ -e /srv/go ]; do sleep 1; done; touch /srv/gone_on
+  async: 600
+  poll: 0
+- shell: sleep 600
+  async: 1
+  poll: 0
+",
+    );
+    place.apply(&[]).is(0, &[]);
+    assert!(!exists(host, "/bare/srv/gone_on"));
+    on(host, "touch /bare/srv/go");
+    until("the job goes on", || exists(host, "/bare/srv/gone_on"));
+    let inside = "for one in /proc/[0-9]*; do [ \"$(readlink $one/root)\" != /bare ] || echo $one; done";
+    until("nothing is left", || names(host, "/bare/tmp").is_empty() && on(host, inside).is_empty());
+
     place.tasks("- apt: {name: hello}\n");
     place.apply(&[]).is(1, &["apt"]);
     place.tasks("- command: id\n  become: true\n");
