@@ -31,7 +31,7 @@ pub enum Standing {
     Attended,
     /// It goes on by itself.
     Detached,
-    Done(UnitOutcome),
+    Done(Arc<UnitOutcome>),
 }
 
 /// The number of the next job.
@@ -107,7 +107,7 @@ impl Host {
         tokio::spawn(async move {
             let outcome = run_alone(ready, held, &tell).await;
             // Nobody may be left to ask.
-            let _ = tell.send(Standing::Done(outcome));
+            let _ = tell.send(Standing::Done(Arc::new(outcome)));
         });
         let result = [
             ("ansible_job_id".into(), Value::from(id)),
@@ -225,7 +225,9 @@ pub fn status(run: &Run, args: &Args) -> Result<UnitOutcome, Failure> {
         return Ok(UnitOutcome::done(None, [("erased".into(), id.into())].into_iter().collect()));
     }
     Ok(match outcome {
-        Standing::Done(outcome) => UnitOutcome { result: named(outcome.result.clone(), 1), ..outcome },
+        Standing::Done(outcome) => {
+            UnitOutcome { result: named(outcome.result.clone(), 1), ..UnitOutcome::clone(&outcome) }
+        }
         Standing::Attended | Standing::Detached => UnitOutcome::done(None, named(Map::new(), 0)),
     })
 }

@@ -246,7 +246,10 @@ impl Host {
         let here = self.position.clone();
         let left = Arc::new(move || batch.left_before(&here));
         let (run, play) = (Arc::clone(&self.run), Arc::clone(&self.play));
-        Arc::new(TaskScope::new(run, play, Arc::clone(&self.name), layers, role.cloned(), left))
+        let mut scope = TaskScope::new(run, play, Arc::clone(&self.name), layers, role.cloned(), left);
+        let kind = || self.run.options.connection.kind.as_deref().unwrap_or("ssh").into();
+        scope.connection = Some(keywords.connection.clone().unwrap_or_else(kind));
+        Arc::new(scope)
     }
 
     /// The host learns something; its layers are made anew.

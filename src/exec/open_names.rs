@@ -21,9 +21,7 @@ impl Host {
     ) {
         let facts = module.spec.name == "set_fact";
         let names: Vec<Key> = match module.spec.name.as_str() {
-            "set_fact" => {
-                raw.keys().filter(|key| key.as_str().is_some_and(|k| is_identifier(k))).cloned().collect()
-            }
+            "set_fact" => raw.keys().filter(|key| key.as_str().is_some_and(is_identifier)).cloned().collect(),
             "include_vars" => {
                 let Ok(args) = arguments(&self.run, &cx.keywords, module, raw, scope) else { return };
                 let Ok(loaded) = super::vars_files::include(&self.run, &args, scope) else { return };

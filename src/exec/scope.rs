@@ -44,6 +44,8 @@ pub struct TaskScope {
     pub left: Arc<dyn Fn() -> Vec<Arc<str>> + Send + Sync>,
     /// Seen from another host, through `hostvars`.
     pub foreign: bool,
+    /// What `ansible_connection` is where no variable says so.
+    pub connection: Option<Value>,
     context: LookupContext,
 }
 
@@ -57,7 +59,7 @@ impl TaskScope {
         left: Arc<dyn Fn() -> Vec<Arc<str>> + Send + Sync>,
     ) -> Self {
         let context = super::lookups::context(&run, &play, role.as_deref());
-        TaskScope { run, play, host, layers, role, left, foreign: false, context }
+        TaskScope { run, play, host, layers, role, left, foreign: false, connection: None, context }
     }
 
     /// The scope with more names on top of all but extra vars.
@@ -70,6 +72,7 @@ impl TaskScope {
             role: self.role.clone(),
             left: Arc::clone(&self.left),
             foreign: self.foreign,
+            connection: self.connection.clone(),
             context: self.context.clone(),
         }
     }
@@ -220,6 +223,7 @@ impl Scope for TaskScope {
             "ansible_facts" => Some(Map::new().into()),
             // How the host is reached, where nothing says so; `hostvars` has what was said.
             "ansible_host" if !self.foreign => Some(self.host.as_ref().into()),
+            "ansible_connection" if !self.foreign => self.connection.clone(),
             _ => None,
         }
     }
