@@ -155,7 +155,9 @@ fn raw_newlines<'t>(text: &'t str, (open, close): &(String, String)) -> Cow<'t, 
         if tag.trim_end_matches(['-', '+']).trim_end() != "raw" {
             continue;
         }
-        if tag.ends_with(' ') && text[from..].trim_start_matches('\r').starts_with('\n') {
+        if tag.ends_with(|c: char| c.is_ascii_whitespace())
+            && text[from..].trim_start_matches('\r').starts_with('\n')
+        {
             out.to_mut().replace_range(inner + length - 1..inner + length, "+");
         }
         // All up to its end is text.

@@ -13,16 +13,23 @@ use super::state::{Run, locked};
 use super::unit::{Prepared, Stage};
 use crate::base::{Map, Value};
 use crate::modules::{Args, ArgsExt, Behaviour, Call, Failure, Module};
-use crate::remote::{END_JOBS, Job, Output, RemoteError, Script};
+use crate::remote::{END_JOBS, Job, Output, RemoteError, Script, Status};
 use crate::script;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Jobs in the background by their ids.
-pub type Jobs = HashMap<String, watch::Receiver<Standing>>;
+pub type Jobs = HashMap<String, Started>;
+
+/// A job that was started.
+pub struct Started {
+    told: watch::Receiver<Standing>,
+    /// `async_status` with `mode: cleanup` has forgotten it; if it runs it runs on.
+    erased: bool,
+}
 
 /// How a job in the background stands.
 #[derive(Clone, Debug)]
@@ -33,6 +40,9 @@ pub enum Standing {
     Detached,
     Done(Arc<UnitOutcome>),
 }
+
+/// What a host may take to end a job that is over its limit.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// The number of the next job.
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -101,7 +111,7 @@ impl Host {
         }
         let id = format!("j{}.{}", NEXT.fetch_add(1, Ordering::Relaxed), std::process::id());
         let (tell, told) = watch::channel(Standing::Attended);
-        locked(&self.run.background).insert(id.clone(), told);
+        locked(&self.run.background).insert(id.clone(), Started { told, erased: false });
         let module = &ready.module.spec.name;
         self.run.journal_begin(&self.name, &cx.title, &cx.step, module, "in the background");
         tokio::spawn(async move {
@@ -151,10 +161,15 @@ async fn run_alone(ready: Prepared, held: Option<Held>, tell: &watch::Sender<Sta
                 }
             };
             match outputs {
-                Ok(outputs) => match module.finish(&ready.args, decision, &outputs) {
-                    Ok(result) => UnitOutcome::done(Some(change), result),
-                    Err(failure) => UnitOutcome::failed(failure),
-                },
+                Ok(outputs) => {
+                    let mut warnings = decision.warnings.clone();
+                    warnings.extend(super::flight::cut_short(&outputs));
+                    let outcome = match module.finish(&ready.args, decision, &outputs) {
+                        Ok(result) => UnitOutcome::done(Some(change), result),
+                        Err(failure) => UnitOutcome::failed(failure),
+                    };
+                    UnitOutcome { warnings, ..outcome }
+                }
                 Err(error) => remote_failure(error),
             }
         }
@@ -192,39 +207,48 @@ async fn detach(
 ) -> Result<Vec<Output>, RemoteError> {
     let most = limit.as_secs_f64().ceil();
     let text = format!(
-        "detached() {{\n{}\n}}\nended() (\n{}\n)\n{}",
+        "fo_most={most}\ndetached() {{\n{}\n}}\nended() (\n{}\n)\n{}",
         effect.script.text,
         END_JOBS,
         include_str!("detach.sh")
     );
     let start =
         Job { script: Script::new(format!("{}.detached", effect.script.name), text), ..effect.clone() };
-    let begun = ready.remote.submit(&ready.who, start.var("most", format!("{most}"))).await?;
+    let begun = ready.remote.submit(&ready.who, start).await?;
     let Some(dir) = begun.field("", "dir") else { return Ok(vec![begun]) };
     let _ = tell.send(Standing::Detached);
-    let attend = Job::new(script!("background.attend", "attend.sh")).var("dir", dir).timeout(Some(limit));
-    Ok(vec![ready.remote.submit(&ready.who, attend).await?])
+    // The host ends it at its limit, and whoever attends it tidies up.
+    let (began, patience) = (Instant::now(), limit + GRACE);
+    let attend = Job::new(script!("background.attend", "attend.sh")).var("dir", dir).timeout(Some(patience));
+    let mut ended = ready.remote.submit(&ready.who, attend).await?;
+    if !ended.ok() && began.elapsed() >= limit {
+        ended.status = Status::TimedOut;
+    }
+    Ok(vec![ended])
 }
 
 /// `async_status`: how a job stands.
 pub fn status(run: &Run, args: &Args) -> Result<UnitOutcome, Failure> {
     let id = args.str("jid");
     let mut jobs = locked(&run.background);
-    let Some(job) = jobs.get(id) else {
+    let Some(job) = jobs.get_mut(id) else {
         return Err(Failure::new(format!("could not find job `{id}`: it was not started in this run")));
     };
+    if job.erased {
+        return Err(Failure::new(format!("could not find job `{id}`: it was cleaned up")));
+    }
     let named = |mut result: Map, finished: i32| {
         result.insert("ansible_job_id".into(), id.into());
         result.insert("started".into(), 1.into());
         result.insert("finished".into(), finished.into());
         result
     };
-    let outcome = job.borrow().clone();
     if args.str("mode") == "cleanup" {
-        jobs.remove(id);
+        job.erased = true;
         return Ok(UnitOutcome::done(None, [("erased".into(), id.into())].into_iter().collect()));
     }
-    Ok(match outcome {
+    let standing = job.told.borrow().clone();
+    Ok(match standing {
         Standing::Done(outcome) => {
             UnitOutcome { result: named(outcome.result.clone(), 1), ..UnitOutcome::clone(&outcome) }
         }
@@ -234,7 +258,7 @@ pub fn status(run: &Run, args: &Args) -> Result<UnitOutcome, Failure> {
 
 /// Waits for what needs this run when the plays are done.
 pub async fn settle(run: &Run) {
-    let jobs: Vec<_> = locked(&run.background).drain().map(|(_, job)| job).collect();
+    let jobs: Vec<_> = locked(&run.background).drain().map(|(_, job)| job.told).collect();
     for mut job in jobs {
         tokio::select! {
             // An error means that the job's task is gone: nothing to wait for.

@@ -40,6 +40,7 @@ impl Host {
             Stage::Ready(_) => None,
         };
         if let Some(outcome) = landed {
+            self.may_do_anything(cx, &outcome);
             return (unit, Flying::Landed(outcome));
         }
         let mut observed = unit.observed().await;
@@ -75,7 +76,10 @@ impl Host {
                     Err(failure) => Flying::Landed(self.unless_planned(&ready.claims, failure)),
                 };
                 match flying {
-                    Flying::Landed(outcome) => Flying::Landed(UnitOutcome { foreseen, ..outcome }),
+                    Flying::Landed(outcome) => {
+                        self.may_do_anything(cx, &outcome);
+                        Flying::Landed(UnitOutcome { foreseen, ..outcome })
+                    }
                     applying => applying,
                 }
             }
@@ -88,13 +92,10 @@ impl Host {
     }
 
     /// Carries out a change, and has it confirmed where the task asks for that.
-    async fn change(&mut self, ready: Prepared, decision: Decision, at: At<'_>) -> Flying {
+    async fn change(&mut self, ready: Prepared, mut decision: Decision, at: At<'_>) -> Flying {
         if ready.check {
-            if !ready.delegated
-                && let Err(failure) = self.know_names(&ready, &decision.effects).await
-            {
-                return Flying::Landed(UnitOutcome::failed(failure));
-            }
+            let lacks = self.names_that_lack(&ready, &decision.effects).await;
+            decision.warnings.extend(lacks);
         } else {
             // A user that still has processes cannot be removed or renamed.
             for user in ready.claims.writes.iter().filter_map(|w| w.strip_prefix("user:")) {
@@ -108,6 +109,13 @@ impl Host {
                 Flying::Landed(self.confirm(armed, flying).await)
             }
             Err(outcome) => Flying::Landed(*outcome),
+        }
+    }
+
+    /// On a plan: of what is unknown it is known only then whether it does something, and what.
+    pub fn may_do_anything(&mut self, cx: &TaskContext, outcome: &UnitOutcome) {
+        if self.run.check() && outcome.status == Status::Unknown {
+            self.planned.push((cx.title.clone(), Claims::everything()));
         }
     }
 
@@ -292,7 +300,7 @@ impl Host {
             Err(error) => return Ok(remote_failure(error)),
         }
         let (change, warnings) = (decision.change.clone(), decision.warnings.clone());
-        let cut = outputs.iter().any(|o| o.truncated);
+        let cut = cut_short(&outputs);
         let late = outputs.iter().any(|o| o.status == JobStatus::TimedOut);
         let mut outcome = match module.finish(&ready.args, decision, &outputs) {
             // An effect that found nothing to change after all (a download with the same content).
@@ -313,12 +321,7 @@ impl Host {
             outcome.result.insert("timedout".into(), period);
             outcome.result.insert("msg".into(), outcome.message.as_str().into());
         }
-        if cut {
-            let limit = crate::remote::job::OUTPUT_LIMIT >> 20;
-            outcome
-                .warnings
-                .push(format!("the output is longer than {limit} MiB: what came after was dropped"));
-        }
+        outcome.warnings.extend(cut);
         if outcome.status == Status::Changed && !verify.is_empty() {
             self.verify(&ready, &*module, verify, &mut outcome).await;
         }
@@ -362,6 +365,13 @@ fn finished(decision: Decision, change: Option<Change>) -> UnitOutcome {
     let mut outcome = UnitOutcome::done(change, decision.result);
     outcome.warnings = decision.warnings;
     outcome
+}
+
+/// The warning of an output that was too long.
+pub fn cut_short(outputs: &[Output]) -> Option<String> {
+    let limit = crate::remote::job::OUTPUT_LIMIT >> 20;
+    let cut = outputs.iter().any(|o| o.truncated);
+    cut.then(|| format!("the output is longer than {limit} MiB: what came after was dropped"))
 }
 
 /// What a module will return that a plan does not carry out, and that its decision could not tell.

@@ -9,14 +9,18 @@ use super::looks::Looks;
 use super::outcome::TaskOutcome;
 use super::probes::Effect;
 use super::scope::{PlayScope, TaskScope, host_layers, task_layers};
-use super::state::Run;
+use super::state::{Run, locked};
 use super::task::TaskRun;
+use crate::base::Value;
 use crate::eval::vars::{Layers, Level};
 use crate::graph::{RoleScope, Step, TaskKeywords, TaskNode};
 use crate::modules::Forecast;
 use crate::plan::Claims;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+
+/// Effects of a plan that were not made, by their tasks, and what they would leave.
+pub type Foreseen = (Vec<(String, Claims)>, Forecast);
 
 /// Where the walk will go on in a list of steps that encloses the current one.
 #[derive(Clone)]
@@ -47,12 +51,12 @@ pub struct Host {
     pub flying: VecDeque<TaskRun>,
     /// Reads that wait behind the effects in flight.
     pub looks: Looks,
-    /// On a plan: effects that were not made.
+    /// On a plan: effects that were not made, and tasks of which is not known whether they will make any.
     pub planned: Vec<(String, Claims)>,
     /// What those effects would leave.
     pub forecast: Forecast,
-    /// Users and groups that a plan has asked for; whether the host knows them.
-    pub names: BTreeMap<String, bool>,
+    /// Users and groups that a plan has asked for, and that the host knows.
+    pub names: BTreeSet<String>,
     /// Handlers of the play and of roles included since.
     pub handlers: Vec<Known>,
     pub notified: Notified,
@@ -87,6 +91,7 @@ impl Host {
         let base = host_layers(&run, &play, &name, &run.memory(&name));
         let handlers = super::handlers::of_play(&play.plan.handlers);
         let started = play.start_at.is_none();
+        let (planned, forecast) = locked(&run.foreseen).remove(&name).unwrap_or_default();
         Host {
             run,
             play,
@@ -99,9 +104,9 @@ impl Host {
             recent: Vec::new(),
             flying: VecDeque::new(),
             looks: Looks::default(),
-            planned: Vec::new(),
-            forecast: Forecast::default(),
-            names: BTreeMap::new(),
+            planned,
+            forecast,
+            names: BTreeSet::new(),
             handlers,
             notified: Notified::default(),
             handling: None,
@@ -141,6 +146,9 @@ impl Host {
             self.flush().await;
         }
         self.ahead.clear();
+        if self.run.check() {
+            locked(&self.run.foreseen).insert(self.name, (self.planned, self.forecast));
+        }
         (flow, self.undone)
     }
 
@@ -247,8 +255,12 @@ impl Host {
         let left = Arc::new(move || batch.left_before(&here));
         let (run, play) = (Arc::clone(&self.run), Arc::clone(&self.play));
         let mut scope = TaskScope::new(run, play, Arc::clone(&self.name), layers, role.cloned(), left);
-        let kind = || self.run.options.connection.kind.as_deref().unwrap_or("ssh").into();
-        scope.connection = Some(keywords.connection.clone().unwrap_or_else(kind));
+        scope.connection = match &keywords.connection {
+            // It may be made of this very name.
+            Some(Value::Template(_)) => None,
+            Some(plain) => Some(plain.clone()),
+            None => Some(self.run.options.connection.kind.as_deref().unwrap_or("ssh").into()),
+        };
         Arc::new(scope)
     }
 

@@ -200,6 +200,7 @@ fn new_run(
         decisions: Mutex::default(),
         cloud,
         background: Mutex::default(),
+        foreseen: Mutex::default(),
         folders: Mutex::default(),
         groups: Mutex::default(),
         turns: Mutex::default(),

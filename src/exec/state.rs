@@ -81,6 +81,8 @@ pub struct Run {
     pub groups: Mutex<Option<(u64, Value)>>,
     /// `async` with `poll: 0`.
     pub background: Mutex<super::background::Jobs>,
+    /// On a plan, between two plays of a host: effects that were not made, and what they would leave.
+    pub foreseen: Mutex<HashMap<Arc<str>, super::host::Foreseen>>,
     /// `throttle`: who may do a task now, by the task.
     pub turns: Mutex<HashMap<crate::graph::NodeId, Arc<tokio::sync::Semaphore>>>,
     /// Names that texts in variables read.

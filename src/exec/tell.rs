@@ -179,6 +179,7 @@ impl Host {
         let task = self.task_ref(cx);
         if self.run.check() {
             self.note_rest(cx, outcome);
+            outcome.units.iter().for_each(|unit| self.may_do_anything(cx, unit));
         }
         let items = outcome.units.iter().map(|u| self.item_done(cx, outcome, u)).collect();
         let message = if outcome.no_log { String::new() } else { self.run.redactor.text(&outcome.message()) };

@@ -223,7 +223,8 @@ fn looks(words: &[String]) -> bool {
 
 /// `ip [OPTIONS] OBJECT [show|list|ls|get …]`. Its other words have abbreviations (`ip a d`), so these are asked for.
 fn ip_looks(args: &[&str]) -> bool {
-    let option = |arg: &&&str| arg.starts_with("-br") || arg.starts_with('-') && !arg.starts_with("-b");
+    let writes = |name: &str| name.starts_with('b') && !name.starts_with("br");
+    let option = |arg: &&&str| arg.starts_with('-') && !writes(arg.trim_start_matches('-'));
     let mut words = args.iter().skip_while(option);
     let object = words.next().is_none_or(|object| object.starts_with(|c: char| c.is_ascii_alphabetic()));
     object && words.next().is_none_or(|word| ["get", "list", "ls", "show"].contains(word))
