@@ -300,7 +300,7 @@ fn a_cut_connection_loses_what_runs_and_the_next_job_reconnects() {
         let behind = host.submit(&Become::No, job("true"));
         proxy.state.send_replace(Link::Cut);
         for lost in [running.await, behind.await] {
-            assert!(matches!(&lost, Err(RemoteError::Lost(text)) if text.contains("web1")), "{lost:?}");
+            assert!(matches!(&lost, Err(RemoteError::Lost(text)) if text.ends_with(" on web1")), "{lost:?}");
         }
         proxy.state.send_replace(Link::Up);
         assert_eq!(sh(&host, "echo again").await.expect("reconnected").stdout, b"again\n");

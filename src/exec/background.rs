@@ -107,7 +107,7 @@ impl Host {
         }
         match super::connect::separate(&self.run, &cx.keywords, scope) {
             Ok(remote) => ready.remote = remote,
-            Err(message) => return UnitOutcome::failed(Failure::new(message)),
+            Err(blocked) => return blocked.into(),
         }
         let id = format!("j{}.{}", NEXT.fetch_add(1, Ordering::Relaxed), std::process::id());
         let (tell, told) = watch::channel(Standing::Attended);

@@ -53,7 +53,8 @@ impl Host {
                 "confirm: what this task changes is not known; `confirm_restore` has to undo it".into(),
             ));
         }
-        let fresh = super::connect::separate(&self.run, &cx.keywords, scope).map_err(fail)?;
+        let fresh =
+            super::connect::separate(&self.run, &cx.keywords, scope).map_err(|e| Box::new(e.into()))?;
         let dir = format!("/run/fitout-confirm/{:032x}", rand::random::<u128>());
         let job = Job::new(script!("confirm.arm", "confirm/arm.sh"))
             .var("dir", &dir)

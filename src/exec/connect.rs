@@ -3,7 +3,7 @@
 use super::options::HostKeys;
 use super::scope::TaskScope;
 use super::state::{Run, locked};
-use super::unit::{evaluated_flag, evaluated_text};
+use super::unit::{Blocked, evaluated_flag, evaluated_text, unknown_inside};
 use crate::base::{Secret, Value};
 use crate::eval::Scope;
 use crate::graph::TaskKeywords;
@@ -17,7 +17,7 @@ pub fn for_task(
     keywords: &TaskKeywords,
     scope: &Arc<TaskScope>,
     delegate: Option<&str>,
-) -> Result<(Arc<dyn Remote>, Become), String> {
+) -> Result<(Arc<dyn Remote>, Become), Blocked> {
     let place = Place::new(run, keywords, scope, delegate)?;
     let target = target(&place)?;
     let who = place.who(target_user(&target).as_deref())?;
@@ -29,14 +29,14 @@ pub fn separate(
     run: &Arc<Run>,
     keywords: &TaskKeywords,
     scope: &Arc<TaskScope>,
-) -> Result<Arc<dyn Remote>, String> {
+) -> Result<Arc<dyn Remote>, Blocked> {
     let delegate = evaluated_text(run, &keywords.delegate_to, scope)?;
     let place = Place::new(run, keywords, scope, delegate.as_deref())?;
     super::manner::with(run, keywords, scope, connect(target(&place)?))
 }
 
 /// The user a task becomes on its own host.
-pub fn become_of(run: &Arc<Run>, keywords: &TaskKeywords, scope: &Arc<TaskScope>) -> Result<Become, String> {
+pub fn become_of(run: &Arc<Run>, keywords: &TaskKeywords, scope: &Arc<TaskScope>) -> Result<Become, Blocked> {
     let place = Place::new(run, keywords, scope, None)?;
     let user = place.keyword_or(&keywords.remote_user, "ansible_user")?;
     place.who(user.as_deref())
@@ -73,7 +73,7 @@ impl<'a> Place<'a> {
         keywords: &'a TaskKeywords,
         scope: &Arc<TaskScope>,
         delegate: Option<&str>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Blocked> {
         let own: Arc<dyn Scope> = Arc::<TaskScope>::clone(scope);
         let (vars, host, stranger) = match delegate {
             None => (own, scope.host.to_string(), false),
@@ -87,20 +87,23 @@ impl<'a> Place<'a> {
     }
 
     /// A connection variable as text, evaluated in the host's own scope.
-    fn var(&self, name: &str) -> Result<Option<String>, String> {
+    fn var(&self, name: &str) -> Result<Option<String>, Blocked> {
         Ok(self.value(name)?.map(|v| crate::spec::to_text(&v)).filter(|s| !s.is_empty()))
     }
 
-    fn value(&self, name: &str) -> Result<Option<Value>, String> {
+    fn value(&self, name: &str) -> Result<Option<Value>, Blocked> {
         if self.stranger {
             return Ok(None);
         }
         let Some(raw) = self.vars.get(name) else { return Ok(None) };
         let value = self.run.engine.evaluate(&raw, &*self.vars).map_err(|e| format!("{name}: {e}"))?;
+        if let Some(why) = unknown_inside(&value) {
+            return Err(Blocked::Unknown(why));
+        }
         Ok(Some(value).filter(|v| !matches!(v, Value::Null | Value::Omit)))
     }
 
-    fn secret(&self, names: &[&str]) -> Result<Option<Secret>, String> {
+    fn secret(&self, names: &[&str]) -> Result<Option<Secret>, Blocked> {
         for name in names {
             match self.value(name)? {
                 Some(Value::Secret(secret)) => return Ok(Some(secret)),
@@ -116,14 +119,14 @@ impl<'a> Place<'a> {
     }
 
     /// The variable wins over the keyword, as in Ansible.
-    fn keyword_or(&self, keyword: &Option<Value>, name: &str) -> Result<Option<String>, String> {
+    fn keyword_or(&self, keyword: &Option<Value>, name: &str) -> Result<Option<String>, Blocked> {
         match self.var(name)? {
             Some(value) => Ok(Some(value)),
             None => evaluated_text(self.run, keyword, &self.scope),
         }
     }
 
-    fn who(&self, login: Option<&str>) -> Result<Become, String> {
+    fn who(&self, login: Option<&str>) -> Result<Become, Blocked> {
         let options = &self.run.options.become_options;
         let on = match self.value("ansible_become")? {
             Some(value) => crate::spec::to_bool(&value).unwrap_or(false),
@@ -146,7 +149,9 @@ impl<'a> Place<'a> {
             "sudo" => BecomeMethod::Sudo,
             "su" => BecomeMethod::Su,
             "doas" => BecomeMethod::Doas,
-            other => return Err(format!("become_method `{other}` is not supported: use sudo, su or doas")),
+            other => {
+                return Err(format!("become_method `{other}` is not supported: use sudo, su or doas").into());
+            }
         };
         let flags = self.keyword_or(&self.keywords.become_flags, "ansible_become_flags")?;
         let flags = flags.or_else(|| options.flags.clone()).unwrap_or_default();
@@ -156,7 +161,7 @@ impl<'a> Place<'a> {
     }
 }
 
-fn target(place: &Place<'_>) -> Result<Target, String> {
+fn target(place: &Place<'_>) -> Result<Target, Blocked> {
     let options = &place.run.options.connection;
     let local = ["localhost", "127.0.0.1", "::1"].contains(&place.host.as_str());
     let implicit_local = local && (place.stranger || !super::world::is_listed(place.run, &place.host));
@@ -177,7 +182,9 @@ fn target(place: &Place<'_>) -> Result<Target, String> {
         "chroot" => Connection::Chroot(PathBuf::from(address)),
         "nspawn" => Connection::Nspawn(address),
         other => {
-            return Err(format!("connection `{other}` is not supported: use ssh, local, chroot or nspawn"));
+            return Err(
+                format!("connection `{other}` is not supported: use ssh, local, chroot or nspawn").into()
+            );
         }
     };
     let mut target = Target::new(place.host.as_str(), connection);
@@ -192,7 +199,7 @@ fn target(place: &Place<'_>) -> Result<Target, String> {
     Ok(target)
 }
 
-fn ssh(place: &Place<'_>, address: String) -> Result<SshOptions, String> {
+fn ssh(place: &Place<'_>, address: String) -> Result<SshOptions, Blocked> {
     let options = &place.run.options.connection;
     let mut ssh = SshOptions::new(address);
     let port = match place.var("ansible_port")?.or(place.var("ansible_ssh_port")?) {

@@ -26,11 +26,11 @@ pub fn send(host: &mut Host) -> Result<JobFuture, Flow> {
     let scope = host.scope(&gathering, &super::flow::Frame::default(), None);
     let (remote, who) = match super::connect::for_task(&host.run, &gathering, &scope, None) {
         Ok(target) => target,
-        Err(message) => return Err(host.play_failed(&message)),
+        Err(blocked) => return Err(host.play_failed(&blocked.to_string())),
     };
     let remote = match super::manner::for_gathering(&host.run, &gathering, &scope, remote) {
         Ok(remote) => remote,
-        Err(message) => return Err(host.play_failed(&message)),
+        Err(blocked) => return Err(host.play_failed(&blocked.to_string())),
     };
     let needs = match &host.play.plan.facts_used {
         Some(names) => FactNeeds::Names(names.iter().map(|n| n.to_string()).collect()),
@@ -45,7 +45,7 @@ pub fn send(host: &mut Host) -> Result<JobFuture, Flow> {
 /// With the play's `gather_subset` and `fact_path`.
 fn job(host: &Host, needs: &FactNeeds, scope: &Arc<TaskScope>) -> Result<Job, String> {
     let play = &host.play.plan;
-    let path = super::unit::evaluated_text(&host.run, &play.fact_path, scope)?;
+    let path = super::unit::evaluated_text(&host.run, &play.fact_path, scope).map_err(|e| e.to_string())?;
     let subset = match &play.gather_subset {
         Some(value) => host.run.engine.evaluate(value, &**scope).map_err(|e| e.to_string())?,
         None => Value::Null,

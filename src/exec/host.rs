@@ -11,7 +11,6 @@ use super::probes::Effect;
 use super::scope::{PlayScope, TaskScope, host_layers, task_layers};
 use super::state::{Run, locked};
 use super::task::TaskRun;
-use crate::base::Value;
 use crate::eval::vars::{Layers, Level};
 use crate::graph::{RoleScope, Step, TaskKeywords, TaskNode};
 use crate::modules::Forecast;
@@ -255,12 +254,7 @@ impl Host {
         let left = Arc::new(move || batch.left_before(&here));
         let (run, play) = (Arc::clone(&self.run), Arc::clone(&self.play));
         let mut scope = TaskScope::new(run, play, Arc::clone(&self.name), layers, role.cloned(), left);
-        scope.connection = match &keywords.connection {
-            // It may be made of this very name.
-            Some(Value::Template(_)) => None,
-            Some(plain) => Some(plain.clone()),
-            None => Some(self.run.options.connection.kind.as_deref().unwrap_or("ssh").into()),
-        };
+        scope.connection = keywords.connection.clone();
         Arc::new(scope)
     }
 

@@ -5,7 +5,7 @@ use super::handlers::Known;
 use super::host::{Host, TaskContext};
 use super::outcome::{Status, TaskOutcome, UnitOutcome};
 use super::scope::TaskScope;
-use super::unit::{Stage, conditions, evaluated_text, false_condition};
+use super::unit::{Blocked, Stage, conditions, evaluated_text, false_condition};
 use crate::base::{Map, Value};
 use crate::eval::Truth;
 use crate::eval::vars::Level;
@@ -55,7 +55,7 @@ impl Host {
                     match entered {
                         Ok(Flow::Next) => UnitOutcome::done(None, Map::new()),
                         Ok(flow) => return flow,
-                        Err(message) => UnitOutcome::failed(Failure::new(message)),
+                        Err(blocked) => blocked.into(),
                     }
                 }
                 Ok(Truth::False) => UnitOutcome::unmet(false_condition(&self.run, &cx.keywords.when, &scope)),
@@ -76,7 +76,7 @@ impl Host {
         if outcome.status() == Status::Ok { Flow::Next } else { self.absorb(cx, outcome).await }
     }
 
-    async fn enter(&mut self, cx: &Arc<TaskContext>, scope: &Arc<TaskScope>) -> Result<Flow, String> {
+    async fn enter(&mut self, cx: &Arc<TaskContext>, scope: &Arc<TaskScope>) -> Result<Flow, Blocked> {
         let target = self.include_target(cx, scope)?;
         self.tell_included(cx, scope);
         let frame = Arc::new(target.frame);
@@ -141,10 +141,10 @@ impl Host {
     }
 
     /// Evaluates what an include names and has it compiled.
-    pub fn include_target(&self, cx: &TaskContext, scope: &Arc<TaskScope>) -> Result<Target, String> {
-        let text = |value: &Value, what: &str| -> Result<String, String> {
+    pub fn include_target(&self, cx: &TaskContext, scope: &Arc<TaskScope>) -> Result<Target, Blocked> {
+        let text = |value: &Value, what: &str| -> Result<String, Blocked> {
             let text = evaluated_text(&self.run, &Some(value.clone()), scope)?;
-            text.ok_or_else(|| format!("the include's {what} is empty"))
+            Ok(text.ok_or_else(|| format!("the include's {what} is empty"))?)
         };
         let mut frame =
             Frame { params: cx.frame.params.clone(), vars: loop_names(cx, scope), ..(*cx.frame).clone() };
@@ -164,13 +164,14 @@ impl Host {
                 frame.role = Some(included.scope);
                 Ok(Target { body: included.body, frame, handlers: included.handlers, call: Some(call) })
             }
-            _ => Err("not an include".into()),
+            _ => Err("not an include".to_string().into()),
         }
     }
 
-    fn role_call(&self, call: &IncludeRole, scope: &Arc<TaskScope>) -> Result<RoleCall, String> {
+    fn role_call(&self, call: &IncludeRole, scope: &Arc<TaskScope>) -> Result<RoleCall, Blocked> {
         let optional = |value: &Option<Value>| evaluated_text(&self.run, value, scope);
-        let name = optional(&Some(call.name.clone()))?.ok_or("the role's name is empty")?;
+        let name =
+            optional(&Some(call.name.clone()))?.ok_or_else(|| "the role's name is empty".to_string())?;
         let tasks_from = optional(&Some(call.tasks_from.clone()))?.unwrap_or_else(|| "main".into());
         Ok(RoleCall {
             name,

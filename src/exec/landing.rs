@@ -8,7 +8,7 @@ use super::options::Mode;
 use super::outcome::{Status, TaskOutcome, UnitOutcome};
 use super::state::HostMemory;
 use super::task::TaskRun;
-use super::unit::{Prepared, Stage, Unit, evaluated_flag};
+use super::unit::{Blocked, Prepared, Stage, Unit, evaluated_flag};
 use crate::base::{Map, Value};
 use crate::graph::Act;
 use crate::modules::Failure;
@@ -89,9 +89,17 @@ impl Host {
         Flow::Next
     }
 
+    /// `ignore_errors`; a plan goes on where only an effect tells.
+    fn ignores_errors(&self, cx: &TaskContext) -> bool {
+        match evaluated_flag(&self.run, &cx.keywords.ignore_errors, &cx.scope, false) {
+            Ok(ignore) => ignore,
+            Err(blocked) => matches!(blocked, Blocked::Unknown(_)),
+        }
+    }
+
     /// Remembers and tells a task's outcome; says how control goes on.
     pub async fn absorb(&mut self, cx: &Arc<TaskContext>, outcome: TaskOutcome) -> Flow {
-        let ignore = evaluated_flag(&self.run, &cx.keywords.ignore_errors, &cx.scope, false).unwrap_or(false);
+        let ignore = self.ignores_errors(cx);
         let status = outcome.status();
         self.learn(cx, &outcome);
         if status != Status::Skipped
@@ -162,7 +170,7 @@ impl Host {
         if outcome.status() == Status::Changed {
             self.notify_all(cx, outcome);
         }
-        let ignore = evaluated_flag(&self.run, &cx.keywords.ignore_errors, &cx.scope, false).unwrap_or(false);
+        let ignore = self.ignores_errors(cx);
         match outcome.status() {
             Status::Failed | Status::Unreachable if !ignore => {
                 let (name, result) = (cx.bare_title(), Map::new());

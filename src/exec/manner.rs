@@ -2,7 +2,7 @@
 
 use super::scope::TaskScope;
 use super::state::Run;
-use super::unit::evaluated_text;
+use super::unit::{Blocked, evaluated_text, unknown_inside};
 use crate::base::Value;
 use crate::graph::TaskKeywords;
 use crate::remote::{Become, Job, JobFuture, Remote};
@@ -23,7 +23,7 @@ pub fn with(
     keywords: &TaskKeywords,
     scope: &Arc<TaskScope>,
     inner: Arc<dyn Remote>,
-) -> Result<Arc<dyn Remote>, String> {
+) -> Result<Arc<dyn Remote>, Blocked> {
     let env = environment(run, keywords, scope, false)?;
     let limit = limit(run, keywords, scope)?;
     if env.is_empty() && limit.is_none() {
@@ -38,7 +38,7 @@ pub fn for_gathering(
     keywords: &TaskKeywords,
     scope: &Arc<TaskScope>,
     inner: Arc<dyn Remote>,
-) -> Result<Arc<dyn Remote>, String> {
+) -> Result<Arc<dyn Remote>, Blocked> {
     let env = environment(run, keywords, scope, true)?;
     Ok(if env.is_empty() { inner } else { Arc::new(Manner { inner, env, limit: None }) })
 }
@@ -47,14 +47,18 @@ pub fn for_gathering(
 const LONGEST: f64 = 100_000_000.0;
 
 /// The task's time limit, of `timeout` or of `async`.
-pub fn limit(run: &Run, keywords: &TaskKeywords, scope: &Arc<TaskScope>) -> Result<Option<Duration>, String> {
+pub fn limit(
+    run: &Run,
+    keywords: &TaskKeywords,
+    scope: &Arc<TaskScope>,
+) -> Result<Option<Duration>, Blocked> {
     let seconds = match evaluated_text(run, &keywords.timeout, scope)? {
         None => 0.0,
         Some(text) => {
             let seconds =
                 text.parse::<f64>().map_err(|_| format!("timeout: `{text}` is not a number of seconds"))?;
             if !(0.0..=LONGEST).contains(&seconds) {
-                return Err(format!("Timeout {text} is invalid, it must be between 0 and {LONGEST}."));
+                return Err(format!("Timeout {text} is invalid, it must be between 0 and {LONGEST}.").into());
             }
             seconds
         }
@@ -76,7 +80,7 @@ fn environment(
     keywords: &TaskKeywords,
     scope: &Arc<TaskScope>,
     early: bool,
-) -> Result<Vec<(Arc<str>, Vec<u8>)>, String> {
+) -> Result<Vec<(Arc<str>, Vec<u8>)>, Blocked> {
     let mut merged = indexmap::IndexMap::new();
     let read = |value: &Value| run.engine.evaluate(value, &**scope).map_err(|e| format!("environment: {e}"));
     for level in &keywords.environment {
@@ -91,10 +95,16 @@ fn environment(
         };
         for map in levels.iter().filter_map(Value::as_map) {
             for (name, value) in map {
+                if let Some(why) = unknown_inside(value) {
+                    if early {
+                        continue;
+                    }
+                    return Err(Blocked::Unknown(why));
+                }
                 if !matches!(value, Value::Omit) {
                     run.redactor.learn_value(value);
                     let text = match value {
-                        Value::Secret(secret) => secret.reveal()?.to_string(),
+                        Value::Secret(secret) => secret.reveal().map_err(str::to_string)?.to_string(),
                         other => crate::spec::to_text(other),
                     };
                     merged.insert(Arc::from(name.to_string()), text.into_bytes());

@@ -44,6 +44,7 @@ pub mod options;
 mod order;
 mod outcome;
 mod patience;
+mod planned;
 mod play;
 mod probes;
 mod prompt;

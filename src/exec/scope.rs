@@ -44,7 +44,7 @@ pub struct TaskScope {
     pub left: Arc<dyn Fn() -> Vec<Arc<str>> + Send + Sync>,
     /// Seen from another host, through `hostvars`.
     pub foreign: bool,
-    /// What `ansible_connection` is where no variable says so.
+    /// The keyword of the task: `ansible_connection` where no variable says so.
     pub connection: Option<Value>,
     context: LookupContext,
 }
@@ -223,7 +223,12 @@ impl Scope for TaskScope {
             "ansible_facts" => Some(Map::new().into()),
             // How the host is reached, where nothing says so; `hostvars` has what was said.
             "ansible_host" if !self.foreign => Some(self.host.as_ref().into()),
-            "ansible_connection" if !self.foreign => self.connection.clone(),
+            "ansible_connection" if !self.foreign => match &self.connection {
+                // It may be made of this very name.
+                Some(Value::Template(_)) => None,
+                Some(plain) => Some(plain.clone()),
+                None => Some(self.run.options.connection.kind.as_deref().unwrap_or("ssh").into()),
+            },
             _ => None,
         }
     }

@@ -59,7 +59,9 @@ impl Host {
         }
         let once = match evaluated_flag(&self.run, &cx.keywords.run_once, &cx.scope, false) {
             Ok(once) => once,
-            Err(message) => return self.absorb(&cx, failed(format!("run_once: {message}"))).await,
+            Err(blocked) => {
+                return self.absorb(&cx, TaskOutcome::single(blocked.of("run_once").into())).await;
+            }
         };
         // Those that count for all hosts see to it themselves.
         if once && !matches!(node.act, Act::Meta(_)) {
@@ -87,7 +89,7 @@ impl Host {
     async fn in_turn(&mut self, cx: &Arc<TaskContext>) -> Flow {
         let limit = match super::unit::evaluated_text(&self.run, &cx.keywords.throttle, &cx.scope) {
             Ok(limit) => limit.and_then(|text| text.trim().parse::<usize>().ok()).unwrap_or(0),
-            Err(message) => return self.absorb(cx, failed(format!("throttle: {message}"))).await,
+            Err(blocked) => return self.absorb(cx, TaskOutcome::single(blocked.of("throttle").into())).await,
         };
         if limit == 0 || !matches!(cx.node.act, Act::Module { .. }) {
             return self.dispatch(cx).await;

@@ -111,8 +111,9 @@ impl Host {
                 // Names that use the loop's item are read with each changed item.
                 Err(_) => self.item_names(cx, outcome, notify),
             };
-            for name in names {
-                let name = crate::spec::to_text(&name);
+            // Of a name that an effect tells a plan knows nothing.
+            for name in names.iter().filter(|name| !matches!(name, Value::Unknown(_))) {
+                let name = crate::spec::to_text(name);
                 if name.is_empty() {
                     continue;
                 }

@@ -1,6 +1,7 @@
 //! A unit: one task for one item on one host, from raw arguments to something that can be probed.
 
 use super::controller::TaskController;
+use super::outcome::UnitOutcome;
 use super::probes::Probes;
 use super::scope::TaskScope;
 use super::state::Run;
@@ -98,14 +99,68 @@ pub fn prepare(
     }
     match arguments(run, keywords, module, raw, scope) {
         Ok(args) => ready(run, keywords, module, args, scope),
-        Err(Blocked::Unknown(why)) => Stage::Unknown(why),
-        Err(Blocked::Failure(failure)) => Stage::Fail(failure),
+        Err(blocked) => blocked.into(),
     }
 }
 
+/// Why something cannot be said now.
+#[derive(Debug)]
 pub enum Blocked {
+    /// An effect has to come first; a plan says which.
     Unknown(Arc<str>),
     Failure(Failure),
+}
+
+impl Blocked {
+    /// A failure says first which keyword it is about.
+    pub fn of(self, keyword: &str) -> Self {
+        match self {
+            Blocked::Failure(Failure { message, .. }) => format!("{keyword}: {message}").into(),
+            unknown => unknown,
+        }
+    }
+}
+
+impl From<String> for Blocked {
+    fn from(message: String) -> Self {
+        Blocked::Failure(Failure::new(message))
+    }
+}
+
+impl From<Blocked> for Stage {
+    fn from(blocked: Blocked) -> Self {
+        match blocked {
+            Blocked::Unknown(why) => Stage::Unknown(why),
+            Blocked::Failure(failure) => Stage::Fail(failure),
+        }
+    }
+}
+
+impl From<Blocked> for UnitOutcome {
+    fn from(blocked: Blocked) -> Self {
+        match blocked {
+            Blocked::Unknown(why) => UnitOutcome::unknown(&*why),
+            Blocked::Failure(failure) => UnitOutcome::failed(failure),
+        }
+    }
+}
+
+impl From<Blocked> for Failure {
+    fn from(blocked: Blocked) -> Self {
+        match blocked {
+            Blocked::Unknown(_) => Failure::new(blocked.to_string()),
+            Blocked::Failure(failure) => failure,
+        }
+    }
+}
+
+impl std::fmt::Display for Blocked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Blocked::Unknown(why) => write!(f, "it is known after {why}"),
+            Blocked::Failure(failure) => f.write_str(&failure.message),
+        }
+    }
 }
 
 /// All conditions hold; stops at the first that does not.
@@ -193,11 +248,11 @@ fn ready(
         let remote = super::manner::with(run, keywords, scope, remote)?;
         let limit = super::manner::limit(run, keywords, scope)?;
         let delegated = delegate.is_some_and(|other| other != *scope.host);
-        Ok::<_, String>((check, diff, no_log, remote, who, limit, delegated))
+        Ok::<_, Blocked>((check, diff, no_log, remote, who, limit, delegated))
     })();
     let (check, diff, no_log, remote, who, limit, delegated) = match target {
         Ok(target) => target,
-        Err(message) => return Stage::Fail(Failure::new(message)),
+        Err(blocked) => return blocked.into(),
     };
     // In plan mode nothing is carried out, whatever a task says of itself.
     let check = check || (run.check() && keywords.check_mode.is_none());
@@ -236,7 +291,7 @@ pub fn evaluated_flag(
     value: &Option<Value>,
     scope: &Arc<TaskScope>,
     default: bool,
-) -> Result<bool, String> {
+) -> Result<bool, Blocked> {
     match value {
         None => Ok(default),
         Some(Value::Bool(b)) => Ok(*b),
@@ -245,7 +300,10 @@ pub fn evaluated_flag(
             if value.is_null() || value == Value::Omit {
                 return Ok(default);
             }
-            spec::to_bool(&value).ok_or_else(|| format!("`{}` is not a boolean", value.to_json()))
+            if let Value::Unknown(why) = value {
+                return Err(Blocked::Unknown(why));
+            }
+            Ok(spec::to_bool(&value).ok_or_else(|| format!("`{}` is not a boolean", value.to_json()))?)
         }
     }
 }
@@ -255,13 +313,14 @@ pub fn evaluated_text(
     run: &Run,
     value: &Option<Value>,
     scope: &Arc<TaskScope>,
-) -> Result<Option<String>, String> {
+) -> Result<Option<String>, Blocked> {
     let Some(value) = value else { return Ok(None) };
     Ok(match run.engine.evaluate(value, &**scope).map_err(|e| e.to_string())? {
         Value::Null | Value::Omit => None,
         Value::Str(s) if s.is_empty() => None,
         Value::Str(s) => Some(s.to_string()),
-        Value::Secret(s) => Some(s.reveal()?.to_string()),
+        Value::Secret(s) => Some(s.reveal().map_err(str::to_string)?.to_string()),
+        Value::Unknown(why) => return Err(Blocked::Unknown(why)),
         other => Some(other.to_json().to_string()),
     })
 }

@@ -159,9 +159,10 @@ impl CloudTask {
         args: &Args,
     ) -> Result<UnitOutcome, Failure> {
         let check = run.check()
-            || evaluated_flag(run, &self.cx.keywords.check_mode, &unit.scope, false).map_err(Failure::new)?;
+            || evaluated_flag(run, &self.cx.keywords.check_mode, &unit.scope, false)
+                .map_err(Failure::from)?;
         let diff = evaluated_flag(run, &self.cx.keywords.diff, &unit.scope, run.options.diff)
-            .map_err(Failure::new)?;
+            .map_err(Failure::from)?;
         let access = super::access::of_task(run, &self.cx.keywords, args, &unit.scope)?;
         let controller = TaskController::new(Arc::clone(run), Arc::clone(&unit.scope), check, diff);
         let key = module.key(args);

@@ -1,10 +1,11 @@
 //! `compose`, `groups` and `keyed_groups`: variables and groups made of a host's variables.
 
 use super::reader::Reader;
-use crate::base::{Diag, Diags, Map, Span, Value};
+use crate::base::{Diag, Diags, Key, Map, Span, Value};
 use crate::eval::{Engine, MapScope, Truth};
 use crate::spec::to_text;
 use crate::syntax::inventory::{HostId, Inventory};
+use std::sync::Arc;
 
 /// What is common to the plugins that make groups.
 pub struct Composed {
@@ -75,16 +76,19 @@ fn evaluated(engine: &Engine, value: &Value, scope: &MapScope) -> Result<Value, 
 }
 
 impl Composed {
-    /// Sets the variables of `compose`; each sees those before it.
-    pub fn compose(&self, engine: &Engine, vars: &mut Map, host: &str, diags: &mut Diags) {
+    /// Sets the variables of `compose` in the host's scope; each sees those before it. Tells which were set.
+    pub fn compose(&self, engine: &Engine, scope: &mut MapScope, host: &str, diags: &mut Diags) -> Vec<Key> {
+        let mut set = Vec::new();
         for (name, expression, span) in &self.compose {
-            match evaluated(engine, expression, &MapScope::new(vars.clone())) {
+            match evaluated(engine, expression, scope) {
                 Ok(value) => {
-                    vars.insert(name.as_str().into(), value);
+                    Arc::make_mut(&mut scope.vars).insert(name.as_str().into(), value);
+                    set.push(name.as_str().into());
                 }
                 Err(why) => self.told(*span, host, &format!("compose.{name}: {why}"), diags),
             }
         }
+        set
     }
 
     /// Puts the host into its groups.
@@ -93,13 +97,12 @@ impl Composed {
         inventory: &mut Inventory,
         host: HostId,
         engine: &Engine,
-        vars: &Map,
+        scope: &MapScope,
         name: &str,
         diags: &mut Diags,
     ) {
-        let scope = MapScope::new(vars.clone());
         for (group, condition, span) in &self.groups {
-            match engine.condition(condition, &scope) {
+            match engine.condition(condition, scope) {
                 Ok(Truth::True) => {
                     let group = inventory.add_group(&safe(group), Some(*span));
                     inventory.add_member(group, host);
@@ -110,7 +113,7 @@ impl Composed {
         }
         for (keyed, span) in &self.keyed_groups {
             let key = keyed.get("key").cloned().unwrap_or_default();
-            let (groups, parent) = match self.made(engine, keyed, &key, &scope) {
+            let (groups, parent) = match self.made(engine, keyed, &key, scope) {
                 Ok(made) => made,
                 Err(why) => {
                     self.told(*span, name, &format!("keyed_groups: {why}"), diags);

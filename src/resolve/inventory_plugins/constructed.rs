@@ -3,7 +3,7 @@
 use super::composed::Composed;
 use super::reader::{Known, Reader};
 use crate::base::{Diags, Map, Value};
-use crate::eval::Engine;
+use crate::eval::{Engine, MapScope};
 use crate::syntax::inventory::{HostId, Inventory, VarFolders};
 use crate::syntax::vault::Keyring;
 use crate::syntax::yaml::Node;
@@ -51,14 +51,12 @@ pub fn fill(
     let hosts: Vec<HostId> = inventory.host_ids().collect();
     for host in hosts {
         let name = Arc::clone(&inventory[host].name);
-        let mut vars = vars_of(&seen, host, diags);
-        let before = vars.clone();
-        composed.compose(engine, &mut vars, &name, diags);
-        for (key, value) in &vars {
-            if before.get(key) != Some(value) {
-                inventory.set_host_var(host, key.clone(), value.clone());
+        let mut scope = MapScope::new(vars_of(&seen, host, diags));
+        for key in composed.compose(engine, &mut scope, &name, diags) {
+            if let Some(value) = scope.vars.get(&key) {
+                inventory.set_host_var(host, key, value.clone());
             }
         }
-        composed.place(inventory, host, engine, &vars, &name, diags);
+        composed.place(inventory, host, engine, &scope, &name, diags);
     }
 }

@@ -45,8 +45,7 @@ pub async fn fill(
     let all = inventory.add_group(GROUP, Some(options.place));
     let mut nameless = Vec::new();
     for (region, instance) in found.into_values() {
-        let vars = vars_of(&instance, &region, &options);
-        let scope = MapScope::new(vars.clone());
+        let scope = MapScope::new(vars_of(&instance, &region, &options));
         let names = names::of(&instance, &options, engine, &scope, diags);
         if names.is_empty() {
             nameless.push(instance.instance_id().unwrap_or_default().to_string());
@@ -54,12 +53,12 @@ pub async fn fill(
         for name in names {
             let host = inventory.add_host(&name, Some(options.place));
             inventory.add_member(all, host);
-            let mut vars = vars.clone();
-            options.composed.compose(engine, &mut vars, &name, diags);
-            for (key, value) in &vars {
+            let mut scope = scope.clone();
+            options.composed.compose(engine, &mut scope, &name, diags);
+            for (key, value) in scope.vars.iter() {
                 inventory.set_host_var(host, key.clone(), value.clone());
             }
-            options.composed.place(inventory, host, engine, &vars, &name, diags);
+            options.composed.place(inventory, host, engine, &scope, &name, diags);
         }
     }
     if !nameless.is_empty() {

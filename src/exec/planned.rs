@@ -1,0 +1,84 @@
+//! What a plan knows of effects that were not made: what they leave, what they may prevent, what only they could tell.
+
+use super::host::{Host, TaskContext};
+use super::outcome::{Status, UnitOutcome};
+use super::probes::Observed;
+use super::unit::Prepared;
+use crate::base::Value;
+use crate::graph::Act;
+use crate::modules::{ArgsExt, Behaviour, Failure, Staged};
+use crate::plan::{Action, Claims};
+use crate::remote::{Become, Output};
+
+impl Host {
+    /// On a plan: of what is unknown it is known only then whether it does something, and what.
+    pub fn may_do_anything(&mut self, cx: &TaskContext, outcome: &UnitOutcome) {
+        // What works on the controller alone leaves the host as it is.
+        let apart = matches!(&cx.node.act, Act::Module { module, .. } if matches!(module.behaviour, Behaviour::Control));
+        let told = |(task, claims): &(String, Claims)| *task == cx.title && *claims == Claims::everything();
+        if !self.run.check()
+            || outcome.status != Status::Unknown
+            || apart
+            || self.planned.last().is_some_and(told)
+        {
+            return;
+        }
+        self.planned.push((cx.title.clone(), Claims::everything()));
+    }
+
+    /// What was found, with what earlier planned changes will leave laid over it; whether that made a difference.
+    pub fn foresee(&self, ready: &Prepared, module: &dyn Staged, seen: Observed) -> (Vec<Output>, bool) {
+        let Observed { jobs, mut outputs } = seen;
+        if ready.delegated || self.forecast.is_empty() {
+            return (outputs, false);
+        }
+        let mut foreseen = false;
+        for (job, output) in jobs.iter().zip(&mut outputs) {
+            foreseen |= self.forecast.amend(job, output);
+        }
+        foreseen |= module.foresee(&ready.args, &mut outputs, &self.forecast);
+        (outputs, foreseen)
+    }
+
+    /// Whether the user to become is one that the plan makes; then root is to look in its place.
+    pub fn will_be_there(&self, ready: &mut Prepared) -> bool {
+        match &mut ready.who {
+            Become::User { user, .. } if self.forecast.has(&format!("user:{user}")) => {
+                *user = "root".into();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// On a plan, a failure that an earlier planned effect may prevent is not one: it is unknown until then.
+    pub fn unless_planned(&self, claims: &Claims, failure: Failure) -> UnitOutcome {
+        match self.planned.iter().rev().find(|(_, planned)| planned.disturbs(claims)) {
+            // What may depend on anything has no one cause that could be named.
+            Some(_) if claims.reads.iter().any(|read| &**read == "*") => {
+                UnitOutcome::unknown(format!("the changes before it are made; now: {}", failure.message))
+            }
+            Some((task, _)) => UnitOutcome::unknown(format!("`{task}` has run; now: {}", failure.message)),
+            None => UnitOutcome::failed(failure),
+        }
+    }
+}
+
+/// What a module will return that a plan does not carry out, and that its decision could not tell.
+pub fn leave_open(outcome: &mut UnitOutcome, ready: &Prepared, task: &str) {
+    let comes = |name: &str| !name.contains('.') && (name != "backup_file" || ready.args.bool("backup"));
+    for name in ready.module.spec.returns.keys().filter(|name| comes(name)) {
+        let unknown = || Value::Unknown(format!("`{task}` has run").into());
+        outcome.result.entry(name.as_str().into()).or_insert_with(unknown);
+    }
+}
+
+/// What a command will print, and how it will end, is known when it has run.
+pub fn forget_output(outcome: &mut UnitOutcome, task: &str, background: bool) {
+    let runs = outcome.change.as_ref().is_some_and(|c| c.action == Action::Run);
+    let output = ["rc", "stdout", "stdout_lines", "stderr", "stderr_lines", "start", "end", "delta"];
+    let job = ["ansible_job_id", "started", "finished"];
+    for name in output.iter().filter(|_| runs).chain(job.iter().filter(|_| background)) {
+        outcome.result.insert((*name).into(), Value::Unknown(format!("`{task}` has run").into()));
+    }
+}
