@@ -131,6 +131,7 @@ fn files_keep_their_last_newline_and_honour_their_header() {
             "a{% raw %}\n{{ x }}{% raw %}\n{% endraw %}\nb{% raw %}\n-{% endraw %}",
             "a\n{{ x }}{% raw %}\nb\n-",
         ),
+        ("a{%raw%}\n{{ x }}{%endraw%}b{% raw%}\n-{% endraw %}", "a\n{{ x }}b\n-"),
         ("{%- raw -%}\n{{ x }}\n{%- endraw %}\nb", "{{ x }}b"),
         ("{% raw %}{{ x }}{% endraw %}\n{{ '{% raw %}' }}\n", "{{ x }}{% raw %}\n"),
         ("a", "a"),

@@ -143,7 +143,7 @@ fn plain_spaces<'t>(text: &'t str, tags: &[&(String, String)], within: Option<&s
 }
 
 /// The newline behind `{% raw %}` is the text's, as for Jinja2; the parser takes it unless there is a `+` in the tag. That
-/// stands in for a blank, so that places stay.
+/// stands in for a blank where there is one.
 fn raw_newlines<'t>(text: &'t str, (open, close): &(String, String)) -> Cow<'t, str> {
     let word_of = |inner: &'t str| inner.trim_start_matches(['-', '+']).trim_start();
     let (mut out, mut from) = (Cow::Borrowed(text), 0);
@@ -155,10 +155,10 @@ fn raw_newlines<'t>(text: &'t str, (open, close): &(String, String)) -> Cow<'t, 
         if tag.trim_end_matches(['-', '+']).trim_end() != "raw" {
             continue;
         }
-        if tag.ends_with(|c: char| c.is_ascii_whitespace())
-            && text[from..].trim_start_matches('\r').starts_with('\n')
-        {
-            out.to_mut().replace_range(inner + length - 1..inner + length, "+");
+        if text[from..].trim_start_matches('\r').starts_with('\n') && !tag.ends_with(['-', '+']) {
+            let end = inner + length + (out.len() - text.len());
+            let blank = usize::from(tag.ends_with(|c: char| c.is_ascii_whitespace()));
+            out.to_mut().replace_range(end - blank..end, "+");
         }
         // All up to its end is text.
         let is_end = |at: &usize| word_of(&text[*at + open.len()..]).starts_with("endraw");
