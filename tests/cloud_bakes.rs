@@ -70,7 +70,11 @@ fn world() -> World {
         "image.pending": 0, "snapshot.pending": 0});
     world.settings(&json!({"delays": at_once}));
     world.playbook(&PLAY.replace("SOURCE", DEBIAN));
-    stub(&world.place, "ssh", "*is-system-running*) echo running ;;\n*) echo \"$me\" >>\"$0.log\" ;;");
+    stub(
+        &world.place,
+        "ssh",
+        "*is-system-running*) echo running ;;\n*poweroff*) echo not allowed >&2; exit 1 ;;\n*) echo \"$me\" >>\"$0.log\" ;;",
+    );
     world
 }
 
@@ -234,7 +238,8 @@ fn what_cannot_be_taken_back_is_named() {
     let world = world();
     // The call that is denied, and in how the bake goes wrong before: the finished image would stay otherwise.
     for (n, (call, fails)) in [
-        ("TerminateInstances", ""),
+        // Switching itself off would be its end too.
+        ("TerminateInstances", "StartInstances"),
         ("DeleteKeyPair", ""),
         ("DeleteSecurityGroup", ""),
         ("DeregisterImage", "CreateTags"),
@@ -245,10 +250,20 @@ fn what_cannot_be_taken_back_is_named() {
     .enumerate()
     {
         world.proxy.fault(call, Fault::Denied, 99);
-        world.proxy.fault_after(fails, 1, Fault::Denied, 99);
+        world.proxy.fault_after(fails, usize::from(*fails != "StartInstances"), Fault::Denied, 99);
         let ended = seen(bake(&world, &format!("n{n}"), &[], &[]));
         world.proxy.clear();
         ended.is(1, &["could not be removed: ", &format!("ec2:{call}")]);
+        if *call == "TerminateInstances" {
+            ended.is(
+                1,
+                &[
+                    "it could not be switched off, which would be its end: ",
+                    "not allowed",
+                    "ec2:StartInstances",
+                ],
+            );
+        }
         // Key pairs have names.
         let named = |(kind, id, _): &(String, String, bool)| ended.err.contains(id) || kind == "key-pair";
         assert!(left(&world).iter().any(named), "{call}: {}", ended.all());

@@ -5,6 +5,7 @@ use super::place::Seen;
 use base64::Engine as _;
 use fitout::lab::{Lab, LabOptions};
 use serde_json::json;
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -75,7 +76,8 @@ impl Answers {
         let root = host.root_dir().unwrap();
         let (address, say) = (host.address.clone(), world.sayer());
         let pid = host.leader.unwrap();
-        let key = Mutex::new(String::new());
+        // The key pair, the user data and the id of the last instance.
+        let [key, given, running] = [(); 3].map(|()| Mutex::new(String::new()));
         let bootcmd = Arc::clone(&self.bootcmd);
         world.proxy.hook(move |action, body, reply| {
             let field = |name: &str| form(body, name).map(|text| decoded(&text)).unwrap_or_default();
@@ -89,12 +91,16 @@ impl Answers {
                     std::fs::create_dir_all(root.join("root/.ssh")).unwrap();
                     *key.lock().unwrap() = public_half(within(reply, "keyMaterial").unwrap_or_default());
                 }
-                "RunInstances" => {
+                // A first boot each: what a bake leaves of cloud-init's state is nothing.
+                "RunInstances" | "StartInstances" => {
                     for folder in ["root/.ssh", "home/admin/.ssh"] {
                         let path = root.join(folder).join("authorized_keys");
                         std::fs::write(path, &*key.lock().unwrap()).unwrap();
                     }
-                    let data = field("UserData");
+                    if action == "RunInstances" {
+                        *given.lock().unwrap() = field("UserData");
+                    }
+                    let data = given.lock().unwrap();
                     if !data.is_empty() {
                         let data: serde_yaml::Value = serde_yaml::from_str(&data).unwrap();
                         *bootcmd.lock().unwrap() = commands(&data["bootcmd"]);
@@ -111,7 +117,12 @@ impl Answers {
                     let restarted = inside(pid, first_boot);
                     assert!(restarted.status.success(), "{restarted:?}");
                     let id = within(reply, "instanceId").unwrap().to_string();
-                    say("public", &json!({id: address}));
+                    say("public", &json!({&id: address}));
+                    *running.lock().unwrap() = id;
+                }
+                // Who looks next sees what became of an instance that has switched itself off.
+                "DescribeInstances" if !Path::new(&format!("/proc/{pid}")).exists() => {
+                    say("off", &json!({"instance": *running.lock().unwrap()}));
                 }
                 _ => {}
             }

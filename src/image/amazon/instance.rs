@@ -1,9 +1,10 @@
-//! The instance that is baked: launched, reached, provisioned, stopped, and ended.
+//! The instance that is baked: launched, provisioned, stopped, and ended.
 
 use super::super::steps::{Step, StepFuture};
 use super::access::{KEY_FILE, generate};
 use super::launch::{input, user_data};
-use super::{Begun, Build, Provision, remote};
+use super::reach::{login, wait};
+use super::{Begun, Build, Provision, off, remote};
 use crate::base::{Map, Value};
 use crate::cloud::calls::CallFuture;
 use crate::cloud::ec2::{input::*, types};
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long an instance may take to start, stop or end.
-const LIMIT: Duration = Duration::from_secs(900);
+pub const LIMIT: Duration = Duration::from_secs(900);
 
 /// Ends what a step began: also where its creation was cut off, which is then looked up.
 pub async fn take_back<K: Kind>(
@@ -31,20 +32,25 @@ pub async fn take_back_within<K: Kind>(
     begun: Begun<K::Item>,
     limit: Duration,
 ) -> Result<(), String> {
-    let made = match begun.thing {
-        Some(thing) => vec![K::id(&thing).to_string()],
-        None => {
-            let found = table.made_by(&*account.ec2, &account.manner, &begun.op.id).await;
-            let found =
-                found.map_err(|e| format!("a {} may be left (operation {}): {e}", K::NAME, begun.op.id))?;
-            found.iter().map(|f| K::id(f).to_string()).collect()
-        }
-    };
-    for id in made {
+    for id in made_of(account, table, &begun).await? {
         let gone = account.remove_within(table, &id, limit).await;
         gone.map_err(|e| format!("{} {id} is left: {e}", K::NAME))?;
     }
     Ok(())
+}
+
+/// The ids of what a step began.
+async fn made_of<K: Kind>(
+    account: &Account,
+    table: &Table<K>,
+    begun: &Begun<K::Item>,
+) -> Result<Vec<String>, String> {
+    if let Some(thing) = &begun.thing {
+        return Ok(vec![K::id(thing).to_string()]);
+    }
+    let found = table.made_by(&*account.ec2, &account.manner, &begun.op.id).await;
+    let found = found.map_err(|e| format!("a {} may be left (operation {}): {e}", K::NAME, begun.op.id))?;
+    Ok(found.iter().map(|f| K::id(f).to_string()).collect())
 }
 
 /// Another type may still be had.
@@ -83,18 +89,18 @@ pub enum Role {
 /// An instance as the build knows it.
 #[derive(Default)]
 pub struct Machine {
-    begun: Option<Begun<types::Instance>>,
+    pub(super) begun: Option<Begun<types::Instance>>,
     /// The public half of the host's own key.
-    host_key: String,
-    address: String,
+    pub(super) host_key: String,
+    pub(super) address: String,
 }
 
 impl Build {
-    fn machine(&self, role: Role) -> &Machine {
+    pub(super) fn machine(&self, role: Role) -> &Machine {
         &self.machines[usize::from(role == Role::Verify)]
     }
 
-    fn machine_mut(&mut self, role: Role) -> &mut Machine {
+    pub(super) fn machine_mut(&mut self, role: Role) -> &mut Machine {
         &mut self.machines[usize::from(role == Role::Verify)]
     }
 
@@ -151,9 +157,20 @@ impl Step<Build> for Launch {
     fn undo<'a>(&'a self, build: &'a mut Build, _: bool) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
             let Some(begun) = build.machine_mut(self.0).begun.take() else { return Ok(()) };
-            let gone = take_back(&build.account, &build.account.instances, begun).await;
-            build.instance_stays |= gone.is_err();
-            gone
+            let account = Arc::clone(&build.account);
+            let mut left = Vec::new();
+            for id in made_of(&account, &account.instances, &begun).await? {
+                let Err(error) = account.remove(&account.instances, &id).await else { continue };
+                build.instance_stays = true;
+                let other_way =
+                    if error.denied() { off::switched_off(build, self.0, &id).await } else { Ok(false) };
+                match other_way {
+                    Ok(true) => build.instance_stays = false,
+                    Ok(false) => left.push(format!("instance {id} is left: {error}")),
+                    Err(why) => left.push(format!("instance {id} is left: {error}; and {why}")),
+                }
+            }
+            if left.is_empty() { Ok(()) } else { Err(left.join("; ")) }
         })
     }
 
@@ -168,102 +185,6 @@ impl Step<Build> for Launch {
             false => format!("instance {id} (ssh -i {} {user}@{address})", key.display()),
         })
     }
-}
-
-pub struct Reach(pub Role);
-
-impl Step<Build> for Reach {
-    fn name(&self) -> &str {
-        match self.0 {
-            Role::Bake => "login",
-            Role::Verify => "login to the image",
-        }
-    }
-
-    fn perform<'a>(&'a self, build: &'a mut Build) -> StepFuture<'a, Result<(), String>> {
-        Box::pin(async move {
-            let (interface, given) = (build.options.ssh_interface.clone(), build.options.ssh_host.clone());
-            let address = move |i: &types::Instance| match (&given, interface.as_str()) {
-                (Some(host), _) => Some(host.clone()),
-                (_, "private_ip") => i.private_ip_address.clone(),
-                (_, "public_dns") => i.public_dns_name.clone(),
-                (_, "private_dns") => i.private_dns_name.clone(),
-                (_, "session_manager") => i.instance_id.clone(),
-                // A subnet without public addresses.
-                _ => i.public_ip_address.clone().or_else(|| i.private_ip_address.clone()),
-            };
-            let running = move |seen: Option<&Arc<types::Instance>>| {
-                let instance = seen?;
-                let state = instance.state().and_then(|s| s.name())?;
-                match state {
-                    types::InstanceStateName::Running => {
-                        address(instance).filter(|a| !a.is_empty()).map(|a| Ok((Arc::clone(instance), a)))
-                    }
-                    types::InstanceStateName::Pending => None,
-                    ended => Some(Err(format!(
-                        "the instance is {}: {}",
-                        ended.as_str(),
-                        instance.state_reason().and_then(|r| r.message()).unwrap_or("no reason is given")
-                    ))),
-                }
-            };
-            let (instance, address) = wait(build, self.0, running).await??;
-            let machine = build.machine_mut(self.0);
-            machine.address = address;
-            if let Some(begun) = &mut machine.begun {
-                begun.thing = Some(instance);
-            }
-            remote::answered(&login(build, self.0)?, build.options.ssh_timeout).await
-        })
-    }
-}
-
-/// Waits for something in what is seen of one of the build's instances.
-async fn wait<T>(
-    build: &Build,
-    role: Role,
-    ready: impl Fn(Option<&Arc<types::Instance>>) -> Option<T>,
-) -> Result<T, String> {
-    let account = &build.account;
-    let id = build.machine(role).id()?;
-    account.instances.until(&*account.ec2, &account.manner, id, LIMIT, ready).await.map_err(|e| e.to_string())
-}
-
-/// The variables of the host in the inventory.
-fn login(build: &Build, role: Role) -> Result<Map, String> {
-    let (folder, machine) = (build.folder.path(), build.machine(role));
-    let address = machine.address.as_str();
-    let known = folder.join(format!("known_hosts_{role:?}").to_lowercase());
-    let port = build.options.ssh_port;
-    let name = if port == 22 { address.to_string() } else { format!("[{address}]:{port}") };
-    let key: Vec<&str> = machine.host_key.split_whitespace().take(2).collect();
-    std::fs::write(&known, format!("{name} {}\n", key.join(" "))).map_err(|e| e.to_string())?;
-    let mut arguments = format!(
-        "-o UserKnownHostsFile={} -o GlobalKnownHostsFile=/dev/null -o HostKeyAlgorithms=ssh-ed25519",
-        known.display()
-    );
-    if let Some(bastion) = &build.options.bastion {
-        arguments.push_str(&format!(" -o {}", shell_words::quote(bastion)));
-    }
-    if build.options.ssh_interface == "session_manager" {
-        let region = &build.account.region;
-        arguments.push_str(&format!(
-            " -o ProxyCommand=\"aws ssm start-session --region {region} --target %h --document-name AWS-StartSSHSession --parameters portNumber=%p\""
-        ));
-    }
-    let mut host = record! {
-        "ansible_connection" => "ssh",
-        "ansible_host" => address,
-        "ansible_port" => i64::from(port),
-        "ansible_user" => build.options.ssh_user.as_str(),
-    };
-    if !build.options.agent {
-        arguments.push_str(" -o IdentitiesOnly=yes");
-        let key = build.options.private_key_file.clone().unwrap_or_else(|| folder.join(KEY_FILE));
-        host.insert("ansible_ssh_private_key_file".into(), key.display().to_string().into());
-    }
-    host.insert("ansible_ssh_common_args".into(), arguments.into());
-    Ok(host)
 }
 
 pub struct Provisioning(pub Arc<dyn Provision>);
@@ -375,12 +296,12 @@ impl Step<Build> for Halt {
             let id = build.instance()?.to_string();
             let input = StopInstancesInputBuilder::default().instance_ids(&id);
             account.ec2.stop_instances(input).await.map_err(|e| e.to_string())?;
-            account.instances.refresh(&*account.ec2, &[id]).await.map_err(|e| e.to_string())?;
+            account.instances.refresh(&*account.ec2, &[id.clone()]).await.map_err(|e| e.to_string())?;
             let stopped = |seen: Option<&Arc<types::Instance>>| {
                 let state = seen.and_then(|i| i.state()).and_then(|s| s.name())?;
                 matches!(state, types::InstanceStateName::Stopped).then_some(())
             };
-            wait(build, Role::Bake, stopped).await
+            wait(build, &id, stopped).await
         })
     }
 }

@@ -19,9 +19,11 @@ pub mod keys;
 pub mod known;
 mod launch;
 mod network;
+mod off;
 mod options;
 pub mod prune;
 mod publish;
+mod reach;
 mod remote;
 mod slot;
 mod source;
@@ -227,7 +229,8 @@ pub async fn bake(
     on_error: OnError,
     tell: &(dyn Fn(&str) + Send + Sync),
 ) -> Ending {
-    use instance::{Halt, Launch, Provisioning, Reach, Role, Seal, Verify};
+    use instance::{Halt, Launch, Provisioning, Role, Seal, Verify};
+    use reach::Reach;
     let (options, wishes) = (&build.options, &build.wishes);
     let filtered = [&options.vpc_filter, &options.subnet_filter, &options.group_filter];
     let mut steps: Vec<Box<dyn Step<Build>>> = vec![Box::new(source::Choose)];

@@ -9,15 +9,18 @@ use tokio::io::AsyncWriteExt;
 const MACHINE: &str = include_str!("machine.sh");
 const CLEAN: &str = include_str!("../disk/clean.sh");
 
-/// Why a command on the instance did not do: ssh's or the command's own last words.
+/// Why a command on the instance did not do: ssh's or the command's own last words, and its exit status where it had one.
 #[derive(Debug)]
-pub struct Refused(pub String);
+pub struct Refused(pub String, pub Option<i32>);
+
+/// ssh's own exit status: no connection, or one that was lost.
+const LOST: i32 = 255;
 
 /// Runs a command on the host that these inventory variables reach; what it printed.
 pub async fn run(host: &Map, command: &str, input: &str) -> Result<Vec<u8>, Refused> {
     let text = |name: &str| host.get(name).map(crate::spec::to_text).unwrap_or_default();
     let arguments =
-        shell_words::split(&text("ansible_ssh_common_args")).map_err(|e| Refused(e.to_string()))?;
+        shell_words::split(&text("ansible_ssh_common_args")).map_err(|e| Refused(e.to_string(), None))?;
     let mut ssh = tokio::process::Command::new("ssh");
     ssh.args(["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=5"])
         .args(&arguments)
@@ -33,7 +36,7 @@ pub async fn run(host: &Map, command: &str, input: &str) -> Result<Vec<u8>, Refu
         .kill_on_drop(true)
         // Ctrl-C is for this process, which then decides.
         .process_group(0);
-    let failed = |e: std::io::Error| Refused(format!("ssh: {e}"));
+    let failed = |e: std::io::Error| Refused(format!("ssh: {e}"), None);
     let mut child = ssh.spawn().map_err(failed)?;
     if let Some(mut stdin) = child.stdin.take() {
         // A host that does not take all of it says why in its output.
@@ -46,7 +49,7 @@ pub async fn run(host: &Map, command: &str, input: &str) -> Result<Vec<u8>, Refu
     let said = String::from_utf8_lossy(&ended.stderr);
     let last: Vec<&str> = said.lines().filter(|l| !l.trim().is_empty()).collect();
     let last = last[last.len().saturating_sub(3)..].join("; ");
-    Err(Refused(if last.is_empty() { ended.status.to_string() } else { last }))
+    Err(Refused(if last.is_empty() { ended.status.to_string() } else { last }, ended.status.code()))
 }
 
 /// Tries to log in until the host lets us, and then until what runs at its first boot has ended.
@@ -55,7 +58,7 @@ pub async fn answered(host: &Map, limit: Duration) -> Result<(), String> {
     let mut pause = Duration::from_millis(200);
     let wait = "if command -v cloud-init >/dev/null; then cloud-init status --wait >/dev/null 2>&1; fi; :";
     loop {
-        let Err(Refused(why)) = run(host, wait, "").await else { return Ok(()) };
+        let Err(Refused(why, _)) = run(host, wait, "").await else { return Ok(()) };
         if began.elapsed() > limit {
             let address = host.get("ansible_host").map(crate::spec::to_text).unwrap_or_default();
             if is_another_key(&why) {
@@ -116,11 +119,24 @@ pub async fn seal(host: &Map, key: &str, keep: &[String]) -> Result<Inspected, S
     machine(host, &words).await
 }
 
+/// Switches the host off; its connection may go before the command has ended.
+pub async fn switch_off(host: &Map) -> Result<(), String> {
+    match run(host, &format!("{}systemctl poweroff", sudo(host)), "").await {
+        Err(Refused(why, status)) if status != Some(LOST) => Err(why),
+        _ => Ok(()),
+    }
+}
+
+/// What stands before a command that needs root.
+fn sudo(host: &Map) -> &'static str {
+    let root = host.get("ansible_user").is_some_and(|u| crate::spec::to_text(u) == "root");
+    if root { "" } else { "sudo -n " }
+}
+
 async fn machine(host: &Map, words: &[&str]) -> Result<Inspected, String> {
     let script = shell_words::quote(MACHINE);
     let words: Vec<String> = words.iter().map(|w| shell_words::quote(w).into_owned()).collect();
-    let root = host.get("ansible_user").is_some_and(|u| crate::spec::to_text(u) == "root");
-    let sudo = if root { "" } else { "sudo -n " };
+    let sudo = sudo(host);
     let command = format!("{sudo}sh -c {script} machine {}", words.join(" "));
     let said = run(host, &command, CLEAN).await.map_err(|e| format!("looking at the instance: {}", e.0))?;
     Ok(read(&said))

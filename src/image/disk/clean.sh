@@ -13,8 +13,8 @@ host_keys etc/ssh/ssh_host_*
 machine_id =etc/machine-id var/lib/dbus/machine-id var/lib/systemd/random-seed var/lib/systemd/credential.secret
 cloud_init var/lib/cloud/ run/cloud-init/ var/log/cloud-init*
 apt_lists var/lib/apt/lists/ var/cache/apt/archives/*.deb var/cache/apt/*.bin
-logs var/log/journal/ var/log/*.gz var/log/*.[0-9] =var/log/*.log =var/log/*/*.log =var/log/wtmp =var/log/btmp =var/log/lastlog =var/log/faillog
-history root/.*_history home/*/.*_history root/.viminfo root/.lesshst root/.wget-hsts root/.ssh/known_hosts
+logs var/log/journal/
+history root/.*_history home/*/.*_history root/.viminfo home/*/.viminfo root/.lesshst home/*/.lesshst root/.wget-hsts home/*/.wget-hsts root/.ssh/known_hosts* home/*/.ssh/known_hosts*
 leases var/lib/dhcp/*.leases var/lib/systemd/network/ var/lib/NetworkManager/*.lease
 engine etc/docker/key.json var/lib/docker/engine-id var/lib/docker/swarm/ var/lib/containerd/io.containerd.grpc.v1.introspection/
 caches var/cache/ldconfig/ var/cache/debconf/*-old var/lib/dpkg/*-old
@@ -56,5 +56,20 @@ parts | while read -r part patterns; do
 		done
 	done
 done
+
+# Every log, however it is called and wherever it is: rotated ones go, the others keep their place, owner and mode.
+logs() {
+	[ -d var/log ] || return 0
+	set -- -name '*.gz' -o -name '*.xz' -o -name '*.bz2' -o -name '*.zst' -o -name '*.old' -o -name '*.[0-9]' \
+		-o -name '*.[0-9][0-9]' -o -name '*-20[0-9][0-9][0-9][0-9][0-9][0-9]'
+	if [ "$what" = clean ]; then
+		find var/log -xdev -type f \( "$@" \) -delete
+		find var/log -xdev -type f -size +0 -exec sh -c 'for path; do : >"$path"; done' logs {} +
+	else
+		find var/log -xdev -type f \( "$@" \) -exec printf 'logs: /%s is there\n' {} +
+		find var/log -xdev -type f ! \( "$@" \) -size +0 -exec printf 'logs: /%s has content\n' {} +
+	fi
+}
+case $kept in *" logs "*) ;; *) logs ;; esac
 # Systemd takes an empty file for a machine whose id has yet to be made.
 [ "$what" != clean ] || [ -e etc/machine-id ] || : >etc/machine-id

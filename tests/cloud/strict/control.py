@@ -4,6 +4,7 @@
     inventory  {"region": "us-east-1"}: everything that there is, with tags
     reset      an empty account, with all settings as at the start
     public     {"i-…": "10.213.0.2"}: the public address of an instance, where a real host answers for it
+    off        {"instance": "i-…"}: it has switched itself off: it is stopped or terminated, as was said at its launch
     console    {"i-…": "text"}: what GetConsoleOutput gives
     protect    {"actions": ["ec2:*"]}: a user with these permissions only; signatures and permissions count from now on
 """
@@ -95,6 +96,19 @@ def public(addresses):
     return {}
 
 
+def off(wanted):
+    name = wanted["instance"]
+    for region in transitions.REGIONS:
+        ec2 = backend("ec2", region)
+        if (instance := ec2.get_instance_by_id(name)) and instance.state == "running":
+            if instance.instance_initiated_shutdown_behavior == "terminate":
+                ec2.terminate_instances([name])
+            else:
+                ec2.stop_instances([name])
+            transitions.observe_all(_Clock(region))
+    return {}
+
+
 def console(texts):
     CONSOLE.update(texts)
     return {}
@@ -129,5 +143,6 @@ ANSWERS = {
     "reset": reset,
     "public": public,
     "console": console,
+    "off": off,
     "protect": protect,
 }
