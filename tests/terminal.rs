@@ -34,6 +34,18 @@ fn answers_are_registered_and_hidden_where_that_is_asked_for() {
     assert!(!seen.all().contains("Which colour:"), "{}", seen.all());
 }
 
+/// A shell with the terminal in sight would wait for it.
+#[test]
+fn this_machine_is_worked_on_from_a_terminal() {
+    let place = Place::new(
+        "one ansible_connection=local\n",
+        "- shell: echo done >there\n  args: {chdir: \"{{ playbook_dir }}\"}",
+    );
+    let seen = at_terminal(&place.command(&["apply", "--yes", "-i", "hosts", "site.yml"]), &[]);
+    seen.is(0, &["changed=1"]);
+    assert_eq!(std::fs::read_to_string(place.path().join("there")).unwrap(), "done\n");
+}
+
 #[test]
 fn a_play_asks_for_its_variables() {
     let place = Place::new("one ansible_connection=local\n", "");

@@ -144,7 +144,7 @@ impl Session {
             Connection::Nspawn(name) => self.nspawn(name, command).await?,
         };
         self.ready();
-        let (child, channel) = spawn(local).map_err(|e| self.explain(&e.to_string()))?;
+        let (child, channel) = spawn(apart(local)).map_err(|e| self.explain(&e.to_string()))?;
         Ok(channel.hold(Hold::Process { _guard: super::watch::over(&child), _child: child }, false))
     }
 
@@ -232,6 +232,8 @@ impl Session {
         ssh.arg("-M").arg("-S").arg(&socket).arg("-oControlPersist=no");
         ssh.args(options.arguments(self.target.connect_timeout));
         ssh.arg("--").arg(&options.host).arg(command);
+        // A Ctrl-C at the terminal is for fitout to handle.
+        ssh.process_group(0);
         let (child, pipes) = spawn(ssh)?;
         let mux = Arc::new(openssh::Session::resume_mux(socket.into_boxed_path(), None));
         Ok((pipes, SshMaster { child, mux, _dir: dir }))
@@ -270,10 +272,18 @@ fn shell_command(command: &str) -> Command {
     c
 }
 
-/// Starts a child in a process group of its own: a Ctrl-C at the terminal is for fitout to handle.
+/// A command in a session of its own, as sshd starts one: with our terminal in sight, a shell that turns job control on
+/// waits until it is in the foreground, which is for ever.
+#[expect(unsafe_code, reason = "the standard library has no other way to a session")]
+fn apart(mut command: Command) -> Command {
+    // SAFETY: setsid(2) may be called between fork and exec: it neither allocates nor takes a lock.
+    unsafe { command.pre_exec(|| Ok(rustix::process::setsid().map(drop)?)) };
+    command
+}
+
 fn spawn(mut command: Command) -> io::Result<(Child, Pipes)> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.process_group(0).kill_on_drop(true);
+    command.kill_on_drop(true);
     let mut child = command.spawn()?;
     let missing = || io::Error::other("a child without streams");
     let stdin = child.stdin.take().ok_or_else(missing)?;
