@@ -141,6 +141,45 @@ pub const REFUSED: &[(&str, &str)] = &[
     ("vault_aws_engine", "get the credentials before the bake: `credential_process` of a profile"),
 ];
 
+/// What the options may have that are mappings, or lists of them.
+const SECTIONS: &[(&[&str], &[&str])] = &[
+    (&["source_ami_filter"], &["filters", "filter", "owners", "most_recent"]),
+    (
+        &["subnet_filter", "vpc_filter", "security_group_filter"],
+        &["filters", "filter", "most_free", "random"],
+    ),
+    (&["filter"], &["name", "value", "values"]),
+    (&["assume_role"], &["role_arn", "session_name", "external_id", "duration_seconds"]),
+    (&["deregistration_protection"], &["enabled", "with_cooldown"]),
+    (&["aws_polling"], &["delay_seconds", "max_attempts"]),
+    (
+        &["metadata_options"],
+        &["http_endpoint", "http_tokens", "http_put_response_hop_limit", "instance_metadata_tags"],
+    ),
+    (
+        &["launch_block_device_mappings", "ami_block_device_mappings"],
+        &[
+            "delete_on_termination",
+            "device_name",
+            "encrypted",
+            "iops",
+            "kms_key_id",
+            "no_device",
+            "snapshot_id",
+            "throughput",
+            "virtual_name",
+            "volume_size",
+            "volume_type",
+        ],
+    ),
+    (&["tag", "run_tag", "run_volume_tag", "snapshot_tag"], &["key", "value"]),
+];
+
+/// What an option may have that is a mapping; empty for one that is none, or may have anything.
+pub fn keys(option: &str) -> &'static [&'static str] {
+    SECTIONS.iter().find(|(names, _)| names.contains(&option)).map_or(&[], |(_, keys)| keys)
+}
+
 /// An error names the first option that is not carried out.
 pub fn check(options: &Map) -> Result<(), String> {
     for key in options.keys().filter_map(|k| k.as_str()) {

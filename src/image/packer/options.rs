@@ -1,7 +1,7 @@
 //! Which options of which parts are carried out, which need nothing here, and the refusal of the rest.
 
-use super::model::Part;
-use crate::base::{Diag, Diags};
+use super::model::{Part, Setting};
+use crate::base::{Diag, Diags, Value};
 
 struct Known {
     kind: &'static str,
@@ -128,6 +128,9 @@ fn one(part: &Part, what: &str, all: &'static [Known], more: &[&str], diags: &mu
     for (name, setting) in &part.options {
         let name = name.as_str();
         if known.options.contains(&name) || known.idle.contains(&name) || more.contains(&name) {
+            if what == "builder" {
+                nested(name, setting, &setting.value, diags);
+            }
             continue;
         }
         let message = format!("the option `{name}` of the {what} `{}` is not supported", part.kind);
@@ -138,5 +141,26 @@ fn one(part: &Part, what: &str, all: &'static [Known], more: &[&str], diags: &mu
             Some((_, instead)) => diag.hint(*instead),
             None => diag.did_you_mean(name, known.options.iter().copied().chain(more.iter().copied())),
         });
+    }
+}
+
+/// What an option's mapping has that the option does not.
+fn nested(option: &str, setting: &Setting, value: &Value, diags: &mut Diags) {
+    let known = super::super::amazon::known::keys(option);
+    match value {
+        Value::List(items) => items.iter().for_each(|item| nested(option, setting, item, diags)),
+        Value::Map(map) if !known.is_empty() => {
+            for (key, inner) in map.iter() {
+                let name = key.to_string();
+                if known.contains(&name.as_str()) {
+                    nested(&name, setting, inner, diags);
+                    continue;
+                }
+                let message = format!("`{name}` of `{option}` is not supported");
+                let diag = Diag::error("packer-unsupported", setting.span, message);
+                diags.push(diag.did_you_mean(&name, known.iter().copied()));
+            }
+        }
+        _ => {}
     }
 }

@@ -1,5 +1,6 @@
 //! The options' parts, as they are written.
 
+use super::super::known;
 use super::{Disk, NetworkFilter, SourceFilter};
 use crate::base::{Map, Value};
 use crate::cloud::{Role, Tags};
@@ -22,16 +23,25 @@ pub fn text(map: &Map, name: &str) -> Option<String> {
     map.get(name).filter(|v| !v.is_null()).map(to_text).filter(|t| !t.is_empty())
 }
 
+/// A list, or one text with commas, as JSON templates have it in their variables; an empty text names nothing.
 pub fn texts(map: &Map, name: &str) -> Vec<String> {
     match map.get(name) {
-        Some(Value::List(items)) => items.iter().map(to_text).collect(),
+        Some(Value::List(items)) => items.iter().map(to_text).filter(|t| !t.is_empty()).collect(),
         Some(Value::Null) | None => Vec::new(),
-        Some(one) => vec![to_text(one)],
+        Some(one) => split(&to_text(one)),
     }
 }
 
+/// The parts between commas.
+fn split(text: &str) -> Vec<String> {
+    text.split(',').map(|part| part.trim().to_string()).filter(|part| !part.is_empty()).collect()
+}
+
+/// An empty text, as a variable's default has it, says nothing.
 pub fn truth(map: &Map, name: &str) -> Result<Option<bool>, String> {
-    let Some(value) = map.get(name).filter(|v| !v.is_null()) else { return Ok(None) };
+    let Some(value) = map.get(name).filter(|v| !v.is_null() && v.as_str() != Some("")) else {
+        return Ok(None);
+    };
     to_bool(value).map(Some).ok_or_else(|| format!("{name}: `{}` is not true or false", to_text(value)))
 }
 
@@ -41,13 +51,18 @@ pub fn number(map: &Map, name: &str) -> Result<Option<i32>, String> {
 }
 
 /// An option that is a mapping, whose keys are known.
-pub fn section<'a>(map: &'a Map, name: &str, known: &[&str]) -> Result<Option<&'a Map>, String> {
-    let Some(given) = map.get(name).filter(|v| !v.is_null()) else { return Ok(None) };
+pub fn section<'a>(map: &'a Map, name: &str) -> Result<Option<&'a Map>, String> {
+    map.get(name).filter(|v| !v.is_null()).map(|given| keyed(given, name)).transpose()
+}
+
+/// A value as the mapping that an option of this name is, or is a list of.
+fn keyed<'a>(given: &'a Value, name: &str) -> Result<&'a Map, String> {
+    let known = known::keys(name);
     let there_are = known.join(", ");
     let given = given.as_map().ok_or_else(|| format!("{name}: it is a mapping with {there_are}"))?;
     match given.keys().find(|key| !key.as_str().is_some_and(|key| known.contains(&key))) {
         Some(key) => Err(format!("`{key}` of {name} is not supported; there are {there_are}")),
-        None => Ok(Some(given)),
+        None => Ok(given),
     }
 }
 
@@ -59,8 +74,9 @@ pub fn tags(map: &Map, name: &str) -> Result<Tags, String> {
     let mut tags: Tags = given.into_iter().flatten().map(|(k, v)| (k.to_string(), to_text(v))).collect();
     let singular = name.strip_suffix('s').unwrap_or(name);
     for block in map.get(singular).and_then(Value::as_list).into_iter().flatten() {
-        if let (Some(key), Some(value)) = (block.get("key"), block.get("value")) {
-            tags.insert(to_text(key), to_text(value));
+        match (block.get("key"), block.get("value")) {
+            (Some(key), Some(value)) => drop(tags.insert(to_text(key), to_text(value))),
+            _ => return Err(format!("{singular}: each has a `key` and a `value`")),
         }
     }
     Ok(tags)
@@ -68,8 +84,7 @@ pub fn tags(map: &Map, name: &str) -> Result<Tags, String> {
 
 pub fn disks(map: &Map, name: &str) -> Result<Vec<Disk>, String> {
     let one = |value: &Value| {
-        let map =
-            value.as_map().ok_or_else(|| format!("{name}: each entry is a mapping with `device_name`"))?;
+        let map = keyed(value, name)?;
         Ok(Disk {
             device_name: text(map, "device_name")
                 .ok_or_else(|| format!("{name}: `device_name` is missing"))?,
@@ -93,20 +108,18 @@ pub fn disks(map: &Map, name: &str) -> Result<Vec<Disk>, String> {
 }
 
 pub fn filter(map: &Map) -> Result<Option<SourceFilter>, String> {
-    let known = ["filters", "filter", "owners", "most_recent"];
-    let Some(given) = section(map, "source_ami_filter", &known)? else { return Ok(None) };
+    let Some(given) = section(map, "source_ami_filter")? else { return Ok(None) };
     Ok(Some(SourceFilter {
-        filters: filters(given),
+        filters: filters(given)?,
         owners: texts(given, "owners"),
         most_recent: truth(given, "most_recent")?.unwrap_or(false),
     }))
 }
 
 pub fn network_filter(map: &Map, name: &str) -> Result<Option<NetworkFilter>, String> {
-    let known = ["filters", "filter", "most_free", "random"];
-    let Some(given) = section(map, name, &known)? else { return Ok(None) };
+    let Some(given) = section(map, name)? else { return Ok(None) };
     let found = NetworkFilter {
-        filters: filters(given),
+        filters: filters(given)?,
         most_free: truth(given, "most_free")?.unwrap_or(false),
         random: truth(given, "random")?.unwrap_or(false),
     };
@@ -114,15 +127,27 @@ pub fn network_filter(map: &Map, name: &str) -> Result<Option<NetworkFilter>, St
 }
 
 /// A mapping of filters; HCL also writes them as blocks with `name` and `value`.
-fn filters(given: &Map) -> BTreeMap<String, Vec<String>> {
+fn filters(given: &Map) -> Result<BTreeMap<String, Vec<String>>, String> {
     let pairs = given.get("filters").and_then(Value::as_map).into_iter().flatten();
     let mut all: BTreeMap<_, _> = pairs.map(|(k, v)| (k.to_string(), values(v))).collect();
-    for block in given.get("filter").and_then(Value::as_list).into_iter().flatten() {
-        if let (Some(name), Some(value)) = (block.get("name"), block.get("value")) {
-            all.insert(to_text(name), values(value));
+    let blocks = match given.get("filter") {
+        Some(Value::List(blocks)) => blocks.to_vec(),
+        Some(Value::Null) | None => Vec::new(),
+        Some(block) => vec![block.clone()],
+    };
+    for block in &blocks {
+        keyed(block, "filter")?;
+        let (Some(name), Some(value)) = (block.get("name"), block.get("value").or(block.get("values")))
+        else {
+            return Err("filter: each has a `name` and a `value`".into());
+        };
+        let name = to_text(name);
+        // One would be lost.
+        if all.insert(name.clone(), values(value)).is_some() {
+            return Err(format!("filter: `{name}` is said twice; `values` takes several"));
         }
     }
-    all
+    Ok(all)
 }
 
 pub fn values(value: &Value) -> Vec<String> {
@@ -143,8 +168,7 @@ pub fn word(map: &Map, name: &str, words: &[&str]) -> Result<String, String> {
 
 /// `assume_role`
 pub fn role(map: &Map) -> Result<Option<Role>, String> {
-    let known = ["role_arn", "session_name", "external_id", "duration_seconds"];
-    let Some(given) = section(map, "assume_role", &known)? else { return Ok(None) };
+    let Some(given) = section(map, "assume_role")? else { return Ok(None) };
     let seconds = number(given, "duration_seconds")?;
     Ok(Some(Role {
         arn: text(given, "role_arn").ok_or("assume_role: `role_arn` is missing")?,
@@ -185,16 +209,14 @@ pub fn bastion(map: &Map) -> Option<String> {
 
 /// `deregistration_protection`, where it is enabled: whether with a cooldown.
 pub fn protection(map: &Map) -> Result<Option<bool>, String> {
-    let known = ["enabled", "with_cooldown"];
-    let Some(given) = section(map, "deregistration_protection", &known)? else { return Ok(None) };
+    let Some(given) = section(map, "deregistration_protection")? else { return Ok(None) };
     let enabled = truth(given, "enabled")?.unwrap_or(false);
     Ok(enabled.then_some(truth(given, "with_cooldown")?.unwrap_or(false)))
 }
 
 /// How long an image may take, by `aws_polling`; 4 hours where it says nothing.
 pub fn polling(map: &Map) -> Result<Duration, String> {
-    let known = ["delay_seconds", "max_attempts"];
-    let Some(given) = section(map, "aws_polling", &known)? else { return Ok(Duration::from_secs(4 * 3600)) };
+    let Some(given) = section(map, "aws_polling")? else { return Ok(Duration::from_secs(4 * 3600)) };
     let delay = number(given, "delay_seconds")?.unwrap_or(15).unsigned_abs();
     let attempts = number(given, "max_attempts")?.unwrap_or(960).unsigned_abs();
     Ok(Duration::from_secs(u64::from(delay) * u64::from(attempts)))
@@ -202,8 +224,7 @@ pub fn polling(map: &Map) -> Result<Duration, String> {
 
 /// `metadata_options`, as they are written.
 pub fn metadata(map: &Map) -> Result<Map, String> {
-    let known = ["http_endpoint", "http_tokens", "http_put_response_hop_limit", "instance_metadata_tags"];
-    Ok(section(map, "metadata_options", &known)?.cloned().unwrap_or_default())
+    Ok(section(map, "metadata_options")?.cloned().unwrap_or_default())
 }
 
 /// Whether the image asks for version 2 of the metadata service: `imds_support`.

@@ -73,6 +73,25 @@ fn a_role_and_types_of_spot_instances() {
 }
 
 #[test]
+fn a_text_is_a_list_with_commas_and_an_empty_one_says_nothing() {
+    let lists = ["ami_regions", "ami_users", "snapshot_users", "ami_groups", "security_group_ids"];
+    let lists = [&lists[..], &["temporary_security_group_source_cidrs", "snapshot_groups"]].concat();
+    let with = |value: &str| {
+        let lines = lists.iter().map(|name| format!("{name}: {value}\n")).collect::<String>();
+        let read = options(&format!("{LEAST}{lines}")).unwrap();
+        let all = [read.regions, read.users, read.snapshot_users, read.groups, read.security_group_ids];
+        all.into_iter().chain([read.source_cidrs, read.snapshot_groups]).collect::<Vec<_>>()
+    };
+    assert!(with("'a, b,c'").iter().all(|list| *list == ["a", "b", "c"]));
+    assert!(with("''").iter().chain(&with("['']")).all(Vec::is_empty));
+    let bools = "associate_public_ip_address: ''\nencrypt_boot: ''\nena_support: ''\nforce_deregister: ''\n";
+    let read = options(&format!("{LEAST}{bools}")).unwrap();
+    assert_eq!((read.public_address, read.encrypt, read.ena_support), (None, false, None));
+    let filter = "source_ami_filter: {filters: {a: b}, owners: '1,2', most_recent: ''}\n";
+    assert_eq!(options(&format!("{LEAST}{filter}")).unwrap().source_filter.unwrap().owners, ["1", "2"]);
+}
+
+#[test]
 fn what_is_missing_or_wrong_is_said() {
     for (yaml, said) in [
         ("instance_type: t3.micro".to_string(), "`source_ami`"),
@@ -97,7 +116,17 @@ fn what_is_missing_or_wrong_is_said() {
         (format!("{LEAST}source_ami_filter: {{owner: x}}\n"), "`owner` of source_ami_filter"),
         (format!("{LEAST}vpc_filter: v\n"), "vpc_filter: it is a mapping with filters"),
         (format!("{LEAST}tags: red\n"), "tags: it is a mapping of tags"),
-        (format!("{LEAST}ami_block_device_mappings: xvda\n"), "each entry is a mapping"),
+        (
+            format!("{LEAST}ami_block_device_mappings: xvda\n"),
+            "ami_block_device_mappings: it is a mapping with delete",
+        ),
+        (
+            format!("{LEAST}ami_block_device_mappings: [{{device_name: xvda, volume_sise: 8}}]\n"),
+            "`volume_sise` of ami_block_device_mappings is not supported",
+        ),
+        (format!("{LEAST}tag: [{{key: a}}]\n"), "tag: each has a `key` and a `value`"),
+        (format!("{LEAST}vpc_filter: {{filter: [{{name: a}}]}}\n"), "each has a `name` and a `value`"),
+        (format!("{LEAST}vpc_filter: {{filters: {{a: b}}, filter: {{name: a, value: c}}}}\n"), "said twice"),
     ] {
         let error = options(&yaml).unwrap_err();
         assert!(error.contains(said), "{yaml}: {error}");
