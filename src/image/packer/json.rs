@@ -1,11 +1,12 @@
 //! Templates in JSON: `variables`, `builders`, `provisioners`, `post-processors`.
 
+mod variables;
+
 use super::interpolate::{self, Names};
-use super::model::{Inputs, Part, Setting, Template};
+use super::model::{Inputs, Part, Setting, Template, of_builders, text_of};
 use crate::base::{Diag, Diags, FileId, List, Map, Sources, Span, Value};
 use crate::syntax::vault::Keyring;
 use crate::syntax::yaml::{self, Node};
-use std::collections::HashMap;
 use std::path::Path;
 
 const KEYS: [&str; 7] = [
@@ -49,10 +50,10 @@ pub fn read(path: &Path, inputs: &Inputs, sources: &Sources, diags: &mut Diags) 
     reader.keys(&root);
     let user = reader.variables(&root, inputs, sources);
     let secrets = reader.secrets(&root, &user);
-    reader.names.user = Some(user);
+    reader.names.user = user;
     let builders = reader.builders(&root);
-    let provisioners = reader.parts(root.get("provisioners"), "provisioner");
-    let post_processors = reader.parts(root.get("post-processors"), "post-processor");
+    let provisioners = reader.steps(root.get("provisioners"), "provisioner", &builders);
+    let post_processors = reader.steps(root.get("post-processors"), "post-processor", &builders);
     Some(Template { path: path.to_path_buf(), builders, provisioners, post_processors, secrets })
 }
 
@@ -95,84 +96,32 @@ impl Reader<'_> {
         self.diags.push(Diag::error("packer-invalid", node.span, message));
     }
 
-    /// The user variables: defaults, then files, then `-var`.
-    fn variables(&mut self, root: &Node, inputs: &Inputs, sources: &Sources) -> HashMap<String, String> {
-        let mut values: HashMap<String, Option<String>> = HashMap::new();
-        self.names.env = true;
-        for (key, node) in root.get("variables").and_then(Node::as_map).unwrap_or_default() {
-            let name = key.scalar().map(|s| s.text.to_string()).unwrap_or_default();
-            let value = match node.is_null() {
-                true => None,
-                false => Some(self.text(node)),
-            };
-            values.insert(name, value);
-        }
-        self.names.env = false;
-        for path in &inputs.var_files {
-            for (name, value) in self.var_file(path, sources) {
-                values.insert(name, Some(value));
-            }
-        }
-        for (name, value) in &inputs.vars {
-            if !values.contains_key(name) {
-                let known = values.keys().map(String::as_str);
-                let diag =
-                    Diag::error("packer-undefined", None, format!("-var {name}: no variable has this name"));
-                self.diags.push(diag.did_you_mean(name, known));
-            }
-            values.insert(name.clone(), Some(value.clone()));
-        }
-        let unset = values.iter().filter(|(_, v)| v.is_none()).map(|(n, _)| n.clone());
-        for name in unset.collect::<Vec<_>>() {
-            let node = root.get("variables").and_then(|v| v.get(&name)).unwrap_or(root);
-            let message = format!("the variable `{name}` has no value");
-            let diag = Diag::error("packer-undefined", node.span, message);
-            self.diags.push(diag.hint(format!("give one with `-var {name}=VALUE` or `-var-file FILE`")));
-        }
-        values.into_iter().map(|(name, value)| (name, value.unwrap_or_default())).collect()
-    }
-
-    fn var_file(&mut self, path: &Path, sources: &Sources) -> Vec<(String, String)> {
-        let file = match yaml::read_text(path, sources) {
-            Ok(file) => file,
-            Err(diag) => {
-                self.diags.push(diag);
-                return Vec::new();
-            }
-        };
-        let Some(root) = yaml::parse(file, &sources.get(file).text, self.diags) else { return Vec::new() };
-        let pairs = root.as_map().unwrap_or_default();
-        let text = |node: &Node| super::model::text_of(&node.to_value(&Keyring::default()));
-        pairs.iter().map(|(k, v)| (k.to_key().to_string(), text(v))).collect()
-    }
-
-    fn secrets(&mut self, root: &Node, user: &HashMap<String, String>) -> Vec<String> {
-        let named = root.get("sensitive-variables").and_then(Node::as_seq).unwrap_or_default();
-        let values = named.iter().filter_map(|n| user.get(&**n.as_str()?)).filter(|v| !v.is_empty());
-        values.cloned().collect()
-    }
-
     fn builders(&mut self, root: &Node) -> Vec<Part> {
         let mut all = Vec::new();
         for node in root.get("builders").and_then(Node::as_seq).unwrap_or_default() {
-            let named = |key: &str| node.get(key).and_then(Node::as_str).map(|s| s.to_string());
-            let kind = named("type").unwrap_or_default();
-            let name = named("name").unwrap_or_else(|| kind.clone());
-            self.names.build = Some((name, kind));
+            let kind = node.get("type").and_then(Node::as_str).map(|s| s.to_string()).unwrap_or_default();
+            self.names.build = None;
+            let name = node.get("name").filter(|n| n.as_str().is_some()).map(|n| self.text(n));
+            self.names.build = Some((name.unwrap_or_else(|| kind.clone()), kind));
             all.extend(self.part(node, "builder"));
         }
-        self.names.build = all.first().map(|b: &Part| (b.name.clone(), b.kind.clone()));
         all
     }
 
-    /// A list of parts; post-processors may be names, objects, or sequences of them.
-    fn parts(&mut self, node: Option<&Node>, what: &str) -> Vec<Part> {
+    /// Provisioners or post-processors; these may be names, objects, or sequences of them.
+    fn steps(&mut self, node: Option<&Node>, what: &str, builders: &[Part]) -> Vec<Part> {
+        self.names.step = true;
         let mut all = Vec::new();
         for item in node.and_then(Node::as_seq).unwrap_or_default() {
             match (item.as_str(), item.as_seq()) {
                 (Some(kind), _) => all.push(bare(kind, item)),
-                (_, Some(_)) => all.extend(self.parts(Some(item), what)),
-                _ => all.extend(self.part(item, what)),
+                (_, Some(_)) => all.extend(self.steps(Some(item), what, builders)),
+                _ => all.extend(of_builders(builders, |builder| {
+                    self.names.build = builder.map(|b| (b.name.clone(), b.kind.clone()));
+                    let before = self.diags.iter().count();
+                    let part = self.part(item, what);
+                    part.ok_or(()).map(|part| (part, self.diags.iter().count() == before))
+                })),
             }
         }
         all
@@ -193,7 +142,7 @@ impl Reader<'_> {
             let read = self.value(value);
             match word.as_str() {
                 "type" => {}
-                "name" => part.name = super::model::text_of(&read),
+                "name" => part.name = text_of(&read),
                 "only" | "except" => {
                     let names = list(&read);
                     if word == "only" { part.only = names } else { part.except = names }
@@ -243,18 +192,20 @@ fn bare(kind: &str, node: &Node) -> Part {
 
 fn list(value: &Value) -> Vec<String> {
     match value {
-        Value::List(items) => items.iter().map(super::model::text_of).collect(),
-        one => vec![super::model::text_of(one)],
+        Value::List(items) => items.iter().map(text_of).collect(),
+        one => vec![text_of(one)],
     }
 }
 
 /// Packer's own functions in texts that HCL has evaluated (`{{ .Vars }}` in an execute_command, `{{timestamp}}`).
-pub fn interpolated(value: &Value) -> Result<Value, String> {
+pub fn interpolated(value: &Value, names: &Names) -> Result<Value, String> {
     Ok(match value {
-        Value::Str(text) => interpolate::text(text, &Names::default())?.into(),
-        Value::List(items) => items.iter().map(interpolated).collect::<Result<List, _>>()?.into(),
+        Value::Str(text) => interpolate::text(text, names)?.into(),
+        Value::List(items) => {
+            items.iter().map(|item| interpolated(item, names)).collect::<Result<List, _>>()?.into()
+        }
         Value::Map(map) => {
-            let read = |(k, v): (&crate::base::Key, &Value)| Ok((k.clone(), interpolated(v)?));
+            let read = |(k, v): (&crate::base::Key, &Value)| Ok((k.clone(), interpolated(v, names)?));
             map.iter().map(read).collect::<Result<Map, String>>()?.into()
         }
         other => other.clone(),

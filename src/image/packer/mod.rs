@@ -46,3 +46,6 @@ pub fn read(path: &Path, inputs: &Inputs, sources: &Sources, diags: &mut Diags) 
     let is_hcl = path.is_dir() || path.to_string_lossy().ends_with(".hcl");
     if is_hcl { hcl::read(path, inputs, sources, diags) } else { json::read(path, inputs, sources, diags) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,6 +64,31 @@ impl Part {
         self.get(option).is_some_and(|s| matches!(&*text_of(&s.value), "true" | "True" | "1"))
     }
 
+    /// Whether it says the same as another reading of it.
+    fn same(&self, other: &Part) -> bool {
+        let values = |part: &Part| -> Vec<(String, Value)> {
+            part.options.iter().map(|(name, setting)| (name.clone(), setting.value.clone())).collect()
+        };
+        let whom = |part: &Part| (part.kind.clone(), part.only.clone(), part.except.clone());
+        whom(self) == whom(other) && values(self) == values(other)
+    }
+
+    /// Takes what `override` says for this builder. One that names no builder stays, and is refused as an option.
+    fn carry_override(&mut self, builders: &[Part], builder: &Part) {
+        let Some(Setting { value: Value::Map(all), span }) = self.options.get("override").cloned() else {
+            return;
+        };
+        let is = |key: &str, builder: &Part| key == builder.name || key == builder.full_name();
+        if !all.iter().all(|(key, _)| builders.iter().any(|b| is(&key.to_string(), b))) {
+            return;
+        }
+        self.options.shift_remove("override");
+        let own = all.iter().filter(|(key, _)| is(&key.to_string(), builder));
+        for (name, value) in own.filter_map(|(_, own)| own.as_map()).flatten() {
+            self.options.insert(name.to_string(), Setting { value: value.clone(), span });
+        }
+    }
+
     /// Whether it takes part in a builder's build.
     pub fn serves(&self, builder: &Part) -> bool {
         let named = |names: &[String]| names.iter().any(|n| *n == builder.name || *n == builder.full_name());
@@ -76,8 +101,40 @@ impl Part {
     }
 }
 
+/// A step as each builder's build reads it: one for all where they read the same, else one for each that it serves.
+/// `read`: also whether there was nothing wrong with it; one that is wrong is read once.
+pub fn of_builders(
+    builders: &[Part],
+    mut read: impl FnMut(Option<&Part>) -> Result<(Part, bool), ()>,
+) -> Vec<Part> {
+    let mut all: Vec<Part> = Vec::new();
+    for builder in builders {
+        match read(Some(builder)) {
+            Err(()) => return all,
+            Ok((part, false)) => return vec![part],
+            Ok((mut part, true)) => {
+                part.carry_override(builders, builder);
+                all.push(part);
+            }
+        }
+    }
+    match all.as_slice() {
+        [] => read(None).into_iter().map(|(part, _)| part).collect(),
+        [first, others @ ..] if others.iter().all(|other| first.same(other)) => vec![first.clone()],
+        _ => {
+            let served = all.into_iter().zip(builders).filter(|(part, builder)| part.serves(builder));
+            let own = |(part, builder): (Part, &Part)| Part {
+                only: vec![builder.full_name()],
+                except: Vec::new(),
+                ..part
+            };
+            served.map(own).collect()
+        }
+    }
+}
+
 /// A template after reading: variables and functions are gone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Template {
     /// The file or folder that was given.
     pub path: PathBuf,

@@ -94,14 +94,7 @@ const ANY: &[(&str, usize, Function)] = &[
     }),
     ("toset", 1, |a| Ok(a[0].clone())),
     ("tostring", 1, |a| Ok(text(&a, 0).into())),
-    ("tonumber", 1, |a| {
-        text(&a, 0)
-            .parse::<f64>()
-            .ok()
-            .and_then(::hcl::Number::from_f64)
-            .map(Value::Number)
-            .ok_or_else(|| "not a number".into())
-    }),
+    ("tonumber", 1, |a| super::types::number(&text(&a, 0)).ok_or_else(|| "not a number".into())),
     ("jsonencode", 1, |a| serde_json::to_string(&a[0]).map(Value::from).map_err(|e| e.to_string())),
     ("try", 1, |a| Ok(a[0].clone())),
 ];

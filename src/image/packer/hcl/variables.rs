@@ -1,15 +1,25 @@
 //! Variables and locals of HCL2 templates.
 
 use super::super::model::{Inputs, text_of};
+use super::types::Type;
 use super::{Blocks, Reader, block_place, blocks, labels, parse, place, value, with_ending};
 use crate::base::{Diag, FileId, Sources, Span as Place};
 use ::hcl::Value as Hcl;
 use ::hcl::edit::Span as _;
 use ::hcl::edit::expr::Expression;
-use ::hcl::edit::structure::Body;
+use ::hcl::edit::structure::{Block, Body};
 use ::hcl::eval::Evaluate;
 use indexmap::IndexMap;
 use std::path::Path;
+
+struct Variable {
+    kind: Type,
+    /// `None`: it has none.
+    value: Option<Hcl>,
+    sensitive: bool,
+}
+
+type Values = IndexMap<String, Variable>;
 
 impl Reader<'_> {
     pub(super) fn variables(
@@ -19,18 +29,10 @@ impl Reader<'_> {
         inputs: &Inputs,
         sources: &Sources,
     ) {
-        let mut values: IndexMap<String, Option<Hcl>> = IndexMap::new();
-        let mut sensitive = Vec::new();
         let declared = blocks(bodies, "variable");
+        let mut values = Values::new();
         for (file, block) in &declared {
-            let name = labels(block).into_iter().next().unwrap_or_default();
-            let default = block.body.get_attribute("default").map(|a| &a.value);
-            let default = default.and_then(|e| self.evaluate(*file, e));
-            let given = std::env::var(format!("PKR_VAR_{name}")).ok().map(Hcl::from);
-            if block.body.get_attribute("sensitive").is_some_and(|a| is_true(&a.value)) {
-                sensitive.push(name.clone());
-            }
-            values.insert(name, given.or(default));
+            self.declared(*file, block, &mut values);
         }
         let automatic = with_ending(path, ".auto.pkrvars.hcl").unwrap_or_default();
         let automatic = automatic.into_iter().filter(|_| path.is_dir());
@@ -38,48 +40,97 @@ impl Reader<'_> {
             let Some((id, body)) = parse(&file, sources, self.diags) else { continue };
             for attribute in body.attributes() {
                 let value = self.evaluate(id, &attribute.value);
-                self.set(&mut values, attribute.key.as_str(), value, place(id, attribute.key.span()));
+                let fit = |kind: &Type, _: &Reader<'_>| kind.fit(value.unwrap_or_default());
+                self.set(&mut values, attribute.key.as_str(), place(id, attribute.key.span()), fit);
             }
         }
         for (name, text) in &inputs.vars {
-            // A list or an object is written as in HCL; anything else is text.
-            let written = ::hcl::edit::parser::parse_expr(text).ok();
-            let written = written.filter(|e| matches!(e, Expression::Array(_) | Expression::Object(_)));
-            let value = written.and_then(|e| ::hcl::expr::Expression::from(e).evaluate(&self.context).ok());
-            let value = value.unwrap_or_else(|| Hcl::from(text.as_str()));
-            self.set(&mut values, name, Some(value), None);
+            let fit = |kind: &Type, reader: &Reader<'_>| kind.parse(text, &reader.context);
+            self.set(&mut values, name, None, fit);
         }
         for (file, block) in &declared {
             let name = labels(block).into_iter().next().unwrap_or_default();
-            if values.get(&name).is_some_and(Option::is_none) {
+            if values.get(&name).is_some_and(|v| v.value.is_none()) {
                 let at = block_place(*file, block);
                 let diag = Diag::error("packer-undefined", at, format!("the variable `{name}` has no value"));
                 self.diags.push(diag.hint(format!("give one with `-var {name}=VALUE` or `-var-file FILE`")));
             }
         }
-        let values: Vec<_> = values.into_iter().map(|(k, v)| (k, v.unwrap_or_default())).collect();
-        for name in sensitive {
-            let secret = values.iter().find(|(k, _)| *k == name).map(|(_, v)| text_of(&value(v)));
-            self.secrets.extend(secret.filter(|s| !s.is_empty()));
+        for variable in values.values().filter(|v| v.sensitive) {
+            self.secret(variable.value.as_ref());
         }
-        self.context.declare_var("var", Hcl::Object(values.into_iter().collect()));
+        let values = values.into_iter().map(|(k, v)| (k, v.value.unwrap_or_default()));
+        self.context.declare_var("var", Hcl::Object(values.collect()));
         self.validate(&declared);
     }
 
+    /// What a `variable` block says, and the environment.
+    fn declared(&mut self, file: FileId, block: &Block, values: &mut Values) {
+        let name = labels(block).into_iter().next().unwrap_or_default();
+        for attribute in block.body.attributes() {
+            if !["type", "default", "description", "sensitive"].contains(&attribute.key.as_str()) {
+                let at = place(file, attribute.key.span());
+                self.invalid(at, format!("`{}` is no part of a `variable`", attribute.key.as_str()));
+            }
+        }
+        let attribute = |name: &str| block.body.get_attribute(name).map(|a| &a.value);
+        let default = attribute("default").and_then(|e| self.evaluate(file, e));
+        let kind = match attribute("type").map(|e| (e, Type::read(e))) {
+            Some((_, Ok(kind))) => kind,
+            Some((expression, Err(why))) => {
+                self.invalid(place(file, expression.span()), format!("the type of `{name}`: {why}"));
+                Type::Any
+            }
+            None => default.as_ref().map_or(Type::Any, Type::of),
+        };
+        let default = default.and_then(|value| match kind.fit(value) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                self.invalid(block_place(file, block), format!("the default of `{name}`: {why}"));
+                None
+            }
+        });
+        let sensitive = attribute("sensitive").is_some_and(is_true);
+        if values.insert(name.clone(), Variable { kind, value: default, sensitive }).is_some() {
+            self.invalid(block_place(file, block), format!("the variable `{name}` is declared twice"));
+        }
+        if let Ok(given) = std::env::var(format!("PKR_VAR_{name}")) {
+            let fit = |kind: &Type, reader: &Reader<'_>| kind.parse(&given, &reader.context);
+            self.set(values, &name, None, fit);
+        }
+    }
+
+    /// Gives a variable a value, made fit for its type.
     fn set(
         &mut self,
-        values: &mut IndexMap<String, Option<Hcl>>,
+        values: &mut Values,
         name: &str,
-        value: Option<Hcl>,
         at: impl Into<Option<Place>>,
+        fit: impl FnOnce(&Type, &Reader<'_>) -> Result<Hcl, String>,
     ) {
         match values.get_mut(name) {
-            Some(slot) => *slot = value,
+            Some(variable) => match fit(&variable.kind, self) {
+                Ok(value) => variable.value = Some(value),
+                Err(why) => {
+                    let message = format!("the variable `{name}`: {why}");
+                    let message = if variable.sensitive {
+                        format!("the variable `{name}` is of another type")
+                    } else {
+                        message
+                    };
+                    self.diags.push(Diag::error("packer-invalid", at, message));
+                }
+            },
             None => {
                 let diag = Diag::error("packer-undefined", at, format!("no variable `{name}` is declared"));
                 self.diags.push(diag.did_you_mean(name, values.keys().map(String::as_str)));
             }
         }
+    }
+
+    fn secret(&mut self, value_of: Option<&Hcl>) {
+        let secret = value_of.map(|v| text_of(&value(v)));
+        self.secrets.extend(secret.filter(|s| !s.is_empty()));
     }
 
     fn validate(&mut self, declared: &Blocks<'_>) {
@@ -106,6 +157,11 @@ impl Reader<'_> {
             let name = labels(block).into_iter().next().unwrap_or_default();
             waiting.extend(block.body.get_attribute("expression").map(|a| (file, name, &a.value)));
         }
+        let secret = |(_, block): &(FileId, &Block)| {
+            let is = block.body.get_attribute("sensitive").is_some_and(|a| is_true(&a.value));
+            labels(block).into_iter().next().filter(|_| is)
+        };
+        let secrets: Vec<String> = blocks(bodies, "local").iter().filter_map(secret).collect();
         let mut known = ::hcl::Map::new();
         loop {
             self.context.declare_var("local", Hcl::Object(known.clone()));
@@ -120,6 +176,9 @@ impl Reader<'_> {
             if waiting.len() == before {
                 break;
             }
+        }
+        for name in &secrets {
+            self.secret(known.get(name));
         }
         for (file, _, expression) in waiting {
             self.evaluate(file, expression);
