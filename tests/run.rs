@@ -2,7 +2,7 @@
 //!
 //! After the playbook stand the expectations as comments: `# == HOST | TASK | OUTCOME [| part of the message]`, one
 //! for each finished task in order by host, and optional lines `# round_trips: N`, `# mode: plan`, `# tags: a,b`,
-//! `# limit: PATTERN` and `# start_at: TASK`.
+//! `# limit: PATTERN` and `# start_at: TASK`, `# recap: HOST NAME=N …` (of those that are named), `# ends: well` or `failed`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -35,7 +35,7 @@ fn line(done: &TaskDone) -> String {
     )
 }
 
-fn run(path: &Path, dir: &Path) -> Result<(Vec<String>, u64), String> {
+fn run(path: &Path, dir: &Path) -> Result<(Vec<String>, played::Played), String> {
     let text = std::fs::read_to_string(path).unwrap();
     let connection = "ansible_connection=local";
     let groups = format!(
@@ -51,7 +51,38 @@ fn run(path: &Path, dir: &Path) -> Result<(Vec<String>, u64), String> {
     let mut seen = played::play(path, dir, &groups, options)?;
     // Hosts run at their own pace; the order of tasks is each host's own.
     seen.done.sort_by(|a, b| a.task.host.cmp(&b.task.host));
-    Ok((seen.done.iter().map(line).collect(), seen.round_trips))
+    Ok((seen.done.iter().map(line).collect(), seen))
+}
+
+/// What the recap and the end of the run are not as they should be.
+fn wrong_end(text: &str, seen: &played::Played) -> Option<String> {
+    let recap: Vec<String> = seen
+        .recap
+        .iter()
+        .map(|(host, r)| {
+            let counts = [
+                ("ok", r.ok),
+                ("changed", r.changed),
+                ("unreachable", r.unreachable),
+                ("failed", r.failed),
+                ("skipped", r.skipped),
+                ("rescued", r.rescued),
+                ("ignored", r.ignored),
+            ];
+            counts.iter().fold(format!("{host} "), |line, (name, count)| format!("{line}{name}={count} "))
+        })
+        .collect();
+    for wanted in text.lines().filter_map(|l| l.strip_prefix("# recap: ")) {
+        let words: Vec<String> = wanted.split(' ').map(|word| format!("{word} ")).collect();
+        if !recap
+            .iter()
+            .any(|line| line.starts_with(&words[0]) && words.iter().all(|word| line.contains(word)))
+        {
+            return Some(format!("expected the recap {wanted}, got\n{}", recap.join("\n")));
+        }
+    }
+    let ends = text.lines().find_map(|l| l.strip_prefix("# ends: "))?;
+    (seen.failed != (ends == "failed")).then(|| format!("expected it to end {ends}"))
 }
 
 fn check(path: &Path) -> Result<(), String> {
@@ -59,7 +90,7 @@ fn check(path: &Path) -> Result<(), String> {
     let text = std::fs::read_to_string(path).unwrap();
     let expected: Vec<&str> = text.lines().filter_map(|l| l.strip_prefix("# == ")).collect();
     assert!(!expected.is_empty(), "{} expects nothing", path.display());
-    let (got, trips) = run(path, dir.path())?;
+    let (got, seen) = run(path, dir.path())?;
     let fits = |got: &String, wanted: &&str| {
         let wanted: Vec<&str> = wanted.splitn(4, " | ").collect();
         let parts: Vec<&str> = got.splitn(4, " | ").collect();
@@ -75,11 +106,11 @@ fn check(path: &Path) -> Result<(), String> {
     }
     if let Some(limit) = text.lines().find_map(|l| l.strip_prefix("# round_trips: ")) {
         let limit: u64 = limit.parse().unwrap();
-        if trips != limit {
-            return Err(format!("expected {limit} round trips, took {trips}"));
+        if seen.round_trips != limit {
+            return Err(format!("expected {limit} round trips, took {}", seen.round_trips));
         }
     }
-    Ok(())
+    wrong_end(&text, &seen).map_or(Ok(()), Err)
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub fn options(session: &Session, args: &RunArgs, mode: Mode, extra_vars: Map) -
         force_handlers: args.tasks.force_handlers || session.config.force_handlers,
         verbosity: args.output.verbose,
         lock: LockArgs::default().place()?,
+        reread: Some(session.reread(&args.hosts)),
         ..defaults
     })
 }

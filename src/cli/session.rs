@@ -7,6 +7,7 @@ use super::vars;
 use crate::base::{Diag, Diags, Map, Severity, Sources};
 use crate::cloud::Witness;
 use crate::eval::Engine;
+use crate::exec::Reread;
 use crate::resolve::inventory_plugins::{aws_ec2, constructed};
 use crate::syntax::inventory::{self, Inventory, Plugin, Selection, VarFolders};
 use crate::syntax::vault::Keyring;
@@ -58,9 +59,9 @@ impl Session {
 
     /// The inventory of `-i`, of the configuration, or this machine alone.
     pub fn inventory(&self, args: &HostArgs) -> Result<Inventory, Fail> {
-        let given = if args.inventory.is_empty() { &self.config.inventory } else { &args.inventory };
         let mut diags = Diags::default();
-        let inventory = inventory::load_with(given, &self.sources, &self.keyring, &mut diags, &Plugins(self));
+        let plugins = Plugins { sources: self.sources.clone(), keyring: Arc::clone(&self.keyring) };
+        let inventory = plugins.load(self.inventories(args), &mut diags);
         let lost: Vec<usize> =
             diags.iter().enumerate().filter(|(_, d)| d.code == "no-inventory").map(|(n, _)| n).collect();
         for index in lost.into_iter().filter(|_| self.forgiving) {
@@ -78,6 +79,26 @@ impl Session {
             }
         }
         Ok(inventory)
+    }
+
+    fn inventories<'a>(&'a self, args: &'a HostArgs) -> &'a [String] {
+        if args.inventory.is_empty() { &self.config.inventory } else { &args.inventory }
+    }
+
+    /// For `meta: refresh_inventory`. What was found at the first reading is not told again.
+    pub fn reread(&self, args: &HostArgs) -> Reread {
+        let given = self.inventories(args).to_vec();
+        let plugins = Plugins { sources: self.sources.clone(), keyring: Arc::clone(&self.keyring) };
+        Reread(Arc::new(move || {
+            let mut diags = Diags::default();
+            let inventory = plugins.load(&given, &mut diags);
+            // A run that began without a source goes on without it.
+            let wrong = |d: &&Diag| d.severity == Severity::Error && d.code != "no-inventory";
+            match diags.iter().find(wrong) {
+                Some(wrong) => Err(wrong.render(&plugins.sources, false)),
+                None => Ok(inventory),
+            }
+        }))
     }
 
     /// Shows findings, on stderr or as events; whether there was an error among them.
@@ -107,7 +128,16 @@ pub fn told_unknown(of: &str, selection: &Selection) {
 }
 
 /// The plugins that read an inventory's source.
-struct Plugins<'a>(&'a Session);
+struct Plugins {
+    sources: Sources,
+    keyring: Arc<Keyring>,
+}
+
+impl Plugins {
+    fn load(&self, given: &[String], diags: &mut Diags) -> Inventory {
+        inventory::load_with(given, &self.sources, &self.keyring, diags, self)
+    }
+}
 
 struct NoJournal;
 
@@ -115,9 +145,9 @@ impl Witness for NoJournal {
     fn note(&self, _: &serde_json::Value) {}
 }
 
-impl Plugin for Plugins<'_> {
+impl Plugin for Plugins {
     fn read(&self, name: &str, root: &Node, inventory: &mut Inventory, diags: &mut Diags) -> bool {
-        let (sources, keyring) = (&self.0.sources, &self.0.keyring);
+        let (sources, keyring) = (&self.sources, &self.keyring);
         let engine = Engine::new(sources.clone());
         if constructed::PLUGINS.contains(&name) {
             let folders = VarFolders::new(None, sources, keyring);

@@ -28,27 +28,16 @@ impl Host {
         if ended(&flow, &[rescue, always]) {
             flow = Flow::Next;
         }
-        if matches!(flow, Flow::Next) {
-            flow = self.drain().await;
-        }
         if let Flow::Failed(failed) = &flow
             && !block.rescue.steps.is_empty()
         {
             self.ahead.clear();
             self.undone = 0;
             self.note_failure(failed);
-            if !failed.elsewhere {
-                self.run.count(&self.name, |r| {
-                    r.rescued += 1;
-                    r.failed = r.failed.saturating_sub(1);
-                });
-            }
+            self.count_rescued(failed);
             flow = self.part(Steps::Rescue(Arc::clone(block)), frame).await;
             if ended(&flow, &[always]) {
                 flow = Flow::Next;
-            }
-            if matches!(flow, Flow::Next) {
-                flow = self.drain().await;
             }
             if let Flow::Failed(failed) = &flow
                 && self.rescuers > 0
@@ -60,7 +49,6 @@ impl Host {
             self.ahead.clear();
             self.forgiven = false;
             let always = self.part(Steps::Always(Arc::clone(block)), frame).await;
-            let always = if matches!(always, Flow::Next) { self.drain().await } else { always };
             let forgiven = std::mem::take(&mut self.forgiven) && matches!(flow, Flow::Failed(_));
             if forgiven {
                 self.undone = 0;
@@ -68,6 +56,12 @@ impl Host {
             // The end of a role there makes no failure good.
             let only_ends = matches!(flow, Flow::Failed(_)) && matches!(always, Flow::EndRole(_));
             if forgiven || !matches!(always, Flow::Next) && !only_ends {
+                // Of two failures one reaches the rescue around, which makes both good.
+                if let (Flow::Failed(before), Flow::Failed(_)) = (&flow, &always)
+                    && self.rescuers > 0
+                {
+                    self.count_rescued(before);
+                }
                 flow = always;
             }
         }
@@ -77,9 +71,21 @@ impl Host {
     async fn part(&mut self, steps: Steps, frame: &Arc<Frame>) -> Flow {
         let depth = self.position.len();
         self.position.push(steps.part());
-        let flow = self.steps(steps, Arc::clone(frame)).await;
+        let mut flow = self.steps(steps, Arc::clone(frame)).await;
+        if matches!(flow, Flow::Next) {
+            flow = self.drain_part().await;
+        }
         self.position.truncate(depth);
         flow
+    }
+
+    fn count_rescued(&self, failed: &FailedTask) {
+        if !failed.elsewhere {
+            self.run.count(&self.name, |r| {
+                r.rescued += 1;
+                r.failed = r.failed.saturating_sub(1);
+            });
+        }
     }
 
     /// For the rescue's expressions.

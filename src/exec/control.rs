@@ -3,16 +3,15 @@
 use super::host::{Host, TaskContext};
 use super::outcome::{TaskOutcome, UnitOutcome};
 use super::scope::TaskScope;
-use super::state::HostMemory;
 use super::unit::{Blocked, Stage, arguments, conditions, false_condition};
-use crate::base::{List, Map, Value};
-use crate::eval::{Truth, is_identifier};
+use crate::base::{Map, Value};
+use crate::eval::Truth;
 use crate::modules::{Args, ArgsExt, Failure, Module};
 use crate::spec::{ArgType, convert};
 use crate::syntax::ast::VARIABLE_ARGS;
 use std::sync::Arc;
 
-type Done = Result<UnitOutcome, Failure>;
+pub(super) type Done = Result<UnitOutcome, Failure>;
 
 impl Host {
     /// One control task with all its items.
@@ -82,13 +81,18 @@ impl Host {
         loop {
             let outcome = self.control_unit(cx, module, raw, scope).await;
             match patience.judge(&self.run, cx, scope, outcome) {
-                Ok(outcome) => return outcome,
+                Ok(outcome) => {
+                    self.attempt = 1;
+                    return outcome;
+                }
                 Err(outcome) => {
                     self.tell_retry(cx, patience.attempt, patience.retries, &outcome);
                     if self.interrupted_while(patience.delay).await {
+                        self.attempt = 1;
                         return UnitOutcome::failed(Failure::new("interrupted"));
                     }
                     patience.attempt += 1;
+                    self.attempt = patience.attempt;
                 }
             }
         }
@@ -131,7 +135,7 @@ impl Host {
             "debug" => with_defaults().and_then(|raw| self.debug(&raw, scope)),
             "set_fact" => self.set_fact(cx, module, raw, scope),
             _ => match arguments(&self.run, &cx.keywords, module, raw, scope) {
-                Ok(args) => self.plain_control(name, &args, scope).await,
+                Ok(args) => self.plain_control(cx, name, &args, scope).await,
                 Err(Blocked::Unknown(why)) => {
                     if name == "add_host" {
                         self.run.cloud.hosts_to_come(self.group_names(raw, scope), &why);
@@ -141,7 +145,8 @@ impl Host {
                 Err(Blocked::Failure(failure)) => Err(failure),
             },
         };
-        done.unwrap_or_else(UnitOutcome::failed).judge(&self.run, &cx.keywords, scope)
+        let done = UnitOutcome { attempts: self.attempt, ..done.unwrap_or_else(UnitOutcome::failed) };
+        done.judge(&self.run, &cx.keywords, scope)
     }
 
     /// The arguments with those of a template that stands for a whole list of them, if there is one.
@@ -162,15 +167,21 @@ impl Host {
     }
 
     /// Variables of the groups that the host has come into.
-    fn follow_groups(&mut self) {
+    pub(super) fn follow_groups(&mut self) {
         let fresh = super::world::inventory_layers(&self.run, &self.play, &self.name);
         self.base.replace_inventory(&fresh);
     }
 
-    async fn plain_control(&mut self, name: &str, args: &Args, scope: &Arc<TaskScope>) -> Done {
+    async fn plain_control(
+        &mut self,
+        cx: &TaskContext,
+        name: &str,
+        args: &Args,
+        scope: &Arc<TaskScope>,
+    ) -> Done {
         match name {
             "fail" => Err(Failure::new(args.str("msg"))),
-            "include_vars" => self.include_vars(args, scope),
+            "include_vars" => self.include_vars(cx, args, scope),
             "add_host" => {
                 // Ansible calls it a change; for a plan it is none, since nothing outside the run changes.
                 let tells = self.run.options.mode == super::options::Mode::Playbook;
@@ -194,12 +205,12 @@ impl Host {
         }
     }
 
-    fn evaluated(&self, value: &Value, scope: &Arc<TaskScope>) -> Result<Value, Failure> {
+    pub(super) fn evaluated(&self, value: &Value, scope: &Arc<TaskScope>) -> Result<Value, Failure> {
         self.run.engine.evaluate(value, &**scope).map_err(|e| Failure::new(e.to_string()))
     }
 
     /// An argument of a module whose arguments are not coerced, since others of them are expressions.
-    fn of_type(
+    pub(super) fn of_type(
         &self,
         raw: &Map,
         name: &str,
@@ -283,75 +294,6 @@ impl Host {
                 result.insert("msg".into(), "Hello world!".into());
             }
         }
-        Ok(UnitOutcome::done(None, result))
-    }
-
-    fn set_fact(&mut self, cx: &TaskContext, module: &Module, raw: &Map, scope: &Arc<TaskScope>) -> Done {
-        let mut facts =
-            super::defaults::for_module(&self.run, &cx.keywords, module, scope).map_err(Failure::new)?;
-        let cacheable = self.of_type(raw, "cacheable", ArgType::Bool, scope)? == Some(Value::Bool(true));
-        for (key, value) in raw.iter().filter(|(key, _)| key.as_str() != Some("cacheable")) {
-            let value = self.evaluated(value, scope)?;
-            let key = match key.as_str() {
-                Some(text) if text.contains("{{") => {
-                    let template = crate::base::Template { text: text.into(), span: None };
-                    self.evaluated(&Value::Template(Arc::new(template)), scope)?
-                }
-                Some(text) => text.into(),
-                None => Value::from(key.to_string()),
-            };
-            if let Value::Unknown(why) = &key {
-                return Ok(UnitOutcome::unknown(&**why));
-            }
-            let name = crate::spec::to_text(&key);
-            if !is_identifier(&name) {
-                let may = "it has letters, digits and underscores, and does not begin with a digit";
-                return Err(Failure::new(format!("set_fact: `{name}` is not a variable name: {may}")));
-            }
-            if value == Value::Omit {
-                continue;
-            }
-            facts.insert(name.into(), value);
-        }
-        if facts.is_empty() {
-            return Err(Failure::new(
-                "No key/value pairs provided, at least one is required for this action to succeed",
-            ));
-        }
-        let shown = facts.clone();
-        let set = |memory: &mut HostMemory| {
-            for (key, value) in facts {
-                if cacheable {
-                    HostMemory::insert(&mut memory.cacheable, key.clone(), value.clone());
-                }
-                HostMemory::insert(&mut memory.set, key, value);
-            }
-        };
-        match super::unit::evaluated_text(&self.run, &cx.keywords.delegate_to, scope) {
-            Ok(Some(other)) if self.delegates_facts(cx, scope) => self.run.remember(&other.into(), set),
-            _ => self.remember(set),
-        }
-        // Registered as Ansible does it; the names are variables, not facts (`learn` knows).
-        let result = [("ansible_facts".into(), Value::from(shown))].into_iter().collect();
-        Ok(UnitOutcome::done(None, result))
-    }
-
-    pub(super) fn delegates_facts(&self, cx: &TaskContext, scope: &Arc<TaskScope>) -> bool {
-        super::unit::evaluated_flag(&self.run, &cx.keywords.delegate_facts, scope, false).unwrap_or(false)
-    }
-
-    fn include_vars(&mut self, args: &Args, scope: &Arc<TaskScope>) -> Done {
-        let loaded = super::vars_files::include(&self.run, args, scope)?;
-        let files: List = loaded.files.iter().map(|f| f.display().to_string().into()).collect();
-        let vars = loaded.vars;
-        let shown = Value::from(vars.clone());
-        self.remember(|memory| {
-            for (key, value) in vars {
-                HostMemory::insert(&mut memory.included, key, value);
-            }
-        });
-        let result = [("ansible_facts", shown), ("ansible_included_var_files", Value::from(files))];
-        let result = result.into_iter().map(|(k, v)| (k.into(), v)).collect();
         Ok(UnitOutcome::done(None, result))
     }
 

@@ -11,6 +11,7 @@ use super::probes::Effect;
 use super::scope::{PlayScope, TaskScope, host_layers, task_layers};
 use super::state::{Run, locked};
 use super::task::TaskRun;
+use crate::base::Value;
 use crate::eval::vars::{Layers, Level};
 use crate::graph::{RoleScope, Step, TaskKeywords, TaskNode};
 use crate::modules::Forecast;
@@ -76,8 +77,12 @@ pub struct Host {
     pub undone: usize,
     /// How many of the errors that count for all hosts this one has taken in.
     pub fatal_known: usize,
-    /// The task before was one whose error counts for all hosts.
+    /// The task before was one after which hosts meet: its error counts for all, or it gives facts to others.
     pub behind_fatal: bool,
+    /// How much of what others gave this host it has seen.
+    pub(super) given: u64,
+    /// Which attempt of a task with `until` is under way.
+    pub(super) attempt: u32,
 }
 
 impl Host {
@@ -87,7 +92,8 @@ impl Host {
         batch: Arc<Lockstep<TaskOutcome>>,
         name: Arc<str>,
     ) -> Host {
-        let base = host_layers(&run, &play, &name, &run.memory(&name));
+        let memory = run.memory(&name);
+        let base = host_layers(&run, &play, &name, &memory);
         let handlers = super::handlers::of_play(&play.plan.handlers);
         let started = play.start_at.is_none();
         let (planned, forecast) = locked(&run.foreseen).remove(&name).unwrap_or_default();
@@ -118,6 +124,8 @@ impl Host {
             undone: 0,
             fatal_known: 0,
             behind_fatal: false,
+            given: memory.given,
+            attempt: 1,
         }
     }
 
@@ -133,7 +141,7 @@ impl Host {
             flow = self.steps(body, Arc::new(Frame::default())).await;
         }
         match flow {
-            Flow::Next | Flow::EndRole(_) => flow = self.drain().await,
+            Flow::Next | Flow::EndRole(_) => flow = self.drain_part().await,
             // What was sent before the walk was stopped is still awaited and told.
             Flow::Stop => {
                 self.drain().await;
@@ -201,7 +209,10 @@ impl Host {
             flow = match step {
                 Step::Task(node) => Box::pin(self.task(node, &frame)).await,
                 Step::Block(block) => Box::pin(self.block(block, &frame)).await,
-                Step::Flush { .. } => Box::pin(self.handlers_turn()).await,
+                Step::Flush { .. } => match self.meet_behind_shared().await {
+                    Some(failed) => failed,
+                    None => Box::pin(self.handlers_turn()).await,
+                },
             };
             if let (Flow::Next, Step::Block(block)) = (&flow, step)
                 && block.may_end_batch()
@@ -255,6 +266,7 @@ impl Host {
         let (run, play) = (Arc::clone(&self.run), Arc::clone(&self.play));
         let mut scope = TaskScope::new(run, play, Arc::clone(&self.name), layers, role.cloned(), left);
         scope.connection = keywords.connection.clone();
+        scope.delegate = keywords.delegate_to.as_ref().and_then(Value::as_str).map(Arc::from);
         Arc::new(scope)
     }
 

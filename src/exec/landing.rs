@@ -6,11 +6,9 @@ use super::host::{Host, TaskContext};
 use super::looks::Looks;
 use super::options::Mode;
 use super::outcome::{Status, TaskOutcome, UnitOutcome};
-use super::state::HostMemory;
 use super::task::TaskRun;
 use super::unit::{Blocked, Prepared, Stage, Unit, evaluated_flag};
 use crate::base::{Map, Value};
-use crate::graph::Act;
 use crate::modules::Failure;
 use std::sync::Arc;
 
@@ -26,6 +24,7 @@ impl Host {
             Ok(outcome) => outcome,
             Err(ready) => self.again(ready, unit, cx).await,
         };
+        let outcome = UnitOutcome { attempts: self.attempt, ..outcome };
         let outcome = outcome.judge(&self.run, &cx.keywords, &unit.scope);
         match real {
             // What runs in a plan too (`check_mode: false`) may ask for what an earlier change brings. Whoever ignores
@@ -143,30 +142,18 @@ impl Host {
         }
     }
 
-    /// The variables that another host's `set_fact` or `include_vars` has set; those of a delegate stay the delegate's.
-    fn take_variables(&mut self, cx: &TaskContext, outcome: &TaskOutcome) {
-        let Act::Module { module, args } = &cx.node.act else { return };
-        let name = module.spec.name.as_str();
-        if !matches!(name, "set_fact" | "include_vars") || self.delegates_facts(cx, &cx.scope) {
-            return;
-        }
-        let cacheable = args.get("cacheable").and_then(crate::spec::to_bool) == Some(true);
-        let facts = outcome.units.iter().filter_map(|unit| unit.result.get("ansible_facts")?.as_map());
-        self.remember(|memory| {
-            for (key, value) in facts.flat_map(|facts| facts.iter()) {
-                if cacheable {
-                    HostMemory::insert(&mut memory.cacheable, key.clone(), value.clone());
-                }
-                let place = if name == "set_fact" { &mut memory.set } else { &mut memory.included };
-                HostMemory::insert(place, key.clone(), value.clone());
-            }
-        });
-    }
-
     /// The outcome of another host's `run_once`.
     pub fn take(&mut self, cx: &Arc<TaskContext>, outcome: &TaskOutcome) -> Flow {
-        self.learn(cx, outcome);
-        self.take_variables(cx, outcome);
+        self.learn_registered(cx, outcome);
+        // What belongs to the hosts that it was delegated to was given to them by who did it.
+        if !self.delegates_facts(cx, &cx.scope) {
+            self.learn_facts(cx, outcome);
+            self.take_variables(cx, outcome);
+        }
+        // The host that was added may be this one.
+        if cx.node.adds_hosts() {
+            self.follow_groups();
+        }
         if outcome.status() == Status::Changed {
             self.notify_all(cx, outcome);
         }

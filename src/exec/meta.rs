@@ -9,14 +9,14 @@ use super::unit::conditions;
 use crate::base::Map;
 use crate::eval::Truth;
 use crate::graph::ENDS_BATCH;
+use crate::modules::Failure;
 use std::sync::Arc;
 
 impl Host {
     pub async fn meta(&mut self, cx: &Arc<TaskContext>, what: &str) -> Flow {
-        let ends = ENDS_BATCH.contains(&what);
         // Of what concerns all hosts the first one's condition counts for all, as in Ansible.
         let judged = match cx.node.judged_for_all() {
-            true => self.judged_once(cx, ends).await,
+            true => self.judged_once(cx, what).await,
             false => conditions(&self.run, &cx.keywords.when, &cx.scope),
         };
         match judged {
@@ -28,7 +28,11 @@ impl Host {
             Err(message) => return self.absorb(cx, super::task::failed(message)).await,
         }
         match what {
-            "noop" | "refresh_inventory" => Flow::Next,
+            "noop" => Flow::Next,
+            "refresh_inventory" => {
+                self.follow_groups();
+                Flow::Next
+            }
             "end_host" => Flow::EndHost,
             "end_play" => Flow::EndPlay,
             "end_batch" => Flow::EndBatch,
@@ -49,6 +53,7 @@ impl Host {
                 let position = self.position.clone();
                 self.batch.reach(&self.name, &position).await;
                 super::state::locked(&self.run.lost).clear();
+                *super::state::locked(&self.run.pardoned) = super::state::locked(&self.run.recap).clone();
                 self.forgiven = true;
                 Flow::Next
             }
@@ -66,7 +71,7 @@ impl Host {
 
     /// The condition as the first of the hosts judges it that come here; who `ends` it all, ends it for those too that
     /// are elsewhere.
-    async fn judged_once(&mut self, cx: &Arc<TaskContext>, ends: bool) -> Result<Truth, String> {
+    async fn judged_once(&mut self, cx: &Arc<TaskContext>, what: &str) -> Result<Truth, String> {
         let (position, batch) = (self.position.clone(), Arc::clone(&self.batch));
         match batch.once(&self.name, &position).await {
             Once::Take(outcome) if outcome.status() == Status::Ok => Ok(Truth::True),
@@ -74,15 +79,25 @@ impl Host {
                 let why = outcome.units.first().map(|unit| unit.message.as_str()).unwrap_or_default();
                 Ok(Truth::Unknown(why.into()))
             }
+            Once::Take(outcome) if outcome.status() == Status::Failed => Err(outcome.message()),
             Once::Take(_) => Ok(Truth::False),
             Once::Lead => {
                 let judged = conditions(&self.run, &cx.keywords.when, &cx.scope);
                 let holds = matches!(judged, Ok(Truth::True));
-                if holds && ends {
+                if holds && ENDS_BATCH.contains(&what) {
                     batch.end(&position);
                 }
+                let judged = match what {
+                    "refresh_inventory" if holds => {
+                        super::world::reread(&self.run).await.map(|()| Truth::True)
+                    }
+                    _ => judged,
+                };
                 let outcome = match &judged {
                     Ok(Truth::True) => UnitOutcome::done(None, Map::new()),
+                    Err(message) if what == "refresh_inventory" => {
+                        UnitOutcome::failed(Failure::new(message.as_str()))
+                    }
                     Ok(Truth::Unknown(why)) => UnitOutcome::unknown(&**why),
                     _ => UnitOutcome::skipped("runs once"),
                 };

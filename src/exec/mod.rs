@@ -26,6 +26,7 @@ pub mod event;
 mod flight;
 mod flow;
 mod gather;
+mod give;
 mod handlers;
 mod host;
 mod include;
@@ -63,7 +64,7 @@ mod world;
 
 pub use cancel::Cancel;
 pub use event::{Broadcast, Event, Sink};
-pub use options::{BecomeOptions, ConnectionOptions, HostKeys, Mode, RunOptions, RunReport};
+pub use options::{BecomeOptions, ConnectionOptions, HostKeys, Mode, Reread, RunOptions, RunReport};
 pub use redact::Redactor;
 pub use resume::Resume;
 pub use saved::SavedPlan;
@@ -189,7 +190,7 @@ fn new_run(
         includer,
         keyring,
         vault: Box::new(vault),
-        world: RwLock::new(World { inventory, version: 0 }),
+        world: RwLock::new(World { inventory, version: 0, added: Vec::new() }),
         memory: RwLock::default(),
         connections: Mutex::default(),
         sink,
@@ -197,6 +198,7 @@ fn new_run(
         cancel,
         recap: Mutex::default(),
         lost: Mutex::default(),
+        pardoned: Mutex::default(),
         begins: std::sync::OnceLock::new(),
         decisions: Mutex::default(),
         cloud,
@@ -212,7 +214,7 @@ fn new_run(
 
 /// Whether any host has failed so far.
 fn report_failed(run: &Run) -> bool {
-    !locked(&run.lost).is_empty() || locked(&run.recap).values().any(|r| r.failed > 0)
+    !locked(&run.lost).is_empty() || run.counts_against(|r| r.failed)
 }
 
 fn report(run: &Run, program: String) -> RunReport {
@@ -223,8 +225,8 @@ fn report(run: &Run, program: String) -> RunReport {
     decisions.sort();
     RunReport {
         changes: any(|r| r.changed) || any(|r| r.unknown),
-        failed: lost(state::Lost::Failed) || any(|r| r.failed),
-        unreachable: lost(state::Lost::Unreachable) || any(|r| r.unreachable),
+        failed: lost(state::Lost::Failed) || run.counts_against(|r| r.failed),
+        unreachable: lost(state::Lost::Unreachable) || run.counts_against(|r| r.unreachable),
         interrupted: run.cancel.requested(),
         left: 0,
         saved: SavedPlan {

@@ -3,6 +3,7 @@
 use super::event::HostRecap;
 use super::saved::SavedPlan;
 use crate::base::{Map, Secret};
+use crate::syntax::inventory::Inventory;
 use indexmap::IndexMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -91,6 +92,16 @@ impl std::fmt::Debug for Confirm {
     }
 }
 
+/// Reads the inventory's sources once more (`meta: refresh_inventory`); an error in words.
+#[derive(Clone)]
+pub struct Reread(pub Arc<dyn Fn() -> Result<Inventory, String> + Send + Sync>);
+
+impl std::fmt::Debug for Reread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reread")
+    }
+}
+
 /// All that the command line asks of a run, after flags, environment and configuration were put together.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
@@ -140,6 +151,8 @@ pub struct RunOptions {
     pub resume: Option<Arc<super::Resume>>,
     /// Where journal and saved state go: `.fitout`.
     pub run_dir: PathBuf,
+    /// `None`: the inventory stays what it was when the run began.
+    pub reread: Option<Reread>,
 }
 
 impl Default for RunOptions {
@@ -168,6 +181,7 @@ impl Default for RunOptions {
             saved: None,
             resume: None,
             run_dir: PathBuf::from(".fitout"),
+            reread: None,
         }
     }
 }

@@ -24,10 +24,39 @@ impl Host {
 
     /// Whether hosts meet before this task: what it comes to may depend on how far the others got.
     pub fn meets(&mut self, cx: &TaskContext) -> bool {
-        // An error of the task before this one counts for all, so none goes past it alone.
         let fatal = self.any_error_is_fatal(cx);
-        let behind_fatal = std::mem::replace(&mut self.behind_fatal, fatal);
+        // An error of the task before this one counts for all, so none goes past it alone; nor past one that gives
+        // facts to others.
+        let behind_fatal = std::mem::replace(&mut self.behind_fatal, fatal || cx.keywords.gives_facts());
         behind_fatal || cx.node.uses_other_hosts || self.fatal_to_all(cx)
+    }
+
+    /// Waits for the others where the last task was one that none goes past alone.
+    pub(super) async fn meet_behind_shared(&mut self) -> Option<Flow> {
+        if !std::mem::take(&mut self.behind_fatal) {
+            return None;
+        }
+        match self.drain().await {
+            Flow::Next => {}
+            other => return Some(other),
+        }
+        let position = self.position.clone();
+        self.batch.reach(&self.name, &position).await;
+        self.failed_elsewhere()
+    }
+
+    /// Awaits all that a part of a block, or of the play, has sent; nobody leaves it alone behind a task whose error
+    /// counts for all.
+    pub(super) async fn drain_part(&mut self) -> Flow {
+        match self.drain().await {
+            Flow::Next => {}
+            other => return other,
+        }
+        // Behind every step of the part, before what comes after it.
+        self.position.push(usize::MAX);
+        let failed = self.meet_behind_shared().await;
+        self.position.pop();
+        failed.unwrap_or(Flow::Next)
     }
 
     /// This host's error counts for all.

@@ -128,6 +128,9 @@ impl UnitOutcome {
         if !judged || (keywords.changed_when.is_empty() && keywords.failed_when.is_empty()) {
             return self;
         }
+        if keywords.repeats() {
+            self.result.insert("attempts".into(), self.attempts.into());
+        }
         let scope = Arc::new(scope.with_result(keywords.register.as_ref(), self.registered()));
         if !keywords.failed_when.is_empty() {
             match conditions(run, &keywords.failed_when, &scope) {
@@ -210,6 +213,12 @@ impl TaskOutcome {
         }
     }
 
+    /// Whether it has changed something, maybe before it failed.
+    pub fn says_changed(&self) -> bool {
+        let says = |u: &UnitOutcome| u.status == Status::Changed || u.result_says_changed();
+        self.units.iter().any(says)
+    }
+
     /// The first failure's words.
     pub fn message(&self) -> String {
         let bad = |u: &&UnitOutcome| matches!(u.status, Status::Failed | Status::Unreachable);
@@ -231,14 +240,17 @@ impl TaskOutcome {
         let mut map = Map::new();
         map.insert("changed".into(), any("changed", &results).into());
         map.insert("failed".into(), any("failed", &results).into());
-        if self.status() == Status::Skipped {
+        let status = self.status();
+        if status == Status::Skipped {
             map.insert("skipped".into(), true.into());
         }
-        let failed = self.status() == Status::Failed;
-        map.insert(
-            "msg".into(),
-            if failed { "One or more items failed" } else { "All items completed" }.into(),
-        );
+        let (name, message) = match status {
+            Status::Failed => ("msg", "One or more items failed"),
+            Status::Skipped if self.units.is_empty() => ("skipped_reason", "No items in the list"),
+            Status::Skipped => ("msg", "All items skipped"),
+            _ => ("msg", "All items completed"),
+        };
+        map.insert(name.into(), message.into());
         map.insert("results".into(), results.into());
         Value::from(map)
     }

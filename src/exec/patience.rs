@@ -30,15 +30,18 @@ impl Host {
                     if !patience.pause.is_zero() {
                         self.interrupted_while(patience.pause).await;
                     }
+                    self.attempt = 1;
                     return outcome;
                 }
                 Err(outcome) => outcome,
             };
             self.tell_retry(cx, patience.attempt, patience.retries, &outcome);
             if self.interrupted_while(patience.delay).await {
+                self.attempt = 1;
                 return UnitOutcome::failed(Failure::new("interrupted"));
             }
             patience.attempt += 1;
+            self.attempt = patience.attempt;
             let stage = prepare(&self.run, &cx.keywords, module, args, &scope);
             let (again, flying) = self.launch(unit.again(stage), cx, None).await;
             outcome = self.landed(flying, &again, cx).await;

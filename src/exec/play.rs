@@ -8,6 +8,7 @@ use super::scope::PlayScope;
 use super::state::{Lost, Run, locked};
 use crate::base::{Map, Value};
 use crate::graph::PlayPlan;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -35,7 +36,12 @@ pub async fn run_play(run: &Arc<Run>, plan: &Arc<PlayPlan>, number: usize) -> Re
     }
     run.emit(Event::PlayStarted { name: name.clone(), hosts: hosts.clone() });
     let mut go_on = true;
-    let mut batches = batches(run, plan, hosts)?.into_iter();
+    // Who failed before takes no part, but has a place in the batch that it would be in.
+    let mut batches = batches(run, plan, all.clone())?;
+    let left: HashSet<&Arc<str>> = hosts.iter().collect();
+    batches.iter_mut().for_each(|batch| batch.retain(|host| left.contains(host)));
+    batches.retain(|batch| !batch.is_empty() || hosts.is_empty());
+    let mut batches = batches.into_iter();
     while let Some(batch) = batches.next() {
         match run_batch(run, (plan, number), &prompts, &all, batch).await? {
             BatchEnd::Next => {}

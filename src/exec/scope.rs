@@ -5,6 +5,7 @@ use crate::base::{List, Map, Value};
 use crate::eval::vars::{Layers, Level};
 use crate::eval::{LookupContext, Scope};
 use crate::graph::{PlayPlan, RoleScope, TaskKeywords};
+use crate::syntax::inventory::LOCAL_NAMES;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,6 +47,8 @@ pub struct TaskScope {
     pub foreign: bool,
     /// The keyword of the task: `ansible_connection` where no variable says so.
     pub connection: Option<Value>,
+    /// The host that the task is delegated to, where that is a plain name.
+    pub delegate: Option<Arc<str>>,
     context: LookupContext,
 }
 
@@ -59,7 +62,8 @@ impl TaskScope {
         left: Arc<dyn Fn() -> Vec<Arc<str>> + Send + Sync>,
     ) -> Self {
         let context = super::lookups::context(&run, &play, role.as_deref());
-        TaskScope { run, play, host, layers, role, left, foreign: false, connection: None, context }
+        let (foreign, connection, delegate) = (false, None, None);
+        TaskScope { run, play, host, layers, role, left, foreign, connection, delegate, context }
     }
 
     /// The scope with more names on top of all but extra vars.
@@ -73,6 +77,7 @@ impl TaskScope {
             left: Arc::clone(&self.left),
             foreign: self.foreign,
             connection: self.connection.clone(),
+            delegate: self.delegate.clone(),
             context: self.context.clone(),
         }
     }
@@ -194,6 +199,16 @@ impl TaskScope {
         hosts.iter().filter(there).cloned().collect()
     }
 
+    /// How the host is reached that the task is delegated to.
+    fn of_delegate(&self, name: &str) -> Option<Value> {
+        let delegate = self.delegate.as_deref()?;
+        let said = super::world::other_host(self, delegate).and_then(|other| other.layers.get(name).cloned());
+        said.or_else(|| match name {
+            "ansible_host" => Some(delegate.into()),
+            _ => LOCAL_NAMES.contains(&delegate).then(|| "local".into()),
+        })
+    }
+
     /// Names of the play's roles, each once.
     fn role_names(&self, wanted: impl Fn(&RoleScope) -> bool) -> Value {
         let mut names: Vec<&str> = Vec::new();
@@ -222,12 +237,16 @@ impl Scope for TaskScope {
             // Before facts are gathered it is an empty mapping, not an undefined name.
             "ansible_facts" => Some(Map::new().into()),
             // How the host is reached, where nothing says so; `hostvars` has what was said.
-            "ansible_host" if !self.foreign => Some(self.host.as_ref().into()),
+            "ansible_host" if !self.foreign => {
+                Some(self.of_delegate(name).unwrap_or_else(|| self.host.as_ref().into()))
+            }
             "ansible_connection" if !self.foreign => match &self.connection {
                 // It may be made of this very name.
                 Some(Value::Template(_)) => None,
                 Some(plain) => Some(plain.clone()),
-                None => Some(self.run.options.connection.kind.as_deref().unwrap_or("ssh").into()),
+                None => self
+                    .of_delegate(name)
+                    .or_else(|| Some(self.run.options.connection.kind.as_deref().unwrap_or("ssh").into())),
             },
             _ => None,
         }

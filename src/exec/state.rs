@@ -27,6 +27,8 @@ pub struct HostMemory {
     pub included: Arc<Map>,
     /// `set_fact` with `cacheable`: also a fact.
     pub cacheable: Arc<Map>,
+    /// How often other hosts have given it something (`delegate_facts`).
+    pub given: u64,
 }
 
 impl HostMemory {
@@ -56,6 +58,8 @@ pub struct World {
     pub inventory: Arc<Inventory>,
     /// Raised at every change, so that cached `groups` values are made anew.
     pub version: u64,
+    /// What `add_host` and `group_by` added, in order; it outlives a reading of the sources.
+    pub added: Vec<super::world::Added>,
 }
 
 /// Shared by all hosts of a run.
@@ -92,6 +96,8 @@ pub struct Run {
     pub cloud: super::cloud::CloudRun,
     /// Hosts that failed or could not be reached in an earlier play: they take no further part.
     pub lost: Mutex<HashMap<Arc<str>, Lost>>,
+    /// What hosts had counted when `clear_host_errors` came: shown, but no failure of the run.
+    pub pardoned: Mutex<IndexMap<Arc<str>, super::event::HostRecap>>,
     /// The first play that has the task of `--start-at-task`.
     pub begins: OnceLock<usize>,
 }
@@ -136,8 +142,20 @@ impl Run {
         change(all.entry(Arc::clone(host)).or_default());
     }
 
+    /// How often other hosts have given this one something.
+    pub fn given(&self, host: &str) -> u64 {
+        self.memory.read().unwrap_or_else(|e| e.into_inner()).get(host).map_or(0, |memory| memory.given)
+    }
+
     pub fn inventory(&self) -> Arc<Inventory> {
         Arc::clone(&self.world.read().unwrap_or_else(|e| e.into_inner()).inventory)
+    }
+
+    /// Whether a host counts more of it than was pardoned.
+    pub fn counts_against(&self, count: fn(&super::event::HostRecap) -> u64) -> bool {
+        let pardoned = locked(&self.pardoned);
+        let before = |host: &Arc<str>| pardoned.get(host).map_or(0, count);
+        locked(&self.recap).iter().any(|(host, recap)| count(recap) > before(host))
     }
 
     pub fn count(&self, host: &Arc<str>, change: impl FnOnce(&mut super::event::HostRecap)) {

@@ -34,6 +34,7 @@ pub struct Plan {
 
 impl Host {
     pub async fn task(&mut self, node: &Arc<TaskNode>, frame: &Arc<Frame>) -> Flow {
+        self.catch_up();
         let mut cx = Arc::new(TaskContext::new(self, node, frame));
         if !self.chosen(node, &cx.keywords, &cx.scope) {
             return Flow::Next;
@@ -64,9 +65,7 @@ impl Host {
             }
         };
         // Those that count for all hosts see to it themselves.
-        if once && !matches!(node.act, Act::Meta(_)) {
-            return self.task_once(&cx).await;
-        }
+        let once = (once || node.adds_hosts()) && !matches!(node.act, Act::Meta(_));
         if self.meets(&cx) {
             let position = self.position.clone();
             self.batch.reach(&self.name, &position).await;
@@ -79,8 +78,12 @@ impl Host {
             if let Some(flow) = self.failed_elsewhere() {
                 return flow;
             }
-            // What the others have registered meanwhile.
+            // What the others have registered meanwhile, and given to this host.
+            self.catch_up();
             cx = Arc::new(TaskContext::new(self, node, frame));
+        }
+        if once {
+            return self.task_once(&cx).await;
         }
         self.in_turn(&cx).await
     }
@@ -159,6 +162,10 @@ impl Host {
                         return flow;
                     }
                 };
+                // The others go on with what it gives to them.
+                if self.delegates_facts(cx, &cx.scope) {
+                    self.learn_facts(cx, &outcome);
+                }
                 batch.publish(&position, outcome.clone());
                 self.absorb(cx, outcome).await
             }

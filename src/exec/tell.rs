@@ -75,29 +75,13 @@ impl Host {
 
     /// Registers the result, takes over facts, and keeps secrets out of sight.
     pub fn learn(&mut self, cx: &TaskContext, outcome: &TaskOutcome) {
+        self.learn_facts(cx, outcome);
+        self.learn_registered(cx, outcome);
+    }
+
+    pub(super) fn learn_registered(&mut self, cx: &TaskContext, outcome: &TaskOutcome) {
         let registered = outcome.registered();
         self.run.redactor.learn_value(&registered);
-        let delegated = super::unit::evaluated_flag(&self.run, &cx.keywords.delegate_facts, &cx.scope, false);
-        // These two have put their names among the variables already.
-        let facts: Vec<Value> = match cx.node.action_name() {
-            "set_fact" | "include_vars" => Vec::new(),
-            _ => outcome.units.iter().filter_map(|u| u.result.get("ansible_facts").cloned()).collect(),
-        };
-        let to_delegate = delegated.unwrap_or(false);
-        if to_delegate
-            && let Ok(Some(host)) =
-                super::unit::evaluated_text(&self.run, &cx.keywords.delegate_to, &cx.scope)
-        {
-            let host: Arc<str> = host.into();
-            self.run.remember(&host, |memory| {
-                facts.iter().filter_map(Value::as_map).for_each(|f| memory.learn(f))
-            });
-        } else if !facts.is_empty() {
-            self.run.remember(&self.name, |memory| {
-                facts.iter().filter_map(Value::as_map).for_each(|f| memory.learn(f));
-            });
-            self.refresh();
-        }
         if let Some(name) = &cx.keywords.register {
             self.remember(|memory| HostMemory::insert(&mut memory.set, name.as_ref(), registered));
         }
@@ -147,9 +131,21 @@ impl Host {
         unit: &UnitOutcome,
         value: &Value,
     ) -> Option<Value> {
-        let item = unit.item.clone().unwrap_or_default();
-        let names = [(outcome.loop_var.as_ref().into(), item)].into_iter().collect();
-        self.run.engine.evaluate(value, &cx.scope.with(names)).ok()
+        self.run.engine.evaluate(value, &*self.unit_scope(cx, outcome, unit)).ok()
+    }
+
+    /// The task's scope with the loop variables of the unit.
+    pub(super) fn unit_scope(
+        &self,
+        cx: &TaskContext,
+        outcome: &TaskOutcome,
+        unit: &UnitOutcome,
+    ) -> Arc<TaskScope> {
+        // Without a loop of its own, `item` may be that of an include around it.
+        let Some(item) = &unit.item else { return Arc::clone(&cx.scope) };
+        let mut names = unit.looped.clone();
+        names.insert(outcome.loop_var.as_ref().into(), item.clone());
+        Arc::new(cx.scope.with(names))
     }
 
     /// The other host that the unit was delegated to.
@@ -171,6 +167,7 @@ impl Host {
             Outcome::Skipped => recap.skipped += 1,
             Outcome::Ignored => {
                 recap.ok += 1;
+                recap.changed += u64::from(outcome.says_changed());
                 recap.ignored += 1;
             }
             Outcome::Failed => recap.failed += 1,

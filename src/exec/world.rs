@@ -155,7 +155,12 @@ pub fn add_host(run: &Run, args: &Args) -> Result<(bool, Map), Failure> {
         vars.insert("ansible_port".into(), port.into());
     }
     let groups = args.list("groups");
-    let changed = change(run, |inventory| join(inventory, name, &groups, &vars));
+    let added = Added::Host {
+        name: name.into(),
+        groups: groups.iter().map(|g| (*g).to_string()).collect(),
+        vars: vars.clone(),
+    };
+    let changed = add(run, added);
     let joined: List = groups.iter().map(|g| (*g).into()).collect();
     let told = [("host_name", Value::from(name)), ("groups", joined.into()), ("host_vars", vars.into())];
     let told = told.into_iter().collect::<Value>();
@@ -165,14 +170,13 @@ pub fn add_host(run: &Run, args: &Args) -> Result<(bool, Map), Failure> {
 pub fn group_by(run: &Run, host: &str, args: &Args) -> Result<(bool, Map), Failure> {
     let name = args.str("key").replace(' ', "-");
     let parents: Vec<String> = args.list("parents").iter().map(|p| p.replace(' ', "-")).collect();
-    let parents: Vec<&str> = parents.iter().map(String::as_str).collect();
-    let changed = change(run, |inventory| put_below(inventory, host, &name, &parents));
+    let changed = add(run, Added::Group { host: host.into(), name: name.clone(), parents: parents.clone() });
     let above: List = parents.into_iter().map(Value::from).collect();
     let told = [("add_group".into(), Value::from(name)), ("parent_groups".into(), above.into())];
     Ok((changed, told.into_iter().collect()))
 }
 
-fn join(inventory: &mut Inventory, name: &str, groups: &[&str], vars: &Map) -> bool {
+fn join(inventory: &mut Inventory, name: &str, groups: &[String], vars: &Map) -> bool {
     let known = inventory.hosts.get(name).is_some_and(|h| !h.implicit);
     let host = inventory.add_host(name, None);
     let mut changed = !known;
@@ -189,12 +193,12 @@ fn join(inventory: &mut Inventory, name: &str, groups: &[&str], vars: &Map) -> b
     changed
 }
 
-fn put_below(inventory: &mut Inventory, host: &str, name: &str, parents: &[&str]) -> bool {
+fn put_below(inventory: &mut Inventory, host: &str, name: &str, parents: &[String]) -> bool {
     let Some(host) = inventory.host(host) else { return false };
     let group = inventory.add_group(name, None);
     let changed = !inventory[host].groups.contains(&group);
     inventory.add_late_member(group, host);
-    for parent in parents.iter().filter(|p| **p != "all") {
+    for parent in parents.iter().filter(|p| *p != "all") {
         let parent = inventory.add_group(parent, None);
         inventory.add_child(parent, group);
     }
@@ -202,11 +206,47 @@ fn put_below(inventory: &mut Inventory, host: &str, name: &str, parents: &[&str]
     changed
 }
 
-fn change(run: &Run, act: impl FnOnce(&mut Inventory) -> bool) -> bool {
+/// What a task adds to the inventory.
+pub enum Added {
+    Host { name: String, groups: Vec<String>, vars: Map },
+    Group { host: String, name: String, parents: Vec<String> },
+}
+
+impl Added {
+    /// Whether the inventory has changed.
+    fn to(&self, inventory: &mut Inventory) -> bool {
+        match self {
+            Added::Host { name, groups, vars } => join(inventory, name, groups, vars),
+            Added::Group { host, name, parents } => put_below(inventory, host, name, parents),
+        }
+    }
+}
+
+fn add(run: &Run, added: Added) -> bool {
     let mut world = run.world.write().unwrap_or_else(|e| e.into_inner());
-    let changed = act(Arc::make_mut(&mut world.inventory));
+    let changed = added.to(Arc::make_mut(&mut world.inventory));
     world.version += u64::from(changed);
+    if changed {
+        world.added.push(added);
+    }
     changed
+}
+
+/// `meta: refresh_inventory`: the sources are read once more, and what tasks added is added again.
+pub async fn reread(run: &Arc<Run>) -> Result<(), String> {
+    let Some(reread) = run.options.reread.clone() else { return Ok(()) };
+    // A source may be a program, or a cloud.
+    let read = tokio::task::spawn_blocking(move || (reread.0)()).await;
+    let mut inventory = read.map_err(|e| format!("the inventory could not be read: {e}"))??;
+    let mut world = run.world.write().unwrap_or_else(|e| e.into_inner());
+    world.added.iter().for_each(|added| {
+        added.to(&mut inventory);
+    });
+    world.inventory = Arc::new(inventory);
+    world.version += 1;
+    drop(world);
+    locked(&run.folders).clear();
+    Ok(())
 }
 
 /// The scope of another host's variables, for `hostvars`.

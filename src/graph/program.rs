@@ -183,8 +183,15 @@ impl TaskNode {
 
     /// Whether it is a `meta` whose condition the first host judges for all of the batch: they wait for each other there.
     pub fn judged_for_all(&self) -> bool {
-        let clears = matches!(&self.act, Act::Meta(what) if &**what == "clear_facts");
-        self.ends_batch() || clears && !self.keywords.when.is_empty()
+        let meta = |word: &str| matches!(&self.act, Act::Meta(what) if &**what == word);
+        self.ends_batch()
+            || meta("refresh_inventory")
+            || meta("clear_facts") && !self.keywords.when.is_empty()
+    }
+
+    /// Whether it is carried out once for all hosts of the batch, with the values of the first, as Ansible does it.
+    pub fn adds_hosts(&self) -> bool {
+        matches!(&self.act, Act::Module { module, .. } if module.spec.name == "add_host")
     }
 
     /// The module's short name, or the include's or meta's.
@@ -215,6 +222,8 @@ impl PlayPlan {
             include
                 || task.judged_for_all()
                 || task.uses_other_hosts
+                || task.adds_hosts()
+                || k.gives_facts()
                 || k.run_once.is_some()
                 || k.any_errors_fatal.is_some()
         }

@@ -4,8 +4,8 @@
 
 use fitout::base::{Diags, Sources};
 use fitout::eval::Engine;
-use fitout::exec::event::{Event, Sink, TaskDone};
-use fitout::exec::{Cancel, RunOptions, Work};
+use fitout::exec::event::{Event, HostRecap, Sink, TaskDone};
+use fitout::exec::{Cancel, Reread, RunOptions, Work};
 use fitout::resolve::{CompileOptions, compile};
 use fitout::syntax::inventory;
 use fitout::syntax::vault::Keyring;
@@ -18,6 +18,10 @@ pub struct Played {
     /// Every task that ended, in the order of their ends. Hosts run at their own pace.
     pub done: Vec<TaskDone>,
     pub round_trips: u64,
+    /// What was counted, by host.
+    pub recap: Vec<(Arc<str>, HostRecap)>,
+    /// A host failed, and it was not made good.
+    pub failed: bool,
 }
 
 #[derive(Default)]
@@ -28,7 +32,9 @@ impl Sink for Seen {
         let mut seen = self.0.lock().unwrap();
         match event {
             Event::TaskDone(done) => seen.done.push(TaskDone::clone(done)),
-            Event::RunDone { round_trips, .. } => seen.round_trips = *round_trips,
+            Event::RunDone { round_trips, recap, .. } => {
+                (seen.round_trips, seen.recap) = (*round_trips, recap.clone());
+            }
             _ => {}
         }
     }
@@ -54,11 +60,15 @@ pub fn play(path: &Path, dir: &Path, hosts: &str, options: RunOptions) -> Result
         keyring,
         redactor: Arc::default(),
     };
-    let options = RunOptions { run_dir: dir.join("state"), ..options };
+    let again = move || {
+        let (sources, keyring, mut diags) = (Sources::default(), Keyring::default(), Diags::default());
+        Ok(inventory::load(&[inventory_file.display().to_string()], &sources, &keyring, &mut diags))
+    };
+    let options = RunOptions { run_dir: dir.join("state"), reread: Some(Reread(Arc::new(again))), ..options };
     let seen = Arc::new(Seen::default());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let sink = Arc::<Seen>::clone(&seen);
-    runtime.block_on(fitout::exec::run(options, work, sink, Cancel::default()))?;
+    let report = runtime.block_on(fitout::exec::run(options, work, sink, Cancel::default()))?;
     let played = std::mem::take(&mut *seen.0.lock().unwrap());
-    Ok(played)
+    Ok(Played { failed: report.failed || report.unreachable, ..played })
 }

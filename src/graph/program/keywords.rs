@@ -125,6 +125,11 @@ impl TaskKeywords {
     pub fn repeats(&self) -> bool {
         !self.until.is_empty() || self.retries.is_some()
     }
+
+    /// Whether what it finds may belong to other hosts than its own, which go on when they have it.
+    pub fn gives_facts(&self) -> bool {
+        self.delegate_facts.is_some() && self.delegate_to.is_some()
+    }
 }
 
 /// What a task is repeated over; evaluated once, when its turn comes.
