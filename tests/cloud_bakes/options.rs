@@ -4,7 +4,8 @@ use super::*;
 
 /// Options and the calls that they are seen in. Those of access are in tests/cloud_images.rs, those of the login at the end.
 const OPTIONS: &str = "
-source_ami_filter: {filters: {name: 'debian-12-amd64-*'}, owners: ['136693071363'], most_recent: true}
+source_ami_filter: {filters: {name: 'debian-12-amd64-*'}, owners: ['136693071363'], most_recent: true, include_deprecated: true}
+    DescribeImages IncludeDeprecated=true
     DescribeImages Filter.1.Value.1=debian-12-amd64-%2A
     DescribeImages Owner.1=136693071363
 vpc_id: VPC

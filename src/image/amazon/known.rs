@@ -1,6 +1,6 @@
 //! Which of Packer's options for amazon-ebs are carried out, which ask for what is so anyway, and which are refused.
 
-use crate::base::Map;
+use crate::base::{Map, Value};
 
 /// Carried out.
 pub const OPTIONS: &[&str] = &[
@@ -93,8 +93,13 @@ pub const IDLE: &[&str] = &[
     "decode_authorization_messages",
     "max_retries",
     "pause_before_connecting",
+    // A session is tried until it answers.
+    "pause_before_ssm",
+    // The image never has them.
+    "skip_ami_run_tags",
     "skip_credential_validation",
     "skip_metadata_api_check",
+    "skip_profile_validation",
     "skip_region_validation",
     "ssh_bastion_agent_auth",
     "ssh_clear_authorized_keys",
@@ -110,17 +115,27 @@ pub const IDLE: &[&str] = &[
 
 /// Packer has them; what to do here instead.
 pub const REFUSED: &[(&str, &str)] = &[
+    ("ami_product_codes", "give the finished image its codes with `aws ec2 modify-image-attribute`"),
     ("block_duration_minutes", "EC2 has no such instances any more"),
     ("boot_mode", "an image has the boot mode of its source"),
-    ("capacity_reservation_group_arn", "set it with a launch template of your own"),
+    ("capacity_reservation_group_arn", "an instance takes an open reservation that fits it"),
+    ("capacity_reservation_id", "an instance takes an open reservation that fits it"),
+    ("capacity_reservation_preference", "an instance takes an open reservation that fits it"),
+    ("enable_nitro_enclave", "ask for enclaves where the image is launched (`enclave_options`)"),
+    ("fast_launch", "it is about Windows, and images of it are not baked"),
+    ("fleet_tag", "one instance is started, not a fleet; `run_tags` are on it"),
     ("fleet_tags", "one instance is started, not a fleet; `run_tags` are on it"),
     ("insecure_skip_tls_verify", "trust the certificate instead: AWS_CA_BUNDLE"),
     ("license_specifications", "name them in the image's launch template"),
     ("mfa_code", "name a `profile` with `mfa_serial`, or give session credentials in the environment"),
+    ("no_ephemeral", "`no_device: true` in `launch_block_device_mappings` leaves a disk out"),
     ("placement", "`tenancy` and `availability_zone` say where the instance is placed"),
     ("session_manager_port", "ssh goes through the session itself: `ssh_interface: session_manager`"),
     ("shared_credentials_file", "set AWS_SHARED_CREDENTIALS_FILE"),
     ("skip_save_build_region", "bake in a region that may keep the image"),
+    ("snapshot_copy_duration_minutes", "copies take the time that they take"),
+    ("spot_allocation_strategy", "`spot_instance_types` are tried in turn"),
+    ("spot_tag", "`run_tags` are on the instance"),
     ("spot_tags", "`run_tags` are on the instance"),
     ("ssh_bastion_certificate_file", "name it in ~/.ssh/config (CertificateFile)"),
     (
@@ -138,12 +153,16 @@ pub const REFUSED: &[(&str, &str)] = &[
     ("ssh_proxy_port", "name a ProxyCommand in ~/.ssh/config"),
     ("ssh_proxy_username", "name a ProxyCommand in ~/.ssh/config"),
     ("ssh_remote_tunnels", "name them in ~/.ssh/config (RemoteForward)"),
+    (
+        "temporary_iam_instance_profile_policy_document",
+        "name a profile that is there: `iam_instance_profile`",
+    ),
     ("vault_aws_engine", "get the credentials before the bake: `credential_process` of a profile"),
 ];
 
 /// What the options may have that are mappings, or lists of them.
 const SECTIONS: &[(&[&str], &[&str])] = &[
-    (&["source_ami_filter"], &["filters", "filter", "owners", "most_recent"]),
+    (&["source_ami_filter"], &["filters", "filter", "owners", "most_recent", "include_deprecated"]),
     (
         &["subnet_filter", "vpc_filter", "security_group_filter"],
         &["filters", "filter", "most_free", "random"],
@@ -180,13 +199,27 @@ pub fn keys(option: &str) -> &'static [&'static str] {
     SECTIONS.iter().find(|(names, _)| names.contains(&option)).map_or(&[], |(_, keys)| keys)
 }
 
+/// A value that is the same as none: templates have options with a variable that is empty where nothing is wanted.
+pub fn asks_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Str(text) => ["", "false"].contains(&&**text),
+        Value::List(items) => items.is_empty(),
+        Value::Map(map) => map.is_empty(),
+        _ => false,
+    }
+}
+
 /// An error names the first option that is not carried out.
 pub fn check(options: &Map) -> Result<(), String> {
-    for key in options.keys().filter_map(|k| k.as_str()) {
+    for (key, value) in options.iter().filter_map(|(key, value)| Some((key.as_str()?, value))) {
         if OPTIONS.contains(&key) || IDLE.contains(&key) {
             continue;
         }
         if let Some((_, instead)) = REFUSED.iter().find(|(name, _)| *name == key) {
+            if asks_nothing(value) {
+                continue;
+            }
             return Err(format!("the option `{key}` of amazon-ebs is not supported\nhint: {instead}"));
         }
         let near = crate::base::diag::nearest(key, OPTIONS.iter().copied());
@@ -199,7 +232,6 @@ pub fn check(options: &Map) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Value;
 
     #[test]
     fn an_option_is_carried_out_or_refused_by_name() {
@@ -209,6 +241,14 @@ mod tests {
         assert!(read("ami_nam").unwrap_err().contains("did you mean `ami_name`?"));
         assert!(read("ssh_bastion_certificate_file").unwrap_err().contains("CertificateFile"));
         assert!(read("ssh_bastion_interactive").unwrap_err().contains("ssh_bastion_private_key_file"));
+        let none = |key: &str, value: Value| check(&[(key.into(), value)].into_iter().collect());
+        assert_eq!(none("ami_product_codes", Value::from("")), Ok(()));
+        assert_eq!(none("no_ephemeral", Value::from("false")), Ok(()));
+        for option in
+            ["ami_product_codes", "capacity_reservation_id", "spot_allocation_strategy", "fast_launch"]
+        {
+            assert!(read(option).unwrap_err().contains("is not supported\nhint: "), "{option}");
+        }
         assert!(read("mfa_code").unwrap_err().contains("hint: name a `profile`"));
         let all = OPTIONS.iter().chain(IDLE).chain(REFUSED.iter().map(|(name, _)| name));
         let mut names: Vec<&str> = all.copied().collect();

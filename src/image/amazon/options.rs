@@ -47,6 +47,8 @@ pub struct SourceFilter {
     pub owners: Vec<String>,
     /// The youngest of several; otherwise several are an error.
     pub most_recent: bool,
+    /// Also among those whose owner calls them old.
+    pub deprecated: bool,
 }
 
 /// `subnet_filter`, `vpc_filter`, `security_group_filter`

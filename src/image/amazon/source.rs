@@ -63,7 +63,9 @@ fn wanted(filter: &SourceFilter) -> DescribeImagesInputBuilder {
     let mut filters: Vec<types::Filter> = filter.filters.iter().map(one).collect();
     filters.push(types::Filter::builder().name("state").values("available").build());
     let owners = (!filter.owners.is_empty()).then(|| filter.owners.clone());
-    DescribeImagesInputBuilder::default().set_filters(Some(filters)).set_owners(owners)
+    let deprecated = filter.deprecated.then_some(true);
+    let input = DescribeImagesInputBuilder::default().set_filters(Some(filters)).set_owners(owners);
+    input.set_include_deprecated(deprecated)
 }
 
 fn described(filter: &SourceFilter) -> String {

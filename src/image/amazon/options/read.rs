@@ -113,6 +113,7 @@ pub fn filter(map: &Map) -> Result<Option<SourceFilter>, String> {
         filters: filters(given)?,
         owners: texts(given, "owners"),
         most_recent: truth(given, "most_recent")?.unwrap_or(false),
+        deprecated: truth(given, "include_deprecated")?.unwrap_or(false),
     }))
 }
 
