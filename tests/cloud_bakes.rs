@@ -5,6 +5,8 @@
 
 #[path = "cloud_bakes/options.rs"]
 mod options;
+#[path = "cloud_bakes/packer.rs"]
+mod packer;
 #[path = "cloud_bakes/reached.rs"]
 mod reached;
 #[path = "cloud_bakes/replaced.rs"]

@@ -63,7 +63,12 @@ impl SourceFile {
 
 /// All files read in a run. Cheap to clone; append-only, so a [`Span`] never goes stale.
 #[derive(Clone, Debug, Default)]
-pub struct Sources(Arc<RwLock<Vec<Arc<SourceFile>>>>, Arc<RwLock<HashMap<PathBuf, StandIn>>>);
+pub struct Sources(
+    Arc<RwLock<Vec<Arc<SourceFile>>>>,
+    Arc<RwLock<HashMap<PathBuf, StandIn>>>,
+    /// Folders of links.
+    Arc<RwLock<Vec<PathBuf>>>,
+);
 
 /// What is read instead of a file, and what of it counts in a hash.
 #[derive(Clone, Debug)]
@@ -76,7 +81,7 @@ impl Sources {
     /// Takes a file that was read; each call makes a new id, also for a path that is known. Paths below the
     /// working directory are shown relative to it.
     pub fn add(&self, path: impl Into<PathBuf>, text: impl Into<Arc<str>>) -> FileId {
-        let file = Arc::new(SourceFile::new(shown_path(path.into()), text.into()));
+        let file = Arc::new(SourceFile::new(self.shown(path.into()), text.into()));
         let mut files = self.0.write().unwrap_or_else(|e| e.into_inner());
         files.push(file);
         FileId(u32::try_from(files.len() - 1).unwrap_or(u32::MAX))
@@ -107,9 +112,19 @@ impl Sources {
         Arc::clone(&files[id.0 as usize])
     }
 
+    /// A temporary folder of links to files elsewhere: what is read there goes by the names of those.
+    pub fn staged(&self, folder: &Path) {
+        self.2.write().unwrap_or_else(|e| e.into_inner()).push(folder.to_path_buf());
+    }
+
+    fn shown(&self, path: PathBuf) -> PathBuf {
+        let staged = self.2.read().unwrap_or_else(|e| e.into_inner()).iter().any(|f| path.starts_with(f));
+        shown_path(if staged { path.canonicalize().unwrap_or(path) } else { path })
+    }
+
     /// The file that was read from a path.
     pub fn find(&self, path: &Path) -> Option<FileId> {
-        let shown = shown_path(path.to_path_buf());
+        let shown = self.shown(path.to_path_buf());
         let files = self.0.read().unwrap_or_else(|e| e.into_inner());
         let at = files.iter().position(|f| f.path == shown)?;
         u32::try_from(at).ok().map(FileId)

@@ -191,10 +191,10 @@ async fn all(
     for (builder, baked) in &results {
         worst = worse(worst, ended(tell, builder, baked)?);
     }
-    if let Some(options) = &recipe.options.packer_manifest {
-        recipe::packer_manifest(options, &results)?;
-    }
+    let written = recipe.packer_manifests(&results);
+    // They are there, whatever became of the file that says so.
     tell.artifacts(&args.out, &results);
+    written?;
     Ok(worst)
 }
 

@@ -83,8 +83,8 @@ pub struct ImageOptions {
     pub memory: u32,
     /// The host's name in the inventory.
     pub host: String,
-    /// Options of Packer's post-processor `manifest`.
-    pub packer_manifest: Option<Map>,
+    /// Options of Packer's post-processors `manifest`, not evaluated: they may name what the bake tells.
+    pub packer_manifests: Vec<Map>,
     /// What builders in a cloud take where their own options do not say it, by their names for it.
     pub shared: Map,
 }
@@ -183,7 +183,10 @@ impl ImageOptions {
                 Some(v) => to_text(v).parse().map_err(|_| wrong("memory", "a number of MiB"))?,
             },
             host: get("host").map_or_else(|| super::HOST.into(), to_text),
-            packer_manifest: get("packer_manifest").and_then(Value::as_map).cloned(),
+            packer_manifests: match get("packer_manifest") {
+                Some(Value::List(all)) => all.iter().filter_map(Value::as_map).cloned().collect(),
+                one => one.and_then(Value::as_map).cloned().into_iter().collect(),
+            },
             shared: shared(map),
         })
     }

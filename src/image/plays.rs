@@ -86,11 +86,16 @@ impl Plays {
 /// Variables of the host in one phase (`bake`, `verify`) of a builder: `fitout_image is defined` tells an image from a
 /// live host.
 pub fn host_vars(builder: &str, phase: &str, more: &[(&str, Value)]) -> Map {
+    let mut vars = Map::new();
+    vars.insert("fitout_image".into(), seen(builder, phase).into());
+    vars.extend(more.iter().map(|(key, value)| ((*key).into(), value.clone())));
+    vars
+}
+
+/// The least that `fitout_image` says.
+pub fn seen(builder: &str, phase: &str) -> Map {
     let mut image = Map::new();
     image.insert("builder".into(), builder.into());
     image.insert("phase".into(), phase.into());
-    let mut vars = Map::new();
-    vars.insert("fitout_image".into(), image.into());
-    vars.extend(more.iter().map(|(key, value)| ((*key).into(), value.clone())));
-    vars
+    image
 }

@@ -7,7 +7,7 @@ variable "region" {}
 source "amazon-ebs" "base" {
   region     = var.regoin
   ami_name   = nosuch("x")
-  fleet_tags = {}
+  fleet_tags = { a = "b" }
 }
 
 build {

@@ -38,6 +38,8 @@ pub fn hash(
         for folder in roles.chain([play.playbook_dir.clone()]) {
             places.extend(["files", "templates"].map(|name| folder.join(name)));
         }
+        // Of whatever hosts and groups: which ones are read, only the run knows.
+        places.extend(["group_vars", "host_vars"].map(|name| play.playbook_dir.join(name)));
         let handlers = play.handlers.iter().map(|handler| &*handler.task);
         for task in tasks(&play.body).into_iter().chain(handlers) {
             places.extend(named(task, &play.playbook_dir, sources, render));

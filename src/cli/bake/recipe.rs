@@ -10,14 +10,16 @@ use crate::base::{Diags, Map, Sources, Value};
 use crate::eval::{Engine, MapScope};
 use crate::exec::Cancel;
 use crate::exec::options::Mode;
+use crate::image;
 use crate::image::options::{BuilderOptions, ImageOptions};
 use crate::image::packer::{self, Inputs};
 use crate::image::plays::Plays;
 use crate::image::{BakeError, Baked, Order, Render};
 use crate::resolve::Compiled;
 use crate::syntax::inventory::Inventory;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// The compiled playbook and what of it is the image's.
 pub struct Recipe {
@@ -27,12 +29,20 @@ pub struct Recipe {
     pub name: String,
     hash: String,
     render: Render,
+    /// By builder, what templates saw last as `fitout_image`.
+    seen: Seen,
+    /// Folders that the playbook of a template names.
+    _stages: Vec<packer::Stage>,
 }
 
+type Seen = Arc<Mutex<BTreeMap<String, Map>>>;
+
 pub fn read(prepared: &mut Prepared, args: &BakeArgs, template: bool) -> Result<Recipe, Fail> {
-    let mut title = None;
+    let (mut title, mut stages) = (None, Vec::new());
     if template {
-        prepared.playbooks = vec![translated(prepared, args)?];
+        let playbook;
+        (playbook, stages) = translated(prepared, args)?;
+        prepared.playbooks = vec![playbook];
         title = args.playbook.file_name().map(|name| {
             let name = name.to_string_lossy().into_owned();
             [".pkr.hcl", ".pkr.json", ".json"].iter().fold(name, |n, end| n.trim_end_matches(end).to_string())
@@ -70,11 +80,11 @@ pub fn read(prepared: &mut Prepared, args: &BakeArgs, template: bool) -> Result<
     };
     let title = slug(&title);
     let name = format!("{title}-{}", &hash[..12]);
-    Ok(Recipe { options, title, name, hash, compiled, render })
+    Ok(Recipe { options, title, name, hash, compiled, render, seen: Seen::default(), _stages: stages })
 }
 
 /// A template as a playbook beside it that is on no disk: it may hold what is secret.
-fn translated(prepared: &Prepared, args: &BakeArgs) -> Result<PathBuf, Fail> {
+fn translated(prepared: &Prepared, args: &BakeArgs) -> Result<(PathBuf, Vec<packer::Stage>), Fail> {
     let mut vars = Vec::new();
     for pair in &args.var {
         let (name, value) =
@@ -100,12 +110,13 @@ fn translated(prepared: &Prepared, args: &BakeArgs) -> Result<PathBuf, Fail> {
             args.playbook.with_file_name(format!("{name}.yml"))
         }
     };
-    let hashed = timeless.map_or_else(|| translated.playbook.clone(), |t| t.playbook);
+    let hashed = timeless.as_ref().map_or_else(|| translated.lasting(), packer::Translated::lasting);
+    translated.stages.iter().for_each(|stage| sources.staged(stage.path()));
     sources.stand_in(&path, translated.playbook, hashed);
-    Ok(path)
+    Ok((path, translated.stages))
 }
 
-/// `image:` with its templates carried out, but for builders' own options: they may name what only the build knows.
+/// `image:` with its templates carried out, but for builders' own options and manifests: they may name what only the build knows.
 fn evaluated(written: &Value, evaluate: &dyn Fn(&Value) -> Result<Value, Fail>) -> Result<Value, Fail> {
     let Some(map) = written.as_map() else { return evaluate(written) };
     let mut out = Map::new();
@@ -116,6 +127,8 @@ fn evaluated(written: &Value, evaluate: &dyn Fn(&Value) -> Result<Value, Fail>) 
                 all?.into_iter().collect::<crate::base::List>().into()
             }
             (Some("builders"), one) => builder(one, evaluate)?,
+            // Evaluated when there is a build to tell of.
+            (Some("packer_manifest"), one) => one.clone(),
             _ => evaluate(value)?,
         };
         out.insert(key.clone(), value);
@@ -156,7 +169,7 @@ impl Recipe {
         Order {
             image: self.options.clone(),
             builder: builder.clone(),
-            render: Arc::clone(&self.render),
+            render: self.listening(builder),
             title: self.title.clone(),
             name: self.name.clone(),
             hash: self.hash.clone(),
@@ -167,6 +180,46 @@ impl Recipe {
             say: Box::new(move |step| teller.say(&name, step)),
             on_error: on_error(args),
         }
+    }
+
+    /// Renders, and notes what is known of the build.
+    fn listening(&self, builder: &BuilderOptions) -> Render {
+        let (render, seen, name) = (Arc::clone(&self.render), Arc::clone(&self.seen), builder.name.clone());
+        Arc::new(move |value, image| {
+            if !image.is_empty() {
+                seen.lock().unwrap_or_else(|e| e.into_inner()).insert(name.clone(), image.clone());
+            }
+            render(value, image)
+        })
+    }
+
+    /// Packer's post-processors `manifest`, of each build that has made something.
+    pub fn packer_manifests(
+        &self,
+        results: &[(BuilderOptions, Result<Baked, BakeError>)],
+    ) -> Result<(), Fail> {
+        let run = packer::manifest::run_name();
+        let good = |(builder, baked): &(BuilderOptions, Result<Baked, BakeError>)| {
+            let baked = baked.as_ref().ok().filter(|b| b.ending.ok())?;
+            let manifest = baked.manifest.clone().filter(|m| !m.artifacts.is_empty())?;
+            Some(packer::manifest::Built { name: builder.name.clone(), kind: builder.kind.clone(), manifest })
+        };
+        for built in results.iter().filter_map(good) {
+            let seen = self.seen.lock().unwrap_or_else(|e| e.into_inner()).get(&built.name).cloned();
+            let image = seen.unwrap_or_else(|| image::plays::seen(&built.name, "bake"));
+            for options in &self.options.packer_manifests {
+                let options = Value::Map(options.clone().into());
+                let options = (self.render)(&options, &image);
+                let options =
+                    options.map_err(|e| Fail::failed(format!("the manifest of {}: {e}", built.name)))?;
+                let Some(options) = options.as_map() else { continue };
+                let builders = options.get("builders").and_then(Value::as_list);
+                if builders.is_none_or(|all| all.iter().any(|name| name.as_str() == Some(&built.name))) {
+                    packer::manifest::write(options, &built, &run).map_err(Fail::failed)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn plays(
@@ -203,23 +256,6 @@ impl Recipe {
             cancel: cancel.clone(),
         }
     }
-}
-
-/// Packer's post-processor `manifest`.
-pub fn packer_manifest(
-    options: &Map,
-    results: &[(BuilderOptions, Result<Baked, BakeError>)],
-) -> Result<(), Fail> {
-    let good = |(builder, baked): &(BuilderOptions, Result<Baked, BakeError>)| {
-        let baked = baked.as_ref().ok().filter(|b| b.ending.ok())?;
-        Some(packer::manifest::Built {
-            name: builder.name.clone(),
-            kind: builder.kind.clone(),
-            manifest: baked.manifest.clone()?,
-        })
-    };
-    let built: Vec<_> = results.iter().filter_map(good).collect();
-    packer::manifest::write(options, &built).map_err(Fail::failed)
 }
 
 #[cfg(test)]

@@ -17,8 +17,13 @@ pub struct Built {
     pub manifest: Manifest,
 }
 
-/// Adds the builds to the file that the options name.
-pub fn write(options: &Map, built: &[Built]) -> Result<(), String> {
+/// A name for the run of this program, as each of its builds has it in each manifest.
+pub fn run_name() -> String {
+    functions::uuid()
+}
+
+/// Adds a build to the file that the options name.
+pub fn write(options: &Map, built: &Built, run: &str) -> Result<(), String> {
     let output = options.get("output").map_or_else(|| "packer-manifest.json".into(), to_text);
     let path = Path::new(&output);
     let old = std::fs::read(path).ok();
@@ -28,7 +33,7 @@ pub fn write(options: &Map, built: &[Built]) -> Result<(), String> {
             serde_json::from_slice(text).map_err(|e| format!("{output} is no manifest of builds: {e}"))?,
         ),
     };
-    let text = serde_json::to_vec_pretty(&after(old, options, built, &functions::uuid())).unwrap_or_default();
+    let text = serde_json::to_vec_pretty(&after(old, options, built, run)).unwrap_or_default();
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = |e: std::io::Error| format!("{output}: {e}");
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
@@ -38,34 +43,30 @@ pub fn write(options: &Map, built: &[Built]) -> Result<(), String> {
     file.persist(path).map(drop).map_err(|e| failed(e.error))
 }
 
-/// The file's content after these builds.
-fn after(old: Option<Json>, options: &Map, built: &[Built], run: &str) -> Json {
+/// The file's content after this build.
+fn after(old: Option<Json>, options: &Map, one: &Built, run: &str) -> Json {
     let flag = |name: &str| options.get(name).and_then(to_bool).unwrap_or(false);
     let mut builds = old.and_then(|o| o.get("builds").and_then(Json::as_array).cloned()).unwrap_or_default();
-    for one in built {
-        let artifacts = &one.manifest.artifacts;
-        let ids: Vec<String> =
-            artifacts.iter().filter(|a| !a.id.is_empty()).map(|a| format!("{}:{}", a.region, a.id)).collect();
-        let file = |a: &super::super::manifest::Artifact| {
-            let name =
-                if flag("strip_path") { a.file.rsplit('/').next().unwrap_or_default() } else { &a.file };
-            json!({"name": name, "size": a.bytes})
-        };
-        let files: Vec<Json> = artifacts.iter().filter(|a| !a.file.is_empty()).map(file).collect();
-        let mut build = json!({
-            "name": one.name,
-            "builder_type": one.kind,
-            "build_time": if flag("strip_time") { 0 } else { functions::BEGAN.as_second() },
-            "files": if files.is_empty() { Json::Null } else { files.into() },
-            "artifact_id": ids.join(","),
-            "packer_run_uuid": run,
-        });
-        if let Some(data) = options.get("custom_data").and_then(Value::as_map) {
-            build["custom_data"] =
-                data.iter().map(|(k, v)| (k.to_string(), Json::from(to_text(v)))).collect();
-        }
-        builds.push(build);
+    let artifacts = &one.manifest.artifacts;
+    let ids: Vec<String> =
+        artifacts.iter().filter(|a| !a.id.is_empty()).map(|a| format!("{}:{}", a.region, a.id)).collect();
+    let file = |a: &super::super::manifest::Artifact| {
+        let name = if flag("strip_path") { a.file.rsplit('/').next().unwrap_or_default() } else { &a.file };
+        json!({"name": name, "size": a.bytes})
+    };
+    let files: Vec<Json> = artifacts.iter().filter(|a| !a.file.is_empty()).map(file).collect();
+    let mut build = json!({
+        "name": one.name,
+        "builder_type": one.kind,
+        "build_time": if flag("strip_time") { 0 } else { functions::BEGAN.as_second() },
+        "files": if files.is_empty() { Json::Null } else { files.into() },
+        "artifact_id": ids.join(","),
+        "packer_run_uuid": run,
+    });
+    if let Some(data) = options.get("custom_data").and_then(Value::as_map) {
+        build["custom_data"] = data.iter().map(|(k, v)| (k.to_string(), Json::from(to_text(v)))).collect();
     }
+    builds.push(build);
     json!({"builds": builds, "last_run_uuid": run})
 }
 
@@ -83,7 +84,7 @@ mod tests {
             artifacts: vec![ami("us-east-1", "ami-1"), ami("eu-west-1", "ami-2")],
             ..Manifest::default()
         };
-        let built = [Built { name: "base".into(), kind: "amazon-ebs".into(), manifest }];
+        let built = Built { name: "base".into(), kind: "amazon-ebs".into(), manifest };
         let old = json!({"builds": [{"name": "older"}], "last_run_uuid": "a"});
         let seen = after(Some(old), options.as_map().unwrap(), &built, "b");
         assert_eq!(

@@ -17,11 +17,13 @@ mod model;
 mod options;
 mod provision;
 mod shell;
+mod stage;
 mod translate;
 
 pub use functions::timeless;
 pub use model::{Inputs, Part, Setting, Template};
 pub use provision::seconds;
+pub use stage::Stage;
 pub use translate::{Translated, translate};
 
 use crate::base::{Diags, Sources};

@@ -59,6 +59,16 @@ impl Part {
         }
     }
 
+    /// A list of texts, or one text with commas, as Packer splits it; an empty one names nothing.
+    pub fn list(&self, option: &str) -> Vec<String> {
+        match self.get(option).map(|s| &s.value) {
+            Some(Value::Str(text)) => {
+                text.split(',').filter(|part| !part.is_empty()).map(str::to_string).collect()
+            }
+            _ => self.texts(option),
+        }
+    }
+
     /// Whether an option is on: a bool, or text that Packer takes for one. One that is not set is off.
     pub fn truth(&self, option: &str) -> bool {
         self.get(option).is_some_and(|s| matches!(&*text_of(&s.value), "true" | "True" | "1"))

@@ -1,5 +1,6 @@
 //! Which options of which parts are carried out, which need nothing here, and the refusal of the rest.
 
+use super::super::amazon;
 use super::model::{Part, Setting};
 use crate::base::{Diag, Diags, Value};
 
@@ -14,11 +15,8 @@ struct Known {
 /// Options that every provisioner has.
 const ANY_PROVISIONER: &[&str] = &["pause_before", "max_retries", "timeout", "name"];
 
-const BUILDERS: &[Known] = &[Known {
-    kind: "amazon-ebs",
-    options: super::super::amazon::known::OPTIONS,
-    idle: super::super::amazon::known::IDLE,
-}];
+const BUILDERS: &[Known] =
+    &[Known { kind: "amazon-ebs", options: amazon::known::OPTIONS, idle: amazon::known::IDLE }];
 
 const PROVISIONERS: &[Known] = &[
     Known {
@@ -61,9 +59,16 @@ const PROVISIONERS: &[Known] = &[
     },
     Known {
         kind: "ansible",
-        options: &["playbook_file", "groups", "extra_arguments", "user", "host_alias"],
-        idle: &[
+        options: &[
+            "playbook_file",
+            "groups",
+            "extra_arguments",
+            "user",
+            "host_alias",
             "ansible_env_vars",
+            "inventory_directory",
+        ],
+        idle: &[
             "use_proxy",
             "keep_inventory_file",
             "local_port",
@@ -74,7 +79,6 @@ const PROVISIONERS: &[Known] = &[
             "skip_version_check",
             "use_sftp",
             "command",
-            "inventory_directory",
             "empty_groups",
             "adapter_key_type",
             "ansible_proxy_key_type",
@@ -83,16 +87,18 @@ const PROVISIONERS: &[Known] = &[
     },
     Known {
         kind: "ansible-local",
-        options: &["playbook_file", "playbook_files", "playbook_dir", "inventory_groups", "extra_arguments"],
-        idle: &[
-            "staging_directory",
-            "clean_staging_directory",
-            "command",
+        options: &[
+            "playbook_file",
+            "playbook_files",
+            "playbook_dir",
+            "inventory_groups",
+            "extra_arguments",
             "role_paths",
             "group_vars",
             "host_vars",
             "playbook_paths",
         ],
+        idle: &["staging_directory", "clean_staging_directory", "command"],
     },
     Known { kind: "breakpoint", options: &[], idle: &["disable", "note"] },
 ];
@@ -135,8 +141,10 @@ fn one(part: &Part, what: &str, all: &'static [Known], more: &[&str], diags: &mu
         }
         let message = format!("the option `{name}` of the {what} `{}` is not supported", part.kind);
         let diag = Diag::error("packer-unsupported", setting.span, message);
-        let refused =
-            super::super::amazon::known::REFUSED.iter().find(|(n, _)| *n == name && what == "builder");
+        let refused = amazon::known::REFUSED.iter().find(|(n, _)| *n == name && what == "builder");
+        if refused.is_some() && amazon::known::asks_nothing(&setting.value) {
+            continue;
+        }
         diags.push(match refused {
             Some((_, instead)) => diag.hint(*instead),
             None => diag.did_you_mean(name, known.options.iter().copied().chain(more.iter().copied())),
@@ -146,7 +154,7 @@ fn one(part: &Part, what: &str, all: &'static [Known], more: &[&str], diags: &mu
 
 /// What an option's mapping has that the option does not.
 fn nested(option: &str, setting: &Setting, value: &Value, diags: &mut Diags) {
-    let known = super::super::amazon::known::keys(option);
+    let known = amazon::known::keys(option);
     match value {
         Value::List(items) => items.iter().for_each(|item| nested(option, setting, item, diags)),
         Value::Map(map) if !known.is_empty() => {

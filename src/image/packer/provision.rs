@@ -2,17 +2,19 @@
 
 use super::model::Part;
 use super::shell;
+use super::stage::{self, Stage};
 use super::translate::{Task, text};
 use serde_yaml::{Mapping, Value as Yaml};
+use std::path::{Path, PathBuf};
 
 /// What a provisioner becomes.
 pub enum Step {
     Tasks(Vec<Task>),
-    /// `import_playbook` of a file, with variables and tags.
+    /// `import_playbook` of a file, with variables; the folder stays as long as it is read.
     Playbook {
         file: String,
         vars: Mapping,
-        keywords: Mapping,
+        stage: Option<Stage>,
     },
 }
 
@@ -93,7 +95,7 @@ fn files(part: &Part) -> Result<Vec<Task>, String> {
         task.module("ansible.builtin.copy", vec![("content", text(&content)), ("dest", text(&to))]);
         all.push(task);
     }
-    for from in part.texts("source").into_iter().chain(part.texts("sources")) {
+    for from in part.texts("source").into_iter().chain(part.list("sources")) {
         let mut task = Task::new(format!("file: {from}"));
         if down {
             let arguments = vec![("src", text(&from)), ("dest", text(&absolute(&to))), ("flat", true.into())];
@@ -117,26 +119,47 @@ fn absolute(path: &str) -> String {
 }
 
 fn playbooks(part: &Part) -> Result<Vec<Step>, String> {
-    let (vars, keywords) = arguments(part)?;
-    let named = part.texts("playbook_file").into_iter().chain(part.texts("playbook_files"));
-    let step = |file: String| {
-        let file = absolute(&file);
-        Step::Playbook { file, vars: vars.clone(), keywords: keywords.clone() }
+    let vars = arguments(part)?;
+    environment_of_ansible(part)?;
+    let (files, stage) = stage::playbooks(part)?;
+    let step = |file: PathBuf| {
+        let file = file.display().to_string();
+        Step::Playbook { file, vars: vars.clone(), stage: stage.clone() }
     };
-    let steps: Vec<Step> = named.map(step).collect();
+    let steps: Vec<Step> = files.into_iter().map(step).collect();
     if steps.is_empty() {
         return Err(format!("an `{}` provisioner needs a `playbook_file`", part.kind));
     }
     Ok(steps)
 }
 
+/// What would lead Ansible to other files or variables: there is no Ansible that could find them.
+fn environment_of_ansible(part: &Part) -> Result<(), String> {
+    let folder = part.text("inventory_directory").filter(|f| !f.is_empty());
+    for vars in ["group_vars", "host_vars"] {
+        if folder.as_ref().is_some_and(|folder| Path::new(folder).join(vars).is_dir()) {
+            return Err(format!(
+                "inventory_directory: its {vars} are not read; put them beside the playbook"
+            ));
+        }
+    }
+    let leads =
+        ["ROLES_PATH", "COLLECTIONS_PATH", "COLLECTIONS_PATHS", "CONFIG", "LIBRARY", "VAULT_PASSWORD_FILE"];
+    for pair in part.texts("ansible_env_vars") {
+        let name = pair.split('=').next().unwrap_or_default();
+        if name.strip_prefix("ANSIBLE_").is_some_and(|name| leads.contains(&name)) {
+            return Err(format!("ansible_env_vars: {name} is not supported: give it to `fitout bake`"));
+        }
+    }
+    Ok(())
+}
+
 /// `extra_arguments` of ansible-playbook: variables and what says how to log in are understood.
-fn arguments(part: &Part) -> Result<(Mapping, Mapping), String> {
-    let (mut vars, keywords) = (Mapping::new(), Mapping::new());
-    let given = part.texts("extra_arguments");
+fn arguments(part: &Part) -> Result<Mapping, String> {
+    let mut vars = Mapping::new();
     let mut words: Vec<String> = Vec::new();
     // Some write an option and its value as one text, as on a command line.
-    for text in given {
+    for text in part.list("extra_arguments") {
         match text.split_once(' ') {
             Some((option, value)) if option.starts_with('-') => {
                 words.extend([option.to_string(), value.trim().trim_matches(['\'', '"']).to_string()]);
@@ -146,24 +169,19 @@ fn arguments(part: &Part) -> Result<(Mapping, Mapping), String> {
     }
     let mut words = words.into_iter();
     while let Some(word) = words.next() {
-        let (option, mut value) = match word.split_once('=') {
+        let (option, value) = match word.split_once('=') {
             Some((option, value)) if option.starts_with("--") => {
                 (option.to_string(), Some(value.to_string()))
             }
             _ => (word.clone(), None),
         };
+        let mut value = || value.clone().or_else(|| words.next()).unwrap_or_default();
         match option.as_str() {
-            "-e" | "--extra-vars" => {
-                let value = value.take().or_else(|| words.next()).unwrap_or_default();
-                extra_vars(&value, &mut vars)?;
-            }
-            "-b" | "--become" => {
-                vars.insert("ansible_become".into(), true.into());
-            }
-            "-v" | "-vv" | "-vvv" | "-vvvv" | "--verbose" | "--diff" | "-D" => {}
-            "-c" | "--connection" => {
-                let _ = value.take().or_else(|| words.next());
-            }
+            "-e" | "--extra-vars" => extra_vars(&value(), &mut vars)?,
+            "-b" | "--become" => drop(vars.insert("ansible_become".into(), true.into())),
+            "" | "-v" | "-vv" | "-vvv" | "-vvvv" | "--verbose" | "--diff" | "-D" => {}
+            // Of programs that are not used.
+            "-c" | "--connection" | "--scp-extra-args" | "--sftp-extra-args" => drop(value()),
             _ => {
                 return Err(format!(
                     "`{word}` in extra_arguments is not supported: give it to `fitout bake`"
@@ -171,7 +189,13 @@ fn arguments(part: &Part) -> Result<(Mapping, Mapping), String> {
             }
         }
     }
-    Ok((vars, keywords))
+    // What Packer itself tells the playbook; the template's own go before it.
+    let own = [("packer_build_name", "{{ fitout_image.builder }}"), ("packer_builder_type", "amazon-ebs")];
+    let address = (part.kind == "ansible-local").then_some(("packer_http_addr", ""));
+    for (name, value) in own.into_iter().chain(address) {
+        vars.entry(name.into()).or_insert(value.into());
+    }
+    Ok(vars)
 }
 
 /// `a=1 b=2`, JSON or YAML.
@@ -183,8 +207,11 @@ fn extra_vars(given: &str, vars: &mut Mapping) -> Result<(), String> {
         vars.extend(parsed);
         return Ok(());
     }
-    if given.starts_with('@') {
-        return Err(format!("extra-vars `{given}`: a file of variables is given to `fitout bake` with -e"));
+    if let Some(file) = given.strip_prefix('@') {
+        let read = std::fs::read_to_string(file).map_err(|e| e.to_string());
+        let read = read.and_then(|text| serde_yaml::from_str::<Mapping>(&text).map_err(|e| e.to_string()));
+        vars.extend(read.map_err(|e| format!("extra-vars `{given}`: {e}"))?);
+        return Ok(());
     }
     for pair in shell_words::split(given).map_err(|e| format!("extra-vars `{given}`: {e}"))? {
         let (name, value) =
@@ -196,7 +223,7 @@ fn extra_vars(given: &str, vars: &mut Mapping) -> Result<(), String> {
 
 /// The groups that the image host is in for the playbooks of a provisioner.
 pub fn groups(part: &Part) -> Vec<String> {
-    part.texts("groups").into_iter().chain(part.texts("inventory_groups")).collect()
+    part.list("groups").into_iter().chain(part.list("inventory_groups")).collect()
 }
 
 /// Whether a value is left out of the printed playbook when empty.

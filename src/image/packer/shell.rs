@@ -2,9 +2,11 @@
 //!
 //! Packer writes a script to the host, makes it executable, runs `execute_command` with `.Path` and `.Vars` put
 //! in, and removes it. Here `inline` is the text of a `shell` task and a file is a `script` task; the usual forms of
-//! `execute_command` say who runs it and with which shell. A command of another form is refused.
+//! `execute_command` say who runs it and with which shell. A command of another form is carried out as it stands.
 
-use super::model::{FIELD, Part, field};
+mod literal;
+
+use super::model::{Part, field};
 use super::translate::{Task, text};
 use serde_yaml::Value as Yaml;
 
@@ -20,8 +22,12 @@ struct Runner {
 
 /// The tasks of a `shell` or, on the controller, a `shell-local`.
 pub fn tasks(part: &Part) -> Result<Vec<Task>, String> {
-    let runner = match part.text("execute_command").filter(|_| part.kind == "shell") {
-        Some(command) => runner(&command)?,
+    let command = part.text("execute_command").filter(|command| part.kind == "shell" && !command.is_empty());
+    let runner = match &command {
+        Some(command) => match runner(command) {
+            Some(runner) => runner,
+            None => return literal::tasks(part, command),
+        },
         None => Runner::default(),
     };
     let environment = environment(part)?;
@@ -33,7 +39,7 @@ pub fn tasks(part: &Part) -> Result<Vec<Task>, String> {
     for command in part.texts("command") {
         all.push(inline_task(part, &[command], &runner)?);
     }
-    for script in part.texts("script").into_iter().chain(part.texts("scripts")) {
+    for script in part.texts("script").into_iter().chain(part.list("scripts")) {
         let mut task = Task::new(format!("{}: {script}", part.kind));
         let mut arguments = vec![("cmd", text(&quoted(&absolute(&script))))];
         if let Some(shell) = &runner.shell {
@@ -48,12 +54,15 @@ pub fn tasks(part: &Part) -> Result<Vec<Task>, String> {
     for task in &mut all {
         finish(part, &runner, &environment, task)?;
     }
-    if part.truth("expect_disconnect") {
-        let mut wait = Task::new("wait for the host to be back".into());
-        wait.module("ansible.builtin.wait_for_connection", Vec::new());
-        all.push(wait);
-    }
+    all.extend(back(part));
     Ok(all)
+}
+
+/// After a step at which the host may go away.
+fn back(part: &Part) -> Option<Task> {
+    let mut wait = Task::new("wait for the host to be back".into());
+    wait.module("ansible.builtin.wait_for_connection", Vec::new());
+    part.truth("expect_disconnect").then_some(wait)
 }
 
 fn inline_task(part: &Part, lines: &[String], runner: &Runner) -> Result<Task, String> {
@@ -97,7 +106,7 @@ fn finish(part: &Part, runner: &Runner, environment: &Yaml, task: &mut Task) -> 
     if environment.as_mapping().is_some_and(|m| !m.is_empty()) {
         task.set("environment", environment.clone());
     }
-    let codes = part.texts("valid_exit_codes");
+    let codes = part.list("valid_exit_codes");
     if !codes.is_empty() {
         for code in &codes {
             code.parse::<i32>().map_err(|_| format!("`{code}` in valid_exit_codes is no exit code"))?;
@@ -112,17 +121,22 @@ fn finish(part: &Part, runner: &Runner, environment: &Yaml, task: &mut Task) -> 
 }
 
 /// `environment_vars` (`NAME=value`) and `env` (a mapping).
-fn environment(part: &Part) -> Result<Yaml, String> {
-    let mut map = serde_yaml::Mapping::new();
-    for pair in part.texts("environment_vars") {
+fn variables(part: &Part) -> Result<Vec<(String, String)>, String> {
+    let mut all = Vec::new();
+    for pair in part.list("environment_vars") {
         let (name, value) =
             pair.split_once('=').ok_or_else(|| format!("`{pair}` in environment_vars is not NAME=value"))?;
-        map.insert(name.into(), text(value));
+        all.push((name.to_string(), value.to_string()));
     }
     for (name, value) in part.get("env").and_then(|s| s.value.as_map()).into_iter().flatten() {
-        map.insert(name.to_string().into(), text(&super::model::text_of(value)));
+        all.push((name.to_string(), super::model::text_of(value)));
     }
-    Ok(map.into())
+    Ok(all)
+}
+
+fn environment(part: &Part) -> Result<Yaml, String> {
+    let all = variables(part)?.into_iter().map(|(name, value)| (name.into(), text(&value)));
+    Ok(all.collect::<serde_yaml::Mapping>().into())
 }
 
 fn absolute(path: &str) -> String {
@@ -134,8 +148,8 @@ fn quoted(path: &str) -> String {
 }
 
 /// Reads an `execute_command` of the forms that templates use:
-/// `[chmod +x P;] [echo PASSWORD |] V [sudo [-E] [-S]] [env] [SHELL [FLAGS]] P`.
-fn runner(command: &str) -> Result<Runner, String> {
+/// `[chmod +x P;] [echo PASSWORD |] V [sudo [-E] [-S]] [env] [SHELL [FLAGS]] P`. `None`: it is of another form.
+fn runner(command: &str) -> Option<Runner> {
     let mut found = Runner::default();
     let mut rest = command.trim().to_string();
     for unquote in ["'", "\""] {
@@ -150,13 +164,13 @@ fn runner(command: &str) -> Result<Runner, String> {
     if let Some((echo, after)) =
         rest.split_once('|').map(|(a, b)| (a.trim().to_string(), b.trim().to_string()))
     {
-        let words = shell_words::split(&echo).map_err(|e| e.to_string())?;
+        let words = shell_words::split(&echo).ok()?;
         match words.as_slice() {
             [word] if word == "echo" => {}
             [word, password] if word == "echo" => {
                 found.password = Some(password.clone()).filter(|p| !p.is_empty())
             }
-            _ => return Err(unknown(command)),
+            _ => return None,
         }
         rest = after;
     }
@@ -168,16 +182,16 @@ fn runner(command: &str) -> Result<Runner, String> {
         while words.next_if(|w| ["-E", "-S", "-H", "-n", "-i", "env", "--"].contains(w)).is_some() {}
     }
     let words: Vec<&str> = words.filter(|w| *w != "env").collect();
-    let Some((last, shell)) = words.split_last() else { return Err(unknown(command)) };
+    let (last, shell) = words.split_last()?;
     let known = ["sh", "bash", "/bin/sh", "/bin/bash", "/usr/bin/bash"];
     if *last != path || shell.first().is_some_and(|s| !known.contains(s)) {
-        return Err(unknown(command));
+        return None;
     }
     if shell.iter().skip(1).any(|flag| !flag.starts_with('-')) {
-        return Err(unknown(command));
+        return None;
     }
     found.shell = (!shell.is_empty()).then(|| shell.join(" "));
-    Ok(found)
+    Some(found)
 }
 
 /// `sudo -S sh -c 'V P'` → `sudo -S V P`.
@@ -188,16 +202,11 @@ fn quoted_command(rest: &str) -> Option<String> {
     Some(format!("{before} {body}"))
 }
 
-fn unknown(command: &str) -> String {
-    let shown = command.replace(FIELD.0, "{{ .").replace(FIELD.1, " }}");
-    format!("execute_command `{shown}` has a form that is not known: sudo, a shell and its flags are")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(command: &str) -> Result<Runner, String> {
+    fn of(command: &str) -> Option<Runner> {
         runner(&super::super::interpolate::text(command, &Default::default()).unwrap())
     }
 
@@ -219,12 +228,11 @@ mod tests {
                 Runner { password: Some("packer".into()), ..sudo(None) },
             ),
         ] {
-            assert_eq!(of(command).as_ref(), Ok(&expected), "{command}");
+            assert_eq!(of(command).as_ref(), Some(&expected), "{command}");
         }
         for command in ["su - app -c {{.Path}}", "curl x | sh", "{{.Vars}} nice bash {{.Path}}", "echo hello"]
         {
-            let error = of(command).unwrap_err();
-            assert!(error.contains("not known"), "{command}: {error}");
+            assert_eq!(of(command), None, "{command}");
         }
     }
 }

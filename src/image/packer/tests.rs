@@ -1,6 +1,8 @@
 //! Templates as text, and what becomes of them.
 
+mod ansible;
 mod builds;
+mod commands;
 mod filters;
 mod variables;
 

@@ -3,6 +3,7 @@
 use super::model::{FIELD, Part, Template, text_of};
 use super::options;
 use super::provision::{self, Step};
+use super::stage::Stage;
 use crate::base::{Diag, Diags, Value};
 use serde_yaml::value::{Tag, TaggedValue};
 use serde_yaml::{Mapping, Value as Yaml};
@@ -15,9 +16,19 @@ pub struct Translated {
     pub playbook: String,
     /// Values of sensitive variables, to be kept out of every output.
     pub secrets: Vec<String>,
+    /// Folders that the playbook names; they are there as long as this is.
+    pub stages: Vec<Stage>,
 }
 
 impl Translated {
+    /// The playbook without the names of its folders, which are others at each run.
+    pub fn lasting(&self) -> String {
+        let stages = self.stages.iter().map(|stage| stage.path().display().to_string());
+        stages
+            .enumerate()
+            .fold(self.playbook.clone(), |text, (n, path)| text.replace(&path, &format!("stage-{n}")))
+    }
+
     /// The playbook with sensitive values hidden.
     pub fn shown(&self) -> String {
         let hide = |text: String, secret: &String| text.replace(secret, crate::base::HIDDEN);
@@ -71,7 +82,7 @@ impl Task {
 }
 
 /// Jinja for the fields of a build that templates refer to.
-const FIELDS: [(&str, &str); 11] = [
+const FIELDS: [(&str, &str); 12] = [
     ("SourceAMI", "fitout_image.source.id"),
     ("SourceAMIName", "fitout_image.source.name"),
     ("SourceAMIOwner", "fitout_image.source.owner"),
@@ -81,6 +92,7 @@ const FIELDS: [(&str, &str); 11] = [
     ("ID", "fitout_image.instance"),
     ("Host", "ansible_host"),
     ("User", "ansible_user"),
+    ("Port", "ansible_port"),
     ("ConnType", "ansible_connection"),
     ("PackerRunUUID", "fitout_image.run"),
 ];
@@ -124,7 +136,7 @@ fn yaml(value: &Value) -> Yaml {
 /// The playbook of a template. Findings are about what is not supported.
 pub fn translate(template: &Template, diags: &mut Diags) -> Option<Translated> {
     options::check(&template.builders, &template.provisioners, &template.post_processors, diags);
-    let mut plays: Vec<Yaml> = Vec::new();
+    let (mut plays, mut stages): (Vec<Yaml>, Vec<Stage>) = (Vec::new(), Vec::new());
     let mut tasks: Vec<Yaml> = Vec::new();
     let mut image = Some(image(template));
     for part in &template.provisioners {
@@ -136,16 +148,20 @@ pub fn translate(template: &Template, diags: &mut Diags) -> Option<Translated> {
             }
         };
         let Some(condition) = condition(template, part) else { continue };
+        if let Some(diag) = another_user(template, part) {
+            diags.push(diag);
+        }
         for step in steps {
             match step {
                 Step::Tasks(all) => {
                     tasks.extend(all.into_iter().map(|t| t.finish(condition.as_deref(), &template.secrets)));
                 }
-                Step::Playbook { file, vars, keywords } => {
+                Step::Playbook { file, vars, stage } => {
                     if image.is_some() || !tasks.is_empty() {
                         plays.push(play(image.take(), std::mem::take(&mut tasks)));
                     }
-                    plays.push(imported(&file, vars, keywords, condition.as_deref()));
+                    plays.push(imported(&file, vars, condition.as_deref()));
+                    stages.extend(stage);
                 }
             }
         }
@@ -154,8 +170,17 @@ pub fn translate(template: &Template, diags: &mut Diags) -> Option<Translated> {
         plays.push(play(image.take(), tasks));
     }
     let playbook = serde_yaml::to_string(&plays).ok()?;
-    (!diags.has_errors()).then(|| Translated { playbook, secrets: template.secrets.clone() })
+    (!diags.has_errors()).then(|| Translated { playbook, secrets: template.secrets.clone(), stages })
 }
+
+/// What Packer tells scripts of itself. There is no server of files.
+const OWN_ENVIRONMENT: [(&str, &str); 3] = [
+    ("PACKER_BUILD_NAME", "{{ fitout_image.builder }}"),
+    ("PACKER_BUILDER_TYPE", "amazon-ebs"),
+    ("PACKER_HTTP_ADDR", ""),
+];
+
+const SCRIPTS: [&str; 2] = ["ansible.builtin.shell", "ansible.builtin.script"];
 
 fn play(image: Option<Mapping>, tasks: Vec<Yaml>) -> Yaml {
     let mut map = Mapping::new();
@@ -164,12 +189,17 @@ fn play(image: Option<Mapping>, tasks: Vec<Yaml>) -> Yaml {
     if let Some(image) = image {
         map.insert("image".into(), image.into());
     }
+    let runs = |task: &Yaml| SCRIPTS.iter().any(|module| task.get(*module).is_some());
+    if tasks.iter().any(runs) {
+        let pairs = OWN_ENVIRONMENT.iter().map(|(name, value)| (Yaml::from(*name), Yaml::from(*value)));
+        map.insert("environment".into(), pairs.collect::<Mapping>().into());
+    }
     map.insert("tasks".into(), tasks.into());
     map.into()
 }
 
-fn imported(file: &str, vars: Mapping, keywords: Mapping, condition: Option<&str>) -> Yaml {
-    let mut map = keywords;
+fn imported(file: &str, vars: Mapping, condition: Option<&str>) -> Yaml {
+    let mut map = Mapping::new();
     map.insert("import_playbook".into(), text(file));
     if !vars.is_empty() {
         map.insert("vars".into(), vars.into());
@@ -180,14 +210,28 @@ fn imported(file: &str, vars: Mapping, keywords: Mapping, condition: Option<&str
     map.into()
 }
 
+/// `user` of ansible: the login is the builder's, as it is through Packer's proxy, and plays see it as `ansible_user`.
+fn another_user(template: &Template, part: &Part) -> Option<Diag> {
+    let setting = part.get("user").filter(|_| part.kind == "ansible")?;
+    let user = part.text("user").filter(|user| !user.is_empty())?;
+    let served = template.builders.iter().filter(|b| part.serves(b));
+    let other = served.filter_map(|b| b.text("ssh_username")).find(|name| *name != user)?;
+    let message = format!("`user` of ansible is `{user}`, and the login is the builder's `{other}`");
+    let diag = Diag::error("packer-unsupported", setting.span, message);
+    Some(diag.hint("take it out, or set `ssh_username`; `ansible_user` is that"))
+}
+
 /// When a provisioner is for some builders only. `None`: it is for no builder.
 fn condition(template: &Template, part: &Part) -> Option<Option<String>> {
-    let served: Vec<&Part> = template.builders.iter().filter(|b| part.serves(b)).collect();
-    if served.len() == template.builders.len() {
-        return Some(None);
-    }
-    let names: Vec<String> = served.iter().map(|b| format!("'{}'", b.name.replace('\'', "\\'"))).collect();
+    let Some(names) = names(template, part) else { return Some(None) };
+    let names: Vec<String> = names.iter().map(|name| format!("'{}'", name.replace('\'', "\\'"))).collect();
     (!names.is_empty()).then(|| Some(format!("fitout_image.builder in [{}]", names.join(", "))))
+}
+
+/// The builders that a step is for; `None`: all.
+fn names<'t>(template: &'t Template, part: &Part) -> Option<Vec<&'t str>> {
+    let served: Vec<&Part> = template.builders.iter().filter(|b| part.serves(b)).collect();
+    (served.len() < template.builders.len()).then(|| served.iter().map(|b| b.name.as_str()).collect())
 }
 
 fn image(template: &Template) -> Mapping {
@@ -211,16 +255,23 @@ fn image(template: &Template) -> Mapping {
     map.insert("verify".into(), false.into());
     let keep = ["apt_lists", "engine", "leases", "logs", "temporary"].map(Yaml::from).to_vec();
     map.insert("keep".into(), keep.into());
-    if let Some(part) = template.post_processors.iter().find(|p| p.kind == "manifest") {
-        let named = |(name, setting): (&String, &super::model::Setting)| {
-            (Yaml::from(name.as_str()), yaml(&setting.value))
-        };
-        let mut manifest: Mapping = part.options.iter().map(named).collect();
-        manifest.entry("output".into()).or_insert("packer-manifest.json".into());
-        map.insert("packer_manifest".into(), manifest.into());
-    }
+    let manifests = template.post_processors.iter().filter(|p| p.kind == "manifest");
+    map.insert("packer_manifest".into(), manifests.map(|p| manifest(template, p)).collect::<Vec<_>>().into());
     map.retain(|_, value| !provision::is_empty(value));
     map
+}
+
+/// A post-processor's options, and the builders it is for where these are not all.
+fn manifest(template: &Template, part: &Part) -> Yaml {
+    let named = |(name, setting): (&String, &super::model::Setting)| {
+        (Yaml::from(name.as_str()), yaml(&setting.value))
+    };
+    let mut manifest: Mapping = part.options.iter().map(named).collect();
+    manifest.entry("output".into()).or_insert("packer-manifest.json".into());
+    if let Some(names) = names(template, part) {
+        manifest.insert("builders".into(), names.iter().map(|name| text(name)).collect::<Vec<_>>().into());
+    }
+    manifest.into()
 }
 
 fn builder(part: &Part) -> Yaml {

@@ -22,7 +22,11 @@ const REPEATED: [&str; 9] = [
 
 impl Reader<'_> {
     pub(super) fn part(&mut self, file: FileId, block: &Block) -> Part {
-        let kind = labels(block).into_iter().next().unwrap_or_default();
+        self.part_of(file, labels(block).into_iter().next().unwrap_or_default(), block)
+    }
+
+    /// A part of this kind, whose options stand in a block.
+    pub(super) fn part_of(&mut self, file: FileId, kind: String, block: &Block) -> Part {
         let mut part = Part {
             name: kind.clone(),
             kind,
@@ -44,39 +48,46 @@ impl Reader<'_> {
     /// Options and blocks by name.
     fn body(&mut self, file: FileId, block: &Block, options: &mut IndexMap<String, Setting>) {
         for structure in &block.body {
-            let (name, setting) = match structure {
+            match structure {
                 Structure::Attribute(attribute) => {
                     let span = place(file, attribute.key.span());
-                    (attribute.key.as_str(), Setting { value: self.attribute(file, attribute), span })
+                    let setting = Setting { value: self.attribute(file, attribute), span };
+                    self.add(attribute.key.as_str(), setting, false, options);
+                }
+                Structure::Block(inner) if inner.ident.as_str() == "dynamic" => {
+                    let Some(dynamic) = self.dynamic(file, inner) else { continue };
+                    for turn in 0..dynamic.turns.len() {
+                        self.turn(&dynamic, turn);
+                        let value = self.nested(file, dynamic.content);
+                        let setting = Setting { value, span: block_place(file, inner) };
+                        self.add(&dynamic.name, setting, true, options);
+                    }
                 }
                 Structure::Block(inner) => {
-                    let span = block_place(file, inner);
-                    (inner.ident.as_str(), Setting { value: self.nested(file, inner), span })
+                    let setting = Setting { value: self.nested(file, inner), span: block_place(file, inner) };
+                    self.add(inner.ident.as_str(), setting, true, options);
                 }
-            };
-            let repeated = REPEATED.contains(&name) && matches!(structure, Structure::Block(_));
-            match (options.get_mut(name), repeated) {
-                (None, false) => drop(options.insert(name.to_string(), setting)),
-                (None, true) => {
-                    let value = Value::from(vec![setting.value]);
-                    options.insert(name.to_string(), Setting { value, ..setting });
-                }
-                (Some(Setting { value: Value::List(all), .. }), true) => {
-                    let mut all = all.to_vec();
-                    all.push(setting.value);
-                    options.insert(name.to_string(), Setting { value: all.into(), ..setting });
-                }
-                (Some(_), _) => self.invalid(setting.span, format!("`{name}` is said twice")),
             }
         }
     }
 
-    fn nested(&mut self, file: FileId, block: &Block) -> Value {
-        if block.ident.as_str() == "dynamic" {
-            let message = "`dynamic` blocks are not supported: write the blocks out";
-            self.diags.push(Diag::error("packer-unsupported", block_place(file, block), message));
-            return Value::Null;
+    fn add(&mut self, name: &str, setting: Setting, block: bool, options: &mut IndexMap<String, Setting>) {
+        match (options.get_mut(name), block && REPEATED.contains(&name)) {
+            (None, false) => drop(options.insert(name.to_string(), setting)),
+            (None, true) => {
+                let value = Value::from(vec![setting.value]);
+                options.insert(name.to_string(), Setting { value, ..setting });
+            }
+            (Some(Setting { value: Value::List(all), .. }), true) => {
+                let mut all = all.to_vec();
+                all.push(setting.value);
+                options.insert(name.to_string(), Setting { value: all.into(), ..setting });
+            }
+            (Some(_), _) => self.invalid(setting.span, format!("`{name}` is said twice")),
         }
+    }
+
+    fn nested(&mut self, file: FileId, block: &Block) -> Value {
         let mut options = IndexMap::new();
         self.body(file, block, &mut options);
         options.into_iter().map(|(name, setting)| (name.into(), setting.value)).collect::<Map>().into()

@@ -146,17 +146,36 @@ impl Reader<'_> {
         let (mut provisioners, mut post) = (Vec::new(), Vec::new());
         for block in build.body.blocks() {
             match block.ident.as_str() {
-                "provisioner" => provisioners.extend(self.step(file, block, builders)),
-                "post-processor" => post.extend(self.step(file, block, builders)),
+                "provisioner" => provisioners.extend(self.step(file, kind(block), block, builders)),
+                "post-processor" => post.extend(self.step(file, kind(block), block, builders)),
                 "post-processors" => {
                     for inner in block.body.blocks() {
                         match inner.ident.as_str() {
-                            "post-processor" => post.extend(self.step(file, inner, builders)),
+                            "post-processor" => post.extend(self.step(file, kind(inner), inner, builders)),
                             other => self.no_part(file, inner, other),
                         }
                     }
                 }
                 "source" => {}
+                "dynamic" => {
+                    let Some(dynamic) = self.dynamic(file, block) else { continue };
+                    let all = match dynamic.name.as_str() {
+                        "provisioner" => &mut provisioners,
+                        "post-processor" => &mut post,
+                        other => {
+                            self.no_part(file, block, other);
+                            continue;
+                        }
+                    };
+                    for turn in 0..dynamic.turns.len() {
+                        self.turn(&dynamic, turn);
+                        let kind =
+                            block.body.get_attribute("labels").and_then(|a| self.evaluate(file, &a.value));
+                        let kind =
+                            kind.as_ref().and_then(|k| k.as_array()?.first()?.as_str().map(str::to_string));
+                        all.extend(self.step(file, kind.unwrap_or_default(), dynamic.content, builders));
+                    }
+                }
                 other => self.no_part(file, block, other),
             }
         }
@@ -170,15 +189,20 @@ impl Reader<'_> {
         self.diags.push(Diag::error("packer-unsupported", block_place(file, block), message));
     }
 
-    fn step(&mut self, file: FileId, block: &Block, builders: &[Part]) -> Vec<Part> {
+    fn step(&mut self, file: FileId, kind: String, block: &Block, builders: &[Part]) -> Vec<Part> {
         of_builders(builders, |builder| {
-            let (name, kind) = builder.map(|b| (b.name.clone(), b.kind.clone())).unwrap_or_default();
-            let known = [("name", Hcl::from(name.as_str())), ("type", Hcl::from(kind.as_str()))];
+            let (name, of) = builder.map(|b| (b.name.clone(), b.kind.clone())).unwrap_or_default();
+            let known = [("name", Hcl::from(name.as_str())), ("type", Hcl::from(of.as_str()))];
             self.declare("source", known);
-            self.names.build = Some((name, kind));
+            self.names.build = Some((name, of));
             let before = self.diags.iter().count();
-            let part = self.part(file, block);
+            let part = self.part_of(file, kind.clone(), block);
             Ok((part, self.diags.iter().count() == before))
         })
     }
+}
+
+/// What kind of part a block is: its label.
+fn kind(block: &Block) -> String {
+    labels(block).into_iter().next().unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use super::super::functions;
 use ::hcl::Value;
-use ::hcl::eval::{Context, FuncArgs, FuncDef, ParamType};
+use ::hcl::eval::{Context, Evaluate, FuncArgs, FuncDef, ParamType};
 use base64::Engine as _;
 
 type Given = Result<Value, String>;
@@ -96,8 +96,38 @@ const ANY: &[(&str, usize, Function)] = &[
     ("tostring", 1, |a| Ok(text(&a, 0).into())),
     ("tonumber", 1, |a| super::types::number(&text(&a, 0)).ok_or_else(|| "not a number".into())),
     ("jsonencode", 1, |a| serde_json::to_string(&a[0]).map(Value::from).map_err(|e| e.to_string())),
+    // Where the argument can fail they are carried out before: see `lazy`.
     ("try", 1, |a| Ok(a[0].clone())),
+    ("can", 1, |_| Ok(true.into())),
+    ("flatten", 1, |a| {
+        let mut flat = Vec::new();
+        flatten(&a[0], &mut flat);
+        Ok(Value::Array(flat))
+    }),
+    ("compact", 1, |a| {
+        let full = |v: &&Value| !v.is_null() && v.as_str() != Some("");
+        Ok(Value::Array(a[0].as_array().into_iter().flatten().filter(full).cloned().collect()))
+    }),
+    ("templatefile", 2, |a| templatefile(&text(&a, 0), &a[1])),
 ];
+
+fn flatten(value: &Value, flat: &mut Vec<Value>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| flatten(item, flat)),
+        other => flat.push(other.clone()),
+    }
+}
+
+/// A file as a template of HCL's, which sees these variables only.
+fn templatefile(path: &str, vars: &Value) -> Given {
+    let file = std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?;
+    let template: ::hcl::Template = file.parse().map_err(|e| format!("{path}: {e}"))?;
+    let mut context = context();
+    for (name, value) in vars.as_object().ok_or("the variables of a template are an object")? {
+        context.declare_var(name.as_str(), value.clone());
+    }
+    template.evaluate(&context).map(Value::from).map_err(|e| format!("{path}: {}", e.kind()))
+}
 
 fn text(given: &FuncArgs, at: usize) -> String {
     given.get(at).map(plain).unwrap_or_default()
@@ -188,8 +218,8 @@ fn formatdate(layout: &str, at: &str) -> Given {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lazy;
     use super::*;
-    use ::hcl::eval::Evaluate;
 
     #[test]
     fn functions_of_hcl() {
@@ -205,11 +235,26 @@ mod tests {
             ("coalesce(\"\", \"x\")", "\"x\""),
             ("lookup({a = 1}, \"b\", 7)", "7"),
             ("split(\",\", \"a,b\")[1]", "\"b\""),
+            ("flatten([1, [2, [3]], []])", "[1,2,3]"),
+            ("compact([\"a\", \"\", null])", "[\"a\"]"),
+            ("try({a = 1}.b, \"x\")", "\"x\""),
+            ("[can({a = 1}.b), can({a = 1}.a), can(1 + true)]", "[false,true,false]"),
+            ("\"${try({a = 1}.b, 2)}-${can(nosuch)}\"", "\"2-false\""),
+            ("can(nosuch) ? 1 : try(nosuch, lower(\"B\"))", "\"b\""),
             ("jsondecode(\"{\\\"a\\\": [1]}\").a[0]", "1"),
         ] {
-            let expression: ::hcl::expr::Expression = source.parse().unwrap();
-            let value = expression.evaluate(&context()).unwrap();
+            let expression = ::hcl::edit::parser::parse_expr(source).unwrap();
+            let value = lazy::evaluate(&expression, &context()).unwrap();
             assert_eq!(serde_json::to_string(&value).unwrap(), expected, "{source}");
         }
+    }
+
+    #[test]
+    fn a_file_is_a_template() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "%{ for n in names ~}\nhost ${upper(n)}\n%{ endfor ~}\n").unwrap();
+        let call = format!("templatefile(\"{}\", {{names = [\"a\", \"b\"]}})", file.path().display());
+        let expression = ::hcl::edit::parser::parse_expr(&call).unwrap();
+        assert_eq!(lazy::evaluate(&expression, &context()).unwrap(), Value::from("host A\nhost B\n"));
     }
 }

@@ -3,7 +3,9 @@
 
 mod blocks;
 mod builds;
+mod dynamic;
 mod functions;
+mod lazy;
 mod types;
 mod variables;
 
@@ -15,7 +17,7 @@ use ::hcl::Value as Hcl;
 use ::hcl::edit::Span as _;
 use ::hcl::edit::expr::Expression;
 use ::hcl::edit::structure::{Block, Body};
-use ::hcl::eval::{Context, Evaluate};
+use ::hcl::eval::Context;
 use std::path::{Path, PathBuf};
 
 /// Fields of `build` that are known when a build runs.
@@ -135,8 +137,7 @@ impl Reader<'_> {
     }
 
     fn evaluate(&mut self, file: FileId, expression: &Expression) -> Option<Hcl> {
-        let plain = ::hcl::expr::Expression::from(expression.clone());
-        match plain.evaluate(&self.context) {
+        match lazy::evaluate(expression, &self.context) {
             Ok(value) => Some(value),
             Err(error) => {
                 let at = place(file, expression.span());

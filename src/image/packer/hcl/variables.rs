@@ -8,7 +8,6 @@ use ::hcl::Value as Hcl;
 use ::hcl::edit::Span as _;
 use ::hcl::edit::expr::Expression;
 use ::hcl::edit::structure::{Block, Body};
-use ::hcl::eval::Evaluate;
 use indexmap::IndexMap;
 use std::path::Path;
 
@@ -166,9 +165,14 @@ impl Reader<'_> {
         loop {
             self.context.declare_var("local", Hcl::Object(known.clone()));
             let before = waiting.len();
+            let unknown: Vec<String> = waiting.iter().map(|(_, name, _)| name.clone()).collect();
             waiting.retain(|(_, name, expression)| {
-                let plain = ::hcl::expr::Expression::from((*expression).clone());
-                match plain.evaluate(&self.context) {
+                // `try` would do without what is not known yet.
+                let written = expression.to_string();
+                if unknown.iter().any(|name| mentions(&written, name)) {
+                    return true;
+                }
+                match super::lazy::evaluate(expression, &self.context) {
                     Ok(value) => known.insert(name.clone(), value).is_some(),
                     Err(_) => true,
                 }
@@ -180,10 +184,20 @@ impl Reader<'_> {
         for name in &secrets {
             self.secret(known.get(name));
         }
-        for (file, _, expression) in waiting {
-            self.evaluate(file, expression);
+        for (file, name, expression) in waiting {
+            if self.evaluate(file, expression).is_some() {
+                let at = place(file, expression.span());
+                self.invalid(at, format!("the local `{name}` refers to itself, by way of others or not"));
+            }
         }
     }
+}
+
+/// Whether an expression has `local.NAME`.
+fn mentions(written: &str, name: &str) -> bool {
+    let goes_on = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let wanted = format!("local.{name}");
+    written.match_indices(&wanted).any(|(at, _)| !written[at + wanted.len()..].starts_with(goes_on))
 }
 
 fn is_true(expression: &Expression) -> bool {

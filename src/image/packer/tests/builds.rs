@@ -101,3 +101,20 @@ fn builds_have_steps_of_their_own() {
     let said = Case::of(&[("t.pkr.hcl", &text)]).playbook(&[], &[]).unwrap_err();
     assert!(said.contains("give the builds names"), "{said}");
 }
+
+#[test]
+fn steps_for_each_of_several_values() {
+    let build = "build {
+      sources = [\"source.amazon-ebs.a\", \"source.amazon-ebs.b\"]
+      dynamic \"provisioner\" {
+        for_each = [\"x\", \"y\"]
+        labels   = [\"shell\"]
+        content {
+          inline = [\"${provisioner.key} ${provisioner.value} ${source.name}\"]
+        }
+      }
+    }";
+    let plays = Case::of(&[("t.pkr.hcl", &format!("{SOURCES}{build}"))]).yaml(&[], &[]);
+    let expected = [of("'a'", "0 x a"), of("'b'", "0 x b"), of("'a'", "1 y a"), of("'b'", "1 y b")];
+    assert_eq!(tasks(&plays), expected);
+}

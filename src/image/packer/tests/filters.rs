@@ -53,10 +53,25 @@ fn nothing_is_dropped_in_silence() {
         ("vpc_filter {\n filter {\n nam = \"x\"\n }\n}", "`nam` of `filter` is not supported"),
         ("ami_block_device_mappings {\n volume_sise = 1\n}", "did you mean `volume_size`"),
         ("tag {\n name = \"x\"\n}", "`name` of `tag` is not supported"),
-        ("dynamic \"tag\" {\n}", "`dynamic` blocks are not supported"),
-        ("vpc_filter {\n dynamic \"filter\" {\n }\n}", "`dynamic` blocks are not supported"),
+        ("dynamic \"tag\" {\n}", "a `dynamic` has `for_each`"),
+        (
+            "vpc_filter {\n dynamic \"filter\" {\n for_each = 1\n content {\n }\n }\n}",
+            "is a list or a mapping",
+        ),
     ] {
         let error = source(body).unwrap_err();
         assert!(error.contains(said) && error.contains("t.pkr.hcl:"), "{body}: {error}");
     }
+}
+
+#[test]
+fn a_block_for_each_value() {
+    let read = source(
+        "dynamic \"tag\" {\n for_each = {a = \"x\", b = \"y\"}\n content {\n key = tag.key\n value = tag.value\n }\n}\n\
+         vpc_filter {\n dynamic \"filter\" {\n for_each = [\"n\"]\n iterator = it\n content {\n name = it.value\n \
+         value = it.key\n }\n }\n}\n",
+    );
+    let read = read.unwrap();
+    assert_eq!(read["tag"], json!([{"key": "a", "value": "x"}, {"key": "b", "value": "y"}]));
+    assert_eq!(read["vpc_filter"]["filter"], json!([{"name": "n", "value": 0}]));
 }

@@ -71,3 +71,16 @@ fn values_in_hcl_have_the_types_of_their_variables() {
         assert!(said.contains(&format!("the variable `{name}`")) && said.contains(wanted), "{said}");
     }
 }
+
+#[test]
+fn what_is_tried_of_locals_is_known_before() {
+    let template = |locals: &str| {
+        let build = "build {\n  sources = [\"source.amazon-ebs.a\"]\n}\n";
+        let source = "source \"amazon-ebs\" \"a\" {\n  ami_description = local.a\n}\n";
+        Case::of(&[("t.pkr.hcl", &format!("locals {{\n{locals}\n}}\n{source}{build}"))])
+    };
+    let case = template("a = try(local.ab.x, \"none\")\nab = {x = upper(local.b)}\nb = \"there\"");
+    assert_eq!(described(&case, &[], &[]), "\"THERE\"");
+    let said = template("a = try(local.b, 1)\nb = try(local.a, 2)").playbook(&[], &[]).unwrap_err();
+    assert!(said.contains("the local `a` refers to itself"), "{said}");
+}
