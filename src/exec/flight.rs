@@ -68,6 +68,9 @@ impl Host {
             (Behaviour::Staged(module), Ok(seen)) => {
                 let module = Arc::clone(module);
                 let (seen, foreseen) = self.foresee(&ready, &*module, seen);
+                if let Some(unknown) = self.not_yet_true(&ready, cx, foreseen) {
+                    return (unit, Flying::Landed(unknown));
+                }
                 let flying = match module.decide(&ready.args, &seen, &*ready.controller) {
                     Ok(decision) if decision.change.is_some() => {
                         let at = At { cx, unit: &unit, chain, foreseen };

@@ -40,6 +40,18 @@ impl Host {
         (outputs, foreseen)
     }
 
+    /// On a plan: what a task that only looks has found may be otherwise when what is planned before it has run. Where it was
+    /// foreseen, or is to be looked at now whatever the plan, it counts.
+    pub fn not_yet_true(&self, ready: &Prepared, cx: &TaskContext, foreseen: bool) -> Option<UnitOutcome> {
+        let only_looks = ready.claims.writes.is_empty();
+        let plans = self.run.options.mode == super::options::Mode::Plan;
+        if !plans || !only_looks || foreseen || ready.delegated || cx.keywords.check_mode.is_some() {
+            return None;
+        }
+        let (task, _) = self.planned.iter().rev().find(|(_, planned)| planned.disturbs(&ready.claims))?;
+        Some(UnitOutcome::unknown(format!("`{task}` has run")))
+    }
+
     /// Whether the user to become is one that the plan makes; then root is to look in its place.
     pub fn will_be_there(&self, ready: &mut Prepared) -> bool {
         match &mut ready.who {
