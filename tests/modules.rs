@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use fitout::base::{Map, Value};
-use fitout::modules::{Args, ArgsExt, Behaviour, Call, Controller, Failure, Staged, coerce, registry};
+use fitout::modules::{
+    Args, ArgsExt, Behaviour, Call, Controller, Failure, ProcedureError, Staged, coerce, registry,
+};
 use fitout::plan::Decision;
 use fitout::remote::{Become, Connection, Job, Output, Remote, Target, connect};
 use fitout::spec::from_yaml;
@@ -133,7 +135,11 @@ impl Host {
                     become_user: &Become::No,
                     controller: &self.here,
                 };
-                let outcome = module.run(call).await?;
+                let outcome = match module.run(call).await {
+                    Ok(outcome) => outcome,
+                    Err(ProcedureError::Failed(failure)) => return Err(failure),
+                    Err(ProcedureError::Remote(error)) => panic!("{error}"),
+                };
                 Ok((outcome.change.is_some(), outcome.result))
             }
             Behaviour::Control | Behaviour::Cloud(_) => panic!("{name} is not carried out on hosts"),

@@ -350,7 +350,12 @@ fn finish(args: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failu
     };
     let stdout = join(|o| &o.stdout);
     let mut result = decision.result;
-    // Whether a run that had to fetch the lists first changed a package is known only now.
+    // Whether fetching lists or tidying up changed anything is known only now, as is whether a run that had to fetch the
+    // lists first changed a package.
+    if decision.effects.iter().all(tidies) {
+        let changed = stdout.lines().any(|line| line.starts_with("Get:") || line.starts_with("Del "));
+        result.insert("changed".into(), changed.into());
+    }
     let learned = decision.effects.len() > 1 && result.get("cache_updated") == Some(&Value::Bool(true));
     if learned && stdout.contains("0 upgraded, 0 newly installed, 0 to remove") {
         result.insert("changed".into(), false.into());
@@ -358,6 +363,12 @@ fn finish(args: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failu
     result.insert("stdout".into(), stdout.into());
     result.insert("stderr".into(), join(|o| &o.stderr).into());
     Ok(result)
+}
+
+/// Whether an effect touches no package.
+fn tidies(job: &Job) -> bool {
+    let tidy: [&[u8]; 3] = [b"update", b"clean", b"autoclean"];
+    job.args.iter().any(|word| tidy.contains(&word.as_slice()))
 }
 
 /// apt-get's last line is seldom what the user must do; say that.

@@ -1,5 +1,6 @@
 //! apt_key: a key as a file among those that apt trusts.
 
+use crate::modules::files::hex;
 use crate::modules::kit::{changed, claims, only, result};
 use crate::modules::text::{edit_text, read_text, remove_file, text_file};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
@@ -7,6 +8,7 @@ use crate::plan::{Action, Claims, Decision};
 use crate::remote::{Job, Output};
 use crate::script;
 use crate::spec::ModuleSpec;
+use sha2::Digest;
 use std::sync::Arc;
 
 /// The key is a file in /etc/apt/trusted.gpg.d (or `keyring`), compared by content; gpg's own keyrings are
@@ -15,6 +17,9 @@ pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(AptKey))
 }
 
+/// How the text of a key begins.
+const ARMOUR: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
+
 struct AptKey;
 
 /// The file: `keyring`, else named after where the key comes from.
@@ -22,7 +27,10 @@ fn path(args: &Args) -> String {
     if let Some(path) = args.opt_str("keyring") {
         return path.to_string();
     }
-    let source = ["url", "file", "id"].iter().find_map(|a| args.opt_str(a)).unwrap_or("fitout");
+    let given = ["url", "file", "id"].iter().find_map(|a| args.opt_str(a));
+    // A key that is only text is named after the text, so that two of them are two files.
+    let of_text = || format!("fitout-{}", &hex(&sha2::Sha256::digest(args.str("data").trim()))[..16]);
+    let source = &given.map_or_else(of_text, str::to_string);
     let bare = source.split(['?', '#']).next().unwrap_or(source);
     let name: String = bare
         .split_once("://")
@@ -50,6 +58,9 @@ impl Staged for AptKey {
                 "keyserver is refused: give the key's `url` or `data`, best as `signed_by` of deb822_repository",
             ));
         }
+        if args.opt_str("data").is_some_and(|data| !data.contains(ARMOUR)) {
+            return Err(Failure::new(format!("data is no key: a line `{ARMOUR}` is missing")));
+        }
         if args.str("state") == "present" && !["url", "data", "file"].iter().any(|a| args.has(a)) {
             return Err(Failure::new("a key is made from url, data or file; an id alone names none"));
         }
@@ -74,10 +85,14 @@ impl Staged for AptKey {
             return Ok(Decision::unchanged(out));
         }
         let job = match (args.opt_str("url"), args.opt_str("file")) {
-            (Some(url), _) => Job::new(script!("deb822_repository.key", "../deb822_repository/key.sh"))
-                .var("url", url)
-                .var("path", &path),
-            (_, file) => Job::new(script!("apt_key.apply", "apply.sh"))
+            (Some(url), _) => Job::new(script!(
+                "deb822_repository.key",
+                "../deb822_repository/is_key.sh",
+                "../deb822_repository/key.sh"
+            ))
+            .var("url", url)
+            .var("path", &path),
+            (_, file) => Job::new(script!("apt_key.apply", "../deb822_repository/is_key.sh", "apply.sh"))
                 .var("file", file.unwrap_or(""))
                 .var("path", &path),
         };

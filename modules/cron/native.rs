@@ -48,7 +48,7 @@ impl Staged for Cron {
     }
 
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
-        if [args.str("name"), args.str("job")].iter().any(|t| t.contains(['\n', '\r'])) {
+        if [args.str("name"), command(args)].iter().any(|t| t.contains(['\n', '\r'])) {
             return Err(Failure::new("name and job are one line each"));
         }
         if file(args).as_deref() == Some("/etc/crontab") {
@@ -129,8 +129,13 @@ fn described(args: &Args, lines: &[String]) -> Map {
     out
 }
 
+/// What YAML's block forms leave at the ends is not the command's.
+fn command(args: &Args) -> &str {
+    args.str("job").trim_matches(['\r', '\n'])
+}
+
 fn job_line(args: &Args) -> String {
-    let job = args.str("job");
+    let job = command(args);
     let user = if args.has("cron_file") {
         format!("{} ", args.opt_str("user").unwrap_or("root"))
     } else {
@@ -181,7 +186,7 @@ fn edit_variable(args: &Args, mut lines: Vec<String>) -> Vec<String> {
         lines.retain(|l| variable(l) != Some(name));
         return lines;
     }
-    let line = format!("{name}=\"{}\"", args.str("job"));
+    let line = format!("{name}=\"{}\"", command(args));
     if let Some(at) = at {
         lines[at] = line;
         return lines;

@@ -12,5 +12,5 @@ elif command -v wget >/dev/null 2>&1; then
 else
   /usr/lib/apt/apt-helper download-file "$url" "$tmp" >/dev/null || exit 1
 fi
-[ -s "$tmp" ] || { printf '%s is empty\n' "$url" >&2; exit 1; }
+is_key "$tmp" || { printf '%s is no OpenPGP key\n' "$url" >&2; exit 1; }
 chmod 0644 "$tmp" && mv -f "$tmp" "$path"

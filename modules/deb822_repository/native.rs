@@ -135,7 +135,7 @@ impl Staged for Deb822 {
         if let Some((url, keyring)) = key(args) {
             decision.result.insert("key_filename".into(), keyring.as_str().into());
             if output.field(&keyring, "exists").is_none() {
-                let fetch = Job::new(script!("deb822_repository.key", "key.sh"))
+                let fetch = Job::new(script!("deb822_repository.key", "is_key.sh", "key.sh"))
                     .var("url", url)
                     .var("path", &keyring);
                 let change =

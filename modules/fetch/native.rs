@@ -1,7 +1,9 @@
 //! fetch: a file of the host, brought to the controller in parts.
 
 use crate::base::Map;
-use crate::modules::{Args, ArgsExt, Behaviour, Call, Failure, Outcome, Procedure, ProcedureFuture, files};
+use crate::modules::{
+    Args, ArgsExt, Behaviour, Call, Failure, Outcome, Procedure, ProcedureError, ProcedureFuture, files,
+};
 use crate::plan::{Action, Change};
 use crate::remote::files::{FileKind, FileStat, StatOptions, stat_job};
 use crate::remote::{Job, Output};
@@ -39,7 +41,7 @@ impl Procedure for Fetch {
             let mut result = Map::from_iter([("file".into(), src.into())]);
             if let Some(why) = unfit(&stat) {
                 if args.bool("fail_on_missing") {
-                    return Err(Failure { message: why.into(), result });
+                    return Err(Failure { message: why.into(), result }.into());
                 }
                 result.insert("msg".into(), format!("{why}, not transferring, ignored").into());
                 return Ok(Outcome { result, ..Outcome::default() });
@@ -69,10 +71,9 @@ impl Procedure for Fetch {
     }
 }
 
-async fn submit(call: Call<'_>, job: Job) -> Result<Output, Failure> {
-    let sent = call.remote.submit(call.become_user, job).await;
-    let output = sent.map_err(|e| Failure::new(e.to_string()))?;
-    if output.ok() { Ok(output) } else { Err(Failure::from_output(&output)) }
+async fn submit(call: Call<'_>, job: Job) -> Result<Output, ProcedureError> {
+    let output = call.remote.submit(call.become_user, job).await?;
+    if output.ok() { Ok(output) } else { Err(Failure::from_output(&output).into()) }
 }
 
 /// Why there is nothing to fetch.
@@ -162,7 +163,12 @@ async fn local_sums(path: &Path) -> Result<Option<(String, String)>, Failure> {
 }
 
 /// Brings the file part by part; its digests as it arrived.
-async fn transfer(call: Call<'_>, dest: &Path, size: u64, sum: &str) -> Result<(String, String), Failure> {
+async fn transfer(
+    call: Call<'_>,
+    dest: &Path,
+    size: u64,
+    sum: &str,
+) -> Result<(String, String), ProcedureError> {
     let folder = dest.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
     let mut file =
@@ -188,7 +194,7 @@ async fn transfer(call: Call<'_>, dest: &Path, size: u64, sum: &str) -> Result<(
             Failure::new("checksum mismatch: the file changed on the host while it was fetched");
         failure.result.insert("checksum".into(), got.into());
         failure.result.insert("remote_checksum".into(), sum.into());
-        return Err(failure);
+        return Err(failure.into());
     }
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(dest).map_or(0o644, |m| m.permissions().mode() & 0o7777);

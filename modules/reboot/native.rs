@@ -2,7 +2,9 @@
 
 use crate::base::Map;
 use crate::modules::kit::result;
-use crate::modules::{Args, ArgsExt, Behaviour, Call, Failure, Outcome, Procedure, ProcedureFuture};
+use crate::modules::{
+    Args, ArgsExt, Behaviour, Call, Failure, Outcome, Procedure, ProcedureError, ProcedureFuture,
+};
 use crate::plan::{Action, Change};
 use crate::remote::{Job, Output, Remote, RemoteError};
 use crate::script;
@@ -22,7 +24,7 @@ impl Procedure for Reboot {
     }
 }
 
-async fn run(call: Call<'_>) -> Result<Outcome, Failure> {
+async fn run(call: Call<'_>) -> Result<Outcome, ProcedureError> {
     let change =
         Some(Change { action: Action::Run, reason: "the host is rebooted".into(), diffs: Vec::new() });
     let answer = |rebooted: bool, elapsed: u64| -> Map {
@@ -34,18 +36,18 @@ async fn run(call: Call<'_>) -> Result<Outcome, Failure> {
     let args = call.args;
     let began = Instant::now();
     let seconds = |name: &str| Duration::from_secs(u64::try_from(args.int(name)).unwrap_or(0));
-    let before = submit(&call, boot_id(&call)).await.map_err(|e| Failure::new(e.to_string()))?;
+    let before = submit(&call, boot_id(&call)).await?;
     let before = id(&before).ok_or_else(|| silent(args, &before))?;
     if args.str("boot_time_command").is_empty() && own_boot().is_some_and(|own| own == before) {
-        return Err(Failure::new("this is the machine that fitout runs on: it is not rebooted"));
+        return Err(Failure::new("this is the machine that fitout runs on: it is not rebooted").into());
     }
     let job = Job::new(script!("reboot.reboot", "reboot.sh"))
         .var("command", args.str("reboot_command"))
         .var("msg", args.str("msg"))
         .var("delay", args.int("pre_reboot_delay").max(1).to_string());
     match submit(&call, job).await {
-        Ok(output) if !output.ok() => return Err(Failure::from_output(&output)),
-        Err(RemoteError::Unreachable(why) | RemoteError::Become(why)) => return Err(Failure::new(why)),
+        Ok(output) if !output.ok() => return Err(Failure::from_output(&output).into()),
+        Err(error @ (RemoteError::Unreachable(_) | RemoteError::Become(_))) => return Err(error.into()),
         // The connection may go before the answer comes.
         Ok(_) | Err(_) => {}
     }
@@ -54,7 +56,7 @@ async fn run(call: Call<'_>) -> Result<Outcome, Failure> {
     loop {
         if Instant::now() >= deadline {
             let message = format!("Timed out waiting for the host to come back after its reboot ({last})");
-            return Err(Failure { message, result: answer(true, began.elapsed().as_secs()) });
+            return Err(Failure { message, result: answer(true, began.elapsed().as_secs()) }.into());
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
         match ready(&call, &before, attempt_limit(&call)).await {

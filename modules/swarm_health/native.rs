@@ -7,7 +7,7 @@ use crate::modules::kit::result;
 use crate::modules::swarm::http::{self, Engine, Request};
 use crate::modules::swarm::view::{self, Local};
 use crate::modules::{
-    Args, ArgsExt, Behaviour, Call, Controller, Failure, Outcome, Procedure, ProcedureFuture,
+    Args, ArgsExt, Behaviour, Call, Controller, Failure, Outcome, Procedure, ProcedureError, ProcedureFuture,
 };
 use crate::plan::Claims;
 use crate::remote::Output;
@@ -36,7 +36,7 @@ impl Procedure for SwarmHealth {
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
 
-async fn run(call: Call<'_>) -> Result<Outcome, Failure> {
+async fn run(call: Call<'_>) -> Result<Outcome, ProcedureError> {
     let wait = u64::try_from(call.args.int("wait")).unwrap_or(0);
     let deadline = Instant::now() + Duration::from_secs(wait);
     loop {
@@ -44,14 +44,13 @@ async fn run(call: Call<'_>) -> Result<Outcome, Failure> {
             &Engine::of(call.args),
             &[Request::get("/info"), Request::get("/nodes"), Request::get("/services?status=true")],
         );
-        let output =
-            call.remote.submit(call.become_user, job).await.map_err(|e| Failure::new(e.to_string()))?;
+        let output = call.remote.submit(call.become_user, job).await?;
         let found = look(call.args, &output, call.controller);
         let late = Instant::now() + PAUSE >= deadline;
         match found {
             Ok(health) if health.problems.is_empty() => return Ok(well(&health)),
-            Ok(health) if late => return Err(unwell(&health, wait)),
-            Err(failure) if late => return Err(failure),
+            Ok(health) if late => return Err(unwell(&health, wait).into()),
+            Err(failure) if late => return Err(failure.into()),
             Ok(_) | Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }

@@ -105,6 +105,7 @@ impl Staged for Unarchive {
         if let Some(creates) = args.opt_str("creates")
             && stats(second).values().any(|s| s.exists)
         {
+            result.insert("skipped".into(), true.into());
             result.insert("msg".into(), format!("skipped, since {creates} exists").into());
             return Ok(Decision::unchanged(result));
         }

@@ -41,13 +41,13 @@ impl Procedure for Uri {
             let followed = StatOptions { follow: true, ..StatOptions::default() };
             let look = (!dest.is_empty()).then(|| stat_job([dest, &inside], &followed));
             let looked = look.map(|job| call.remote.submit(call.become_user, job));
-            let output = sent.await.map_err(|e| Failure::new(e.to_string()))?;
+            let output = sent.await?;
             let looked = match looked {
-                Some(looked) => Some(looked.await.map_err(|e| Failure::new(e.to_string()))?),
+                Some(looked) => Some(looked.await?),
                 None => None,
             };
             if !output.ok() {
-                return Err(Failure::from_output(&output));
+                return Err(Failure::from_output(&output).into());
             }
             let mut outcome = outcome(call.args, &output)?;
             if let (Some(looked), Some(path)) = (looked, output.field("", "path")) {
@@ -80,8 +80,11 @@ fn job(call: &Call<'_>) -> Result<(Job, String), Failure> {
     let wanted = Attributes::of(args);
     let url = args.str("url").split(['?', '#']).next().unwrap_or_default();
     let name = files::base_name(url).to_string();
+    // Of what was not modified there is no content.
+    let kept: Vec<String> = args.items("status_code").iter().map(to_text).filter(|s| s != "304").collect();
     let job = Job::new(&RUN)
         .var("dest", args.str("dest"))
+        .var("wanted", kept.join(" "))
         .var("name", &name)
         .var("mode", wanted.octal(0o644, false)?.unwrap_or_default())
         .var("owner", wanted.owner.unwrap_or_default())

@@ -1,12 +1,17 @@
 # shellcheck disable=SC2154,SC2016 # variables come with the job
 # Looks once and again until the state is there or the time is over; a text is judged by the controller.
 # vars: port, host, path, state, limit, pause, connect, text (an expression is looked for), hex (the port, four digits),
-#   states (hexadecimal TCP states for drained), exclude (addresses as /proc/net/tcp has them)
+#   states (hexadecimal TCP states for drained), own (the host's address; empty: any), exclude (addresses as /proc/net/tcp has them)
 end=$(($(date +%s) + limit))
-listens() { # the kernel's own table, for this host
+# The kernel's own table, for this host: what listens on its loopback, or on all of its addresses.
+listens() {
   for table in /proc/net/tcp /proc/net/tcp6; do
     while read -r _ local _ st _; do
-      [ "$st" = 0A ] && [ "${local##*:}" = "$hex" ] && return 0
+      [ "$st" = 0A ] && [ "${local##*:}" = "$hex" ] || continue
+      case ${local%:*} in
+        00000000 | ??????7F | 00000000000000000000000000000000 | 00000000000000000000000001000000) return 0 ;;
+        0000000000000000FFFF0000??????7F) return 0 ;;
+      esac
     done <"$table" 2>/dev/null
   done
   return 1
@@ -54,6 +59,7 @@ busy() { # connections of the port
     while read -r _ local remote st _; do
       [ "${local##*:}" = "$hex" ] || continue
       case " $states " in *" $st "*) ;; *) continue ;; esac
+      case ${local%:*} in "$own" | "0000000000000000FFFF0000$own") ;; *) [ -z "$own" ] || continue ;; esac
       case " $exclude " in *" ${remote%:*} "*) continue ;; esac
       return 0
     done <"$table" 2>/dev/null

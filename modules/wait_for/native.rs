@@ -38,10 +38,9 @@ impl Procedure for WaitFor {
             }
             loop {
                 let left = seconds("timeout").saturating_sub(begin.elapsed());
-                let sent = call.remote.submit(call.become_user, job(args, left)).await;
-                let output = sent.map_err(|e| Failure::new(e.to_string()))?;
+                let output = call.remote.submit(call.become_user, job(args, left)).await?;
                 if !output.ok() {
-                    return Err(Failure::from_output(&output));
+                    return Err(Failure::from_output(&output).into());
                 }
                 let found = judge(args, &output)?;
                 match found {
@@ -51,7 +50,7 @@ impl Procedure for WaitFor {
                         let left = seconds("timeout").saturating_sub(begin.elapsed());
                         tokio::time::sleep(seconds("sleep").max(Duration::from_millis(100)).min(left)).await;
                     }
-                    _ => return Err(late(args, begin)),
+                    _ => return Err(late(args, begin).into()),
                 }
             }
         })
@@ -86,6 +85,9 @@ fn job(args: &Args, left: Duration) -> Job {
     let states = args.list("active_connection_states");
     let states: Vec<&str> = states.iter().filter_map(|s| tcp_state(s)).collect();
     let exclude: Vec<String> = args.list("exclude_hosts").iter().filter_map(|h| table_address(h)).collect();
+    let host = if args.str("host") == "localhost" { "127.0.0.1" } else { args.str("host") };
+    // 0.0.0.0 and what is no address: the connections of all.
+    let own = table_address(host).filter(|own| own != "00000000");
     Job::new(script!("wait_for.look", "look.sh"))
         .var("port", port.map(|p| p.to_string()).unwrap_or_default())
         .var("hex", port.map(|p| format!("{p:04X}")).unwrap_or_default())
@@ -98,6 +100,7 @@ fn job(args: &Args, left: Duration) -> Job {
         .flag("text", args.has("search_regex"))
         .var("states", states.join(" "))
         .var("exclude", exclude.join(" "))
+        .var("own", own.unwrap_or_default())
 }
 
 /// The number that /proc/net/tcp has for a state.

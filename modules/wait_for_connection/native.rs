@@ -1,7 +1,9 @@
 //! wait_for_connection: tries until a job comes back.
 
 use crate::modules::kit::{claims, result};
-use crate::modules::{Args, ArgsExt, Behaviour, Call, Failure, Outcome, Procedure, ProcedureFuture};
+use crate::modules::{
+    Args, ArgsExt, Behaviour, Call, Failure, Outcome, Procedure, ProcedureError, ProcedureFuture,
+};
 use crate::plan::Claims;
 use crate::remote::Job;
 use crate::script;
@@ -27,7 +29,7 @@ impl Procedure for WaitForConnection {
     }
 }
 
-async fn run(call: Call<'_>) -> Result<Outcome, Failure> {
+async fn run(call: Call<'_>) -> Result<Outcome, ProcedureError> {
     let seconds = |name: &str| Duration::from_secs(u64::try_from(call.args.int(name)).unwrap_or(0));
     let began = Instant::now();
     let outcome = |began: Instant| Outcome {
@@ -49,7 +51,7 @@ async fn run(call: Call<'_>) -> Result<Outcome, Failure> {
         };
         if began.elapsed() >= seconds("timeout") {
             let message = format!("timed out waiting for the connection: {why}");
-            return Err(Failure { message, result: outcome(began).result });
+            return Err(Failure { message, result: outcome(began).result }.into());
         }
         call.remote.reset().await;
         tokio::time::sleep(seconds("sleep")).await;

@@ -46,7 +46,9 @@ pub fn run(args: &GraphArgs) -> Done {
         out.line(why.trim_end());
         return Ok(code::DONE);
     }
-    match args.format {
+    // The flag that has events printed elsewhere.
+    let format = if args.run.output.json { Format::Json } else { args.format };
+    match format {
         Format::Text => out.line(graph.dump_text(&session.sources).trim_end()),
         Format::Dot => out.line(graph.dump_dot().trim_end()),
         Format::Json => out.line(&format!("{:#}", graph.dump_json(&session.sources))),

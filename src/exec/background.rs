@@ -12,7 +12,7 @@ use super::saved::Held;
 use super::state::{Run, locked};
 use super::unit::{Prepared, Stage};
 use crate::base::{Map, Value};
-use crate::modules::{Args, ArgsExt, Behaviour, Call, Failure, Module};
+use crate::modules::{Args, ArgsExt, Behaviour, Call, Failure, Module, ProcedureError};
 use crate::remote::{END_JOBS, Job, Output, RemoteError, Script, Status};
 use crate::script;
 use std::collections::HashMap;
@@ -182,7 +182,8 @@ async fn run_alone(ready: Prepared, held: Option<Held>, tell: &watch::Sender<Sta
             let call = Call { args, remote: &*ready.remote, become_user: &ready.who, controller };
             match module.run(call).await {
                 Ok(outcome) => UnitOutcome::done(outcome.change, outcome.result),
-                Err(failure) => UnitOutcome::failed(failure),
+                Err(ProcedureError::Remote(error)) => remote_failure(error),
+                Err(ProcedureError::Failed(failure)) => UnitOutcome::failed(failure),
             }
         }
         Behaviour::Control | Behaviour::Cloud(_) => {

@@ -92,7 +92,10 @@ impl Host {
                 let message = format!("{}; {note}", outcome.message);
                 return UnitOutcome { message, ..outcome };
             }
-            Ok(Err(_)) => (None, "an earlier step failed".to_string()),
+            Ok(Err(not_done)) => {
+                let lost = not_done.lost.map(|(error, _)| error.to_string());
+                (None, lost.unwrap_or_else(|| "an earlier step failed".to_string()))
+            }
             Err(_) => (None, format!("it did not end within {} s, or the connection is gone", armed.seconds)),
         };
         // What was open is of no use where packets vanish.

@@ -11,8 +11,8 @@ use super::probes::{Effect, await_all};
 use super::saved::Made;
 use super::unit::{Applying, Prepared, Stage, Unit};
 use crate::base::{Map, Value};
-use crate::modules::{Behaviour, Call, Failure, Procedure, Staged};
-use crate::plan::{Change, Claims, Decision};
+use crate::modules::{Behaviour, Call, Failure, Procedure, ProcedureError, Staged};
+use crate::plan::{Change, Decision};
 use crate::remote::{Job, Output, RemoteError, Status as JobStatus};
 use std::sync::Arc;
 
@@ -20,6 +20,14 @@ use std::sync::Arc;
 pub enum Flying {
     Landed(UnitOutcome),
     Applying { ready: Box<Prepared>, applying: Applying },
+}
+
+/// Effects that are to be begun again, from the look on.
+pub struct NotDone {
+    pub ready: Prepared,
+    /// The link broke while they were under way; what they were to change. `None`: they did not run, since what their
+    /// chain does before them had failed.
+    pub lost: Option<(RemoteError, Option<Change>)>,
 }
 
 /// Where a decision is carried out.
@@ -45,6 +53,10 @@ impl Host {
             return (unit, Flying::Landed(outcome));
         }
         let mut observed = unit.observed().await;
+        if matches!(observed, Err(RemoteError::Lost(_))) {
+            // A look changes nothing: over a new connection it is had again.
+            observed = unit.observed().await;
+        }
         if let (Err(RemoteError::Become(_)), Stage::Ready(ready)) = (&observed, &mut unit.stage)
             && self.will_be_there(ready)
         {
@@ -59,12 +71,7 @@ impl Host {
             _ => return (unit, Flying::Landed(UnitOutcome::failed(Failure::new("not probed")))),
         };
         let flying = match (&ready.module.behaviour, observed) {
-            // The user to become may be one that the plan would make.
-            (_, Err(RemoteError::Become(why))) => {
-                let user = Claims { reads: vec!["user:*".into(), "package:*".into()], writes: Vec::new() };
-                Flying::Landed(self.unless_planned(&user, Failure::new(why)))
-            }
-            (_, Err(error)) => Flying::Landed(remote_failure(error)),
+            (_, Err(error)) => Flying::Landed(self.not_asked(error)),
             (Behaviour::Staged(module), Ok(seen)) => {
                 let module = Arc::clone(module);
                 let (seen, foreseen) = self.foresee(&ready, &*module, seen);
@@ -179,8 +186,10 @@ impl Host {
             return UnitOutcome::failed(Failure::new("not a procedure"));
         };
         if !ready.check {
-            if let Err(failure) = self.foresee_procedure(&ready, &*module, cx, unit).await {
-                return UnitOutcome::failed(failure);
+            match self.foresee_procedure(&ready, &*module, cx, unit).await {
+                Ok(()) => {}
+                Err(ProcedureError::Remote(error)) => return remote_failure(error),
+                Err(ProcedureError::Failed(failure)) => return UnitOutcome::failed(failure),
             }
             self.run.journal_begin(&self.name, task, &cx.step, &ready.module.spec.name, "procedure");
         }
@@ -211,7 +220,8 @@ impl Host {
                 }
                 done
             }
-            Err(failure) => {
+            Err(ProcedureError::Remote(error)) => self.not_asked(error),
+            Err(ProcedureError::Failed(failure)) => {
                 self.disturb(Effect::of(&ready.claims));
                 self.unless_planned(&ready.claims, failure)
             }
@@ -225,7 +235,7 @@ impl Host {
         module: &dyn Procedure,
         cx: &TaskContext,
         unit: &Unit,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ProcedureError> {
         if self.run.options.saved.is_none() {
             return Ok(());
         }
@@ -234,11 +244,15 @@ impl Host {
         let foreseen =
             module.run(Call { args: &ready.args, remote, become_user, controller: &controller }).await?;
         let Some(change) = &foreseen.change else { return Ok(()) };
-        self.hold_against_plan(&Made { cx, unit, change, effects: &[], foreseen: false })
+        Ok(self.hold_against_plan(&Made { cx, unit, change, effects: &[], foreseen: false })?)
     }
 
-    /// Awaits a unit's effects; `Err` when its chain was broken by an earlier failure, so that it did not run.
-    pub async fn land(&mut self, flying: Flying) -> Result<UnitOutcome, Prepared> {
+    /// Awaits a unit's effects.
+    ///
+    /// # Errors
+    /// They are to be begun again: their chain was broken by an earlier failure, or the connection was lost and another
+    /// look can tell what is left to do.
+    pub async fn land(&mut self, flying: Flying) -> Result<UnitOutcome, NotDone> {
         let (ready, applying) = match flying {
             Flying::Landed(outcome) => return Ok(outcome),
             Flying::Applying { ready, applying } => (ready, applying),
@@ -250,14 +264,14 @@ impl Host {
         self.looks.send();
         let mut outputs = match await_all(effects).await {
             Ok(outputs) => outputs,
-            Err(error) => return Ok(remote_failure(error)),
+            Err(error) => return cut_off(*ready, &*module, error, decision.change),
         };
         if outputs.iter().all(|o| o.status == JobStatus::Skipped) && !outputs.is_empty() {
-            return Err(*ready);
+            return Err(NotDone { ready: *ready, lost: None });
         }
         match await_all(told).await {
             Ok(told) => outputs.extend(told),
-            Err(error) => return Ok(remote_failure(error)),
+            Err(error) => return cut_off(*ready, &*module, error, decision.change),
         }
         let (change, warnings) = (decision.change.clone(), decision.warnings.clone());
         let cut = cut_short(&outputs);
@@ -344,6 +358,19 @@ fn predicted(ready: &Prepared, decision: Decision, change: Change) -> UnitOutcom
 }
 
 /// A connection's end is `unreachable`; a refused change of user is a failure of the task.
+/// What becomes of a unit whose effects have no answer. A command whose end nobody has seen is not begun again.
+fn cut_off(
+    ready: Prepared,
+    module: &dyn Staged,
+    error: RemoteError,
+    change: Option<Change>,
+) -> Result<UnitOutcome, NotDone> {
+    match error {
+        RemoteError::Lost(_) if module.verify() => Err(NotDone { ready, lost: Some((error, change)) }),
+        other => Ok(remote_failure(other)),
+    }
+}
+
 pub fn remote_failure(error: RemoteError) -> UnitOutcome {
     match error {
         RemoteError::Become(why) => UnitOutcome::failed(Failure::new(why)),

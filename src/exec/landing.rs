@@ -1,13 +1,13 @@
 //! Landing: what was sent is awaited in order, judged, remembered and told; it says how control goes on.
 
-use super::flight::Flying;
+use super::flight::{Flying, NotDone, remote_failure};
 use super::flow::{FailedTask, Flow};
 use super::host::{Host, TaskContext};
 use super::looks::Looks;
 use super::options::Mode;
 use super::outcome::{Status, TaskOutcome, UnitOutcome};
 use super::task::TaskRun;
-use super::unit::{Blocked, Prepared, Stage, Unit, evaluated_flag};
+use super::unit::{Blocked, Stage, Unit, evaluated_flag};
 use crate::base::{Map, Value};
 use crate::modules::Failure;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ impl Host {
         };
         let outcome = match self.land(flying).await {
             Ok(outcome) => outcome,
-            Err(ready) => self.again(ready, unit, cx).await,
+            Err(not_done) => self.again(not_done, unit, cx).await,
         };
         let outcome = UnitOutcome { attempts: self.attempt, ..outcome };
         let outcome = outcome.judge(&self.run, &cx.keywords, &unit.scope);
@@ -37,13 +37,23 @@ impl Host {
         }
     }
 
-    /// An item that did not run because an item before it failed: items do not depend on each other.
-    async fn again(&mut self, ready: Prepared, unit: &Unit, cx: &TaskContext) -> UnitOutcome {
+    /// Once more, from the look on: an item that did not run because an item before it failed (items do not depend on each
+    /// other), or one whose connection was lost.
+    async fn again(&mut self, not_done: NotDone, unit: &Unit, cx: &TaskContext) -> UnitOutcome {
+        let NotDone { ready, lost } = not_done;
         let unit = unit.again(Stage::Ready(ready));
         let (_, flying) = Box::pin(self.launch(unit, cx, None)).await;
-        match Box::pin(self.land(flying)).await {
+        let outcome = match Box::pin(self.land(flying)).await {
             Ok(outcome) => outcome,
+            Err(NotDone { lost: Some((error, _)), .. }) => remote_failure(error),
             Err(_) => UnitOutcome::failed(Failure::new("did not run: an earlier step of its chain failed")),
+        };
+        match lost {
+            // What was begun had been done by then.
+            Some((_, Some(change))) if outcome.status == Status::Ok => {
+                UnitOutcome { status: Status::Changed, change: Some(change), ..outcome }
+            }
+            _ => outcome,
         }
     }
 

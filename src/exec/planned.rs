@@ -1,5 +1,6 @@
 //! What a plan knows of effects that were not made: what they leave, what they may prevent, what only they could tell.
 
+use super::flight::remote_failure;
 use super::host::{Host, TaskContext};
 use super::outcome::{Status, UnitOutcome};
 use super::probes::Observed;
@@ -8,7 +9,7 @@ use crate::base::Value;
 use crate::graph::Act;
 use crate::modules::{ArgsExt, Behaviour, Failure, Staged};
 use crate::plan::{Action, Claims};
-use crate::remote::{Become, Output};
+use crate::remote::{Become, Output, RemoteError};
 
 impl Host {
     /// On a plan: of what is unknown it is known only then whether it does something, and what.
@@ -60,6 +61,17 @@ impl Host {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Why the host was not asked. The user to become may be one that the plan would make.
+    pub fn not_asked(&self, error: RemoteError) -> UnitOutcome {
+        match error {
+            RemoteError::Become(why) => {
+                let user = Claims { reads: vec!["user:*".into(), "package:*".into()], writes: Vec::new() };
+                self.unless_planned(&user, Failure::new(why))
+            }
+            other => remote_failure(other),
         }
     }
 

@@ -35,7 +35,7 @@ pub use registry::{Registry, registry};
 
 use crate::base::{Map, Value};
 use crate::plan::{Claims, Decision};
-use crate::remote::{Become, Content, Job, Output, Remote};
+use crate::remote::{Become, Content, Job, Output, Remote, RemoteError};
 use crate::spec::ModuleSpec;
 use std::future::Future;
 use std::path::PathBuf;
@@ -128,8 +128,29 @@ pub trait Staged: Send + Sync {
     }
 }
 
-/// The end of a procedure. A failure carries what return values there are.
-pub type ProcedureFuture<'a> = Pin<Box<dyn Future<Output = Result<Outcome, Failure>> + Send + 'a>>;
+/// Why a procedure did not come to its end.
+#[derive(Clone, Debug)]
+pub enum ProcedureError {
+    /// With what return values there are.
+    Failed(Failure),
+    /// The host could not be asked: it is unreachable, as for any other task.
+    Remote(RemoteError),
+}
+
+impl From<Failure> for ProcedureError {
+    fn from(failure: Failure) -> Self {
+        ProcedureError::Failed(failure)
+    }
+}
+
+impl From<RemoteError> for ProcedureError {
+    fn from(error: RemoteError) -> Self {
+        ProcedureError::Remote(error)
+    }
+}
+
+/// The end of a procedure.
+pub type ProcedureFuture<'a> = Pin<Box<dyn Future<Output = Result<Outcome, ProcedureError>> + Send + 'a>>;
 
 /// For what takes several dependent steps on the host (reboot, wait_for, fetch of large files, git).
 pub trait Procedure: Send + Sync {

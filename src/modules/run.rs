@@ -124,13 +124,17 @@ pub fn finish(args: &Args, mut result: Map, done: &[Output]) -> Result<Map, Fail
             return Ok(result);
         }
         // The script itself says so, before anything ran.
-        (_, 2) if stderr.starts_with(NOT_FOUND) || stderr.starts_with(NO_FOLDER) => stderr,
+        (_, 2) if never_ran(&stderr) => stderr.clone(),
         _ => "non-zero return code".to_string(),
     };
     result.insert("msg".into(), message.as_str().into());
     // What it did before it failed is not known.
-    result.insert("changed".into(), true.into());
+    result.insert("changed".into(), (!never_ran(&stderr)).into());
     Err(Failure { message, result })
+}
+
+fn never_ran(stderr: &str) -> bool {
+    stderr.starts_with(NOT_FOUND) || stderr.starts_with(NO_FOLDER)
 }
 
 const NOT_FOUND: &str = "[Errno 2] No such file or directory: ";

@@ -52,13 +52,15 @@ with open(out, "wb") as target:
             break
         target.write(block)
 with open(out + ".head", "w") as target:
-    target.write("HTTP/1.1 %s\n" % (answer.status,))
+    # A file has no status.
+    status = answer.status or 200
+    target.write("HTTP/1.1 %s\n" % (status,))
     for name, value in answer.headers.items():
         target.write("%s: %s\n" % (name, value))
-print(answer.status, answer.geturl())
+print(status, answer.geturl())
 ')
     http_status=${http_said%% *} http_url=${http_said#* }
-    [ "$http_status" != 0 ] || { http_error=$http_url http_status=; return 1; }
+    [ "$http_status" != 0 ] || { http_error=$http_url http_status='' http_url=$url; return 1; }
     return 0
   fi
   if [ "$wgetrc" ] && command -v wget >/dev/null 2>&1 && wget --version 2>/dev/null | grep -q '^GNU Wget'; then
@@ -80,7 +82,7 @@ print(answer.status, answer.geturl())
         print "$r->{status} ", ($r->{status} == 599 ? $r->{content} : $r->{url});' \
         "$url" "$out" "$timeout" "$insecure")
       http_status=${http_said%% *} http_url=${http_said#* }
-      [ "$http_status" != 599 ] || { http_error=$http_url http_status=; return 1; }
+      [ "$http_status" != 599 ] || { http_error=$http_url http_status='' http_url=$url; return 1; }
       return 0
     fi
   fi
