@@ -147,7 +147,8 @@ fn is_called(builder: &BuilderOptions, wanted: &str) -> bool {
             name.len() >= begin.len() + end.len() && name.starts_with(begin) && name.ends_with(end)
         }
     };
-    fits(&builder.kind) || fits(&builder.name) || fits(&format!("{}.{}", builder.kind, builder.name))
+    let full = format!("{}.{}", builder.kind, builder.name);
+    [&builder.kind, &builder.name, &full].into_iter().chain(&builder.also).any(|name| fits(name))
 }
 
 /// Bakes with all builders at once.
@@ -310,7 +311,8 @@ mod tests {
     fn builders_are_chosen_by_kind_name_and_both() {
         let named =
             |kind: &str, name: &str| BuilderOptions { name: name.into(), ..BuilderOptions::plain(kind) };
-        let written = [named("amazon-ebs", "base"), named("amazon-ebs", "big"), named("disk", "disk")];
+        let mut written = [named("amazon-ebs", "base"), named("amazon-ebs", "big"), named("disk", "disk")];
+        written[1].also = Some("all.amazon-ebs.big".into());
         let names = |wanted: &[&str], except: &[&str]| -> Vec<String> {
             let list = |l: &[&str]| l.iter().map(|t| t.to_string()).collect::<Vec<_>>();
             chosen(&written, &list(wanted), &list(except)).unwrap().into_iter().map(|b| b.name).collect()
@@ -318,6 +320,7 @@ mod tests {
         assert_eq!(names(&[], &[]), ["base", "big", "disk"]);
         assert_eq!(names(&["disk", "amazon-ebs.b*"], &["big"]), ["disk", "base"]);
         assert_eq!(names(&["amazon-ebs"], &[]), ["base", "big"]);
+        assert_eq!(names(&["all.*"], &[]), ["big"]);
         assert!(chosen(&written, &["floppy".into()], &[]).is_err());
         assert!(chosen(&written, &[], &["*".into()]).is_err());
     }

@@ -96,14 +96,16 @@ pub struct BuilderOptions {
     pub kind: String,
     /// As `-b`, `-only` and plays know it; without one it is the kind.
     pub name: String,
-    /// Without `type` and `name`; not checked.
+    /// Another name for `-b` and `-only`: that of a template, with its build's before it.
+    pub also: Option<String>,
+    /// Without `type`, `name` and `also`; not checked.
     pub options: Map,
 }
 
 impl BuilderOptions {
     /// A builder without options of its own, as `-b KIND` asks for it.
     pub fn plain(kind: &str) -> BuilderOptions {
-        BuilderOptions { kind: kind.into(), name: kind.into(), options: Map::new() }
+        BuilderOptions { kind: kind.into(), name: kind.into(), also: None, options: Map::new() }
     }
 }
 
@@ -228,7 +230,8 @@ fn builders(value: Option<&Value>) -> Result<Vec<BuilderOptions>, BakeError> {
             let mut options = map.clone();
             options.shift_remove("type");
             let name = options.shift_remove("name").map_or_else(|| kind.clone(), |name| to_text(&name));
-            Ok(BuilderOptions { kind, name, options })
+            let also = options.shift_remove("also").map(|also| to_text(&also));
+            Ok(BuilderOptions { kind, name, also, options })
         }
     };
     list.iter().map(one).collect()

@@ -5,6 +5,7 @@ mod words;
 
 use super::model::field;
 use parse::{Token, Word};
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
 /// What a text may refer to.
@@ -22,6 +23,8 @@ pub struct Names {
     pub folder: String,
     /// The environment is read in `variables` only, as in Packer.
     pub env: bool,
+    /// Variables that were asked for and that nobody declares: they are empty.
+    pub undeclared: RefCell<Vec<String>>,
 }
 
 /// With what an error begins that is about a variable of [`Names::waiting`]; its name follows.

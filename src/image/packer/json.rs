@@ -4,7 +4,7 @@ mod variables;
 
 use super::interpolate::{self, Names};
 use super::model::{Inputs, Part, Setting, Template, of_builders, text_of};
-use crate::base::{Diag, Diags, FileId, List, Map, Sources, Span, Value};
+use crate::base::{Diag, Diags, FileId, List, Map, Severity, Sources, Span, Value};
 use crate::syntax::vault::Keyring;
 use crate::syntax::yaml::{self, Node};
 use std::path::Path;
@@ -118,9 +118,9 @@ impl Reader<'_> {
                 (_, Some(_)) => all.extend(self.steps(Some(item), what, builders)),
                 _ => all.extend(of_builders(builders, |builder| {
                     self.names.build = builder.map(|b| (b.name.clone(), b.kind.clone()));
-                    let before = self.diags.iter().count();
+                    let before = errors(self.diags);
                     let part = self.part(item, what);
-                    part.ok_or(()).map(|part| (part, self.diags.iter().count() == before))
+                    part.ok_or(()).map(|part| (part, errors(self.diags) == before))
                 })),
             }
         }
@@ -172,17 +172,32 @@ impl Reader<'_> {
 
     fn text(&mut self, node: &Node) -> String {
         let source = node.scalar().map(|s| s.text.to_string()).unwrap_or_default();
-        interpolate::text(&source, &self.names).unwrap_or_else(|message| {
+        let text = interpolate::text(&source, &self.names);
+        for name in self.names.undeclared.take() {
+            let told = |diag: &Diag| diag.span == Some(node.span);
+            if !self.diags.iter().any(told) {
+                let message =
+                    format!("no variable `{name}` is declared in `variables`: it is empty, as in Packer");
+                self.diags.push(Diag::warning("packer-undefined", node.span, message));
+            }
+        }
+        text.unwrap_or_else(|message| {
             self.diags.push(Diag::error("packer-undefined", node.span, message));
             String::new()
         })
     }
 }
 
+/// How many errors were found.
+pub fn errors(diags: &Diags) -> usize {
+    diags.iter().filter(|diag| diag.severity == Severity::Error).count()
+}
+
 fn bare(kind: &str, node: &Node) -> Part {
     Part {
         kind: kind.to_string(),
         name: kind.to_string(),
+        also: None,
         span: node.span,
         options: indexmap::IndexMap::new(),
         only: Vec::new(),

@@ -27,8 +27,10 @@ pub struct Setting {
 pub struct Part {
     /// `amazon-ebs`, `shell` …
     pub kind: String,
-    /// Of a builder: its name; without one its kind.
+    /// Of a builder: its name; without one its kind. No other builder of the template has it.
     pub name: String,
+    /// Of a builder in a build that has a name: what `-only` may call it too.
+    pub also: Option<String>,
     /// Where it begins.
     pub span: Span,
     /// All but its name and what says for which builders it is.

@@ -28,7 +28,8 @@ pub fn steps(part: &Part) -> Result<Vec<Step>, String> {
         _ => Vec::new(),
     };
     let mut before = Vec::new();
-    if let Some(pause) = part.text("pause_before") {
+    let given = |option: &str| part.text(option).filter(|text| !text.is_empty() && text != "0s");
+    if let Some(pause) = given("pause_before") {
         let mut task = Task::new(format!("pause before {}", part.kind));
         task.module("ansible.builtin.pause", vec![("seconds", seconds(&pause)?.into())]);
         before.push(task);
@@ -48,10 +49,10 @@ pub fn steps(part: &Part) -> Result<Vec<Step>, String> {
 }
 
 fn repeat(part: &Part, task: &mut Task) -> Result<(), String> {
-    if let Some(limit) = part.text("timeout") {
+    if let Some(limit) = part.text("timeout").filter(|limit| !limit.is_empty()) {
         task.set("timeout", seconds(&limit)?.into());
     }
-    let Some(retries) = part.text("max_retries").filter(|r| r != "0") else { return Ok(()) };
+    let Some(retries) = part.text("max_retries").filter(|r| r != "0" && !r.is_empty()) else { return Ok(()) };
     let retries: u64 = retries.parse().map_err(|_| format!("max_retries: `{retries}` is no number"))?;
     task.set("register", "packer_step".into());
     task.set("retries", retries.into());

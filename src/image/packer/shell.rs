@@ -22,13 +22,17 @@ struct Runner {
 
 /// The tasks of a `shell` or, on the controller, a `shell-local`.
 pub fn tasks(part: &Part) -> Result<Vec<Task>, String> {
+    let systems = part.list("only_on");
+    if !systems.is_empty() && !systems.iter().any(|system| system == "linux") {
+        return Ok(Vec::new());
+    }
     let command = part.text("execute_command").filter(|command| part.kind == "shell" && !command.is_empty());
     let runner = match &command {
         Some(command) => match runner(command) {
             Some(runner) => runner,
             None => return literal::tasks(part, command),
         },
-        None => Runner::default(),
+        None => local(part)?,
     };
     let environment = environment(part)?;
     let mut all = Vec::new();
@@ -56,6 +60,25 @@ pub fn tasks(part: &Part) -> Result<Vec<Task>, String> {
     }
     all.extend(back(part));
     Ok(all)
+}
+
+/// Which shell the `execute_command` of a `shell-local` names: words, the last of which is the script.
+fn local(part: &Part) -> Result<Runner, String> {
+    let words = part.texts("execute_command");
+    if part.kind != "shell-local" || words.is_empty() {
+        return Ok(Runner::default());
+    }
+    match words.as_slice() {
+        [shell, flag, script]
+            if flag == "-c" && script.replace(&field("Vars"), "").trim() == field("Script") =>
+        {
+            Ok(Runner { shell: Some(shell.clone()), ..Runner::default() })
+        }
+        _ => {
+            Err("execute_command of shell-local: a shell, `-c` and `{{.Vars}} {{.Script}}` are supported"
+                .into())
+        }
+    }
 }
 
 /// After a step at which the host may go away.

@@ -278,6 +278,9 @@ fn builder(part: &Part) -> Yaml {
     let mut map = Mapping::new();
     map.insert("type".into(), part.kind.as_str().into());
     map.insert("name".into(), text(&part.name));
+    if let Some(also) = &part.also {
+        map.insert("also".into(), text(also));
+    }
     for (name, setting) in part.options.iter().filter(|(name, _)| *name != "name") {
         map.insert(name.as_str().into(), yaml(&setting.value));
     }

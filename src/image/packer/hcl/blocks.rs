@@ -29,6 +29,7 @@ impl Reader<'_> {
     pub(super) fn part_of(&mut self, file: FileId, kind: String, block: &Block) -> Part {
         let mut part = Part {
             name: kind.clone(),
+            also: None,
             kind,
             span: block_place(file, block),
             options: IndexMap::new(),

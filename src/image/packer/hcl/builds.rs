@@ -1,5 +1,6 @@
 //! `build` blocks: which sources they build, and by which steps.
 
+use super::super::json::errors;
 use super::super::model::{Part, Template, field, of_builders, text_of};
 use super::{BUILD_FIELDS, Blocks, Reader, block_place, blocks, labels, place};
 use crate::base::{Diag, FileId, Span as Place};
@@ -86,6 +87,9 @@ impl Reader<'_> {
 
     /// A source that two builds use has its build's name before its own in the second.
     fn own_name(&mut self, builder: &mut Part, build: &str, others: &[&Part]) {
+        if !build.is_empty() {
+            builder.also = Some(format!("{build}.{}", builder.full_name()));
+        }
         let taken = |name: &str| others.iter().any(|other| other.name == name);
         if taken(&builder.name) && !build.is_empty() {
             builder.name = format!("{build}.{}", builder.name);
@@ -146,12 +150,14 @@ impl Reader<'_> {
         let (mut provisioners, mut post) = (Vec::new(), Vec::new());
         for block in build.body.blocks() {
             match block.ident.as_str() {
-                "provisioner" => provisioners.extend(self.step(file, kind(block), block, builders)),
-                "post-processor" => post.extend(self.step(file, kind(block), block, builders)),
+                "provisioner" => provisioners.extend(self.step((file, name), kind(block), block, builders)),
+                "post-processor" => post.extend(self.step((file, name), kind(block), block, builders)),
                 "post-processors" => {
                     for inner in block.body.blocks() {
                         match inner.ident.as_str() {
-                            "post-processor" => post.extend(self.step(file, kind(inner), inner, builders)),
+                            "post-processor" => {
+                                post.extend(self.step((file, name), kind(inner), inner, builders))
+                            }
                             other => self.no_part(file, inner, other),
                         }
                     }
@@ -173,7 +179,12 @@ impl Reader<'_> {
                             block.body.get_attribute("labels").and_then(|a| self.evaluate(file, &a.value));
                         let kind =
                             kind.as_ref().and_then(|k| k.as_array()?.first()?.as_str().map(str::to_string));
-                        all.extend(self.step(file, kind.unwrap_or_default(), dynamic.content, builders));
+                        all.extend(self.step(
+                            (file, name),
+                            kind.unwrap_or_default(),
+                            dynamic.content,
+                            builders,
+                        ));
                     }
                 }
                 other => self.no_part(file, block, other),
@@ -189,15 +200,23 @@ impl Reader<'_> {
         self.diags.push(Diag::error("packer-unsupported", block_place(file, block), message));
     }
 
-    fn step(&mut self, file: FileId, kind: String, block: &Block, builders: &[Part]) -> Vec<Part> {
+    fn step(
+        &mut self,
+        (file, build): (FileId, &str),
+        kind: String,
+        block: &Block,
+        builders: &[Part],
+    ) -> Vec<Part> {
         of_builders(builders, |builder| {
             let (name, of) = builder.map(|b| (b.name.clone(), b.kind.clone())).unwrap_or_default();
+            // The source has its own name, whatever the builder is called to be told from another.
+            let name = name.strip_prefix(&format!("{build}.")).map_or(name.clone(), str::to_string);
             let known = [("name", Hcl::from(name.as_str())), ("type", Hcl::from(of.as_str()))];
             self.declare("source", known);
             self.names.build = Some((name, of));
-            let before = self.diags.iter().count();
+            let before = errors(self.diags);
             let part = self.part_of(file, kind.clone(), block);
-            Ok((part, self.diags.iter().count() == before))
+            Ok((part, errors(self.diags) == before))
         })
     }
 }

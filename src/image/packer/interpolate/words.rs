@@ -62,12 +62,20 @@ fn user(name: &str, names: &Names) -> Result<String, String> {
     if names.waiting.contains(name) {
         return Err(format!("{WAITS}{name}"));
     }
-    names.user.get(name).cloned().ok_or_else(|| {
-        let known = names.user.keys().chain(&names.waiting).map(String::as_str);
-        let near = crate::base::diag::nearest(name, known);
-        let hint = near.map(|n| format!(": did you mean `{n}`?")).unwrap_or_default();
-        format!("no variable `{name}` is declared in `variables`{hint}")
-    })
+    if let Some(value) = names.user.get(name) {
+        return Ok(value.clone());
+    }
+    let known = names.user.keys().chain(&names.waiting).map(String::as_str);
+    let message = format!("no variable `{name}` is declared in `variables`");
+    match crate::base::diag::nearest(name, known) {
+        Some(near) => Err(format!("{message}: did you mean `{near}`?")),
+        // One that another variable needs has to be there.
+        None if names.env => Err(message),
+        None => {
+            names.undeclared.borrow_mut().push(name.to_string());
+            Ok(String::new())
+        }
+    }
 }
 
 /// `split TEXT SEPARATOR INDEX`, the text last when it is piped.

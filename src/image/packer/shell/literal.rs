@@ -11,6 +11,10 @@ pub fn tasks(part: &Part, command: &str) -> Result<Vec<Task>, String> {
         part.text("remote_file").filter(|f| !f.is_empty()).unwrap_or_else(|| "script_fitout.sh".into());
     let path =
         part.text("remote_path").filter(|p| !p.is_empty()).unwrap_or_else(|| format!("{folder}/{file}"));
+    let odd = |option: &str| part.text(option).is_some_and(|text| !["", "false"].contains(&text.as_str()));
+    if let Some(option) = ["env_var_format", "use_env_var_file"].into_iter().find(|option| odd(option)) {
+        return Err(format!("`{option}` is not supported beside such an `execute_command`"));
+    }
     let vars = assignments(part)?;
     let command = command.replace(&field("Path"), &path).replace(&field("Vars"), &vars);
     let mut all = Vec::new();

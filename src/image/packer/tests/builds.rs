@@ -92,11 +92,13 @@ fn builds_have_steps_of_their_own() {
     let text = [
         SOURCES,
         &build("one", &format!("{a}, {b}"), "first ${build.name}"),
-        &build("two", a, "second ${build.name}"),
+        &build("two", a, "second ${build.name} ${source.name}"),
     ]
     .concat();
     let plays = Case::of(&[("t.pkr.hcl", &text)]).yaml(&[], &[]);
-    assert_eq!(tasks(&plays), [of("'a', 'b'", "first one"), of("'two.a'", "second two")]);
+    assert_eq!(tasks(&plays), [of("'a', 'b'", "first one"), of("'two.a'", "second two a")]);
+    let also = |n: usize| plays[0]["image"]["builders"][n]["also"].clone();
+    assert_eq!([also(1), also(2)], [json!("one.amazon-ebs.b"), json!("two.amazon-ebs.a")]);
     let text = [SOURCES, &build("", a, "x"), &build("", a, "y")].concat();
     let said = Case::of(&[("t.pkr.hcl", &text)]).playbook(&[], &[]).unwrap_err();
     assert!(said.contains("give the builds names"), "{said}");

@@ -3,12 +3,18 @@
 use super::Case;
 use serde_json::{Value, json};
 
-fn tasks(step: &Value) -> Value {
+fn read(kind: &str, step: &Value) -> Result<Value, String> {
     let mut step = step.clone();
-    step["type"] = json!("shell");
+    step["type"] = json!(kind);
     let template =
         json!({"variables": {"dir": "/w"}, "builders": [{"type": "amazon-ebs"}], "provisioners": [step]});
-    Case::of(&[("t.json", &template.to_string())]).yaml(&[], &[])[0]["tasks"].clone()
+    let text = Case::of(&[("t.json", &template.to_string())]).playbook(&[], &[])?;
+    let plays: Value = serde_yaml::from_str(&text).unwrap();
+    Ok(plays[0]["tasks"].clone())
+}
+
+fn tasks(step: &Value) -> Value {
+    read("shell", step).unwrap()
 }
 
 #[test]
@@ -40,4 +46,17 @@ fn a_condition_is_the_shells() {
     let run = &all[1]["ansible.builtin.shell"];
     assert_eq!(run["executable"], json!("/bin/bash"));
     assert!(run["cmd"].as_str().unwrap().ends_with("-S -E bash '/x.sh'; fi"), "{run}");
+}
+
+#[test]
+fn a_local_command_has_a_shell_or_is_refused() {
+    let local = |command: Value| read("shell-local", &json!({"inline": ["x"], "execute_command": command}));
+    let task = local(json!(["/bin/bash", "-c", "{{.Vars}} {{.Script}}"])).unwrap();
+    assert_eq!(task[0]["ansible.builtin.shell"]["executable"], json!("/bin/bash"));
+    assert!(local(json!(["python3", "{{.Script}}"])).unwrap_err().contains("execute_command of shell-local"));
+    let only = |system: &str| read("shell-local", &json!({"inline": ["x"], "only_on": [system]})).unwrap();
+    assert_eq!((only("darwin"), only("linux").as_array().unwrap().len()), (json!([]), 1));
+    let odd =
+        json!({"inline": ["x"], "execute_command": "nice {{.Vars}} {{.Path}}", "env_var_format": "%s=%s"});
+    assert!(read("shell", &odd).unwrap_err().contains("`env_var_format` is not supported"));
 }

@@ -30,8 +30,8 @@ fn variables_that_go_round_are_told() {
     let said = case.playbook(&[], &[]).unwrap_err();
     assert!(said.contains("`a` → `b` → `c` → `a`") && said.contains("t.json:1:"), "{said}");
     assert!(case.playbook(&[("c", "x")], &[]).is_ok());
-    let said = case.playbook(&[("c", "{{user `d`}}")], &[]).unwrap_err();
-    assert!(said.contains("no variable `d` is declared"), "{said}");
+    let said = case.playbook(&[("c", "{{user `nosuch`}}")], &[]).unwrap_err();
+    assert!(said.contains("error[packer-undefined]: no variable `nosuch` is declared"), "{said}");
 }
 
 const TYPED: &str = "
@@ -83,4 +83,15 @@ fn what_is_tried_of_locals_is_known_before() {
     assert_eq!(described(&case, &[], &[]), "\"THERE\"");
     let said = template("a = try(local.b, 1)\nb = try(local.a, 2)").playbook(&[], &[]).unwrap_err();
     assert!(said.contains("the local `a` refers to itself"), "{said}");
+}
+
+#[test]
+fn what_nobody_declares_is_empty_and_told() {
+    let template = json!({
+        "builders": [{"type": "amazon-ebs", "name": "a"}, {"type": "amazon-ebs", "name": "b"}],
+        "provisioners": [{"type": "shell", "inline": ["{{build_name}}<{{user `nosuch`}}>"]}],
+    });
+    let said = Case::of(&[("t.json", &template.to_string())]).playbook(&[], &[]).unwrap_err();
+    assert!(said.contains("warning[packer-undefined]: no variable `nosuch`"), "{said}");
+    assert_eq!((said.matches("nosuch` is").count(), said.contains("error")), (1, false), "{said}");
 }
