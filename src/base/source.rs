@@ -1,7 +1,7 @@
 //! Source files and positions in them: every value read from a file can say where it stands.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 /// Index of a file in [`Sources`].
@@ -91,19 +91,23 @@ impl Sources {
     /// runs are compared, as without the moment at which it was made.
     pub fn stand_in(&self, path: impl Into<PathBuf>, text: impl Into<Arc<str>>, hashed: impl Into<Arc<str>>) {
         let text = StandIn { text: text.into(), hashed: hashed.into() };
-        self.1.write().unwrap_or_else(|e| e.into_inner()).insert(path.into(), text);
+        self.1.write().unwrap_or_else(|e| e.into_inner()).insert(key(&path.into()), text);
     }
 
     /// What of a file counts in a hash.
     pub fn hashed(&self, file: &SourceFile) -> Arc<str> {
         let all = self.1.read().unwrap_or_else(|e| e.into_inner());
-        let found = all.iter().find(|(path, _)| shown_path(path.to_path_buf()) == file.path);
-        found.map_or_else(|| Arc::clone(&file.text), |(_, stands)| Arc::clone(&stands.hashed))
+        let found = all.get(&key(&file.path));
+        found.map_or_else(|| Arc::clone(&file.text), |stands| Arc::clone(&stands.hashed))
     }
 
     /// What stands for a file, where something does.
     pub fn standing_in(&self, path: &Path) -> Option<Arc<str>> {
-        self.1.read().unwrap_or_else(|e| e.into_inner()).get(path).map(|stands| Arc::clone(&stands.text))
+        self.1
+            .read()
+            .unwrap_or_else(|e| e.into_inner())
+            .get(&key(path))
+            .map(|stands| Arc::clone(&stands.text))
     }
 
     /// The file of an id of this collection; ids of another one panic or give another file.
@@ -195,6 +199,18 @@ fn value_length(text: &str, word: bool) -> usize {
     }
 }
 
+/// One name for a file, however it is reached.
+fn key(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).components() {
+        match part {
+            Component::ParentDir => drop(out.pop()),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
 fn shown_path(path: PathBuf) -> PathBuf {
     let Ok(here) = std::env::current_dir() else { return path };
     let shown = path.strip_prefix(&here).unwrap_or(&path);
@@ -204,6 +220,15 @@ fn shown_path(path: PathBuf) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_stands_in_by_any_name_of_its_path() {
+        let sources = Sources::default();
+        sources.stand_in("./a/../b.yml", "text", "hashed");
+        assert_eq!(sources.standing_in(Path::new("b.yml")).as_deref(), Some("text"));
+        let file = sources.add("b.yml", "text");
+        assert_eq!(&*sources.hashed(&sources.get(file)), "hashed");
+    }
 
     #[test]
     fn values_of_secrets_are_starred_out() {

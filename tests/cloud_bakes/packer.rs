@@ -104,3 +104,30 @@ fn what_ansible_local_uploads_is_beside_the_playbook() {
     let left = std::fs::read_dir(world.temporary()).unwrap().filter_map(Result::ok).filter(own).count();
     assert_eq!(left, 0);
 }
+
+/// A folder as `packer build .` takes it, with several builds, of which one is chosen by its name.
+#[test]
+fn a_folder_has_several_builds() {
+    let world = world();
+    let options: String =
+        builder("a").as_object().unwrap().iter().fold(String::new(), |text, (name, value)| {
+            if ["type", "name"].contains(&name.as_str()) {
+                text
+            } else {
+                format!("{text}  {name} = {value}\n")
+            }
+        });
+    world.place.write("f/source.pkr.hcl", &format!("source \"amazon-ebs\" \"a\" {{\n{options}}}\n"));
+    let log = "echo ${build.name} ${source.name} >>log";
+    let build = |name: &str| {
+        format!(
+            "build {{\n  name = \"{name}\"\n  sources = [\"source.amazon-ebs.a\"]\n  provisioner \"shell-local\" {{\n    \
+             inline = [\"{log}\"]\n  }}\n}}\n"
+        )
+    };
+    world.place.write("f/builds.pkr.hcl", &(build("one") + &build("two")));
+    let mut command = world.command(&["bake", "./f/../f", "-only=two.*"]);
+    command.env("PATH", world.place.stubs());
+    seen(command).is(0, &["us-east-1:ami-"]);
+    assert_eq!(read(&world, "log").as_deref(), Some("two a\n"));
+}

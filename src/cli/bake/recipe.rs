@@ -43,7 +43,10 @@ pub fn read(prepared: &mut Prepared, args: &BakeArgs, template: bool) -> Result<
         let playbook;
         (playbook, stages) = translated(prepared, args)?;
         prepared.playbooks = vec![playbook];
-        title = args.playbook.file_name().map(|name| {
+        // `.` has no name of its own.
+        let named = args.playbook.canonicalize().ok();
+        let own = args.playbook.file_name().or(named.as_ref().and_then(|path| path.file_name()));
+        title = own.map(|name| {
             let name = name.to_string_lossy().into_owned();
             [".pkr.hcl", ".pkr.json", ".json"].iter().fold(name, |n, end| n.trim_end_matches(end).to_string())
         });
