@@ -31,13 +31,21 @@ pub fn validate(run: &Run, args: &Args, scope: &Arc<TaskScope>) -> Result<UnitOu
         check(&name, option, value.as_ref(), &mut faults);
     }
     let faults = faults.told();
+    let context = args.map("validate_args_context").cloned().unwrap_or_default();
     if faults.is_empty() {
-        let result = [("msg".into(), "The arg spec validation passed".into())].into_iter().collect();
-        return Ok(UnitOutcome::done(None, result));
+        let result = [
+            ("msg".into(), "The arg spec validation passed".into()),
+            ("validate_args_context".into(), context.into()),
+        ];
+        return Ok(UnitOutcome::done(None, result.into_iter().collect()));
     }
     let mut failure = Failure::new(format!("Validation of arguments failed:\n{}", faults.join("\n")));
     let errors: List = faults.iter().map(|f| f.as_str().into()).collect();
-    failure.result.insert("argument_errors".into(), errors.into());
+    failure.result.extend([
+        ("argument_errors".into(), errors.into()),
+        ("argument_spec_data".into(), spec.into()),
+        ("validate_args_context".into(), context.into()),
+    ]);
     Err(failure)
 }
 
@@ -73,7 +81,8 @@ fn check(name: &str, option: &Value, value: Option<&Value>, faults: &mut Faults)
             return;
         }
         Some(Value::Unknown(_)) => return,
-        Some(Value::Null) if !truth("required") => return,
+        // None of a list of choices, but no value of a wrong type where none has to be given.
+        Some(Value::Null) if !truth("required") => return choices(name, option, &Value::Null, faults),
         Some(value) => value,
     };
     let kind = option.get("type").and_then(Value::as_str).unwrap_or("str");
@@ -89,8 +98,12 @@ fn check(name: &str, option: &Value, value: Option<&Value>, faults: &mut Faults)
     match (&value, members) {
         (Value::Map(map), Some(members)) => inside(name, members, map, faults),
         (Value::List(list), Some(members)) => {
-            for item in list.iter().filter_map(Value::as_map) {
-                inside(name, members, item, faults);
+            for item in list.iter() {
+                match typed("dict", item) {
+                    Ok(Value::Map(map)) => inside(name, members, &map, faults),
+                    Ok(_) => faults.push(format!("value of '{name}' must be of type dict or list of dicts")),
+                    Err(why) => faults.push(format!("Elements value for option '{name}' {why}")),
+                }
             }
         }
         (Value::List(list), None) => {
@@ -120,7 +133,8 @@ fn choices(name: &str, option: &Value, value: &Value, faults: &mut Faults) {
     let of: Vec<String> = allowed.iter().map(text).collect();
     let one = |value: &Value, faults: &mut Faults| {
         if !of.contains(&text(value)) {
-            faults.push(format!("value of {name} must be one of: {}, got: {}", of.join(", "), text(value)));
+            let got = if value.is_null() { "None".into() } else { text(value) };
+            faults.push(format!("value of {name} must be one of: {}, got: {got}", of.join(", ")));
         }
     };
     match value {
@@ -143,7 +157,25 @@ fn typed(kind: &str, value: &Value) -> Result<Value, String> {
         "bytes" | "bits" => ArgType::Bytes,
         _ => ArgType::Str,
     };
-    crate::spec::convert(kind, value)
+    match (kind, value) {
+        // What has to be given is not given by null.
+        (ArgType::Str | ArgType::Raw, Value::Null) => Ok(Value::Null),
+        (_, Value::Null) => Err(format!("must be {}, not null", words(kind))),
+        _ => crate::spec::convert(kind, value),
+    }
+}
+
+fn words(kind: crate::spec::ArgType) -> &'static str {
+    use crate::spec::ArgType;
+    match kind {
+        ArgType::Bool => "a boolean",
+        ArgType::Int => "a whole number",
+        ArgType::Float => "a number",
+        ArgType::List => "a list",
+        ArgType::Dict => "a dict",
+        ArgType::Path => "a path",
+        _ => "a value",
+    }
 }
 
 #[cfg(test)]
@@ -159,6 +191,9 @@ mod tests {
             (r#"{"type":"str","choices":["a","b"]}"#, Some(r#""c""#), "must be one of: a, b"),
             (r#"{"type":"dict","options":{"x":{"type":"int"}}}"#, Some(r#"{"y":1}"#), "unknown option `y`"),
             (r#"{"type":"list","elements":"int"}"#, Some(r#"["q"]"#), "Elements value"),
+            (r#"{"type":"list","elements":"dict","options":{"x":{}}}"#, Some(r#"["q"]"#), "Elements value"),
+            (r#"{"type":"dict","required":true}"#, Some("null"), "must be a dict"),
+            (r#"{"type":"str","choices":["a"]}"#, Some("null"), "must be one of: a"),
         ];
         for (option, value, expected) in cases {
             let mut faults = Faults::default();
