@@ -22,6 +22,10 @@ pub struct Config {
     pub collections_path: Vec<PathBuf>,
     /// Folders with modules, as `library` names them.
     pub library: Vec<PathBuf>,
+    /// Folders with Python plugins, by what they are (`filter`, `test`, `lookup`, `action`): named, never run.
+    pub plugins: Vec<(&'static str, PathBuf)>,
+    /// Whether a failure on one host ends a play on all of them where the play does not say.
+    pub any_errors_fatal: bool,
     /// Whether tasks are hidden that do not say so.
     pub no_log: bool,
     /// Where `fitout playbook` writes what it shows, too.
@@ -108,6 +112,17 @@ pub fn read(cwd: &Path, env: Env) -> Result<Config, String> {
     Ok(config)
 }
 
+fn plugins(r: &mut Reader) -> Vec<(&'static str, PathBuf)> {
+    let kinds = [
+        ("filter", "ANSIBLE_FILTER_PLUGINS", "filter_plugins"),
+        ("test", "ANSIBLE_TEST_PLUGINS", "test_plugins"),
+        ("lookup", "ANSIBLE_LOOKUP_PLUGINS", "lookup_plugins"),
+        ("action", "ANSIBLE_ACTION_PLUGINS", "action_plugins"),
+    ];
+    let of_kind = |(kind, env, key)| r.paths(env, "defaults", key).into_iter().map(move |path| (kind, path));
+    kinds.into_iter().flat_map(of_kind).collect()
+}
+
 fn fill(r: &mut Reader) -> Config {
     let mut ssh_args: Vec<String> =
         r.text("ANSIBLE_SSH_ARGS", "ssh_connection", "ssh_args").into_iter().collect();
@@ -124,6 +139,8 @@ fn fill(r: &mut Reader) -> Config {
             paths => paths,
         },
         library: r.paths("ANSIBLE_LIBRARY", "defaults", "library"),
+        plugins: plugins(r),
+        any_errors_fatal: r.flag("ANSIBLE_ANY_ERRORS_FATAL", "defaults", "any_errors_fatal").unwrap_or(false),
         no_log: r.flag("ANSIBLE_NO_LOG", "defaults", "no_log").unwrap_or(false),
         log_path: r.path("ANSIBLE_LOG_PATH", "defaults", "log_path"),
         gathers_when_told: r.text("ANSIBLE_GATHERING", "defaults", "gathering").as_deref()
@@ -305,7 +322,7 @@ mod tests {
     #[test]
     fn the_file_is_read_and_its_paths_are_relative_to_it() {
         let text = "[defaults]\ninventory = hosts.ini ; mine\nroles_path=roles:~/r\nforks: 7\nhost_key_checking = False\n\
-                    # note\n[privilege_escalation]\nbecome=yes\nbecome_user = deploy\n[ssh_connection]\n\
+                    any_errors_fatal = true\nfilter_plugins = plugins/own:other\n# note\n[privilege_escalation]\nbecome=yes\nbecome_user = deploy\n[ssh_connection]\n\
                     ssh_args = -o A=b\n  -o C=d\n";
         let (dir, config) = config(text, &[("HOME", "/h")]);
         assert_eq!(config.inventory, [dir.path().join("hosts.ini").display().to_string()]);
@@ -315,6 +332,9 @@ mod tests {
             (Some(7), Some(false), Some(true))
         );
         assert_eq!(config.become_user.as_deref(), Some("deploy"));
+        assert!(config.any_errors_fatal);
+        let filters = ["plugins/own", "other"].map(|path| ("filter", dir.path().join(path)));
+        assert_eq!(config.plugins, filters);
         assert_eq!(config.ssh_args.as_deref(), Some("-o A=b\n-o C=d"));
         assert_eq!(config.file, Some(dir.path().join("ansible.cfg")));
     }

@@ -33,6 +33,7 @@ pub fn options(session: &Session, args: &RunArgs, mode: Mode, extra_vars: Map) -
         connection: connection(session, &args.login)?,
         no_log: session.config.no_log,
         gathers: !session.config.gathers_when_told,
+        any_errors_fatal: session.config.any_errors_fatal,
         force_handlers: args.tasks.force_handlers || session.config.force_handlers,
         verbosity: args.output.verbose,
         lock: LockArgs::default().place()?,

@@ -49,6 +49,7 @@ pub fn compile(
         options.collections_path = session.config.collections_path.clone();
     }
     options.library = session.config.library.clone();
+    options.plugins = session.config.plugins.clone();
     let compiled = resolve::compile(&options).and_then(|mut compiled| {
         session.show(std::mem::take(&mut compiled.warnings));
         // A circle is found before a host is touched.

@@ -14,6 +14,7 @@ use crate::syntax::vault::Keyring;
 use crate::syntax::yaml::Node;
 use crate::ui::Style;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The beginnings of one command.
@@ -176,9 +177,9 @@ fn keyring(args: &VaultArgs, config: &Config) -> Result<Keyring, Fail> {
     let mut sources: Vec<String> = config.vault_identities.clone();
     sources.extend(args.vault_id.iter().cloned());
     let mut files: Vec<String> = args.vault_password_file.iter().map(|p| p.display().to_string()).collect();
-    if files.is_empty() && args.vault_id.is_empty() && !args.ask_vault_pass {
-        files.extend(config.vault_password_file.iter().map(|p| p.display().to_string()));
-    }
+    // It counts beside what is asked for, and behind it.
+    let configured = config.vault_password_file.iter().map(|p| p.display().to_string());
+    files.extend(configured.filter(|path| args.vault_password_file.iter().all(|p| *p != Path::new(path))));
     // A path may hold `@`: the id is given, so that none is looked for in it.
     sources.extend(files.into_iter().map(|f| format!("default@{f}")));
     if args.ask_vault_pass {

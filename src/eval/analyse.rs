@@ -23,8 +23,23 @@ pub struct NameUse {
     pub facts: Vec<(String, usize)>,
     /// Names read from other hosts: `hostvars[…].name`.
     pub host_names: Vec<(String, usize)>,
+    /// Regular expressions with which filters and tests are called, where they are constants.
+    pub patterns: Vec<String>,
+    /// `groups['name']` and `hostvars['name']`, without a default.
+    pub members: Vec<(Source, String)>,
+    /// Constants of which it is asked whether something has them (`'name' in groups`).
+    pub asked: Vec<String>,
     /// Variables that are somewhere tested or given a default, so they may be missing.
     pub guarded: Vec<String>,
+}
+
+/// What has members that the inventory names.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// `groups`
+    Groups,
+    /// `hostvars`
+    Hosts,
 }
 
 /// The filters that exist, sorted.
@@ -213,6 +228,29 @@ impl Walk {
         self.used.names.push((name.to_string(), at as usize));
     }
 
+    /// The pattern of a filter or a test that takes one.
+    fn pattern(&mut self, name: &str, args: &[Arg]) {
+        const TAKE_ONE: [&str; 6] =
+            ["regex_replace", "regex_search", "regex_findall", "regex", "match", "search"];
+        let first = args.first().filter(|_| TAKE_ONE.contains(&filters::short(name)));
+        if let Some(Arg::Pos(Expr { kind: Kind::Const(Value::Str(pattern)), .. })) = first {
+            self.used.patterns.push(pattern.to_string());
+        }
+    }
+
+    fn of_inventory(&mut self, base: &Expr, name: &str, guarded: bool) {
+        let Kind::Var(base) = &base.kind else { return };
+        let source = match &**base {
+            "groups" => Source::Groups,
+            "hostvars" => Source::Hosts,
+            _ => return,
+        };
+        match guarded {
+            true => self.used.asked.push(name.to_string()),
+            false => self.used.members.push((source, name.to_string())),
+        }
+    }
+
     fn args(&mut self, args: &[Arg]) {
         args.iter().for_each(|a| self.expr(a.expr(), false));
     }
@@ -251,9 +289,11 @@ impl Walk {
                 // `'name' in vars`, `'name' in hostvars[host]`
                 if let (Kind::Const(Value::Str(name)), Some((Cmp::In | Cmp::NotIn, hay))) =
                     (&first.kind, rest.first())
-                    && is_scope(hay)
                 {
-                    self.used.guarded.push(name.to_string());
+                    self.used.asked.push(name.to_string());
+                    if is_scope(hay) {
+                        self.used.guarded.push(name.to_string());
+                    }
                 }
                 self.expr(first, false);
                 rest.iter().for_each(|(_, e)| self.expr(e, false));
@@ -269,12 +309,14 @@ impl Walk {
                     matches!(filters::short(&call.name), "default" | "d" | "mandatory" | "type_debug");
                 call.input.iter().for_each(|e| self.expr(e, guards));
                 self.named_plugin(&call.name, &call.args);
+                self.pattern(&call.name, &call.args);
                 self.args(&call.args);
             }
             Kind::Test(call) => {
                 self.used.tests.push((call.name.to_string(), expr.at as usize));
                 let guards = matches!(filters::short(&call.name), "defined" | "undefined");
                 self.expr(&call.input, guards);
+                self.pattern(&call.name, &call.args);
                 self.args(&call.args);
             }
             Kind::Attr(base, name) => {
@@ -284,6 +326,7 @@ impl Walk {
             Kind::Item(base, index) => {
                 if let Kind::Const(Value::Str(name)) = &index.kind {
                     self.member(base, name, expr.at);
+                    self.of_inventory(base, name, guarded);
                 }
                 self.expr(base, guarded);
                 self.expr(index, false);

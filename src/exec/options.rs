@@ -133,6 +133,8 @@ pub struct RunOptions {
     pub no_log: bool,
     /// Whether plays without `gather_facts` gather.
     pub gathers: bool,
+    /// Whether a failure on one host counts for all where nothing says so.
+    pub any_errors_fatal: bool,
     /// How many `-v` were given.
     pub verbosity: u8,
     /// Asked before `destroy` removes that many things; without it nothing is removed.
@@ -172,6 +174,7 @@ impl Default for RunOptions {
             force_handlers: false,
             no_log: false,
             gathers: true,
+            any_errors_fatal: false,
             verbosity: 0,
             confirm: None,
             orphans: None,

@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 impl Host {
     pub fn any_error_is_fatal(&self, cx: &TaskContext) -> bool {
-        evaluated_flag(&self.run, &cx.keywords.any_errors_fatal, &cx.scope, false).unwrap_or(false)
+        let usual = self.run.options.any_errors_fatal;
+        evaluated_flag(&self.run, &cx.keywords.any_errors_fatal, &cx.scope, usual).unwrap_or(false)
     }
 
     /// Whether this host's failure may stop the others, so that they go task by task.

@@ -114,7 +114,7 @@ async fn run_batch(
         let (forks, lockstep, name) = (Arc::clone(&forks), Arc::clone(&lockstep), Arc::clone(name));
         let known = Arc::clone(run);
         // Hosts that wait for each other at barriers must all be walking, so barriers lift the limit.
-        let unlimited = plan.has_barriers();
+        let unlimited = plan.has_barriers() || run.options.any_errors_fatal;
         // Asked for here, so that hosts begin in the play's order.
         let permit = if unlimited { None } else { forks.acquire_owned().await.ok() };
         walks.spawn(async move {

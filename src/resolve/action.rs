@@ -163,7 +163,7 @@ impl Unit<'_> {
     fn no_module(&self, name: &Spanned<Arc<str>>, frame: &Frame) -> Diag {
         let word = &*name.value;
         let short = word.rsplit('.').next().unwrap_or(word);
-        if let Some(file) = self.python_plugin(short, frame) {
+        if let Some(file) = self.python_plugin(word, frame) {
             let message = format!("`{word}` is a Python plugin, which fitout cannot run");
             return Diag::error("python-plugin", name.span, message).hint(format!(
                 "it stands in {}; a module of fitout's own is a folder with module.yml",
@@ -181,18 +181,6 @@ impl Unit<'_> {
         }
         let diag = Diag::error("unknown-module", name.span, format!("there is no module `{word}`"));
         near.into_iter().fold(diag, |d, right| d.hint(format!("did you mean `{right}`?")))
-    }
-
-    /// A Python file of the repository that would provide a module or an action.
-    fn python_plugin(&self, name: &str, frame: &Frame) -> Option<PathBuf> {
-        let mut roots = vec![self.play.playbook_dir.clone(), PathBuf::new()];
-        roots.extend(frame.role.as_ref().map(|r| r.path.clone()));
-        let home = frame.role.as_ref().map_or(&self.play.playbook_dir, |r| &r.path);
-        roots.extend(self.galaxy(home).map(|g| g.root.clone()));
-        let folders = ["library", "action_plugins", "plugins/modules", "plugins/action"];
-        let paths = roots.iter().flat_map(|r| folders.iter().map(|f| r.join(f).join(format!("{name}.py"))));
-        let mut paths = paths.filter(|p| self.c.loader.is_there(p));
-        paths.next()
     }
 
     /// The arguments in one list. Text is split as the module's interface says.

@@ -65,6 +65,8 @@ pub(crate) struct Defined {
     values: HashMap<String, (usize, Value)>,
     /// Something defines names that cannot be told.
     pub open: bool,
+    /// Something other than a loop defines `item`.
+    pub item: bool,
     walked: HashSet<usize>,
 }
 
@@ -105,13 +107,18 @@ impl Defined {
         self.values.get(name).filter(|(count, _)| *count == 1).map(|(_, value)| value)
     }
 
+    /// Whether the run itself gives the name a value, whatever variables say.
+    pub fn is_given(&self, name: &str) -> bool {
+        PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || MAGIC.contains(&name)
+    }
+
     fn play(&mut self, play: &Made) {
         let unit = &play.unit;
         self.open |= unit.incomplete;
         self.map(unit, &play.plan.vars);
         // Whoever bakes the play gives it to it.
         self.names.extend(play.plan.image.iter().map(|_| "fitout_image".to_string()));
-        self.names.extend(play.plan.vars_prompt.iter().map(|p| p.name.to_string()));
+        play.plan.vars_prompt.iter().for_each(|prompt| self.defined_elsewhere(&prompt.name));
         for name in play.plan.vars_files.iter().filter_map(Value::as_str) {
             let book = &play.plan.playbook_dir;
             let found = [book.join(name), book.join("vars").join(name)].into_iter().find(|p| p.is_file());
@@ -136,7 +143,7 @@ impl Defined {
 
     fn task(&mut self, unit: &Unit, noted: &Noted) {
         let k: &TaskKeywords = &noted.node.keywords;
-        self.names.extend(k.register.iter().map(|r| r.to_string()));
+        k.register.iter().for_each(|name| self.defined_elsewhere(name));
         k.vars.iter().for_each(|m| self.map(unit, m));
         if let Some(role) = &noted.node.role {
             [&role.defaults, &role.vars, &role.params].into_iter().for_each(|m| self.map(unit, m));
@@ -193,6 +200,7 @@ impl Defined {
 
     /// A name whose value is not to be had here.
     fn defined_elsewhere(&mut self, name: &str) {
+        self.item |= name == "item";
         self.names.insert(name.to_string());
         self.values.entry(name.to_string()).or_default().0 += 2;
     }
@@ -208,6 +216,7 @@ impl Defined {
             let name = key.to_string();
             let known = self.values.entry(name.clone()).or_insert_with(|| (0, value.clone()));
             known.0 += 1;
+            self.item |= name == "item";
             self.names.insert(name);
             self.guards(unit, value);
         }

@@ -80,6 +80,9 @@ impl Unit<'_> {
 
     pub fn import_role(&mut self, task: &Task, frame: &Frame) -> Vec<Step> {
         self.refuse_on_import(task, "import_role");
+        if frame.handlers {
+            self.refuse_as_handler(task);
+        }
         self.check_keywords(&task.keywords, frame, frame.may_be_skipped());
         let inner = frame.with(self.task_keywords(task, frame));
         let Some((entries, name)) = self.role_options(task) else { return Vec::new() };
@@ -112,7 +115,9 @@ impl Unit<'_> {
     }
 
     pub fn include_tasks(&mut self, task: &Task, frame: &Frame) -> Vec<Step> {
+        self.refuse_on_include(task, frame);
         let Some((entries, file, span)) = self.file_options(task) else { return Vec::new() };
+        self.check_apply(&entries);
         let keywords = self.task_keywords(task, frame);
         let apply = self.apply(&entries);
         let act = Act::IncludeTasks { file: file.clone(), dir: frame.dir.clone(), apply: apply.clone() };
@@ -140,7 +145,9 @@ impl Unit<'_> {
     }
 
     pub fn include_role(&mut self, task: &Task, frame: &Frame) -> Vec<Step> {
+        self.refuse_on_include(task, frame);
         let Some((entries, name)) = self.role_options(task) else { return Vec::new() };
+        self.check_apply(&entries);
         let keywords = self.task_keywords(task, frame);
         let apply = self.apply(&entries);
         let value = |key: &str| find(&entries, key).map(|v| v.value.clone());
@@ -234,7 +241,7 @@ impl Unit<'_> {
         let conditional = frame.conditional || task.keywords.0.iter().any(|(k, _)| &*k.value == "when");
         let looped = |k: &str| k == "loop" || k.starts_with("with_");
         let lenient = frame.lenient || task.keywords.0.iter().any(|(k, _)| looped(&k.value));
-        let frame = Frame { conditional, lenient, ..frame.with(keywords) };
+        let frame = Frame { conditional, lenient, included: true, ..frame.with(keywords) };
         let site = Site { frame, play: Arc::clone(&self.play) };
         self.c.put_site(id, site.clone());
         site

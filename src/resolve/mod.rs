@@ -5,9 +5,11 @@
 
 mod action;
 mod constant;
+mod constants;
 mod defaults;
 mod defined;
 mod facts;
+mod include_words;
 mod includes;
 pub mod inventory_plugins;
 
@@ -19,6 +21,7 @@ mod names;
 mod notify;
 mod places;
 mod plays;
+mod python;
 mod role_params;
 mod roles;
 mod specs;
@@ -60,6 +63,8 @@ pub struct CompileOptions {
     pub collections_path: Vec<PathBuf>,
     /// Folders with modules, behind `library/` of the role and of the playbook.
     pub library: Vec<PathBuf>,
+    /// Folders with Python plugins that the configuration names, by what they are.
+    pub plugins: Vec<(&'static str, PathBuf)>,
     /// Opens the vaults that playbooks and variables hold.
     pub keyring: Arc<Keyring>,
     /// Gets every file that is read.
@@ -81,6 +86,7 @@ impl CompileOptions {
             roles_path: default_roles_path(),
             collections_path: default_collections_path(),
             library: Vec::new(),
+            plugins: Vec::new(),
             keyring,
             sources,
             inventory: None,
@@ -139,6 +145,7 @@ pub fn compile(options: &CompileOptions) -> Result<Compiled, Diags> {
         diags.extend(template_files::check(&play.unit));
         diags.extend(lint::check(&play.unit, needed.words()));
     }
+    diags.extend(constants::of_inventory(options.inventory.as_deref(), &made, &options.sources));
     diags.extend(lint::check_all(options, &made, &needed));
     diags.extend(names::check(options, &made, &needed));
     let needing = made.iter().any(|p| {

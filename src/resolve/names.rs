@@ -18,6 +18,8 @@ pub(crate) struct Mention {
     pub span: Span,
     /// Its task may never run, or may fail without harm.
     pub skippable: bool,
+    /// A loop may define `item`.
+    pub item: bool,
 }
 
 /// Whether tasks with these tags run only when they are asked for.
@@ -28,8 +30,9 @@ pub(crate) fn only_on_demand(tags: &[Value]) -> bool {
 /// The findings of all plays. An error is only what every run would come to: with hosts, without tags.
 pub(crate) fn check(options: &CompileOptions, made: &[Made], needed: &Needed) -> Diags {
     let defined = Defined::collect(options, made, needed);
+    let mut diags = hosts(options, made);
     if defined.open {
-        return Diags::default();
+        return diags;
     }
     let inventory = options.inventory.as_deref();
     let partial =
@@ -40,6 +43,7 @@ pub(crate) fn check(options: &CompileOptions, made: &[Made], needed: &Needed) ->
         hosts_known: inventory.is_some(),
         seen: HashSet::new(),
         followed: HashSet::new(),
+        circles: HashSet::new(),
         diags: Diags::default(),
     };
     // What must fail first: then a name that is used twice is an error, not a warning.
@@ -49,6 +53,9 @@ pub(crate) fn check(options: &CompileOptions, made: &[Made], needed: &Needed) ->
             for mention in texts {
                 let Ok(used) = &*mention.used else { continue };
                 check.text(&play.unit, used, &|_| mention.span, skippable);
+                if !mention.item && !defined.item {
+                    check.no_item(used, mention.span, skippable);
+                }
             }
             super::template_files::names(&play.unit, &mut |unit, used, at, may_skip| {
                 if (may_skip || partial) == skippable {
@@ -57,7 +64,36 @@ pub(crate) fn check(options: &CompileOptions, made: &[Made], needed: &Needed) ->
             });
         }
     }
-    check.diags
+    diags.extend(check.diags);
+    diags
+}
+
+/// What `hosts` of plays is made of: variables of the play and extra ones, for no host is there yet.
+fn hosts(options: &CompileOptions, made: &[Made]) -> Diags {
+    const THERE: [&str; 4] = ["groups", "omit", "playbook_dir", "inventory_dir"];
+    let mut diags = Diags::default();
+    for play in made.iter().filter(|play| play.plan.vars_files.is_empty() && play.plan.vars_prompt.is_empty())
+    {
+        for pattern in super::keywords::many(&play.hosts.value) {
+            let Value::Template(template) = &pattern else { continue };
+            let analysed = play.unit.analysed(&template.text, false);
+            let Ok(used) = &*analysed else { continue };
+            let known = |name: &str| {
+                THERE.contains(&name)
+                    || name.starts_with("ansible_")
+                    || play.plan.vars.contains_key(name)
+                    || options.extra_vars.contains_key(name)
+            };
+            let guarded = |name: &String| used.guarded.binary_search(name).is_ok();
+            let lost = used.names.iter().map(|(name, _)| name).filter(|name| !known(name) && !guarded(name));
+            for name in lost {
+                let span = word_in(play.hosts.span, name, &options.sources);
+                let diag = Diag::error("undefined-name", span, format!("nothing defines `{name}`"));
+                diags.push(diag.hint("`hosts` sees the play's `vars` and -e, but no variables of hosts"));
+            }
+        }
+    }
+    diags
 }
 
 /// A play without a host uses nothing.
@@ -77,6 +113,7 @@ struct Check<'a> {
     seen: HashSet<String>,
     /// Variables whose own values were looked at.
     followed: HashSet<(String, bool)>,
+    circles: HashSet<Vec<String>>,
     diags: Diags,
 }
 
@@ -87,11 +124,72 @@ impl Check<'_> {
                 continue;
             }
             if self.defined.has(name) {
+                self.circle(unit, name, skippable);
                 self.follow(unit, name, skippable);
             } else if self.seen.insert(name.clone()) {
                 self.tell(name, at(*offset), skippable);
             }
         }
+    }
+
+    /// `item` in a task without a loop.
+    fn no_item(&mut self, used: &NameUse, span: Span, skippable: bool) {
+        let used =
+            used.names.iter().any(|(name, _)| name == "item") && !used.guarded.iter().any(|n| n == "item");
+        if !used {
+            return;
+        }
+        let span = word_in(span, "item", self.sources);
+        let message = "the task has no loop, and nothing else defines `item`";
+        let make = if skippable || !self.hosts_known { Diag::warning } else { Diag::error };
+        self.diags.push(make("undefined-name", span, message).hint("give the task a `loop`"));
+    }
+
+    /// Variables that are made of each other. Only what is defined once is followed, and only where the whole value is text:
+    /// a member of a mapping may well be made of another one.
+    fn circle(&mut self, unit: &Unit, name: &str, skippable: bool) {
+        let mut path = vec![name.to_string()];
+        let mut known = HashSet::new();
+        let Some(span) = self.leads_to(unit, name, name, &mut path, &mut known) else { return };
+        let mut names = path.clone();
+        names.sort_unstable();
+        if !self.circles.insert(names) {
+            return;
+        }
+        let way = path.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(" → ");
+        let message = format!("variables are made of each other: {way} → `{name}`");
+        let make = if skippable || !self.hosts_known { Diag::warning } else { Diag::error };
+        self.diags.push(make("cycle", span, message));
+    }
+
+    /// Where the value of `from` stands, if it comes to `goal`.
+    fn leads_to(
+        &self,
+        unit: &Unit,
+        from: &str,
+        goal: &str,
+        path: &mut Vec<String>,
+        known: &mut HashSet<String>,
+    ) -> Option<Span> {
+        if self.defined.is_given(from) {
+            return None;
+        }
+        let Some(Value::Template(template)) = self.defined.only_value(from) else { return None };
+        let analysed = unit.analysed(&template.text, false);
+        let Ok(used) = &*analysed else { return None };
+        for (name, _) in used.names.iter().filter(|(name, _)| used.guarded.binary_search(name).is_err()) {
+            if name == goal {
+                return template.span;
+            }
+            if known.insert(name.clone()) {
+                path.push(name.clone());
+                if self.leads_to(unit, name, goal, path, known).is_some() {
+                    return template.span;
+                }
+                path.pop();
+            }
+        }
+        None
     }
 
     /// The value of a variable that is defined once: what it uses is used here.

@@ -105,6 +105,7 @@ fn first_frame(keywords: TaskKeywords, dir: &Path) -> Frame {
         conditional: false,
         lenient: false,
         rescued: false,
+        included: false,
     }
 }
 

@@ -26,8 +26,11 @@ impl Unit<'_> {
             !frame.keywords.module_defaults.is_empty() || task.keywords.get("module_defaults").is_some();
         // A task that is expected to fail may be written to fail: it warns now and fails when it runs.
         let soft = frame.may_fail(&task.keywords);
-        if module.spec.name == "set_fact" {
-            self.check_facts(entries);
+        let skippable = frame.may_be_skipped() || task.keywords.get("when").is_some();
+        match module.spec.name.as_str() {
+            "set_fact" => self.check_facts(entries),
+            "package" => self.check_package(entries),
+            name => self.check_patterns(name, entries, soft || skippable),
         }
         for diag in check_args(&module.spec, at, &given).iter() {
             let of_absence = matches!(diag.code, "missing-argument" | "argument-group");
@@ -59,7 +62,10 @@ impl Unit<'_> {
             "argument_spec".into(),
             spec.get("options").cloned().unwrap_or_else(|| Map::new().into()),
         );
-        let context = [("type", "role"), ("name", &call.name), ("argument_spec_name", entry)];
+        let role = frame.role.as_ref().and_then(|role| std::path::absolute(&role.path).ok());
+        let path = role.map(|path| path.display().to_string()).unwrap_or_default();
+        let context =
+            [("type", "role"), ("name", &call.name), ("argument_spec_name", entry), ("path", path.as_str())];
         args.insert("validate_args_context".into(), context.into_iter().collect::<Value>());
         let mut keywords = (*frame.keywords).clone();
         if !keywords.tags.contains(&"always".into()) {

@@ -149,6 +149,7 @@ impl Unit<'_> {
     }
 
     pub fn task_keywords(&mut self, task: &Task, frame: &Frame) -> TaskKeywords {
+        self.refuse_listen(task, frame);
         let mut keywords = self.inherit(frame, &task.keywords);
         if task.action.local {
             keywords.delegate_to = Some("localhost".into());

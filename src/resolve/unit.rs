@@ -17,6 +17,7 @@ pub(crate) struct Compiler {
     pub roles_path: Vec<PathBuf>,
     pub collections_path: Vec<PathBuf>,
     pub library: Vec<PathBuf>,
+    pub plugins: Vec<(&'static str, PathBuf)>,
     pub registries: Mutex<HashMap<PathBuf, Option<Arc<Registry>>>>,
     pub galaxy: Mutex<HashMap<PathBuf, Option<Arc<Galaxy>>>>,
     ids: AtomicUsize,
@@ -73,6 +74,8 @@ pub(crate) struct Frame {
     pub lenient: bool,
     /// Whether a failure here is caught: a block with `rescue`.
     pub rescued: bool,
+    /// Whether an include brings it, whose variables and items are there too.
+    pub included: bool,
 }
 
 impl Frame {
@@ -184,6 +187,7 @@ impl Compiler {
             roles_path: options.roles_path.clone(),
             collections_path: options.collections_path.clone(),
             library: options.library.clone(),
+            plugins: options.plugins.clone(),
             registries: Mutex::default(),
             galaxy: Mutex::default(),
             ids: AtomicUsize::new(0),

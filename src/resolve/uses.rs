@@ -8,7 +8,6 @@ use crate::eval::{self, NameUse};
 use crate::graph::{Act, CONNECTION_VARS, Loop, RoleScope, TaskKeywords};
 use crate::syntax::ast::{Entries, Keywords, Task};
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -103,16 +102,26 @@ impl Unit<'_> {
         asserts: bool,
     ) {
         let outer = frame.may_be_skipped() || k.ignore_errors.is_some();
-        self.check_keywords(&task.keywords, frame, outer);
+        // What includes bring may have the item of theirs.
+        let item = frame.included || frame.role.is_some() || k.loop_.is_some();
+        self.check_words(&task.keywords, frame, outer, item);
         let skippable = outer || !k.when.is_empty() || super::names::only_on_demand(&k.tags);
-        let place = Place { role: frame.role.clone(), skippable, lazy: false };
+        let place = Place { role: frame.role.clone(), skippable, lazy: false, item };
+        let shows = super::known::short(&task.action.name.value) == "debug";
         for (key, value) in args {
-            self.check_value(&value.value, value.span, asserts && &*key.value == "that", &place);
+            // `debug` says itself that the variable is not there, and goes on.
+            let (var, soft) = (shows && &*key.value == "var", Place { skippable: true, ..place.clone() });
+            let bare = asserts && &*key.value == "that" || var;
+            self.check_value(&value.value, value.span, bare, if var { &soft } else { &place });
         }
     }
 
     /// The templates among the keywords of a task, a block, an import, a role's use or a play.
     pub fn check_keywords(&mut self, keywords: &Keywords, frame: &Frame, outer: bool) {
+        self.check_words(keywords, frame, outer, true);
+    }
+
+    fn check_words(&mut self, keywords: &Keywords, frame: &Frame, outer: bool, item: bool) {
         let conditional = keywords.get("when").is_some() || keywords.get("loop").is_some();
         for (key, value) in &keywords.0 {
             let word = &*key.value;
@@ -121,9 +130,8 @@ impl Unit<'_> {
             }
             let bare = BARE.contains(&word);
             // A name that cannot be read spoils no task, and variables are read only where they are used.
-            let lazy =
-                matches!(word, "vars" | "name" | "loop_control" | "vars_prompt" | "vars_files" | "hosts");
-            let mut place = Place { role: frame.role.clone(), skippable: outer || conditional, lazy };
+            let lazy = matches!(word, "vars" | "name" | "vars_prompt" | "vars_files" | "hosts");
+            let mut place = Place { role: frame.role.clone(), skippable: outer || conditional, lazy, item };
             if word != "when" {
                 self.check_value(&value.value, value.span, bare, &place);
                 continue;
@@ -162,8 +170,11 @@ impl Unit<'_> {
         for diag in self.unknown_plugins(used, place.role.as_deref(), at) {
             self.diags.push(diag);
         }
+        let patterns = super::constants::of_text(used, span, place.lazy || place.skippable, sources);
+        patterns.into_iter().for_each(|diag| self.diags.push(diag));
         if !place.lazy {
-            self.mentions.push(Mention { used: Arc::clone(&analysed), span, skippable: place.skippable });
+            let (used, skippable, item) = (Arc::clone(&analysed), place.skippable, place.item);
+            self.mentions.push(Mention { used, span, skippable, item });
         }
     }
 
@@ -203,38 +214,17 @@ impl Unit<'_> {
         }
         found
     }
-
-    /// The Python file of the repository that brings a filter, a test or a lookup.
-    pub(super) fn python_file(&self, name: &str, noun: &str, role: Option<&RoleScope>) -> Option<PathBuf> {
-        let book = &self.play.playbook_dir;
-        let short = name.rsplit('.').next().unwrap_or(name);
-        // A repository's ansible.cfg may name folders beside it, for playbooks that stand deeper.
-        let homes = [Some(book.clone()), role.map(|r| r.path.clone()), Some(PathBuf::new())];
-        let roots = homes.into_iter().flatten().flat_map(|home| {
-            let galaxy = self.galaxy(&home).map(|g| g.root.clone());
-            [Some(home), galaxy].into_iter().flatten()
-        });
-        let folders = roots
-            .flat_map(|r| [r.join(format!("{noun}_plugins")), r.join("plugins").join(noun)])
-            .filter(|f| self.c.loader.is_there(f));
-        let files = folders.flat_map(|f| std::fs::read_dir(f).into_iter().flatten().flatten());
-        let mut python = files.map(|e| e.path()).filter(|p| p.extension().is_some_and(|x| x == "py"));
-        python.find(|path| {
-            let named = path.file_stem().is_some_and(|s| s == short);
-            let quoted = [format!("'{short}'"), format!("\"{short}\"")];
-            named
-                || noun != "lookup"
-                    && std::fs::read_to_string(path).is_ok_and(|t| quoted.iter().any(|q| t.contains(q)))
-        })
-    }
 }
 
 /// What a text's place says of it.
+#[derive(Clone)]
 struct Place {
     role: Option<Arc<RoleScope>>,
     skippable: bool,
     /// Read only where something uses it.
     lazy: bool,
+    /// A loop around it may define `item`.
+    item: bool,
 }
 
 /// Names of the hosts that are left in the play.

@@ -83,8 +83,8 @@ fn unknown(module: &str, known: &IndexMap<String, ArgSpec>, word: &str, within: 
     format!("{text}. Supported parameters include: {}.{hint}", names.join(", "))
 }
 
-/// Every name and alias.
-pub(super) fn all_names(known: &IndexMap<String, ArgSpec>) -> impl Iterator<Item = &str> {
+/// The names of arguments, aliases too.
+pub fn all_names(known: &IndexMap<String, ArgSpec>) -> impl Iterator<Item = &str> {
     known.iter().flat_map(|(n, a)| a.aliases.iter().map(String::as_str).chain([n.as_str()]))
 }
 

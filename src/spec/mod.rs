@@ -6,7 +6,7 @@ mod convert;
 mod freeform;
 
 pub use check::{check_args, unknown_argument};
-pub use coerce::{coerce, from_yaml, resolve};
+pub use coerce::{all_names, coerce, from_yaml, resolve};
 pub use convert::{convert, to_bool, to_text};
 pub use freeform::{FreeForm, Word, split_free_form, split_words};
 

@@ -4,6 +4,7 @@
 mod boot;
 mod root;
 mod secret;
+mod shell;
 
 use super::facts::Needed;
 use super::plays::Made;
@@ -34,9 +35,9 @@ pub(crate) fn check(unit: &Unit, words: &HashSet<String>) -> Diags {
         old_include(noted).into_iter().for_each(|d| diags.push(d));
         if let Act::Module { module, .. } = &noted.node.act {
             let found = [
-                shell_signs(noted, module),
+                shell::signs(noted, module),
                 renamed(noted, module),
-                key_server(noted, module),
+                shell::key_server(noted, module),
                 old_name(noted, module),
                 packages(noted, module),
             ];
@@ -52,6 +53,9 @@ pub(crate) fn check(unit: &Unit, words: &HashSet<String>) -> Diags {
 /// The warnings that concern several plays or how the run logs in.
 pub(crate) fn check_all(options: &super::CompileOptions, made: &[Made], needed: &Needed) -> Diags {
     let mut diags = secret::variables(made, needed, &options.sources);
+    if let Some(inventory) = options.inventory.as_deref() {
+        diags.extend(secret::inventory(inventory, &options.sources));
+    }
     // A flag or the inventory makes all tasks become root.
     if !options.becomes && !needed.words().contains("ansible_become") {
         made.iter().for_each(|play| diags.extend(root::check(&play.unit)));
@@ -103,70 +107,6 @@ fn text(value: &Value) -> Option<&str> {
     }
 }
 
-fn shell_signs(noted: &Noted, module: &Module) -> Option<Diag> {
-    if module.spec.name != "command" {
-        return None;
-    }
-    let (value, span) = argument(noted, module, "cmd")?;
-    let bare = outside_quotes(text(value)?);
-    let (message, hint) = match bare.split_whitespace().find(|w| is_shell_sign(w)) {
-        Some(sign) => {
-            (format!("`{sign}` is handed to the program as it stands"), "use `shell`, or write it without")
-        }
-        None => {
-            let glob = globs(&bare)?;
-            (format!("`{glob}` names one file with such a name"), "use `shell`, or `find` and a loop")
-        }
-    };
-    let message = format!("`command` runs no shell: {message}");
-    Some(Diag::warning("shell-in-command", span, message).hint(hint))
-}
-
-fn is_shell_sign(word: &str) -> bool {
-    let redirects = |sign: &str| {
-        word.strip_prefix(sign)
-            .is_some_and(|to| to.starts_with(|c: char| c.is_alphanumeric() || "./$_&".contains(c)))
-    };
-    matches!(word, "|" | "||" | "&&" | "<" | ">" | ">>" | "2>" | "2>>" | "2>&1" | "&>" | ";" | "&")
-        || [">", ">>", "2>", "2>>", "&>", "<"].into_iter().any(redirects)
-        || word.ends_with(';') && !word.ends_with("\\;")
-        || ["&&", "||", "$(", "`"].iter().any(|sign| word.contains(sign))
-}
-
-/// A path with wildcards; programs that search have their own.
-fn globs(text: &str) -> Option<&str> {
-    let program = text.split_whitespace().next()?.rsplit('/').next()?;
-    let own = ["find", "tar", "rsync", "systemctl", "grep", "egrep", "sed", "awk"].contains(&program);
-    let is_path = |word: &&str| ["/", "./", "../", "~/"].iter().any(|start| word.starts_with(start));
-    text.split_whitespace().filter(|_| !own).filter(is_path).find(|word| word.contains(['*', '?']))
-}
-
-/// The text without what stands in quotes or in `{{ }}`.
-fn outside_quotes(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let end = if rest.starts_with("{{") {
-            rest.find("}}").map(|e| e + 2)
-        } else if c == '\'' || c == '"' {
-            rest[1..].find(c).map(|e| e + 2)
-        } else {
-            out.push(c);
-            Some(c.len_utf8())
-        };
-        match end {
-            Some(end) => {
-                if end > c.len_utf8() {
-                    out.push('_');
-                }
-                rest = &rest[end..];
-            }
-            None => break,
-        }
-    }
-    out
-}
-
 fn renamed(noted: &Noted, module: &Module) -> Option<Diag> {
     let (names, span) = kernel_modules(noted, module)?;
     let (old, new) = RENAMED.iter().find(|(old, _)| names.iter().any(|name| name == old))?;
@@ -183,7 +123,7 @@ fn kernel_modules(noted: &Noted, module: &Module) -> Option<(Vec<String>, Span)>
             .is_some_and(|path| path == "/etc/modules" || path.contains("/modules-load.d/"))
     };
     match module.spec.name.as_str() {
-        "modprobe" => {
+        "modprobe" | "kernel_blacklist" => {
             let (value, span) = argument(noted, module, "name")?;
             let names = match (&noted.node.keywords.loop_, value) {
                 (_, Value::Str(name)) => vec![name.to_string()],
@@ -210,22 +150,6 @@ fn kernel_modules(noted: &Noted, module: &Module) -> Option<(Vec<String>, Span)>
         }
         _ => None,
     }
-}
-
-fn key_server(noted: &Noted, module: &Module) -> Option<Diag> {
-    let span = match module.spec.name.as_str() {
-        "apt_key" => argument(noted, module, "keyserver")?.1,
-        "command" | "shell" => {
-            let (value, span) = argument(noted, module, "cmd")?;
-            let written = text(value)?;
-            let asks = ["--keyserver", "--recv"].iter().any(|flag| written.contains(flag));
-            (asks && written.contains("apt-key")).then_some(span)?
-        }
-        _ => return None,
-    };
-    let message = "key servers are unreliable, and a key of apt-key vouches for every repository";
-    let hint = "`deb822_repository` with `signed_by` binds the key to its repository";
-    Some(Diag::warning("apt-key-server", span, message).hint(hint))
 }
 
 fn old_name(noted: &Noted, module: &Module) -> Option<Diag> {
@@ -264,15 +188,21 @@ fn packages(noted: &Noted, module: &Module) -> Option<Diag> {
     let (value, span) = argument(noted, module, "name")?;
     let Act::Module { args, .. } = &noted.node.act else { return None };
     let uses_item = |v: &&Value| text(v).is_some_and(|t| t.contains("item"));
-    let alone = text(value)?.replace(' ', "") == "{{item}}" && args.values().filter(uses_item).count() == 1;
+    let written = text(value)?.replace(' ', "");
+    let item = written.strip_prefix("{{item").and_then(|rest| rest.strip_suffix("}}"))?;
+    // One member of each: the list is of mappings.
+    let member = item.strip_prefix('.').filter(|name| crate::eval::is_identifier(name));
+    let alone = (item.is_empty() || member.is_some()) && args.values().filter(uses_item).count() == 1;
     if !alone || k.when.iter().any(|w| uses_item(&w)) || matches!(list, Value::List(l) if l.len() < 2) {
         return None;
     }
     let message = format!("`{}` is run once for each package", module.spec.name);
-    Some(
-        Diag::warning("package-loop", span, message)
-            .hint("give `name` the whole list: one transaction installs all"),
-    )
+    let list = match member {
+        Some(member) => format!("`LIST | map(attribute='{member}') | list`"),
+        None => "the whole list".into(),
+    };
+    let hint = format!("give `name` {list}: one transaction installs all");
+    Some(Diag::warning("package-loop", span, message).hint(hint))
 }
 
 fn unread(noted: &Noted, words: &HashSet<String>) -> Option<Diag> {
@@ -288,42 +218,6 @@ fn unread(noted: &Noted, words: &HashSet<String>) -> Option<Diag> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn signs_of_the_shell_count_outside_quotes_and_templates() {
-        let found = |text: &str| outside_quotes(text).split_whitespace().any(is_shell_sign);
-        for text in [
-            "echo 1 > /sys/x",
-            "a | b",
-            "a && b",
-            "a 2>/dev/null",
-            "a; b",
-            "echo $(date)",
-            "a||b",
-            "a >out",
-            "echo `date`",
-        ] {
-            assert!(found(text), "{text}");
-        }
-        for text in [
-            "echo 'a > b'",
-            "x {{ y | default('') }}",
-            "find . -exec rm {} \\;",
-            "a -> b",
-            "sh -c \"a && b\"",
-            "test a -ge b",
-        ] {
-            assert!(!found(text), "{text}");
-        }
-    }
-
-    #[test]
-    fn wildcards_of_paths_are_the_shells() {
-        assert_eq!(globs("rm -f /tmp/a /tmp/x*.log"), Some("/tmp/x*.log"));
-        for text in ["find /x -path /x/*", "dpkg -l linux-*", "ls /a", "echo what?"] {
-            assert_eq!(globs(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn a_comment_allows_what_it_names() {

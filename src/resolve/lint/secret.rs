@@ -7,6 +7,7 @@ use crate::modules::Module;
 use crate::resolve::facts::Needed;
 use crate::resolve::plays::Made;
 use crate::resolve::unit::Noted;
+use crate::syntax::inventory::Inventory;
 use std::path::Path;
 
 const NAMES: &[&str] = &[
@@ -59,6 +60,10 @@ fn is_secret_text(text: &str) -> bool {
 }
 
 fn is_secret_name(name: &str) -> bool {
+    // How hosts are reached: `ansible_become_pass`, `ansible_ssh_pass`.
+    if name.starts_with("ansible_") && name.ends_with("_pass") {
+        return true;
+    }
     NAMES.iter().any(|n| name == *n || name.strip_suffix(n).is_some_and(|rest| rest.ends_with('_')))
 }
 
@@ -117,6 +122,52 @@ fn lines(path: &Path, text: &str, sources: &Sources, diags: &mut Diags) {
         if is_secret_name(name) && is_secret_text(value) {
             let file = *id.get_or_insert_with(|| source_of(path, text, sources));
             diags.push(finding(name, Span::new(file, begin + at, begin + at + name.len())));
+        }
+    }
+}
+
+/// The inventory's own files: `name=value` of INI, `name: value` of YAML. What a program prints has no place.
+pub(super) fn inventory(inventory: &Inventory, sources: &Sources) -> Diags {
+    let mut diags = Diags::default();
+    for file in sources.all() {
+        let given = inventory.sources.iter().any(|source| file.path.starts_with(source));
+        let yaml = file.path.extension().is_some_and(|x| x == "yml" || x == "yaml");
+        if !given || holds_vars(&file.path) || file.text.starts_with("#!") {
+            continue;
+        }
+        match yaml {
+            true => lines(&file.path, &file.text, sources, &mut diags),
+            false => ini(&file.path, &file.text, sources, &mut diags),
+        }
+    }
+    diags
+}
+
+fn ini(path: &Path, text: &str, sources: &Sources, diags: &mut Diags) {
+    let (mut start, mut of_vars) = (0, false);
+    let mut id = None;
+    for line in text.split_inclusive('\n') {
+        let begin = start;
+        start += line.len();
+        let whole = line.trim();
+        if whole.starts_with(['#', ';']) {
+            continue;
+        }
+        if whole.starts_with('[') {
+            of_vars = whole.ends_with(":vars]");
+            continue;
+        }
+        // A group's variable has its line for itself; a host's stand in words behind it.
+        let words = if of_vars { vec![whole] } else { whole.split_whitespace().skip(1).collect() };
+        for word in words {
+            let Some((name, value)) = word.split_once('=') else { continue };
+            let name = name.trim();
+            let value = value.split(" #").next().unwrap_or_default();
+            if is_secret_name(name) && is_secret_text(value) {
+                let at = begin + line.find(word).unwrap_or(0);
+                let file = *id.get_or_insert_with(|| source_of(path, text, sources));
+                diags.push(finding(name, Span::new(file, at, at + name.len())));
+            }
         }
     }
 }

@@ -60,6 +60,11 @@ fn block(ctx: &mut Ctx, node: &Node, pairs: &[(Node, Node)]) -> Block {
     for (k, v) in pairs {
         let key = ctx.key(k);
         match &*key.value {
+            "block" | "rescue" | "always" if v.is_null() => {
+                let message = format!("`{}` wants a list of tasks, and has nothing", key.value);
+                ctx.diags
+                    .push(Diag::error("not-a-list", key.span, message).hint("begin each task with `- `"));
+            }
             "block" => block.body = items(ctx, v, "`block`"),
             "rescue" => block.rescue = items(ctx, v, "`rescue`"),
             "always" => block.always = items(ctx, v, "`always`"),
@@ -238,7 +243,10 @@ fn explicit(ctx: &mut Ctx, key: &Node, node: &Node, extra: Entries) -> Option<Ac
             ctx.diags.push(Diag::error("no-action", node.span, message).hint("write `module: NAME` in it"));
             return None;
         };
-        let rest = pairs.iter().filter(|(k, _)| !named(k, "module"));
+        let inner = node.get("args").and_then(Node::as_map);
+        let rest =
+            pairs.iter().filter(|(k, _)| !named(k, "module") && !(inner.is_some() && named(k, "args")));
+        let rest = rest.chain(inner.unwrap_or_default());
         let args: Entries = rest.map(|(k, v)| (ctx.key(k), ctx.value(v))).collect();
         let args = if args.is_empty() { ActionArgs::None } else { ActionArgs::Entries(args) };
         return Some(Action { name: ctx.key(name), args, extra, local });

@@ -1,0 +1,1 @@
+class FilterModule: pass  # 'its_filter'
