@@ -2,10 +2,12 @@
 
 use crate::base::Map;
 use crate::cloud::ec2::{input::*, types};
-use crate::cloud::identity::from_sdk;
+use crate::cloud::identity::{NODE, STACK, from_sdk};
 use crate::cloud::kinds::Address;
 use crate::cloud::{Kind, Tags, Thing};
-use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChange, Verdict, address, find};
+use crate::modules::cloud::{
+    self, Attributes, CloudFuture, Cx, Place, Resource, TagChange, Verdict, address, find,
+};
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use crate::record;
 use std::sync::Arc;
@@ -43,11 +45,23 @@ pub enum Steps {
 impl Resource for Eip {
     type Seen = Seen;
     type Steps = Steps;
+    const PLACED: bool = true;
 
     fn key(&self, args: &Args) -> String {
         let name = || args.map("tags").and_then(|tags| tags.opt_str("Name"));
         let given = args.opt_str("public_ip").or_else(name).or(args.opt_str("device_id"));
         given.unwrap_or("address").to_string()
+    }
+
+    fn place(&self, args: &Args) -> Place {
+        match args.has("public_ip") {
+            true => Place::default(),
+            false => Place::new(vec![("device_id", args.value("device_id").cloned())]),
+        }
+    }
+
+    fn nameless(&self, args: &Args) -> bool {
+        !args.has("public_ip") && !args.has("device_id") && !args.bool("reuse_existing_ip_allowed")
     }
 
     fn observe<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Seen> {
@@ -69,7 +83,17 @@ impl Resource for Eip {
                 }
                 return Ok(found);
             }
-            let found = find::one::<Address>(cx, &all, |a| cx.text("device_id").is_some_and(|d| with(a, d)))?;
+            let device = |d: Option<&str>| d.map(str::to_string);
+            let is = |a: &types::Address, _: &str| {
+                [device(a.instance_id()), device(a.network_interface_id())].into_iter().flatten().collect()
+            };
+            let here = |a: &types::Address| cx.text("device_id").is_some_and(|d| with(a, d));
+            let found = find::placed::<Address>(cx, &all, is, here)?;
+            let open = cx.is_unknown("device_id");
+            let follower = |a: &&Arc<types::Address>| {
+                follows(cx, a) && (!open || cx.account.follow(Address::id(a)))
+            };
+            let found = found.or_else(|| all.iter().find(follower).map(Arc::clone));
             let reusable = || all.iter().find(|a| reusable(cx, a)).map(Arc::clone);
             Ok(found.or_else(reusable))
         })
@@ -142,6 +166,20 @@ fn with(address: &types::Address, device: &str) -> bool {
     address.instance_id() == Some(device) || address.network_interface_id() == Some(device)
 }
 
+/// Whether it was named after a device that the wanted one takes the place of: with that it goes to it.
+fn follows(cx: &Cx<'_>, address: &types::Address) -> bool {
+    let (tags, stack) = (from_sdk(address.tags()), Some(&cx.identity.stack));
+    let node = tags.get(NODE).filter(|_| tags.get(STACK) == stack);
+    let old = node.and_then(|node| node.strip_prefix("ec2_eip/"));
+    cx.args.has("device_id") && old.is_some_and(|old| cx.account.takes_place(old, cx.text("device_id")))
+}
+
+/// Whether the device that has it goes, and the wanted one comes in its place.
+fn moves(cx: &Cx<'_>, address: &types::Address) -> bool {
+    let is = [address.instance_id(), address.network_interface_id()];
+    is.into_iter().flatten().any(|old| cx.account.takes_place(old, cx.text("device_id")))
+}
+
 /// Unused, and with the tag that was asked for.
 fn reusable(cx: &Cx<'_>, address: &types::Address) -> bool {
     let tags = from_sdk(address.tags());
@@ -177,7 +215,8 @@ fn change(cx: &Cx<'_>, address: &types::Address) -> Result<Verdict<Steps>, Failu
     if let Some(device) = wanted
         && !device.as_str().is_some_and(|d| with(address, d))
     {
-        if address.association_id().is_some() && !cx.args.bool("allow_reassociation") {
+        let may = cx.args.bool("allow_reassociation") || moves(cx, address);
+        if address.association_id().is_some() && !may {
             return Err(Failure::new(format!(
                 "{} is with {}\nhint: `allow_reassociation: true` takes it from there",
                 described(address),
@@ -186,7 +225,10 @@ fn change(cx: &Cx<'_>, address: &types::Address) -> Result<Verdict<Steps>, Failu
         }
         associate = attributes.compare("device_id", is, device.clone());
     }
-    let tags = cx.compare_tags(&mut attributes, &from_sdk(address.tags()));
+    let mut tags = cx.compare_tags(&mut attributes, &from_sdk(address.tags()));
+    if associate && follows(cx, address) {
+        tags.set.insert(NODE.into(), cx.identity.node.clone());
+    }
     match attributes.change(&described(address)) {
         None => Ok(Verdict::unchanged(result(address))),
         Some(change) => {
@@ -204,7 +246,7 @@ async fn associate(cx: &Cx<'_>, address: &types::Address) -> Result<Map, Failure
     let device = cx.args.str("device_id");
     let input = AssociateAddressInputBuilder::default()
         .set_allocation_id(address.allocation_id.clone())
-        .allow_reassociation(cx.args.bool("allow_reassociation"))
+        .allow_reassociation(cx.args.bool("allow_reassociation") || moves(cx, address))
         .set_private_ip_address(cx.text("private_ip_address").map(str::to_string));
     let input = match device.starts_with("eni-") {
         true => input.network_interface_id(device),

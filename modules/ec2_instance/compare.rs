@@ -130,8 +130,8 @@ fn fixed(cx: &Cx<'_>, instance: &types::Instance, seen: &Seen) -> Vec<(&'static 
     let image = seen.image.as_deref().filter(|i| !i.starts_with("resolve:"));
     row("image_id", instance.image_id(), image.map(Value::from));
     row("key_name", instance.key_name(), given("key_name"));
-    row("vpc_subnet_id", instance.subnet_id(), network::subnet(cx));
-    row("private_ip", instance.private_ip_address(), network::address(cx));
+    row("vpc_subnet_id", instance.subnet_id(), network::subnet(cx.args));
+    row("private_ip", instance.private_ip_address(), network::address(cx.args));
     let zone = instance.placement().and_then(|p| p.availability_zone());
     row("availability_zone", zone, given("availability_zone"));
     let tags = from_sdk(instance.tags());

@@ -63,7 +63,7 @@ fn unplaced(names: &[&str], why: &str) -> Failure {
 /// The VPC of the subnet that the task names, of the instances that are there, of the interfaces that are taken, of the
 /// template's subnet, or else the default one: as EC2 itself chooses where it launches.
 async fn place(cx: &Cx<'_>, instances: &[Arc<types::Instance>], names: &[&str]) -> Result<Place, Failure> {
-    if let Some(subnet) = network::subnet(cx) {
+    if let Some(subnet) = network::subnet(cx.args) {
         return match subnet.as_str() {
             Some(id) => of_subnet(cx, id).await,
             None => Ok(Place::Open),

@@ -22,7 +22,7 @@ pub fn attributes(cx: &Cx<'_>, seen: &Seen, attributes: &mut Attributes) -> Resu
     }
     attributes.wanted("image_id", seen.image.clone().map_or_else(|| cx.unknown(), Value::from));
     attributes.wanted("instance_type", kind(cx));
-    attributes.wanted("vpc_subnet_id", network::subnet(cx));
+    attributes.wanted("vpc_subnet_id", network::subnet(cx.args));
     for name in ["key_name", "availability_zone", "iam_instance_profile"] {
         attributes.wanted(name, cx.args.value(name).cloned());
     }
@@ -56,11 +56,11 @@ pub fn predicted(cx: &Cx<'_>, seen: &Seen) -> Map {
         "image_id" => seen.image.clone().map_or_else(|| cx.unknown(), Value::from),
         "instance_type" => kind(cx).unwrap_or_else(|| cx.unknown()),
         "key_name" => given("key_name"),
-        "subnet_id" => network::subnet(cx),
+        "subnet_id" => network::subnet(cx.args),
         "vpc_id" => cx.unknown(),
         "launch_time" => cx.unknown(),
-        "private_ip_address" => network::address(cx).unwrap_or_else(|| cx.unknown()),
-        "private_ip" => network::address(cx).unwrap_or_else(|| cx.unknown()),
+        "private_ip_address" => network::address(cx.args).unwrap_or_else(|| cx.unknown()),
+        "private_ip" => network::address(cx.args).unwrap_or_else(|| cx.unknown()),
         "public_ip_address" => cx.unknown(),
         "public_ip" => cx.unknown(),
         "private_dns_name" => cx.unknown(),
@@ -166,7 +166,7 @@ fn placement(cx: &Cx<'_>) -> Option<types::Placement> {
     let inner = |name: &str| given(name).map(to_text);
     let zone = cx.text("availability_zone").map(str::to_string).or(inner("availability_zone"));
     // A subnet is in one zone anyway.
-    let zone = zone.filter(|_| network::subnet(cx).is_none());
+    let zone = zone.filter(|_| network::subnet(cx.args).is_none());
     let group = cx.text("placement_group").map(str::to_string).or(inner("group_name"));
     let tenancy = cx.text("tenancy").map(str::to_string).or(inner("tenancy"));
     let placement = types::Placement::builder()

@@ -6,6 +6,7 @@ mod groups;
 mod image;
 mod launch;
 mod network;
+mod old;
 mod steps;
 mod volumes;
 
@@ -15,7 +16,7 @@ use crate::cloud::ec2::types::InstanceStateName as State;
 use crate::cloud::identity::from_sdk;
 use crate::cloud::kinds::Instance;
 use crate::cloud::{Kind, Tags, Thing};
-use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, Verdict, find, values};
+use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Place, Resource, Verdict, find, values};
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use crate::plan::{Action, Change};
 use std::sync::Arc;
@@ -46,12 +47,22 @@ pub struct Seen {
 impl Resource for Instances {
     type Seen = Seen;
     type Steps = Steps;
+    const PLACED: bool = true;
 
     fn key(&self, args: &Args) -> String {
         let tag = args.map("tags").and_then(|t| t.get("Name")).map(crate::spec::to_text);
         let name = args.opt_str("name").map(str::to_string).or(tag);
         let name = name.or_else(|| args.value("count_tag").map(crate::spec::to_text));
         name.or_else(|| args.list("instance_ids").first().map(ToString::to_string)).unwrap_or_default()
+    }
+
+    fn place(&self, args: &Args) -> Place {
+        place(args)
+    }
+
+    fn nameless(&self, args: &Args) -> bool {
+        let told = ["count", "exact_count", "filters", "instance_ids"].iter().any(|name| args.has(name));
+        self.key(args).is_empty() && !told
     }
 
     fn observe<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Seen> {
@@ -78,23 +89,54 @@ impl Resource for Instances {
 
     fn decide(&self, cx: &Cx<'_>, seen: &Seen) -> Result<Verdict<Steps>, Failure> {
         let what = format!("instance {}", self.key(cx.args)).trim_end().to_string();
-        match cx.args.str("state") {
-            "absent" | "terminated" => absent(cx, seen, &what),
-            _ => present(cx, seen, &what),
-        }
+        let verdict = match cx.args.str("state") {
+            "absent" | "terminated" => absent(cx, seen, &what)?,
+            _ => present(cx, seen, &what)?,
+        };
+        Ok(Verdict { result: old::told(cx, verdict.result), ..verdict })
     }
 
     fn apply<'a>(&'a self, cx: &'a Cx<'a>, seen: &'a Seen, steps: &'a Steps) -> CloudFuture<'a, Map> {
-        Box::pin(steps::carry_out(cx, seen, steps))
+        Box::pin(async move { Ok(old::told(cx, steps::carry_out(cx, seen, steps).await?)) })
     }
 
     fn waits(&self, steps: &Steps) -> bool {
         !steps.wait.is_empty()
     }
 
+    fn replaces(&self, steps: &Steps) -> Vec<String> {
+        steps.replace.iter().map(|i| Instance::id(i).to_string()).collect()
+    }
+
     fn things(&self, seen: &Seen) -> Vec<(Thing, Tags)> {
         seen.instances.iter().flat_map(|i| cloud::thing::<Instance>(&Some(Arc::clone(i)))).collect()
     }
+}
+
+/// What tells instances of one name apart, where they are not named by what they are.
+fn place(args: &Args) -> Place {
+    if ["count", "filters", "instance_ids"].iter().any(|name| args.has(name)) {
+        return Place::default();
+    }
+    let zone = args.value("availability_zone").cloned();
+    let mut place = Place::new(vec![
+        ("vpc_subnet_id", network::subnet(args)),
+        ("availability_zone", zone),
+        ("private_ip", network::address(args)),
+    ]);
+    let count = args.opt_int("exact_count").and_then(|n| usize::try_from(n).ok());
+    place.count = count.unwrap_or(1);
+    place
+}
+
+/// The same of an instance.
+fn place_of(instance: &types::Instance, name: &str) -> Vec<String> {
+    let is = match name {
+        "vpc_subnet_id" => instance.subnet_id(),
+        "availability_zone" => instance.placement().and_then(|p| p.availability_zone()),
+        _ => instance.private_ip_address(),
+    };
+    is.map(str::to_string).into_iter().collect()
 }
 
 /// Whether the instances are to be there, running or not.
@@ -118,15 +160,17 @@ async fn existing(cx: &Cx<'_>) -> Result<Vec<Arc<types::Instance>>, Failure> {
     }
     let all = find::in_place::<Instance>(cx, &all);
     let many = cx.args.has("exact_count");
-    let tagged: Vec<_> = all.iter().filter(|i| cx.identity.is(&from_sdk(i.tags()))).map(Arc::clone).collect();
     let natural = |i: &types::Instance| natural(cx, i);
     if many || !wants_them(cx) {
-        return Ok(all.into_iter().filter(|i| natural(i) || cx.identity.is(&from_sdk(i.tags()))).collect());
+        let meant = |i: &Arc<types::Instance>| natural(i) || cx.identity.is(&from_sdk(i.tags()));
+        let meant: Vec<_> = all.into_iter().filter(meant).collect();
+        return find::share::<Instance>(cx, &meant, place_of);
     }
+    let tagged = find::own::<Instance>(cx, &all);
     if !tagged.is_empty() && cx.text("name").is_none() {
-        return Ok(tagged);
+        return find::share::<Instance>(cx, &tagged, place_of);
     }
-    Ok(find::one::<Instance>(cx, &all, natural)?.into_iter().collect())
+    Ok(find::placed::<Instance>(cx, &all, place_of, natural)?.into_iter().collect())
 }
 
 /// On its way out: it counts no more, and its name is free.
@@ -141,14 +185,17 @@ fn natural(cx: &Cx<'_>, instance: &types::Instance) -> bool {
     if let Some(count) = cx.args.value("count_tag").filter(|v| !v.is_null()) {
         return match count {
             Value::Map(map) => cloud::tags_of(map).iter().all(|(k, v)| is.get(k) == Some(v)),
-            Value::List(keys) => keys.iter().all(|k| is.contains_key(&crate::spec::to_text(k))),
+            Value::List(several) => several.iter().all(|one| match one {
+                Value::Map(map) => cloud::tags_of(map).iter().all(|(k, v)| is.get(k) == Some(v)),
+                key => is.contains_key(&crate::spec::to_text(key)),
+            }),
             key => is.contains_key(&crate::spec::to_text(key)),
         };
     }
     let tags = cx.args.map("tags").map(cloud::tags_of).unwrap_or_default();
     let name = cx.text("name").or(tags.get("Name").map(String::as_str));
     let named = name.is_some_and(|name| is.get("Name").is_some_and(|n| n == name));
-    let subnet = network::subnet(cx).filter(|s| s.as_str().is_some());
+    let subnet = network::subnet(cx.args).filter(|s| s.as_str().is_some());
     named && subnet.is_none_or(|s| s.as_str() == instance.subnet_id())
 }
 
@@ -193,7 +240,8 @@ fn absent(cx: &Cx<'_>, seen: &Seen, what: &str) -> Result<Verdict<Steps>, Failur
     }
     let ids: Vec<String> = seen.instances.iter().map(|i| Instance::id(i).to_string()).collect();
     let change = Attributes::delete(&format!("{what} ({})", ids.join(", ")));
-    let shown = result(seen.instances.iter().map(|i| self::shown(i)).collect());
+    let mut shown = result(seen.instances.iter().map(|i| self::shown(i)).collect());
+    steps::tell_ids(&mut shown, Vec::new(), &ids);
     Ok(Verdict::new(change, Steps { terminate: ids, ..Steps::default() }, shown))
 }
 
@@ -264,7 +312,11 @@ fn present(cx: &Cx<'_>, seen: &Seen, what: &str) -> Result<Verdict<Steps>, Failu
         changes.push(Change { action: Action::Delete, reason, diffs: Vec::new() });
         steps.terminate.push(id.to_string());
     }
-    Ok(Verdict { change: as_one(changes), steps, result: result(shown), warnings })
+    let mut result = result(shown);
+    let launched = steps.launch + steps.replace.len();
+    let altered = steps.change.iter().map(|(i, _)| Value::from(Instance::id(i)));
+    steps::tell_ids(&mut result, altered.chain((0..launched).map(|_| cx.unknown())).collect(), &steps.ends());
+    Ok(Verdict { change: as_one(changes), steps, result, warnings })
 }
 
 /// One change of several; the strongest action names it.

@@ -3,28 +3,36 @@
 use crate::base::{Map, Value};
 use crate::cloud::ec2::{input::RunInstancesInputBuilder, types};
 use crate::modules::cloud::Cx;
-use crate::modules::{ArgsExt, Failure};
+use crate::modules::{Args, ArgsExt, Failure};
 use crate::spec::to_text;
 use types::InstanceNetworkInterfaceSpecification as Interface;
 
 /// What the task says of its first interface: with it, under `network`, or as the first one of several.
-fn first(cx: &Cx<'_>, own: &str, inner: &str) -> Option<Value> {
+fn first(args: &Args, own: &str, inner: &str) -> Option<Value> {
     let given = |v: Option<&Value>| v.filter(|v| !v.is_null()).cloned();
-    let network = cx.args.map("network").and_then(|n| n.get(inner));
-    let foremost = cx.args.items("network_interfaces").first();
+    let network = args.map("network").and_then(|n| n.get(inner));
+    let foremost = args.items("network_interfaces").first();
     let foremost = foremost.filter(|i| i.get("device_index").is_none_or(|at| *at == Value::Int(0)));
-    given(cx.args.value(own)).or(given(network)).or(given(foremost.and_then(|i| i.get(inner))))
+    given(args.value(own)).or(given(network)).or(given(foremost.and_then(|i| i.get(inner))))
 }
 
 /// The subnet where the task wants the instance; `None`: it does not say.
-pub fn subnet(cx: &Cx<'_>) -> Option<Value> {
-    first(cx, "vpc_subnet_id", "subnet_id")
+pub fn subnet(args: &Args) -> Option<Value> {
+    first(args, "vpc_subnet_id", "subnet_id")
 }
 
 /// The primary address that the task wants.
-pub fn address(cx: &Cx<'_>) -> Option<Value> {
-    let several = || first(cx, "", "private_ip_addresses")?.as_list()?.first().cloned();
-    first(cx, "private_ip", "private_ip_address").or_else(several)
+pub fn address(args: &Args) -> Option<Value> {
+    let several = || addresses(first(args, "", "private_ip_addresses")?.as_list()?).into_iter().next();
+    first(args, "private_ip", "private_ip_address").or_else(several)
+}
+
+/// Addresses as text or as `{primary: …, private_ip_address: …}`, the primary one first.
+fn addresses(given: &[Value]) -> Vec<Value> {
+    let primary = |value: &Value| value.get("primary").and_then(crate::spec::to_bool) == Some(true);
+    let (first, others): (Vec<_>, Vec<_>) = given.iter().partition(|v| primary(v));
+    let text = |value: &Value| value.get("private_ip_address").unwrap_or(value).clone();
+    first.into_iter().chain(others).map(text).collect()
 }
 
 /// Interfaces that the task names, with their positions; they keep their own tags.
@@ -82,8 +90,8 @@ pub fn fill(
     }
     let text = |value: Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_string);
     Ok(input
-        .set_subnet_id(text(subnet(cx)))
-        .set_private_ip_address(text(address(cx)))
+        .set_subnet_id(text(subnet(cx.args)))
+        .set_private_ip_address(text(address(cx.args)))
         .set_security_group_ids((!groups.is_empty()).then_some(groups)))
 }
 
@@ -95,8 +103,9 @@ fn interface(cx: &Cx<'_>, given: &Map, at: usize, groups: &[String]) -> Interfac
     // Those of `network` are among the task's.
     let groups = if own.is_empty() || cx.args.has("network") { groups.to_vec() } else { own };
     let first = |name: &str| cx.text(name).filter(|_| at == 0).map(str::to_string);
-    let further = given.list("private_ip_addresses").into_iter().enumerate().map(|(at, address)| {
-        types::PrivateIpAddressSpecification::builder().primary(at == 0).private_ip_address(address).build()
+    let further = addresses(given.items("private_ip_addresses")).into_iter().enumerate().map(|(at, address)| {
+        let specification = types::PrivateIpAddressSpecification::builder().primary(at == 0);
+        specification.private_ip_address(to_text(&address)).build()
     });
     let further: Vec<_> = further.collect();
     let ipv6 = given.list("ipv6_addresses").into_iter();

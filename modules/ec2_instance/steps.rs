@@ -2,7 +2,7 @@
 
 use super::launch::{self, USER_DATA};
 use super::{Seen, console, result};
-use crate::base::{List, Map};
+use crate::base::{List, Map, Value};
 use crate::cloud::calls::CallFuture;
 use crate::cloud::ec2::{input::*, types};
 use crate::cloud::identity::from_sdk;
@@ -23,6 +23,24 @@ pub struct Steps {
     pub terminate: Vec<String>,
     /// Those that are to run, and do not yet.
     pub wait: Vec<String>,
+}
+
+impl Steps {
+    /// Ids of those that go.
+    pub fn ends(&self) -> Vec<String> {
+        let replaced = self.replace.iter().map(|i| Instance::id(i).to_string());
+        self.terminate.iter().cloned().chain(replaced).collect()
+    }
+}
+
+/// Adds what was done to which instances, where anything was.
+pub fn tell_ids(result: &mut Map, changed: List, terminated: &[String]) {
+    if !changed.is_empty() {
+        result.insert("changed_ids".into(), changed.into());
+    }
+    if !terminated.is_empty() {
+        result.insert("terminated_ids".into(), terminated.iter().map(|id| Value::from(id.as_str())).collect::<List>().into());
+    }
 }
 
 #[derive(Default)]
@@ -54,7 +72,9 @@ pub async fn carry_out(cx: &Cx<'_>, seen: &Seen, steps: &Steps) -> Result<Map, F
     let gone = |i: &Arc<types::Instance>| steps.terminate.iter().any(|id| id == Instance::id(i));
     if !super::wants_them(cx) {
         terminate(cx, &steps.terminate).await?;
-        return Ok(result(shown.iter().map(|i| super::shown(i)).collect()));
+        let mut result = result(shown.iter().map(|i| super::shown(i)).collect());
+        tell_ids(&mut result, Vec::new(), &steps.terminate);
+        return Ok(result);
     }
     shown.retain(|i| !gone(i) && !steps.replace.iter().any(|r| Arc::ptr_eq(r, i)));
     let changed =
@@ -68,13 +88,18 @@ pub async fn carry_out(cx: &Cx<'_>, seen: &Seen, steps: &Steps) -> Result<Map, F
     for running in together(steps.wait.iter().map(|id| wait(cx, id, State::Running)).collect()).await {
         running?;
     }
+    let mut changed_ids: List = steps.change.iter().map(|(i, _)| Value::from(Instance::id(i))).collect();
     let count = steps.launch + steps.replace.len();
     if count > 0 {
-        shown.extend(launch(cx, seen, count, &steps.replace).await?);
+        let made = launch(cx, seen, count, &steps.replace).await?;
+        for (old, new) in steps.replace.iter().zip(&made) {
+            account.note_replaced(Instance::id(old), Some(Instance::id(new)));
+        }
+        changed_ids.extend(made.iter().map(|i| Value::from(Instance::id(i))));
+        shown.extend(made);
     }
-    let mut ids = steps.terminate.clone();
-    ids.extend(steps.replace.iter().map(|i| Instance::id(i).to_string()));
-    terminate(cx, &ids).await?;
+    let ends = steps.ends();
+    terminate(cx, &ends).await?;
     steps.replace.iter().for_each(|old| account.spare::<Instance>(old));
     for instance in &mut shown {
         if let Some(known) = account.instances.get(&*account.ec2, Instance::id(instance)).await? {
@@ -92,7 +117,9 @@ pub async fn carry_out(cx: &Cx<'_>, seen: &Seen, steps: &Steps) -> Result<Map, F
         console::tell(&mut map, keys?);
         maps.push(map);
     }
-    Ok(result(maps))
+    let mut result = result(maps);
+    tell_ids(&mut result, changed_ids, &ends);
+    Ok(result)
 }
 
 fn limit(cx: &Cx<'_>) -> Duration {

@@ -6,9 +6,13 @@ use crate::cloud::ec2::{input::*, types};
 use crate::cloud::identity::from_sdk;
 use crate::cloud::kinds::{Address, NatGateway};
 use crate::cloud::{CallError, Kind, Tags, Thing};
-use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChange, Verdict, address, find};
+use crate::modules::cloud::{
+    self, Attributes, CloudFuture, Cx, Place, Resource, TagChange, Verdict, address, find,
+};
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
+use crate::plan::Claims;
 use crate::record;
+use crate::spec::ModuleSpec;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,10 +51,27 @@ pub enum Steps {
 impl Resource for Nat {
     type Seen = Seen;
     type Steps = Steps;
+    const PLACED: bool = true;
 
     fn key(&self, args: &Args) -> String {
         let name = args.map("tags").and_then(|tags| tags.opt_str("Name"));
         name.or(args.opt_str("subnet_id")).or(args.opt_str("nat_gateway_id")).unwrap_or_default().to_string()
+    }
+
+    fn place(&self, args: &Args) -> Place {
+        match args.has("nat_gateway_id") {
+            true => Place::default(),
+            false => Place::new(vec![("subnet_id", args.value("subnet_id").cloned())]),
+        }
+    }
+
+    /// Those of one node after each other: they share the addresses that it left.
+    fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
+        let mut claims = cloud::claims(spec, args);
+        if args.map("tags").is_some_and(|tags| tags.has("Name")) {
+            claims.writes.push(format!("ec2_nat_gateway:{}", self.key(args)));
+        }
+        claims
     }
 
     fn observe<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Seen> {
@@ -62,13 +83,23 @@ impl Resource for Nat {
             )?;
             let live: Vec<_> = all.into_iter().filter(|g| alive(g)).collect();
             let gateway = match cx.text("nat_gateway_id") {
-                Some(id) => live.into_iter().find(|g| g.nat_gateway_id() == Some(id)),
-                None => find::one::<NatGateway>(cx, &live, |g| {
-                    cx.text("subnet_id").is_some() && g.subnet_id() == cx.text("subnet_id")
-                })?,
+                Some(id) => live.iter().find(|g| g.nat_gateway_id() == Some(id)).map(Arc::clone),
+                None => {
+                    let is = |g: &types::NatGateway, _: &str| g.subnet_id.iter().cloned().collect();
+                    find::placed::<NatGateway>(cx, &live, is, |g| {
+                        cx.text("subnet_id").is_some() && g.subnet_id() == cx.text("subnet_id")
+                    })?
+                }
             };
             let mut own = find::in_place::<Address>(cx, &addresses);
             own.retain(|a| cx.identity.is(&from_sdk(a.tags())));
+            // Others of the node have addresses of their own.
+            let is_own = |g: &Arc<types::NatGateway>| gateway.as_ref().is_some_and(|own| Arc::ptr_eq(own, g));
+            let others: Vec<_> = live.iter().filter(|g| !is_own(g)).collect();
+            let has = |g: &types::NatGateway, address: &types::Address| {
+                g.nat_gateway_addresses().iter().any(|a| a.allocation_id() == Some(Address::id(address)))
+            };
+            own.retain(|a| !others.iter().any(|g| has(g, a)));
             Ok(Seen { gateway, own })
         })
     }

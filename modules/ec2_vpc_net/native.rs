@@ -6,7 +6,9 @@ use crate::cloud::ec2::{input::*, types};
 use crate::cloud::identity::from_sdk;
 use crate::cloud::kinds::Vpc;
 use crate::cloud::{CallError, Kind, Tags, Thing};
-use crate::modules::cloud::{self, Attributes, CloudFuture, Cx, Resource, TagChange, Verdict, find, values};
+use crate::modules::cloud::{
+    self, Attributes, CloudFuture, Cx, Place, Resource, TagChange, Verdict, find, values,
+};
 use crate::modules::{Args, ArgsExt, Behaviour, Failure};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,9 +56,17 @@ const READY: Duration = Duration::from_secs(120);
 impl Resource for Net {
     type Seen = Seen;
     type Steps = Steps;
+    const PLACED: bool = true;
 
     fn key(&self, args: &Args) -> String {
         args.opt_str("name").or(args.opt_str("vpc_id")).unwrap_or_default().to_string()
+    }
+
+    fn place(&self, args: &Args) -> Place {
+        match args.has("vpc_id") {
+            true => Place::default(),
+            false => Place::new(vec![("cidr_block", args.value("cidr_block").cloned())]),
+        }
     }
 
     fn observe<'a>(&'a self, cx: &'a Cx<'a>) -> CloudFuture<'a, Seen> {
@@ -66,7 +76,10 @@ impl Resource for Net {
             let all = account.vpcs.all(&*account.ec2).await?;
             let vpc = match cx.text("vpc_id") {
                 Some(id) => all.into_iter().find(|v| v.vpc_id() == Some(id)),
-                None => find::one::<Vpc>(cx, &all, |vpc| natural(cx, vpc))?,
+                None => {
+                    let is = |vpc: &types::Vpc, _: &str| ranges(vpc).map(|(_, is)| is.to_string()).collect();
+                    find::placed::<Vpc>(cx, &all, is, |vpc| natural(cx, vpc))?
+                }
             };
             let (mut dns_support, mut dns_hostnames) = (true, false);
             match (&vpc, cx.text("vpc_id")) {

@@ -42,6 +42,8 @@ pub struct Identity {
     pub keep: bool,
     /// When what is made may go: [`EXPIRES`]'s value.
     pub expires: Option<String>,
+    /// What an earlier run may have called it, when its loop had another length; where nothing has the node.
+    pub also: Option<String>,
 }
 
 /// One creation. Its id is new for each attempt that may have been carried out and was then undone.
@@ -88,7 +90,14 @@ impl Identity {
 
     /// Whether tags say that the thing is this one, or was, before another took its place.
     pub fn was(&self, tags: &Tags) -> bool {
-        tags.get(STACK) == Some(&self.stack) && tags.get(NODE) == Some(&self.node)
+        let node = tags.get(NODE);
+        tags.get(STACK) == Some(&self.stack)
+            && (node == Some(&self.node) || node.is_some() && node == self.also.as_ref())
+    }
+
+    /// Whether tags say this very node, not what it may have been called.
+    pub fn is_exactly(&self, tags: &Tags) -> bool {
+        self.is(tags) && tags.get(NODE) == Some(&self.node)
     }
 }
 
@@ -167,6 +176,7 @@ mod tests {
             run: "r".into(),
             keep: true,
             expires: None,
+            also: Some("ec2_vpc_net/a#1".into()),
         };
         let (one, two) = (identity.op(), identity.op());
         assert_ne!(one.id, two.id);
@@ -175,6 +185,9 @@ mod tests {
         let deposed = Tags::from_iter(tags.clone().into_iter().chain([(DEPOSED.to_string(), "true".into())]));
         assert!(!identity.is(&deposed) && identity.was(&deposed) && reserved(DEPOSED));
         assert_eq!((tags.get(OP), tags.get(KEEP).map(String::as_str)), (Some(&one.id), Some("true")));
+        let former =
+            Tags::from_iter(tags.clone().into_iter().chain([(NODE.to_string(), "ec2_vpc_net/a#1".into())]));
+        assert!(identity.is(&former) && !identity.is_exactly(&former));
         assert!(one.token().len() <= 64);
         assert_eq!(one.tags(&Tags::new())["Name"], "a");
     }

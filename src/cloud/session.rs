@@ -11,7 +11,7 @@ use super::retry::Manner;
 use super::scaling_groups::ScalingGroups;
 use super::table::{Kind, Table};
 use aws_config::SdkConfig;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{OnceCell, watch};
 
@@ -40,6 +40,10 @@ pub struct Account {
     witness: Arc<dyn Witness>,
     /// With its tags, which say the stack and the operation that made it.
     deposed: Mutex<Vec<(Thing, Tags)>>,
+    /// Devices that others take the place of, and those where they are known: what is with one goes to the other.
+    replaced: Mutex<Vec<(String, Option<String>)>>,
+    /// In a plan, what goes to a device that is not known yet: to one of them.
+    followed: Mutex<HashSet<String>>,
     /// VPCs of the region, the default one too; like every table it is read when it is first asked for.
     pub vpcs: Table<Vpc>,
     /// Subnets of all VPCs.
@@ -88,6 +92,8 @@ impl Account {
             manner,
             witness,
             deposed: Mutex::default(),
+            replaced: Mutex::default(),
+            followed: Mutex::default(),
             vpcs: Table::default(),
             subnets: Table::default(),
             internet_gateways: Table::default(),
@@ -120,6 +126,28 @@ impl Account {
     /// The end of the run need not care for the thing: it stays after all, or went already.
     pub fn spare<K: Kind>(&self, item: &K::Item) {
         self.deposed().retain(|(thing, _)| (thing.kind, thing.id.as_str()) != (K::NAME, K::id(item)));
+    }
+
+    /// Whether another takes the thing's place in this run, whatever a table still says of its tags.
+    pub fn is_deposed<K: Kind>(&self, item: &K::Item) -> bool {
+        self.deposed().iter().any(|(thing, _)| (thing.kind, thing.id.as_str()) == (K::NAME, K::id(item)))
+    }
+
+    /// Another takes the place of this device; in a plan its id is not known.
+    pub fn note_replaced(&self, old: &str, new: Option<&str>) {
+        let mut replaced = self.replaced.lock().unwrap_or_else(|e| e.into_inner());
+        replaced.push((old.to_string(), new.map(str::to_string)));
+    }
+
+    /// Whether `new` takes the place of `old` in this run; `None`: a device that is not known yet.
+    pub fn takes_place(&self, old: &str, new: Option<&str>) -> bool {
+        let replaced = self.replaced.lock().unwrap_or_else(|e| e.into_inner());
+        replaced.iter().any(|(was, is)| was == old && is.as_deref() == new)
+    }
+
+    /// Whether this is the first that asks: a thing goes to one device, though none of them is known.
+    pub fn follow(&self, id: &str) -> bool {
+        self.followed.lock().unwrap_or_else(|e| e.into_inner()).insert(id.to_string())
     }
 
     /// Whether what this operation made, if it is of this kind, has to be made again: it was deposed, or something was that it

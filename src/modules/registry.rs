@@ -40,9 +40,14 @@ pub struct Registry {
     own_names: HashMap<String, usize>,
 }
 
+/// Names that stand for an argument as well, which is true where a task is called so.
+const VARIANTS: [(&str, &str); 1] = [("ec2", "as_old")];
+
 struct BuiltIn {
     modules: Vec<OnceLock<Arc<Module>>>,
     names: HashMap<&'static str, usize>,
+    /// By names that stand for an argument, too.
+    variants: HashMap<&'static str, OnceLock<Option<Arc<Module>>>>,
 }
 
 static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| {
@@ -52,10 +57,19 @@ static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| {
             names.insert(*name, index);
         }
     }
-    BuiltIn { modules: generated::ENTRIES.iter().map(|_| OnceLock::new()).collect(), names }
+    let variants = VARIANTS.iter().map(|(name, _)| (*name, OnceLock::new())).collect();
+    BuiltIn { modules: generated::ENTRIES.iter().map(|_| OnceLock::new()).collect(), names, variants }
 });
 
 static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::default);
+
+/// The module as one of its names means it, where that stands for an argument.
+fn variant(module: &Module, name: &str) -> Option<Module> {
+    let (_, flag) = VARIANTS.iter().find(|(variant, _)| *variant == name)?;
+    let mut spec = (*module.spec).clone();
+    spec.args.get_mut(*flag)?.default = Some(serde_yaml::Value::Bool(true));
+    Some(Module { spec: Arc::new(spec), behaviour: module.behaviour.clone() })
+}
 
 /// The built-in modules.
 pub fn registry() -> &'static Registry {
@@ -97,7 +111,10 @@ impl Registry {
         }
         let built_in = &*BUILT_IN;
         let index = *built_in.names.get(name)?;
-        Some(built_in.modules[index].get_or_init(|| Arc::new(generated::ENTRIES[index].module())))
+        let module = built_in.modules[index].get_or_init(|| Arc::new(generated::ENTRIES[index].module()));
+        let variant =
+            built_in.variants.get(name).map(|cell| cell.get_or_init(|| variant(module, name).map(Arc::new)));
+        Some(variant.and_then(Option::as_ref).unwrap_or(module))
     }
 
     /// The short names, sorted.

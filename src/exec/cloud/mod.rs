@@ -18,6 +18,7 @@ pub mod orphans;
 mod region;
 pub mod removal;
 mod unit;
+mod wants;
 
 pub use destroy::finish;
 pub use keys::known_hosts;
@@ -52,6 +53,8 @@ pub struct CloudRun {
     used: Mutex<Vec<Used>>,
     /// For `destroy`: where each stack is locked.
     lock_places: Mutex<HashMap<String, lock::LockPlace>>,
+    /// Which units are one node.
+    wants: Mutex<wants::Wants>,
     /// For `gc`: what the playbook's tasks are.
     nodes: Mutex<orphans::Nodes>,
     /// In a plan: what the changes so far would touch.
@@ -110,6 +113,7 @@ impl CloudRun {
             journal,
             used: Mutex::default(),
             nodes: Mutex::default(),
+            wants: Mutex::default(),
             lock_places: Mutex::default(),
             planned: Mutex::default(),
             to_come: Mutex::default(),
@@ -238,9 +242,10 @@ impl Host {
         loop {
             let open = matches!(flow, Flow::Next) && !self.run.cancel.requested();
             let done = |state: &[Progress], at: usize| waits[at].iter().all(|b| state[*b] == Progress::Done);
-            let ready =
-                (0..chosen.len()).find(|at| open && state[*at] == Progress::Waiting && done(&state, *at));
-            if let Some(at) = ready {
+            let ready: Vec<usize> = (0..chosen.len())
+                .filter(|at| open && state[*at] == Progress::Waiting && done(&state, *at))
+                .collect();
+            if let Some(at) = self.next_of(&ready, &chosen, &items, &state, frame, running.is_empty()) {
                 let mut cx = TaskContext::new(self, &chosen[at], frame);
                 // The region is one step of the walk, and its tasks are told apart within it.
                 cx.step = format!("{}+{}", cx.step, steps[at]);
@@ -276,6 +281,36 @@ impl Host {
                 other
             }
         }
+    }
+
+    /// Which of the tasks that are ready begins. One of a node that others may be, too, waits for what tells those apart,
+    /// as long as anything else can be done.
+    fn next_of(
+        &self,
+        ready: &[usize],
+        chosen: &[Arc<TaskNode>],
+        items: &[Item],
+        state: &[Progress],
+        frame: &Arc<Frame>,
+        idle: bool,
+    ) -> Option<usize> {
+        let last = chosen.last().map_or(0, |node| node.id);
+        let unclear = |at: usize| {
+            if wants::placed(&chosen[at]).is_none() {
+                return false;
+            }
+            let open = |b: &usize| state[*b] != Progress::Done;
+            let pending = |b: usize| -> Map {
+                let names = (0..b).filter(open).flat_map(|earlier| &items[earlier].defines);
+                names.map(|name| (Arc::clone(name).into(), Value::Unknown(Arc::clone(name)))).collect()
+            };
+            let others = (0..chosen.len()).filter(open);
+            let others: Vec<_> = others.map(|b| (Arc::clone(&chosen[b]), pending(b))).collect();
+            self.expect_others(&chosen[at], last, &others, frame);
+            locked(&self.run.cloud.wants).is_unclear(&self.wants_name(&chosen[at]))
+        };
+        let clear = ready.iter().copied().find(|at| !unclear(*at));
+        clear.or_else(|| ready.first().copied().filter(|_| idle))
     }
 
     async fn begin(&mut self, cx: &Arc<TaskContext>) -> Begun {

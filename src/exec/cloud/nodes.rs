@@ -7,7 +7,7 @@ use crate::base::Value;
 use crate::modules::{Args, Behaviour};
 
 /// Stands for what is not known, to see whether a node's name is made of it.
-const MARK: &str = "\u{1}";
+pub const MARK: &str = "\u{1}";
 
 impl CloudTask {
     pub fn note_node(&self, run: &Run, unit: &CloudUnit) {
@@ -17,7 +17,10 @@ impl CloudTask {
         let node = self.node_of(run, unit);
         let mut nodes = locked(&run.cloud.nodes);
         match node {
-            Some((stack, node)) if !node.contains(MARK) => nodes.add(&stack, &node),
+            Some((stack, node)) if !node.contains(MARK) => {
+                nodes.add(&stack, &format!("{node}{}", unit.apart.suffix));
+                unit.apart.also.iter().for_each(|also| nodes.add(&stack, &format!("{node}{also}")));
+            }
             _ => nodes.uncertain(&self.module.spec.name),
         }
     }
@@ -25,10 +28,14 @@ impl CloudTask {
     fn node_of(&self, run: &Run, unit: &CloudUnit) -> Option<(String, String)> {
         let args = arguments(run, &self.cx.keywords, &self.module, &self.raw, &unit.scope).ok()?;
         let Behaviour::Cloud(module) = &self.module.behaviour else { return None };
-        let args: Args = args.into_iter().map(|(name, value)| (name, marked(value))).collect();
         let stack = super::access::stack(run, &unit.scope).ok()?;
-        Some((stack, node(&self.module.spec.name, &module.key(&args))))
+        Some((stack, node(&self.module.spec.name, &module.key(&marked_all(&args)))))
     }
+}
+
+/// Arguments with [`MARK`] for what is not known.
+pub fn marked_all(args: &Args) -> Args {
+    args.iter().map(|(name, value)| (name.clone(), marked(value.clone()))).collect()
 }
 
 fn marked(value: Value) -> Value {

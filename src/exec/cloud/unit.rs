@@ -8,6 +8,7 @@ use super::super::patience::Patience;
 use super::super::scope::TaskScope;
 use super::super::state::{Run, locked};
 use super::super::unit::{Blocked, Stage, arguments, conditions, evaluated_flag, false_condition, hidden};
+use super::wants::Apart;
 use crate::base::{Map, Value};
 use crate::cloud::{Identity, together};
 use crate::eval::{Scope, Truth};
@@ -23,6 +24,15 @@ pub struct CloudUnit {
     pub label: Option<Value>,
     pub item: Option<Value>,
     pub scope: Arc<TaskScope>,
+    /// From other items that say the same.
+    pub apart: Apart,
+}
+
+impl CloudUnit {
+    /// Of a task without a loop.
+    pub fn plain(scope: Arc<TaskScope>) -> CloudUnit {
+        CloudUnit { index: 0, label: None, item: None, scope, apart: Apart::default() }
+    }
 }
 
 /// A task with its items.
@@ -49,12 +59,12 @@ impl CloudTask {
         let no_log = hidden(run, &cx.keywords, &cx.scope);
         let loop_var = super::super::loops::variable(run, cx);
         let units = match super::super::loops::items(run, cx) {
-            Ok(None) => vec![CloudUnit { index: 0, label: None, item: None, scope: Arc::clone(&cx.scope) }],
+            Ok(None) => vec![CloudUnit::plain(Arc::clone(&cx.scope))],
             Ok(Some(items)) => {
                 let scopes = super::super::loops::scopes(run, cx, &items, &loop_var);
                 let unit = |(index, (item, scope)): (usize, (Value, Arc<TaskScope>))| {
                     let label = super::super::loops::label(run, cx, &scope, &item, no_log);
-                    CloudUnit { index, label: Some(label), item: Some(item), scope }
+                    CloudUnit { index, label: Some(label), item: Some(item), scope, apart: Apart::default() }
                 };
                 items.into_iter().zip(scopes).enumerate().map(unit).collect()
             }
@@ -68,13 +78,25 @@ impl CloudTask {
                 return Err(TaskOutcome { units: vec![unit], looped: false, loop_var, no_log });
             }
         };
+        Ok(CloudTask { loop_var, no_log, ..CloudTask::of_units(cx, module, raw, task, units) })
+    }
+
+    /// A task of these units.
+    pub fn of_units(
+        cx: &Arc<TaskContext>,
+        module: &Arc<Module>,
+        raw: &Arc<Map>,
+        task: TaskRef,
+        units: Vec<CloudUnit>,
+    ) -> CloudTask {
         let looped = cx.keywords.loop_.is_some();
         let (cx, module, raw) = (Arc::clone(cx), Arc::clone(module), Arc::clone(raw));
-        Ok(CloudTask { task, cx, module, raw, units, looped, loop_var, no_log })
+        CloudTask { task, cx, module, raw, units, looped, loop_var: "item".into(), no_log: false }
     }
 
     /// Carries out all items: together, but for those that touch the same things.
-    pub async fn run(self, run: Arc<Run>) -> TaskOutcome {
+    pub async fn run(mut self, run: Arc<Run>) -> TaskOutcome {
+        self.note_wants(&run);
         let claims: Vec<Claims> = self.units.iter().map(|u| self.claims(&run, u)).collect();
         let sequential = self.cx.keywords.repeats() || self.cx.keywords.loop_control.pause.is_some();
         let cells: Vec<tokio::sync::watch::Sender<bool>> =
@@ -166,11 +188,15 @@ impl CloudTask {
         let access = super::access::of_task(run, &self.cx.keywords, args, &unit.scope)?;
         let controller = TaskController::new(Arc::clone(run), Arc::clone(&unit.scope), check, diff);
         let key = module.key(args);
-        let node = super::nodes::node(&self.module.spec.name, &key);
+        let bare = super::nodes::node(&self.module.spec.name, &key);
+        let node = format!("{bare}{}", unit.apart.suffix);
+        let also = unit.apart.also.as_ref().map(|also| format!("{bare}{also}"));
         let keep = args.bool("prevent_destroy");
         let stack = super::access::stack(run, &unit.scope)?;
         let expires = super::access::expires(run, &unit.scope)?;
-        let identity = Identity { stack: stack.clone(), node, run: run.cloud.id.clone(), keep, expires };
+        let identity =
+            Identity { stack: stack.clone(), node, run: run.cloud.id.clone(), keep, expires, also };
+        let group = self.group(run, &(access.clone(), stack.clone(), bare), module.place(args), unit.index);
         let account = run.cloud.session.account(&access).await?;
         run.cloud.note(&stack, &account, Vec::new());
         if run.options.mode == super::super::options::Mode::Destroy {
@@ -181,7 +207,7 @@ impl CloudTask {
         let begins = |change: &Change| self.begins(run, unit, change);
         let progress = |message: &str, percent: Option<i32>| self.progress(run, unit, message, percent);
         let (begins, progress, controller) = (&begins, &progress, &controller);
-        let cx = Cx { args, account, identity, check, title, controller, begins, progress };
+        let cx = Cx { args, account, identity, group, check, title, controller, begins, progress };
         let claims = self.module.claims(args);
         // What only reads excludes nobody.
         if !check && !claims.writes.is_empty() {

@@ -1,5 +1,6 @@
 //! Finding a task's thing again: by its tags first, by what is natural for it second.
 
+use super::place::Unclear;
 use super::{Cx, TagChange};
 use crate::cloud::identity::{self, DEPOSED, KEEP};
 use crate::cloud::{CallError, Kind, Outcome, Tags};
@@ -14,10 +15,78 @@ pub fn one<K: Kind>(
     fits: impl Fn(&K::Item) -> bool,
 ) -> Result<Option<Arc<K::Item>>, Failure> {
     let items = in_place::<K>(cx, items);
-    let tagged: Vec<_> = items.iter().filter(|i| cx.identity.is(&K::tags(i))).collect();
+    let tagged = own::<K>(cx, &items);
     let by_tag = !tagged.is_empty();
-    let found = if by_tag { tagged } else { items.iter().filter(|i| fits(i)).collect() };
-    match found.as_slice() {
+    let found = if by_tag { tagged } else { items.into_iter().filter(|i| fits(i)).collect() };
+    only::<K>(cx, &found, by_tag)
+}
+
+/// As [`one`], where several units of a run may be the node: `is` tells an attribute of [`super::Resource::place`].
+///
+/// # Errors
+/// Two could be meant, or it cannot be told whose a thing is.
+pub fn placed<K: Kind>(
+    cx: &Cx<'_>,
+    items: &[Arc<K::Item>],
+    is: impl Fn(&K::Item, &str) -> Vec<String>,
+    fits: impl Fn(&K::Item) -> bool,
+) -> Result<Option<Arc<K::Item>>, Failure> {
+    let items = in_place::<K>(cx, items);
+    let tagged = share::<K>(cx, &own::<K>(cx, &items), is)?;
+    let by_tag = !tagged.is_empty();
+    let others = |i: &K::Item| !by_tag && fits(i) && !cx.identity.is(&K::tags(i));
+    let found = if by_tag { tagged } else { items.into_iter().filter(|i| others(i)).collect() };
+    only::<K>(cx, &found, by_tag)
+}
+
+/// Those with the task's tags; what it may have been called counts only where nothing has its name of today.
+pub fn own<K: Kind>(cx: &Cx<'_>, items: &[Arc<K::Item>]) -> Vec<Arc<K::Item>> {
+    let exact = items.iter().any(|i| cx.identity.is_exactly(&K::tags(i)));
+    let is = |i: &&Arc<K::Item>| match exact {
+        true => cx.identity.is_exactly(&K::tags(i)),
+        false => cx.identity.is(&K::tags(i)),
+    };
+    items.iter().filter(is).cloned().collect()
+}
+
+/// Which of the node's things are this unit's.
+///
+/// # Errors
+/// It cannot be told.
+pub fn share<K: Kind>(
+    cx: &Cx<'_>,
+    tagged: &[Arc<K::Item>],
+    is: impl Fn(&K::Item, &str) -> Vec<String>,
+) -> Result<Vec<Arc<K::Item>>, Failure> {
+    // What is elsewhere is not what is to go.
+    if matches!(cx.args.str("state"), "absent" | "terminated") {
+        let may = |i: &&Arc<K::Item>| cx.group.own.may_hold(&|name| is(i, name));
+        return Ok(tagged.iter().filter(may).cloned().collect());
+    }
+    let shared = cx.group.own(tagged.len(), |at, name| is(&tagged[at], name), cx.check);
+    let unclear = |why: Unclear| {
+        let node = &cx.identity.node;
+        Failure::new(match why {
+            Unclear::Several(one, two) => format!(
+                "more {}s are tagged `{node}` than tasks mean: {} or {} would be replaced\nhint: remove one, or give the \
+                 things names of their own",
+                K::NAME,
+                described::<K>(&tagged[one]),
+                described::<K>(&tagged[two])
+            ),
+            Unclear::Later(one) => format!(
+                "the {} {} would be replaced, and a later task that is `{node}` too may mean it\nhint: give the things \
+                 names of their own",
+                K::NAME,
+                described::<K>(&tagged[one])
+            ),
+        })
+    };
+    Ok(shared.map_err(unclear)?.into_iter().map(|at| Arc::clone(&tagged[at])).collect())
+}
+
+fn only<K: Kind>(cx: &Cx<'_>, found: &[Arc<K::Item>], by_tag: bool) -> Result<Option<Arc<K::Item>>, Failure> {
+    match found {
         [] => Ok(None),
         [one] => Ok(Some(Arc::clone(one))),
         [one, two, ..] => {
@@ -46,7 +115,7 @@ pub fn in_place<K: Kind>(cx: &Cx<'_>, items: &[Arc<K::Item>]) -> Vec<Arc<K::Item
         if deposed && cx.identity.was(&tags) {
             cx.account.depose::<K>(item);
         }
-        deposed
+        deposed || cx.account.is_deposed::<K>(item)
     };
     items.iter().filter(|item| !deposed(item)).cloned().collect()
 }

@@ -22,12 +22,14 @@ mod input;
 mod machine;
 pub mod named;
 pub mod owned;
+pub mod place;
 pub mod values;
 
 pub use claims::claims;
 pub use diff::Attributes;
 pub use info::Info;
 pub use input::{TagChange, filters, tags_of, tags_value};
+pub use place::{Group, Place};
 
 use super::{Args, ArgsExt, Controller, Failure};
 use crate::base::{Map, Value};
@@ -49,6 +51,8 @@ pub struct Cx<'a> {
     pub account: Arc<Account>,
     /// Whose thing this is. Its node is `MODULE/KEY`.
     pub identity: Identity,
+    /// Other units of the run that are the same node.
+    pub group: Group,
     /// Nothing may be changed.
     pub check: bool,
     /// The task's name, for what is not known yet.
@@ -111,10 +115,22 @@ pub trait Resource: Send + Sync + 'static {
     type Seen: Send + Sync;
     /// What there is to do, as `decide` found it; its default is nothing.
     type Steps: Send + Sync;
+    /// Several units may be one node, told apart by [`Resource::place`].
+    const PLACED: bool = false;
 
     /// The thing's name within its stack, from the arguments: `web`, `10.0.0.0/24`. Values that are not known are left
     /// out.
     fn key(&self, args: &Args) -> String;
+
+    /// Where the thing is, as far as its task says it: what tells things of one node apart.
+    fn place(&self, _args: &Args) -> Place {
+        Place::default()
+    }
+
+    /// Whether the arguments name no thing, so that each item of a loop means one of its own.
+    fn nameless(&self, _args: &Args) -> bool {
+        false
+    }
 
     /// By default from module.yml. Claims order tasks of a stack; names of things are their resources.
     fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
@@ -150,6 +166,11 @@ pub trait Resource: Send + Sync + 'static {
         false
     }
 
+    /// Devices that these steps replace: what is with them goes to their successors.
+    fn replaces(&self, _steps: &Self::Steps) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What of the seen belongs to the task, for `destroy`; with their tags.
     fn things(&self, seen: &Self::Seen) -> Vec<(Thing, Tags)>;
 }
@@ -172,6 +193,12 @@ pub trait Query: Send + Sync + 'static {
 pub trait CloudModule: Send + Sync {
     /// The thing's name within its stack; with the module's name it is the node that tags tell.
     fn key(&self, args: &Args) -> String;
+    /// As of [`Resource::place`].
+    fn place(&self, args: &Args) -> Place;
+    /// As of [`Resource::PLACED`].
+    fn is_placed(&self) -> bool;
+    /// As of [`Resource::nameless`].
+    fn nameless(&self, args: &Args) -> bool;
     /// What the task reads and writes, from its arguments alone.
     fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims;
     /// One task from look to result. In check mode nothing is changed.
@@ -213,6 +240,18 @@ impl<R: Resource> CloudModule for Stateful<R> {
         self.0.key(args)
     }
 
+    fn place(&self, args: &Args) -> Place {
+        self.0.place(args)
+    }
+
+    fn is_placed(&self) -> bool {
+        R::PLACED
+    }
+
+    fn nameless(&self, args: &Args) -> bool {
+        self.0.nameless(args)
+    }
+
     fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
         self.0.claims(spec, args)
     }
@@ -222,6 +261,7 @@ impl<R: Resource> CloudModule for Stateful<R> {
             let seen = self.0.observe(cx).await?;
             let Verdict { change, steps, result, warnings } = self.0.decide(cx, &seen)?;
             if cx.check {
+                self.0.replaces(&steps).iter().for_each(|old| cx.account.note_replaced(old, None));
                 return Ok(CloudOutcome { change, result, warnings, things: self.0.things(&seen) });
             }
             let result = match &change {
@@ -240,6 +280,18 @@ impl<R: Resource> CloudModule for Stateful<R> {
 impl<Q: Query> CloudModule for Reading<Q> {
     fn key(&self, _args: &Args) -> String {
         String::new()
+    }
+
+    fn place(&self, _args: &Args) -> Place {
+        Place::default()
+    }
+
+    fn is_placed(&self) -> bool {
+        false
+    }
+
+    fn nameless(&self, _args: &Args) -> bool {
+        false
     }
 
     fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
