@@ -43,7 +43,7 @@ enum Steps {
 #[derive(Default)]
 struct Changes {
     routes: Vec<RouteChange>,
-    /// A subnet, and its association with another table.
+    /// A subnet or gateway, and its association with another table.
     associate: Vec<(String, Option<String>)>,
     disassociate: Vec<String>,
     propagate: Vec<String>,
@@ -173,13 +173,16 @@ fn decide(
 ) -> Result<Verdict<Steps>, Failure> {
     let mut attributes = Attributes::default();
     let mut changes = Changes::default();
+    let mut warnings = Vec::new();
     if table.is_none() {
         attributes.wanted("vpc_id", cx.args.value("vpc_id").cloned());
     }
     if cx.args.has("routes") {
         let wanted = routes::wanted(cx, seen.gateway.as_deref())?;
         let is = table.map(routes::of).unwrap_or_default();
-        changes.routes = routes::difference(&is, &wanted, cx.args.bool("purge_routes"));
+        let purge = cx.args.bool("purge_routes");
+        changes.routes = routes::difference(&is, &wanted, purge);
+        warnings = routes::of_endpoints(&is, &wanted, purge);
         for change in &changes.routes {
             let (before, after) = change.shown(&is);
             attributes.element("route", before.as_deref(), after.as_deref());
@@ -188,6 +191,7 @@ fn decide(
     if let Some(wanted) = &seen.subnets {
         subnets(seen, table, wanted, cx.args.bool("purge_subnets"), &mut attributes, &mut changes);
     }
+    gateway(cx, seen, table, &mut attributes, &mut changes);
     let propagating: Vec<&str> =
         table.iter().flat_map(|t| t.propagating_vgws()).filter_map(|v| v.gateway_id()).collect();
     if cx.args.has("propagating_vgw_ids") {
@@ -207,10 +211,10 @@ fn decide(
     };
     changes.tags = cx.compare_tags(&mut attributes, &from_sdk(table.tags()));
     match attributes.change(what) {
-        None => Ok(Verdict::unchanged(result(table))),
+        None => Ok(Verdict { warnings, ..Verdict::unchanged(result(table)) }),
         Some(change) => {
             find::may_touch::<RouteTable>(cx, table)?;
-            Ok(Verdict::new(change, Steps::Change(changes), result(table)))
+            Ok(Verdict { warnings, ..Verdict::new(change, Steps::Change(changes), result(table)) })
         }
     }
 }
@@ -243,6 +247,35 @@ fn subnets(
         attributes.element("subnet", association.subnet_id(), None);
         changes.disassociate.extend(association.route_table_association_id.clone());
     }
+}
+
+/// The gateway whose traffic into the VPC goes by the table; `''` lets go of those that have it.
+fn gateway(
+    cx: &Cx<'_>,
+    seen: &Seen,
+    table: Option<&types::RouteTable>,
+    attributes: &mut Attributes,
+    changes: &mut Changes,
+) {
+    let Some(wanted) = cx.args.value("gateway_id").filter(|v| !v.is_null()) else { return };
+    let Some(id) = wanted.as_str() else {
+        attributes.wanted("gateway_id", wanted.clone());
+        return;
+    };
+    let own = table.iter().flat_map(|t| t.associations()).filter(|a| a.gateway_id().is_some());
+    if matches!(id, "" | "None") {
+        for association in own {
+            attributes.element("gateway_id", association.gateway_id(), None);
+            changes.disassociate.extend(association.route_table_association_id.clone());
+        }
+        return;
+    }
+    if own.into_iter().any(|a| a.gateway_id() == Some(id)) {
+        return;
+    }
+    attributes.element("gateway_id", None, Some(id));
+    let other = seen.all.iter().flat_map(|t| t.associations()).find(|a| a.gateway_id() == Some(id));
+    changes.associate.push((id.to_string(), other.and_then(|a| a.route_table_association_id.clone())));
 }
 
 fn predicted(cx: &Cx<'_>) -> Map {
@@ -288,7 +321,9 @@ async fn alter(cx: &Cx<'_>, table: &types::RouteTable, changes: &Changes) -> Res
         change.note(&mut after);
     }
     let mut associations = after.associations.take().unwrap_or_default();
-    for (subnet, other) in &changes.associate {
+    for (end, other) in &changes.associate {
+        let subnet = Some(end.clone()).filter(|id| id.starts_with("subnet-"));
+        let gateway = Some(end.clone()).filter(|_| subnet.is_none());
         let association = match other {
             Some(other) => {
                 let input = ReplaceRouteTableAssociationInputBuilder::default();
@@ -296,7 +331,10 @@ async fn alter(cx: &Cx<'_>, table: &types::RouteTable, changes: &Changes) -> Res
                 ec2.replace_route_table_association(input).await?.new_association_id
             }
             None => {
-                let input = AssociateRouteTableInputBuilder::default().route_table_id(id).subnet_id(subnet);
+                let input = AssociateRouteTableInputBuilder::default()
+                    .route_table_id(id)
+                    .set_subnet_id(subnet.clone())
+                    .set_gateway_id(gateway.clone());
                 match ec2.associate_route_table(input).await {
                     Ok(done) => done.association_id,
                     // An attempt whose answer was lost did it; what it is called is looked up when it matters.
@@ -305,7 +343,8 @@ async fn alter(cx: &Cx<'_>, table: &types::RouteTable, changes: &Changes) -> Res
                 }
             }
         };
-        let made = types::RouteTableAssociation::builder().subnet_id(subnet).route_table_id(id);
+        let made = types::RouteTableAssociation::builder().route_table_id(id);
+        let made = made.set_subnet_id(subnet).set_gateway_id(gateway);
         associations.push(made.set_route_table_association_id(association).main(false).build());
     }
     for association in &changes.disassociate {

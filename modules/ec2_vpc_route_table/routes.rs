@@ -27,9 +27,10 @@ pub enum Target {
     Peering,
     EgressOnly,
     Endpoint,
+    Carrier,
 }
 
-const TARGETS: [(&str, Target); 8] = [
+const TARGETS: [(&str, Target); 9] = [
     ("nat_gateway_id", Target::Nat),
     ("instance_id", Target::Instance),
     ("network_interface_id", Target::Interface),
@@ -37,6 +38,7 @@ const TARGETS: [(&str, Target); 8] = [
     ("vpc_peering_connection_id", Target::Peering),
     ("egress_only_internet_gateway_id", Target::EgressOnly),
     ("vpc_endpoint_id", Target::Endpoint),
+    ("carrier_gateway_id", Target::Carrier),
     ("gateway_id", Target::Gateway),
 ];
 
@@ -61,6 +63,7 @@ fn by_prefix(id: &str) -> Target {
         Some("pcx") => Target::Peering,
         Some("eigw") => Target::EgressOnly,
         Some("vpce") => Target::Endpoint,
+        Some("cagw") => Target::Carrier,
         _ => Target::Gateway,
     }
 }
@@ -110,6 +113,7 @@ pub fn of(table: &types::RouteTable) -> Vec<Route> {
             (Target::Transit, r.transit_gateway_id()),
             (Target::Peering, r.vpc_peering_connection_id()),
             (Target::EgressOnly, r.egress_only_internet_gateway_id()),
+            (Target::Carrier, r.carrier_gateway_id()),
             (Target::Gateway, r.gateway_id()),
         ];
         let (kind, target) =
@@ -130,12 +134,26 @@ pub fn difference(is: &[Route], wanted: &[Route], purge: bool) -> Vec<RouteChang
             Some(_) => {}
         }
     }
-    let extra = is.iter().filter(|r| purge && !wanted.iter().any(|w| w.to == r.to));
+    let extra = is.iter().filter(|r| purge && r.is_extra(wanted) && !r.is_endpoints());
     changes.extend(extra.cloned().map(RouteChange::Delete));
     changes
 }
 
+/// A gateway endpoint puts its routes in itself, and takes them away when it goes.
+pub fn of_endpoints(is: &[Route], wanted: &[Route], purge: bool) -> Vec<String> {
+    let kept = is.iter().filter(|r| purge && r.is_extra(wanted) && r.is_endpoints());
+    kept.map(|r| format!("the route {} is that of a VPC endpoint and stays", r.shown())).collect()
+}
+
 impl Route {
+    fn is_extra(&self, wanted: &[Route]) -> bool {
+        !wanted.iter().any(|w| w.to == self.to)
+    }
+
+    fn is_endpoints(&self) -> bool {
+        self.kind == Target::Endpoint && self.to.starts_with("pl-")
+    }
+
     fn shown(&self) -> String {
         format!("{} → {}", self.to, self.target.as_deref().unwrap_or("(known after apply)"))
     }
@@ -162,6 +180,7 @@ impl Route {
             .set_transit_gateway_id(self.is(Target::Transit))
             .set_vpc_peering_connection_id(self.is(Target::Peering))
             .set_egress_only_internet_gateway_id(self.is(Target::EgressOnly))
+            .set_carrier_gateway_id(self.is(Target::Carrier))
             .origin(types::RouteOrigin::CreateRoute)
             .state(types::RouteState::Active)
             .build()
@@ -204,6 +223,7 @@ impl RouteChange {
                     .set_transit_gateway_id(route.is(Target::Transit))
                     .set_vpc_peering_connection_id(route.is(Target::Peering))
                     .set_egress_only_internet_gateway_id(route.is(Target::EgressOnly))
+                    .set_carrier_gateway_id(route.is(Target::Carrier))
                     .set_vpc_endpoint_id(route.is(Target::Endpoint));
                 match ec2.create_route(input).await {
                     Err(error) if !(error.after_doubt && error.is(&["RouteAlreadyExists"])) => {
@@ -226,6 +246,7 @@ impl RouteChange {
                     .set_transit_gateway_id(route.is(Target::Transit))
                     .set_vpc_peering_connection_id(route.is(Target::Peering))
                     .set_egress_only_internet_gateway_id(route.is(Target::EgressOnly))
+                    .set_carrier_gateway_id(route.is(Target::Carrier))
                     .set_vpc_endpoint_id(route.is(Target::Endpoint));
                 ec2.replace_route(input).await?;
                 Ok(())
@@ -272,6 +293,15 @@ mod tests {
         for (wanted, changes) in [("i-1", 0), ("eni-1", 0), ("i-2", 1), ("eni-2", 1)] {
             assert_eq!(difference(&is, &[route("10.1.0.0/16", wanted)], true).len(), changes, "{wanted}");
         }
+    }
+
+    #[test]
+    fn routes_of_endpoints_stay_and_are_told_of() {
+        let is = [route("pl-1", "vpce-1"), route("10.1.0.0/16", "vpce-2"), route("pl-2", "cagw-1")];
+        let gone: Vec<_> = difference(&is, &[], true).iter().filter_map(|c| c.shown(&is).0).collect();
+        assert_eq!(gone, ["10.1.0.0/16 → vpce-2", "pl-2 → cagw-1"]);
+        assert_eq!(of_endpoints(&is, &[], true), ["the route pl-1 → vpce-1 is that of a VPC endpoint and stays"]);
+        assert!(of_endpoints(&is, &[], false).is_empty() && of_endpoints(&is, &is, true).is_empty());
     }
 
     #[test]
