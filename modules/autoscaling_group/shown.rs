@@ -6,7 +6,7 @@ use crate::modules::cloud::Cx;
 use crate::modules::cloud::values::{list, word};
 use crate::record;
 
-pub fn shown(group: &AutoScalingGroup) -> Map {
+fn plain(group: &AutoScalingGroup) -> Map {
     let count = |test: &dyn Fn(&Instance) -> bool| group.instances().iter().filter(|i| test(i)).count();
     let healthy = |i: &Instance| i.health_status().is_some_and(|h| h.eq_ignore_ascii_case("healthy"));
     let state = |i: &Instance| i.lifecycle_state().map(|s| s.as_str().to_string()).unwrap_or_default();
@@ -51,18 +51,25 @@ pub fn shown(group: &AutoScalingGroup) -> Map {
     }
 }
 
-/// A group as autoscaling_group_info returns it: its instances are not ids alone, and what of it is told in lists is there.
+/// A group as autoscaling_group_info returns it: its instances are not ids alone.
 pub fn in_full(group: &AutoScalingGroup) -> Map {
     let mut map = shown(group);
-    let instances = || group.instances().iter().map(|i| Value::from(instance(i))).collect::<List>();
+    let instances = map.get("instance_details").cloned().unwrap_or_default();
+    map.insert("instances".into(), instances);
+    map
+}
+
+/// A group as autoscaling_group returns it, with what of it is told in lists.
+pub fn shown(group: &AutoScalingGroup) -> Map {
+    let mut map = plain(group);
+    let instances = group.instances().iter().map(|i| Value::from(instance(i))).collect::<List>();
     let metrics = list(group.enabled_metrics(), |m| {
         record! {
             "metric" => m.metric(), "granularity" => m.granularity(),
         }
     });
     map.extend(record! {
-        "instances" => instances(),
-        "instance_details" => instances(),
+        "instance_details" => instances,
         "instance_ids" => strings(group.instances().iter().filter_map(|i| i.instance_id())),
         "enabled_metrics" => metrics.clone(),
         "metrics_collection" => metrics,
@@ -85,7 +92,8 @@ pub fn in_full(group: &AutoScalingGroup) -> Map {
 /// As it is now; what a change brings is not known yet.
 pub fn predicted(cx: &Cx<'_>, group: &AutoScalingGroup) -> Map {
     let mut map = shown(group);
-    for name in ["instances", "instance_facts", "launch_template", "mixed_instances_policy"] {
+    let of_instances = ["instances", "instance_ids", "instance_details", "instance_facts"];
+    for name in of_instances.into_iter().chain(["launch_template", "mixed_instances_policy"]) {
         map.insert(name.into(), cx.unknown());
     }
     for name in ["min_size", "max_size", "desired_capacity"] {

@@ -70,7 +70,7 @@ pub async fn create(cx: &Cx<'_>, scaling: &AutoscalingClient, wanted: &Wanted) -
         .set_termination_policies(texts(cx, "termination_policies"))
         .set_placement_group(cx.text("placement_group").map(str::to_string))
         .set_max_instance_lifetime(int(cx, "max_instance_lifetime"))
-        .set_new_instances_protected_from_scale_in(cx.args.opt_bool("protect_from_scale_in"))
+        .set_new_instances_protected_from_scale_in(cx.args.opt_bool("protected_from_scale_in"))
         .set_capacity_rebalance(cx.args.opt_bool("capacity_rebalance"))
         // From the beginning, so that they hold the first instances, too.
         .set_lifecycle_hook_specification_list(wanted.hooks.clone().filter(|hooks| !hooks.is_empty()))
@@ -157,7 +157,7 @@ async fn update(cx: &Cx<'_>, scaling: &AutoscalingClient, wanted: &Wanted) -> Re
         .set_termination_policies(texts(cx, "termination_policies"))
         .set_placement_group(cx.text("placement_group").map(str::to_string))
         .set_max_instance_lifetime(int(cx, "max_instance_lifetime"))
-        .set_new_instances_protected_from_scale_in(cx.args.opt_bool("protect_from_scale_in"))
+        .set_new_instances_protected_from_scale_in(cx.args.opt_bool("protected_from_scale_in"))
         .set_capacity_rebalance(cx.args.opt_bool("capacity_rebalance"));
     scaling.update_auto_scaling_group(input).await.map(drop)
 }

@@ -202,7 +202,7 @@ impl Wanted {
         }
         let protects = group.new_instances_protected_from_scale_in().unwrap_or(false);
         for (name, is) in [
-            ("protect_from_scale_in", protects),
+            ("protected_from_scale_in", protects),
             ("capacity_rebalance", group.capacity_rebalance().unwrap_or(false)),
         ] {
             if let Some(wanted) = cx.args.opt_bool(name) {
