@@ -53,6 +53,9 @@ impl Resource for Gateway {
                 }
                 return Ok(found);
             }
+            if !cx.args.has("vpc_id") {
+                return attached_to_none(cx).await;
+            }
             let Some(vpc) = cx.text("vpc_id") else { return Ok(None) };
             // One that is ours and attached to nothing was left by a run that was killed.
             let loose = |g: &types::InternetGateway| {
@@ -107,7 +110,7 @@ impl Resource for Gateway {
             match (steps, seen) {
                 (Steps::Create, _) => {
                     let gateway = create(cx).await?;
-                    alter(cx, &gateway, &[], true, &TagChange::default()).await
+                    alter(cx, &gateway, &[], cx.args.has("vpc_id"), &TagChange::default()).await
                 }
                 (Steps::Change { detach, attach, tags }, Some(gateway)) => {
                     alter(cx, gateway, detach, *attach, tags).await
@@ -123,6 +126,22 @@ impl Resource for Gateway {
 
     fn things(&self, seen: &Self::Seen) -> Vec<(Thing, Tags)> {
         cloud::thing::<InternetGateway>(seen)
+    }
+}
+
+/// That of a task that names no VPC: its own by tags, or one with the task's tags.
+async fn attached_to_none(cx: &Cx<'_>) -> Result<Option<Arc<types::InternetGateway>>, Failure> {
+    let all = cx.account.internet_gateways.all(&*cx.account.ec2).await?;
+    let wanted = cx.args.map("tags").map(cloud::tags_of).unwrap_or_default();
+    let tagged = |g: &types::InternetGateway| {
+        let is = from_sdk(g.tags());
+        !wanted.is_empty() && wanted.iter().all(|(key, value)| is.get(key) == Some(value))
+    };
+    // Another task of the same name may have one in a VPC.
+    let loose: Vec<_> = all.iter().filter(|g| g.attachments().is_empty()).cloned().collect();
+    match find::one::<InternetGateway>(cx, &loose, tagged)? {
+        None => find::one::<InternetGateway>(cx, &all, |_| false),
+        found => Ok(found),
     }
 }
 
@@ -155,7 +174,9 @@ fn change(cx: &Cx<'_>, gateway: &types::InternetGateway, what: &str) -> Result<V
         Some(change) => {
             find::may_touch::<InternetGateway>(cx, gateway)?;
             let mut after = result(gateway);
-            after.insert("vpc_id".into(), cx.args.value("vpc_id").cloned().into());
+            if let Some(vpc) = cx.args.value("vpc_id").filter(|v| !v.is_null()) {
+                after.insert("vpc_id".into(), vpc.clone());
+            }
             Ok(Verdict::new(change, Steps::Change { detach, attach, tags }, after))
         }
     }

@@ -49,6 +49,15 @@ const INFOS: &[(&str, &str, &str)] = &[
         "iam_instance_profiles | map(attribute='instance_profile_name') | join",
     ),
     ("ssm_parameter_info", "{path: /t}", "parameters | map(attribute='name') | join"),
+    ("ec2_vpc_nat_gateway_facts", "{}", "result | map(attribute='state') | join"),
+    ("ec2_eip_facts", "{}", "addresses | map(attribute='domain') | unique | join"),
+    (
+        "ec2_group_facts",
+        "{filters: {group-name: t}}",
+        "security_groups | map(attribute='description') | join",
+    ),
+    ("ec2_snapshot_facts", "{owner_ids: [self]}", "snapshots | map(attribute='state') | unique | join"),
+    ("ec2_asg_facts", "{name: t}", "results | map(attribute='max_size') | join"),
 ];
 
 /// What they say, in their order.
@@ -78,6 +87,11 @@ const TOLD: &[&str] = &[
     "t",
     "t",
     "/t/one",
+    "available",
+    "vpc",
+    "nodes",
+    "completed",
+    "2",
 ];
 
 #[test]
