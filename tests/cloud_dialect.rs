@@ -173,18 +173,19 @@ fn arguments_have_the_names_that_amazons_collection_gives_them() {
     max_size: 1
     desired_capacity: 1
     availability_zones: [us-east-1a]
-    protected_from_scale_in: true
+    protected_from_scale_in: PROTECTED
     suspend_processes: [AZRebalance]
     wait_for_instances: false
   register: group
 - debug: {{msg: \"{{{{ group.instance_ids | length }}}} {{{{ group.instance_facts | length }}}} {{{{ group.instance_details | length }}}} {{{{ group.suspended_processes[0].process_name }}}} {{{{ group.metrics_collection | length }}}}\"}}
 "
     );
-    let sent: &[(&str, &[&str])] = &[
-        ("CreateAutoScalingGroup", &["NewInstancesProtectedFromScaleIn=true"]),
-        ("DescribeSnapshots", &["Owner.1=self", "RestorableBy.1=self"]),
-    ];
-    sends(&world, &bare(&group), sent);
+    // The instance itself is not protected, or moto would keep it.
+    let group = |protected: &str| bare(&group.replace("PROTECTED", protected));
+    let told: &[(&str, &[&str])] = &[("DescribeSnapshots", &["Owner.1=self", "RestorableBy.1=self"])];
+    sends(&world, &group("false"), told);
+    let sent: &[(&str, &[&str])] = &[("UpdateAutoScalingGroup", &["NewInstancesProtectedFromScaleIn=true"])];
+    sends(&world, &group("true"), sent);
     world.apply().is(0, &["1 1 1 AZRebalance 0"]);
     world.destroy().is(0, &["0 left"]);
 }
