@@ -46,7 +46,12 @@ pub struct LookupContext {
     pub open_vault: Option<VaultOpener>,
     /// In check mode no lookup changes anything (`password` makes no file).
     pub check_mode: bool,
+    /// On a plan: what may still make files on the controller, if anything; then one that is missing is unknown.
+    pub to_come: Option<ToCome>,
 }
+
+/// What has to be done before it is known which files the controller has.
+pub type ToCome = Arc<dyn Fn() -> Option<Arc<str>> + Send + Sync>;
 
 /// A scope of one map, for tests and for what needs no more.
 #[derive(Clone, Default)]

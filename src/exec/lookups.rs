@@ -2,7 +2,8 @@
 
 use super::scope::PlayScope;
 use super::state::Run;
-use crate::eval::LookupContext;
+
+use crate::eval::{LookupContext, ToCome};
 use crate::graph::RoleScope;
 use crate::modules::Failure;
 use std::path::{Path, PathBuf};
@@ -23,12 +24,16 @@ pub fn context(run: &Arc<Run>, play: &PlayScope, role: Option<&RoleScope>) -> Lo
         let run = weak.upgrade().ok_or("the run is over")?;
         (run.vault)(text)
     };
+    let weak = Arc::downgrade(run);
+    let to_come = move || super::state::locked(&weak.upgrade()?.on_controller).clone();
+    let plans = run.options.mode == super::options::Mode::Plan;
     LookupContext {
         search,
         playbook_dir: playbook,
         match_hosts: Some(Arc::new(matcher)),
         open_vault: Some(Arc::new(opener)),
         check_mode: run.check(),
+        to_come: plans.then(|| Arc::new(to_come) as ToCome),
     }
 }
 

@@ -199,6 +199,7 @@ fn new_run(
         recap: Mutex::default(),
         lost: Mutex::default(),
         pardoned: Mutex::default(),
+        on_controller: Mutex::default(),
         begins: std::sync::OnceLock::new(),
         decisions: Mutex::default(),
         cloud,

@@ -98,6 +98,8 @@ pub struct Run {
     pub lost: Mutex<HashMap<Arc<str>, Lost>>,
     /// What hosts had counted when `clear_host_errors` came: shown, but no failure of the run.
     pub pardoned: Mutex<IndexMap<Arc<str>, super::event::HostRecap>>,
+    /// On a plan: the first task that would change something on the controller.
+    pub on_controller: Mutex<Option<Arc<str>>>,
     /// The first play that has the task of `--start-at-task`.
     pub begins: OnceLock<usize>,
 }

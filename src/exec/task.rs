@@ -205,7 +205,8 @@ impl Host {
 
     async fn start(&mut self, cx: &Arc<TaskContext>, module: &Arc<Module>, args: &Arc<Map>) -> TaskRun {
         self.tell_started(cx);
-        let mut plan = match self.ahead.take(&self.position) {
+        let before = self.ahead.take(&self.position).filter(|plan| !self.outdated(plan));
+        let mut plan = match before {
             // It was looked at without the names of the file that it renders, which now are there.
             Some(before) if cx.node.looks.is_some() => {
                 let mut plan = self.plan_units(cx, module, args);
@@ -249,6 +250,12 @@ impl Host {
             loop_var: plan.loop_var,
             no_log: plan.no_log,
         }
+    }
+
+    /// Whether what was read ahead has to be read again: a plan may know meanwhile that a file is yet to come.
+    fn outdated(&self, plan: &Plan) -> bool {
+        let failed = |unit: &Unit| matches!(unit.stage, super::unit::Stage::Fail(_));
+        self.run.options.mode == super::options::Mode::Plan && plan.units.iter().any(failed)
     }
 
     /// The units of a task: one an item, or one.

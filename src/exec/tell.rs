@@ -8,9 +8,11 @@ use super::scope::TaskScope;
 use super::state::HostMemory;
 use super::unit::Prepared;
 use crate::base::Value;
+use crate::eval::Scope;
 use crate::graph::{Act, TaskNode};
 use crate::modules::Behaviour;
 use crate::plan::Change;
+use crate::syntax::inventory::LOCAL_NAMES;
 use std::sync::Arc;
 
 impl Host {
@@ -176,6 +178,7 @@ impl Host {
         });
         let task = self.task_ref(cx);
         if self.run.check() {
+            self.note_controller(cx, outcome);
             self.note_rest(cx, outcome);
             outcome.units.iter().for_each(|unit| self.may_do_anything(cx, unit));
         }
@@ -187,6 +190,29 @@ impl Host {
         let no_log = outcome.no_log;
         let done = TaskDone { task, outcome: told, items, result, message, no_log, verbose };
         self.run.emit(Event::TaskDone(Box::new(done)));
+    }
+
+    /// What works on this machine may make files that later tasks read here.
+    fn note_controller(&self, cx: &TaskContext, outcome: &TaskOutcome) {
+        let runs = matches!(&cx.node.act, Act::Module { module, .. } if !matches!(module.behaviour, Behaviour::Control));
+        let here = |unit: &UnitOutcome| {
+            let reached = match self.delegate(cx, outcome, unit) {
+                Some(other) if LOCAL_NAMES.contains(&&*other) => return true,
+                Some(other) => super::world::other_host(&cx.scope, &other).and_then(|scope| {
+                    self.run.engine.evaluate(&scope.get("ansible_connection")?, &scope).ok()
+                }),
+                None => cx
+                    .scope
+                    .get("ansible_connection")
+                    .and_then(|raw| self.run.engine.evaluate(&raw, &*cx.scope).ok()),
+            };
+            reached.is_some_and(|kind| kind.as_str() == Some("local"))
+        };
+        let may_do = |unit: &&UnitOutcome| matches!(unit.status, Status::Changed | Status::Unknown);
+        if runs && outcome.units.iter().filter(may_do).any(here) {
+            let mut first = super::state::locked(&self.run.on_controller);
+            first.get_or_insert_with(|| format!("`{}` has run", cx.title).into());
+        }
     }
 
     /// What of a plan was not noted when it was decided: what is unknown, and what no shell on a host does.

@@ -3,10 +3,11 @@
 use super::{Call, unreadable};
 use crate::base::{List, Map, Value};
 use crate::eval::compile::TemplateOptions;
-use crate::eval::error::{Res, lookup_failed};
+use crate::eval::error::{ErrorKind, EvalError, Res, lookup_failed};
 use crate::eval::run::Run;
 use crate::eval::{Rendered, filters};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where a file is looked for: below each search directory in `kind`, then in the directory itself.
 /// The places below a role or beside a playbook where Ansible looks for a file of this kind (`files`), in its order.
@@ -28,6 +29,9 @@ fn candidates(run: &Run<'_>, name: &str, kind: &str) -> Vec<PathBuf> {
 fn find(run: &Run<'_>, name: &str, kind: &str) -> Res<PathBuf> {
     let places = candidates(run, name, kind);
     places.iter().find(|p| p.exists()).cloned().ok_or_else(|| {
+        if let Some(why) = run.scope.context().to_come.as_ref().and_then(|to_come| to_come()) {
+            return EvalError::new(ErrorKind::Unknown(Arc::clone(&why)), format!("known after {why}"));
+        }
         let tried: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
         lookup_failed(format!("could not find `{name}`; looked for {}", tried.join(", ")))
     })
