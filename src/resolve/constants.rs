@@ -19,7 +19,6 @@ const PATTERNS: &[(&str, &[&str])] = &[
     ("replace", &["regexp", "after", "before"]),
     ("blockinfile", &["insertafter", "insertbefore"]),
     ("assemble", &["regexp"]),
-    ("wait_for", &["search_regex"]),
 ];
 
 /// What `package` hands on to the managers it stands for, besides what is its own and that of `apt`.

@@ -65,6 +65,8 @@ pub(crate) struct Defined {
     values: HashMap<String, (usize, Value)>,
     /// Something defines names that cannot be told.
     pub open: bool,
+    /// Roles that only the run can name: each may define anything.
+    pub late_roles: usize,
     /// Something other than a loop defines `item`.
     pub item: bool,
     walked: HashSet<usize>,
@@ -153,7 +155,7 @@ impl Defined {
         }
         match &noted.node.act {
             Act::Module { module, args } => self.module(noted, &module.spec, args),
-            Act::IncludeRole(role) => self.open |= matches!(role.name, Value::Template(_)),
+            Act::IncludeRole(role) => self.late_roles += usize::from(matches!(role.name, Value::Template(_))),
             Act::Meta(word) => self.open |= &**word == "refresh_inventory",
             Act::IncludeTasks { .. } => {}
         }

@@ -9,6 +9,7 @@ use super::unit::Unit;
 use super::uses::Analysed;
 use crate::base::{Diag, Diags, Sources, Span, Value};
 use crate::eval::NameUse;
+use crate::graph::Act;
 use crate::syntax::inventory::Inventory;
 use std::collections::HashSet;
 
@@ -31,7 +32,11 @@ pub(crate) fn only_on_demand(tags: &[Value]) -> bool {
 pub(crate) fn check(options: &CompileOptions, made: &[Made], needed: &Needed) -> Diags {
     let defined = Defined::collect(options, made, needed);
     let mut diags = hosts(options, made);
-    if defined.open {
+    if defined.open || defined.late_roles > 0 {
+        // The only role that may define anything has to be named without it.
+        if !defined.open && defined.late_roles == 1 {
+            diags.extend(late_role(options, made, &defined));
+        }
         return diags;
     }
     let inventory = options.inventory.as_deref();
@@ -90,6 +95,30 @@ fn hosts(options: &CompileOptions, made: &[Made]) -> Diags {
                 let span = word_in(play.hosts.span, name, &options.sources);
                 let diag = Diag::error("undefined-name", span, format!("nothing defines `{name}`"));
                 diags.push(diag.hint("`hosts` sees the play's `vars` and -e, but no variables of hosts"));
+            }
+        }
+    }
+    diags
+}
+
+/// The name of the one role that only the run knows.
+fn late_role(options: &CompileOptions, made: &[Made], defined: &Defined) -> Diags {
+    let mut diags = Diags::default();
+    let hosts_known = options.inventory.is_some();
+    for (play, noted) in made.iter().flat_map(|play| play.unit.tasks.iter().map(move |noted| (play, noted))) {
+        let Act::IncludeRole(role) = &noted.node.act else { continue };
+        let Value::Template(template) = &role.name else { continue };
+        let analysed = play.unit.analysed(&template.text, false);
+        let Ok(used) = &*analysed else { continue };
+        let span = noted.written.arg("name").or(noted.written.arg("role")).unwrap_or(noted.node.span);
+        let k = &noted.node.keywords;
+        let certain = hosts_known && !noted.lenient && k.when.is_empty() && k.loop_.is_none();
+        for (name, _) in used.names.iter().filter(|(n, _)| used.guarded.binary_search(n).is_err()) {
+            if !defined.has(name) {
+                let make = if certain { Diag::error } else { Diag::warning };
+                let span = word_in(span, name, &options.sources);
+                let diag = make("undefined-name", span, format!("nothing defines `{name}`"));
+                diags.push(diag.did_you_mean(name, defined.names()));
             }
         }
     }
