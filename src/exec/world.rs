@@ -235,6 +235,10 @@ fn add(run: &Run, added: Added) -> bool {
 /// `meta: refresh_inventory`: the sources are read once more, and what tasks added is added again.
 pub async fn reread(run: &Arc<Run>) -> Result<(), String> {
     let Some(reread) = run.options.reread.clone() else { return Ok(()) };
+    // An inventory that was made for the run (of an image) came of no source.
+    if run.inventory().sources.is_empty() {
+        return Ok(());
+    }
     // A source may be a program, or a cloud.
     let read = tokio::task::spawn_blocking(move || (reread.0)()).await;
     let mut inventory = read.map_err(|e| format!("the inventory could not be read: {e}"))??;
