@@ -2,7 +2,8 @@
 //!
 //! After the playbook stand the expectations as comments: `# == HOST | TASK | OUTCOME [| part of the message]`, one
 //! for each finished task in order by host, and optional lines `# round_trips: N`, `# mode: plan`, `# tags: a,b`,
-//! `# limit: PATTERN` and `# start_at: TASK`, `# recap: HOST NAME=N …` (of those that are named), `# ends: well` or `failed`.
+//! `# limit: PATTERN` and `# start_at: TASK`, `# recap: HOST NAME=N …` (of those that are named), `# ends: well` or `failed`,
+//! `# configured: any_errors_fatal`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -47,7 +48,8 @@ fn run(path: &Path, dir: &Path) -> Result<(Vec<String>, played::Played), String>
     let tags = option("# tags: ").map(|t| t.split(',').map(str::to_string).collect()).unwrap_or_default();
     let limit = option("# limit: ").map(str::to_string);
     let start_at_task = option("# start_at: ").map(str::to_string);
-    let options = RunOptions { mode, tags, limit, start_at_task, ..RunOptions::default() };
+    let any_errors_fatal = option("# configured: ") == Some("any_errors_fatal");
+    let options = RunOptions { any_errors_fatal, mode, tags, limit, start_at_task, ..RunOptions::default() };
     let mut seen = played::play(path, dir, &groups, options)?;
     // Hosts run at their own pace; the order of tasks is each host's own.
     seen.done.sort_by(|a, b| a.task.host.cmp(&b.task.host));

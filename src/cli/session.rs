@@ -199,3 +199,28 @@ pub fn ask_secret(prompt: &str) -> Result<String, String> {
     }
     rpassword::prompt_password(prompt).map_err(|e| format!("the password could not be read: {e}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configured_password_counts_beside_vault_ids() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, name).unwrap();
+            path
+        };
+        let config = Config { vault_password_file: Some(file("usual")), ..Config::default() };
+        let given = VaultArgs {
+            vault_id: vec![format!("prod@{}", file("prod").display())],
+            vault_password_file: vec![file("other")],
+            ask_vault_pass: false,
+        };
+        let keyring = keyring(&given, &config).unwrap();
+        assert_eq!(keyring.ids().collect::<Vec<_>>(), ["prod", "default", "default"]);
+        let same = VaultArgs { vault_password_file: vec![file("usual")], ..VaultArgs::default() };
+        assert_eq!(super::keyring(&same, &config).unwrap().ids().count(), 1);
+    }
+}
