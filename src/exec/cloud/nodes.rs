@@ -18,7 +18,11 @@ impl CloudTask {
         let mut nodes = locked(&run.cloud.nodes);
         match node {
             Some((stack, node)) if !node.contains(MARK) => {
-                nodes.add(&stack, &format!("{node}{}", unit.apart.suffix));
+                let own = format!("{node}{}", unit.apart.suffix);
+                nodes.add(&stack, &own);
+                if super::wants::placed(&self.cx.node).is_some() {
+                    nodes.expects(&stack, &own, &self.unit_name(unit.index));
+                }
                 unit.apart.also.iter().for_each(|also| nodes.add(&stack, &format!("{node}{also}")));
             }
             _ => nodes.uncertain(&self.module.spec.name),

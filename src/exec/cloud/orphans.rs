@@ -4,7 +4,7 @@ use crate::cloud::identity::{EXPIRES, NODE, STACK};
 use crate::cloud::kinds_images::{Image, Snapshot};
 use crate::cloud::{Kind, Tags, Thing, expiry};
 use jiff::Timestamp;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// Stacks of bakes; their images and snapshots are what was wanted, all else is temporary.
@@ -18,6 +18,8 @@ pub struct Nodes {
     known: HashSet<(String, String)>,
     /// Modules of tasks whose nodes depend on what is not known: nothing of theirs is an orphan.
     uncertain: HashSet<String>,
+    /// Of nodes that several units may be, what each of those says is its own; `None`: it has not said so yet.
+    shares: HashMap<(String, String), HashMap<String, Option<Vec<Thing>>>>,
 }
 
 impl Nodes {
@@ -29,6 +31,28 @@ impl Nodes {
     /// A task of this module has a node that cannot be told yet: no node of the module counts as lacking.
     pub fn uncertain(&mut self, module: &str) {
         self.uncertain.insert(module.to_string());
+    }
+
+    /// A unit that is this node beside others will say what is its own.
+    pub fn expects(&mut self, stack: &str, node: &str, unit: &str) {
+        let units = self.shares.entry((stack.to_string(), node.to_string())).or_default();
+        units.entry(unit.to_string()).or_default();
+    }
+
+    /// What the unit has of the node.
+    pub fn has(&mut self, stack: &str, node: &str, unit: &str, things: &[(Thing, Tags)]) {
+        let units = self.shares.entry((stack.to_string(), node.to_string())).or_default();
+        units.insert(unit.to_string(), Some(things.iter().map(|(thing, _)| thing.clone()).collect()));
+    }
+
+    /// Whether all units of the thing's node said what is theirs, among it things of its kind, and not this one.
+    fn is_left(&self, thing: &Thing, tags: &Tags) -> bool {
+        let (Some(stack), Some(node)) = (tags.get(STACK), tags.get(NODE)) else { return false };
+        let Some(units) = self.shares.get(&(stack.clone(), node.clone())) else { return false };
+        let all: Option<Vec<&Vec<Thing>>> = units.values().map(Option::as_ref).collect();
+        let Some(all) = all else { return false };
+        all.iter().any(|own| own.iter().any(|t| t.kind == thing.kind))
+            && !all.iter().any(|own| own.contains(thing))
     }
 
     /// Whether the thing's node is for certain none of these.
@@ -71,7 +95,11 @@ impl Orphans {
             return Some(format!("left of a bake, {} old", expiry::short(age)));
         }
         let node = tags.get(NODE).map(String::as_str).unwrap_or_default();
-        nodes.filter(|n| !of_bake && n.lacks(tags)).map(|_| format!("no task of the playbook is {node}"))
+        let nodes = nodes.filter(|_| !of_bake)?;
+        if nodes.lacks(tags) {
+            return Some(format!("no task of the playbook is {node}"));
+        }
+        nodes.is_left(thing, tags).then(|| format!("another is {node}"))
     }
 }
 

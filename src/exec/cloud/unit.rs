@@ -215,6 +215,10 @@ impl CloudTask {
             super::lock::take(run, &place, &stack, &cx.account).await?;
         }
         let done = module.run(&cx).await?;
+        if run.options.orphans.is_some() && cx.group.own.says() {
+            let unit = self.unit_name(unit.index);
+            locked(&run.cloud.nodes).has(&cx.identity.stack, &cx.identity.node, &unit, &done.things);
+        }
         if !done.things.is_empty() {
             run.cloud.note(&cx.identity.stack, &cx.account, done.things);
         }
