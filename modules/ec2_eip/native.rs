@@ -83,9 +83,10 @@ impl Resource for Eip {
                 }
                 return Ok(found);
             }
-            let device = |d: Option<&str>| d.map(str::to_string);
+            // What it is with goes on in its successor.
             let is = |a: &types::Address, _: &str| {
-                [device(a.instance_id()), device(a.network_interface_id())].into_iter().flatten().collect()
+                let devices = [a.instance_id(), a.network_interface_id()].into_iter().flatten();
+                devices.flat_map(|d| [Some(d.to_string()), cx.account.successor(d)]).flatten().collect()
             };
             let here = |a: &types::Address| cx.text("device_id").is_some_and(|d| with(a, d));
             let found = find::placed::<Address>(cx, &all, is, here)?;

@@ -145,6 +145,12 @@ impl Account {
         replaced.iter().any(|(was, is)| was == old && is.as_deref() == new)
     }
 
+    /// What took the place of this device in this run.
+    pub fn successor(&self, old: &str) -> Option<String> {
+        let replaced = self.replaced.lock().unwrap_or_else(|e| e.into_inner());
+        replaced.iter().rev().find(|(was, _)| was == old).and_then(|(_, is)| is.clone())
+    }
+
     /// Whether this is the first that asks: a thing goes to one device, though none of them is known.
     pub fn follow(&self, id: &str) -> bool {
         self.followed.lock().unwrap_or_else(|e| e.into_inner()).insert(id.to_string())
