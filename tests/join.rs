@@ -110,7 +110,7 @@ fn what_fails_is_tried_again_with_growing_random_pauses() {
         cloud.state().failing = 8;
         let node = Node::new(shell);
         let seen = node.join(&["JOIN_PROVIDER=url", &format!("JOIN_URL={}/files/{{role}}", cloud.url())]);
-        seen.is(0, &["there is no token yet (url)", "joined as worker"]);
+        seen.is(0, &["the token's place answers 503", "the token cannot be read yet (url)", "joined as worker"]);
         let log = node.log();
         let pauses: Vec<u32> =
             log.lines().filter_map(|l| l.strip_prefix("sleep ")).map(|n| n.parse().unwrap()).collect();
@@ -145,6 +145,25 @@ fn a_member_stays_one_and_only_the_chosen_manager_begins() {
         node.join(&manager).is(0, &["joined as manager"]);
         assert_eq!(node.times("docker swarm init"), 1);
         assert!(node.asked.lock().unwrap().is_empty());
+
+        // Where nobody can say whether there is a swarm, none is begun.
+        let cloud = Metadata::start(None);
+        let url = format!("JOIN_URL={}/files/manager", cloud.url());
+        let manager = ["JOIN_PROVIDER=url", &url, "JOIN_ROLE=manager", "JOIN_INIT=yes", "JOIN_TIMEOUT=0"];
+        let node = Node::new(shell);
+        cloud.state().failing = 1;
+        node.join(&manager).is(1, &["the token cannot be read yet (url)"]);
+        for (provider, setting) in [
+            ("ssm", "JOIN_IMDS=http://127.0.0.1:1"),
+            ("vault", "JOIN_VAULT_ADDR=http://127.0.0.1:1"),
+            ("user_data", "JOIN_IMDS=http://127.0.0.1:1"),
+        ] {
+            let provider = format!("JOIN_PROVIDER={provider}");
+            let settings = [&provider, setting, "JOIN_ROLE=manager", "JOIN_INIT=yes", "JOIN_TIMEOUT=0"];
+            node.join(&settings).is(1, &["the token cannot be read yet"]);
+        }
+        assert_eq!(node.times("docker swarm init"), 0);
+        node.join(&manager).is(0, &["there is no token yet (url)", "beginning one"]);
 
         // Where there is a swarm, it joins that.
         let node = Node::new(shell);
@@ -196,7 +215,7 @@ fn settings_are_data() {
         Node::new(shell).join(&["JOIN_TARGET=nomad"]).is(2, &["JOIN_TARGET nomad is not known"]);
         Node::new(shell)
             .join(&["JOIN_PROVIDER=fax", "JOIN_TIMEOUT=0"])
-            .is(1, &["there is no token yet (fax)"]);
+            .is(1, &["the token cannot be read yet (fax)"]);
     }
 }
 
