@@ -190,6 +190,15 @@ fn lists_read_as_ansibles() {
         format!("{head}    pattern: ['all']\n    hosts (2):\n      a\n      b\n")
     );
     assert_eq!(run("--list-tags"), format!("{head}      TASK TAGS: [base, extra, never]\n"));
+    // The same words for those who plan and apply; and what `-C` means to them.
+    for command in ["plan", "apply"] {
+        let seen = place.run(&[command, "site.yml", "-i", "a,", "--list-tasks"]);
+        assert_eq!((seen.code, seen.out), (0, run("--list-tasks")), "{}", seen.err);
+    }
+    let local = ["site.yml", "-i", "a,", "-c", "local", "-t", "extra"];
+    let seen = place.run(&[&["apply", "-C"], &local[..]].concat());
+    assert_eq!(seen.code, 2, "{}", seen.err);
+    assert_eq!(seen.out, place.run(&[&["plan"], &local[..]].concat()).out);
     let seen = place.run(&["playbook", "site.yml", "-i", "a,", "--list-tasks", "-t", "extra"]);
     assert!(seen.out.contains("Never\tTAGS: [base, extra, never]"), "{}", seen.out);
 }

@@ -110,7 +110,10 @@ fn what_fails_is_tried_again_with_growing_random_pauses() {
         cloud.state().failing = 8;
         let node = Node::new(shell);
         let seen = node.join(&["JOIN_PROVIDER=url", &format!("JOIN_URL={}/files/{{role}}", cloud.url())]);
-        seen.is(0, &["the token's place answers 503", "the token cannot be read yet (url)", "joined as worker"]);
+        seen.is(
+            0,
+            &["the token's place answers 503", "the token cannot be read yet (url)", "joined as worker"],
+        );
         let log = node.log();
         let pauses: Vec<u32> =
             log.lines().filter_map(|l| l.strip_prefix("sleep ")).map(|n| n.parse().unwrap()).collect();

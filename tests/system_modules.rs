@@ -219,6 +219,7 @@ async fn packages(node: &Node) {
     assert!(result.0);
     node.settled("apt", "{name: [cron, tree], update_cache: true, cache_valid_time: 86400}").await;
     // Lists that are what they were are no change.
+    node.apply("apt", "{update_cache: true}").await;
     let (_, again) = node.apply("apt", "{update_cache: true}").await;
     assert_eq!(again.get("changed"), Some(&false.into()));
     node.settled("package", "{name: tree}").await;

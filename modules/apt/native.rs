@@ -353,7 +353,7 @@ fn finish(args: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failu
     // Whether fetching lists or tidying up changed anything is known only now, as is whether a run that had to fetch the
     // lists first changed a package.
     if decision.effects.iter().all(tidies) {
-        let changed = stdout.lines().any(|line| line.starts_with("Get:") || line.starts_with("Del "));
+        let changed = stdout.lines().any(|line| fetched(line) || line.starts_with("Del "));
         result.insert("changed".into(), changed.into());
     }
     let learned = decision.effects.len() > 1 && result.get("cache_updated") == Some(&Value::Bool(true));
@@ -363,6 +363,13 @@ fn finish(args: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failu
     result.insert("stdout".into(), stdout.into());
     result.insert("stderr".into(), join(|o| &o.stderr).into());
     Ok(result)
+}
+
+/// Whether apt says here that it has fetched a list. What a repository signs is fetched anew from servers that cannot tell
+/// whether it changed; where it did, lists follow.
+fn fetched(line: &str) -> bool {
+    let signed = |word: &str| ["InRelease", "Release", "Release.gpg"].contains(&word);
+    line.starts_with("Get:") && !line.split(' ').any(signed)
 }
 
 /// Whether an effect touches no package.

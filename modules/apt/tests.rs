@@ -29,3 +29,15 @@ fn a_summary_names_the_first_few() {
         (0..7).map(|n| format!("Inst p{n} [1] (2 x)")).chain(["Remv q [1]".into()]).collect();
     assert_eq!(summary(&lines), "7 to install or upgrade: p0, p1, p2, p3, p4 …; 1 to remove: q");
 }
+
+#[test]
+fn lists_that_came_anew_are_told_from_what_is_signed() {
+    for (line, expected) in [
+        ("Get:1 http://d bookworm InRelease [151 kB]", false),
+        ("Get:2 http://d bookworm Release.gpg [1 kB]", false),
+        ("Get:4 http://d bookworm/main amd64 Packages [8790 kB]", true),
+        ("Hit:4 http://d bookworm/main amd64 Packages", false),
+    ] {
+        assert_eq!(fetched(line), expected, "{line}");
+    }
+}

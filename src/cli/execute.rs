@@ -2,6 +2,7 @@
 
 use super::args::RunArgs;
 use super::fail::{Done, Fail, code};
+use super::lists::{self, ListArgs};
 use super::options::options;
 use super::outputs::{Kind, sinks};
 use super::program::{compile, variable_files};
@@ -27,6 +28,8 @@ pub struct PlanArgs {
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     #[command(flatten)]
+    pub lists: ListArgs,
+    #[command(flatten)]
     pub run: RunArgs,
 }
 
@@ -38,9 +41,14 @@ pub struct ApplyArgs {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// Change nothing: the same as `fitout plan`
+    #[arg(short = 'C', long)]
+    pub check: bool,
     /// Go on where an earlier run stopped: the last one, or the one whose name begins so (`fitout log`)
     #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub resume: Option<String>,
+    #[command(flatten)]
+    pub lists: ListArgs,
     #[command(flatten)]
     pub run: RunArgs,
 }
@@ -130,6 +138,9 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Fail> {
 
 pub fn plan(args: PlanArgs) -> Done {
     let mut prepared = Prepared::new(args.playbooks, args.run, Mode::Plan)?;
+    if args.lists.any() {
+        return lists::show(&prepared, args.lists);
+    }
     prepared.options.salt = args.out.is_some().then(saved::salt);
     let report = prepared.plan()?;
     if let Some(path) = &args.out {
@@ -148,6 +159,9 @@ pub fn plan(args: PlanArgs) -> Done {
 }
 
 pub fn apply(args: ApplyArgs) -> Done {
+    if args.check || args.lists.any() {
+        return plan(PlanArgs { playbooks: args.playbooks, out: None, lists: args.lists, run: args.run });
+    }
     if let [file] = args.playbooks.as_slice()
         && let Some(saved) = saved_plan(file)?
     {

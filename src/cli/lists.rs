@@ -1,19 +1,68 @@
 //! `--list-tasks`, `--list-hosts`, `--list-tags`: what a playbook holds, in Ansible's form.
 
-use super::fail::Fail;
-use crate::base::Value;
+use super::execute::{Prepared, runtime};
+use super::fail::{Done, Fail, code};
+use super::program::compile;
+use crate::base::{Diags, Value};
+use crate::eval::Engine;
 use crate::exec::listing::Listing;
+use crate::exec::{Redactor, Work};
 use crate::graph::{Act, Program, Sequence, Step, TaskNode};
 use crate::syntax::inventory::Inventory;
+use clap::Args;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What of it is wanted.
-#[derive(Copy, Clone, Debug, Default)]
-pub struct Wanted {
-    pub tasks: bool,
-    pub hosts: bool,
-    pub tags: bool,
+/// What of it is wanted; nothing is done then.
+#[derive(Args, Copy, Clone, Debug, Default)]
+pub struct ListArgs {
+    /// Show the playbook's tasks and do nothing
+    #[arg(id = "list_tasks", long = "list-tasks")]
+    tasks: bool,
+    /// Show the hosts of each play and do nothing
+    #[arg(id = "list_hosts", long = "list-hosts")]
+    hosts: bool,
+    /// Show the playbook's tags and do nothing
+    #[arg(id = "list_tags", long = "list-tags")]
+    tags: bool,
+    /// Compile only
+    #[arg(long)]
+    syntax_check: bool,
+}
+
+impl ListArgs {
+    pub fn any(self) -> bool {
+        self.tasks || self.hosts || self.tags || self.syntax_check
+    }
+}
+
+/// Shows it of each of the playbooks.
+pub fn show(prepared: &Prepared, wanted: ListArgs) -> Done {
+    let (session, args) = (&prepared.session, &prepared.args);
+    let inventory = session.inventory(&args.hosts)?;
+    // What a run has in it is made inside one.
+    let runtime = runtime()?;
+    let _inside = runtime.enter();
+    for playbook in &prepared.playbooks {
+        let one = std::slice::from_ref(playbook);
+        let compiled =
+            compile(session, one, args, &prepared.options.extra_vars, Some(&inventory), Diags::default())?;
+        let title = playbook.display().to_string();
+        let limit = args.hosts.limit.as_deref();
+        let work = Work {
+            program: compiled.program.clone(),
+            includer: compiled.includer,
+            inventory: Arc::new(inventory.clone()),
+            engine: Arc::new(Engine::new(session.sources.clone())),
+            keyring: Arc::clone(&session.keyring),
+            redactor: Arc::new(Redactor::default()),
+        };
+        let listing = Listing::new(prepared.options.clone(), work);
+        let text = text(&title, &compiled.program, &listing, &inventory, limit, wanted)?;
+        let nothing_else = !(wanted.tasks || wanted.hosts || wanted.tags);
+        told!("{}", if nothing_else { format!("\nplaybook: {title}") } else { text.trim_end().to_string() });
+    }
+    Ok(code::DONE)
 }
 
 /// The tasks of a sequence and of the blocks in it, in order.
@@ -31,13 +80,13 @@ pub fn tasks(sequence: &Sequence) -> Vec<&Arc<TaskNode>> {
     all
 }
 
-pub fn text(
+fn text(
     title: &str,
     program: &Program,
     listing: &Listing,
     inventory: &Inventory,
     limit: Option<&str>,
-    wanted: Wanted,
+    wanted: ListArgs,
 ) -> Result<String, Fail> {
     let mut text = format!("\nplaybook: {title}\n");
     for (number, play) in program.plays.iter().enumerate() {

@@ -33,6 +33,9 @@ pub struct Manifest {
     pub packages: BTreeMap<String, String>,
     /// Files that the bake added, changed or removed, beside those of the source.
     pub changed: Vec<String>,
+    /// What is in those that are there, by path: `sha256:…` of small files of an image that was at hand, else their size.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub contents: BTreeMap<String, String>,
     /// Kernel parameters that files of the image set.
     pub sysctl: BTreeMap<String, String>,
     /// Seconds of each step.
@@ -199,6 +202,37 @@ pub fn changes(before: &Listing, after: &Listing) -> Vec<String> {
         before.keys().filter(|path| !after.contains_key(*path)).map(|p| format!("- /{}", p.display())),
     );
     out
+}
+
+/// The paths of [`changes`] that are there.
+fn present(changed: &[String]) -> impl Iterator<Item = &str> {
+    changed.iter().filter_map(|line| line.strip_prefix("+ ").or_else(|| line.strip_prefix("~ ")))
+}
+
+/// Larger files are told by their size: what an image's maker writes is small, and what packages bring has a version.
+const HASHED: u64 = 1 << 20;
+
+/// What is in the files that were added or changed, of an image whose root is at hand.
+pub fn contents(root: &Path, changed: &[String]) -> BTreeMap<String, String> {
+    let content = |path: &str| {
+        let file = root.join(path.trim_start_matches('/'));
+        let meta = fs::symlink_metadata(&file).ok()?;
+        if meta.is_symlink() {
+            return Some(format!("link to {}", fs::read_link(&file).ok()?.display()));
+        }
+        if !meta.is_file() {
+            return None;
+        }
+        let small = meta.len() <= HASHED;
+        Some(if small { format!("sha256:{}", sha256(&file).ok()?) } else { format!("{} bytes", meta.len()) })
+    };
+    present(changed).filter_map(|path| Some((path.to_string(), content(path)?))).collect()
+}
+
+/// The sizes of the files that were added or changed, where only they are known.
+pub fn sizes(listing: &Listing, changed: &[String]) -> BTreeMap<String, String> {
+    let size = |path: &str| listing.get(Path::new(path.trim_start_matches('/'))).map(|seen| seen.3);
+    present(changed).filter_map(|path| Some((path.to_string(), format!("{} bytes", size(path)?)))).collect()
 }
 
 /// The packages as an SPDX 2.3 document.

@@ -43,6 +43,17 @@ pub fn diff(a: &Manifest, b: &Manifest) -> Vec<String> {
     };
     lines.extend(only(a, b, "-"));
     lines.extend(only(b, a, "+"));
+    // What only one of them has is told already.
+    let other = |path: &&String| b.contents.get(*path).is_some_and(|content| *content != a.contents[*path]);
+    let told = |path: &String| lines.iter().any(|line| line.ends_with(&format!(" {path}")));
+    let differ: Vec<String> = a
+        .contents
+        .keys()
+        .filter(other)
+        .filter(|path| !told(path))
+        .map(|path| format!("~ file {path}"))
+        .collect();
+    lines.extend(differ);
     lines
 }
 
@@ -135,7 +146,11 @@ mod tests {
         a.packages = BTreeMap::from([("x".into(), "1".into()), ("y".into(), "1".into())]);
         b.packages = BTreeMap::from([("x".into(), "2".into()), ("z".into(), "1".into())]);
         b.sysctl = BTreeMap::from([("vm.swappiness".into(), "1".into())]);
-        a.changed = vec!["+ /etc/a".into()];
+        a.changed = vec!["+ /etc/a".into(), "+ /etc/b".into(), "+ /etc/c".into()];
+        b.changed = vec!["+ /etc/b".into(), "+ /etc/c".into()];
+        let content =
+            |of: &str| BTreeMap::from([("/etc/b".into(), of.into()), ("/etc/c".into(), "3 bytes".into())]);
+        (a.contents, b.contents) = (content("sha256:1"), content("sha256:2"));
         assert_eq!(
             diff(&a, &b),
             [
@@ -143,7 +158,8 @@ mod tests {
                 "- package y 1",
                 "+ package z 1",
                 "+ sysctl vm.swappiness 1",
-                "- file + /etc/a"
+                "- file + /etc/a",
+                "~ file /etc/b"
             ]
         );
         assert_eq!(diff(&a, &a), [""; 0]);

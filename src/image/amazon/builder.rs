@@ -215,6 +215,7 @@ pub fn of(order: &Order, build: &Build, times: &[(String, Instant)]) -> Manifest
         source: build.source_id().to_string(),
         packages: contents.packages.clone(),
         changed: contents.changed.clone(),
+        contents: contents.sizes.clone(),
         sysctl: contents.sysctl.clone(),
         timings: manifest::seconds(times),
         artifacts: build.artifacts.iter().map(artifact).collect(),

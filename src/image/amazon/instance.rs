@@ -231,6 +231,7 @@ impl Step<Build> for Seal {
             let sysctl = super::super::manifest::settings(seen.sysctl.values());
             let contents = &mut build.contents;
             contents.changed = super::super::manifest::changes(&contents.before, &seen.files);
+            contents.sizes = super::super::manifest::sizes(&seen.files, &contents.changed);
             (contents.packages, contents.sysctl) = (seen.packages, sysctl);
             Ok(())
         })

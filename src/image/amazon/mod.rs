@@ -93,6 +93,8 @@ pub struct Contents {
     pub before: Listing,
     /// One a line, with `+`, `~` or `-` in front; empty where it was not asked for.
     pub changed: Vec<String>,
+    /// The sizes of those that are there, by path.
+    pub sizes: BTreeMap<String, String>,
     /// Version by name; empty where it was not asked for.
     pub packages: BTreeMap<String, String>,
     /// Kernel parameters by name, as the booted machine has them; empty where it was not asked for.

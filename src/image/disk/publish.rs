@@ -1,6 +1,8 @@
 //! From a clean root file system to files with names.
 
-use super::super::manifest::{Artifact, Manifest, changes, listing, packages, seconds, spdx, sysctl};
+use super::super::manifest::{
+    Artifact, Manifest, changes, contents, listing, packages, seconds, spdx, sysctl,
+};
 use super::super::options::{Format, Source};
 use super::super::tools::{command, enclosed, run};
 use super::super::{BakeError, store};
@@ -22,6 +24,7 @@ pub async fn disk(state: &mut State) -> Result<(), BakeError> {
         Source::Tarball { from, .. } => from.clone(),
         Source::Elsewhere => String::new(),
     };
+    let changed = changes(&state.before, &listing(&root));
     state.manifest = Manifest {
         name: order.name.clone(),
         hash: order.hash.clone(),
@@ -31,7 +34,8 @@ pub async fn disk(state: &mut State) -> Result<(), BakeError> {
         inputs: order.playbooks.clone(),
         source,
         packages: packages(&root),
-        changed: changes(&state.before, &listing(&root)),
+        contents: contents(&root, &changed),
+        changed,
         sysctl: sysctl(&root),
         ..Manifest::default()
     };
