@@ -1,7 +1,7 @@
 //! Playbooks run for real on this machine's own shell; each file in tests/run says itself what must come of it.
 //!
 //! After the playbook stand the expectations as comments: `# == HOST | TASK | OUTCOME [| part of the message]`, one
-//! for each finished task in order by host, and optional lines `# round_trips: N`, `# mode: plan`, `# tags: a,b`,
+//! for each finished task in order by host, and optional lines `# round_trips: N`, `# mode: plan` or `check`, `# tags: a,b`,
 //! `# limit: PATTERN` and `# start_at: TASK`, `# recap: HOST NAME=N …` (of those that are named), `# ends: well` or `failed`,
 //! `# configured: any_errors_fatal`.
 
@@ -43,13 +43,19 @@ fn run(path: &Path, dir: &Path) -> Result<(Vec<String>, played::Played), String>
         "[web]\nh1 {connection}\nh2 {connection} own=two\n[db]\nh3 {connection}\n[all:vars]\nscratch={}\n",
         dir.display()
     );
-    let mode = if text.contains("# mode: plan") { Mode::Plan } else { Mode::Apply };
+    let check = text.contains("# mode: check");
+    let mode = match () {
+        () if check => Mode::Playbook,
+        () if text.contains("# mode: plan") => Mode::Plan,
+        () => Mode::Apply,
+    };
     let option = |name: &str| text.lines().find_map(|l| l.strip_prefix(name));
     let tags = option("# tags: ").map(|t| t.split(',').map(str::to_string).collect()).unwrap_or_default();
     let limit = option("# limit: ").map(str::to_string);
     let start_at_task = option("# start_at: ").map(str::to_string);
     let any_errors_fatal = option("# configured: ") == Some("any_errors_fatal");
-    let options = RunOptions { any_errors_fatal, mode, tags, limit, start_at_task, ..RunOptions::default() };
+    let options =
+        RunOptions { any_errors_fatal, check, mode, tags, limit, start_at_task, ..RunOptions::default() };
     let mut seen = played::play(path, dir, &groups, options)?;
     // Hosts run at their own pace; the order of tasks is each host's own.
     seen.done.sort_by(|a, b| a.task.host.cmp(&b.task.host));

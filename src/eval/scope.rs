@@ -46,7 +46,7 @@ pub struct LookupContext {
     pub open_vault: Option<VaultOpener>,
     /// In check mode no lookup changes anything (`password` makes no file).
     pub check_mode: bool,
-    /// On a plan: what may still make files on the controller, if anything; then one that is missing is unknown.
+    /// On a plan and in check mode: what may still make files on the controller, if anything; then one that is missing is unknown.
     pub to_come: Option<ToCome>,
 }
 

@@ -26,14 +26,13 @@ pub fn context(run: &Arc<Run>, play: &PlayScope, role: Option<&RoleScope>) -> Lo
     };
     let weak = Arc::downgrade(run);
     let to_come = move || super::state::locked(&weak.upgrade()?.on_controller).clone();
-    let plans = run.options.mode == super::options::Mode::Plan;
     LookupContext {
         search,
         playbook_dir: playbook,
         match_hosts: Some(Arc::new(matcher)),
         open_vault: Some(Arc::new(opener)),
         check_mode: run.check(),
-        to_come: plans.then(|| Arc::new(to_come) as ToCome),
+        to_come: run.check().then(|| Arc::new(to_come) as ToCome),
     }
 }
 

@@ -255,7 +255,7 @@ impl Host {
     /// Whether what was read ahead has to be read again: a plan may know meanwhile that a file is yet to come.
     fn outdated(&self, plan: &Plan) -> bool {
         let failed = |unit: &Unit| matches!(unit.stage, super::unit::Stage::Fail(_));
-        self.run.options.mode == super::options::Mode::Plan && plan.units.iter().any(failed)
+        self.run.check() && plan.units.iter().any(failed)
     }
 
     /// The units of a task: one an item, or one.
