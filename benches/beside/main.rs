@@ -34,7 +34,7 @@ struct Options {
     #[arg(long, default_value_t = 5)]
     runs: usize,
     /// Numbers of hosts for the runs of the tool alone.
-    #[arg(long, value_delimiter = ',', default_value = "1,10")]
+    #[arg(long, value_delimiter = ',', default_value = "1,10,50")]
     hosts: Vec<usize>,
     /// Round trips to measure at, in milliseconds.
     #[arg(long, value_delimiter = ',', default_value = "0,50")]
