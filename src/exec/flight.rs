@@ -137,10 +137,7 @@ impl Host {
             // Where only this task is a check, those after it see the host as it is.
             if !ready.delegated && self.run.check() {
                 self.planned.push((cx.title.clone(), ready.claims.clone()));
-                // Ansible's check mode foresees nothing, and playbooks know that.
-                if self.run.options.mode != super::options::Mode::Playbook {
-                    self.forecast.learn(&decision.effects, module.leaves(&ready.args, &decision));
-                }
+                self.forecast.learn(&decision.effects, module.leaves(&ready.args, &decision));
             }
             let mut outcome = predicted(&ready, decision, change);
             if self.run.options.mode == super::options::Mode::Plan {

@@ -20,6 +20,7 @@ pub struct Played {
     pub round_trips: u64,
     /// What was counted, by host.
     pub recap: Vec<(Arc<str>, HostRecap)>,
+    #[allow(dead_code, reason = "not every test looks at it")]
     /// A host failed, and it was not made good.
     pub failed: bool,
 }
