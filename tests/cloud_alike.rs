@@ -151,6 +151,31 @@ fn tasks_of_one_name_do_not_take_each_others_things() {
     good(&world.destroy());
 }
 
+/// Those that are not chosen this time have their things all the same, before and behind the one that is.
+#[test]
+fn tasks_that_are_not_chosen_keep_their_things() {
+    let world = World::new(&subnets("[1, 2, 3]", ""));
+    good(&world.apply());
+    let made = ids(&world, "subnet");
+    let web = |at: usize| {
+        let instance = format!("{{name: web, image_id: {DEBIAN}, vpc_subnet_id: {}}}", made[at]);
+        format!("- ec2_instance: {instance}\n  tags: [t{at}]\n")
+    };
+    let all: String = (0..3).map(web).collect();
+    world.playbook(&subnets("[1, 2, 3]", &all));
+    for chosen in ["t1", "t0", "t2"] {
+        let before = ids(&world, "instance");
+        good(&world.run(&["apply", "--yes", "-t", chosen, "site.yml"]));
+        let now = ids(&world, "instance");
+        assert!(
+            now.len() == before.len() + 1 && before.iter().all(|id| now.contains(id)),
+            "{chosen}: {now:?}"
+        );
+    }
+    settled(&world);
+    good(&world.destroy());
+}
+
 #[test]
 fn passes_of_an_include_do_not_take_each_others_things() {
     let task = format!(

@@ -153,3 +153,23 @@ fn vaulted_values_of_the_inventory_are_hidden_in_what_comes_of_them() {
         }
     }
 }
+
+#[test]
+fn options_of_a_mount_are_hidden_where_that_is_asked_for() {
+    let place = Place::new(
+        "h1 ansible_connection=local\n",
+        "- mount: {path: /data, src: //server/data, fstype: cifs, opts: 'rw,password=0pti0ns-of-a-mount', state: present,
+           opts_no_log: true, fstab: '{{ playbook_dir }}/fstab'}
+  register: mounted
+- debug: {var: mounted}
+",
+    );
+    for form in [vec!["plan", "-D"], vec!["apply", "--yes", "-D", "--json"], vec!["playbook", "-D", "-vvv"]] {
+        let seen = place.run(&[&form[..], &["-i", "hosts", "site.yml"]].concat());
+        assert!(seen.all().contains("//server/data"), "{}", seen.all());
+        assert!(!seen.all().contains("0pti0ns"), "{form:?} {}", seen.all());
+        assert!(!place.kept().contains("0pti0ns"), "it is kept");
+    }
+    let table = std::fs::read_to_string(place.path().join("fstab")).unwrap();
+    assert!(table.contains("rw,password=0pti0ns-of-a-mount"), "{table}");
+}

@@ -51,6 +51,10 @@ fn name_of(args: &Args, from: &From) -> String {
 }
 
 impl Staged for Copy {
+    fn begins_again(&self) -> bool {
+        true
+    }
+
     fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
         let mut claims = files::claims(spec, args);
         if args.bool("remote_src") {

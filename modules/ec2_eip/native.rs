@@ -91,9 +91,8 @@ impl Resource for Eip {
             let here = |a: &types::Address| cx.text("device_id").is_some_and(|d| with(a, d));
             let found = find::placed::<Address>(cx, &all, is, here)?;
             let open = cx.is_unknown("device_id");
-            let follower = |a: &&Arc<types::Address>| {
-                follows(cx, a) && (!open || cx.account.follow(Address::id(a)))
-            };
+            let follower =
+                |a: &&Arc<types::Address>| follows(cx, a) && (!open || cx.account.follow(Address::id(a)));
             let found = found.or_else(|| all.iter().find(follower).map(Arc::clone));
             let reusable = || all.iter().find(|a| reusable(cx, a)).map(Arc::clone);
             Ok(found.or_else(reusable))

@@ -103,10 +103,11 @@ fn interface(cx: &Cx<'_>, given: &Map, at: usize, groups: &[String]) -> Interfac
     // Those of `network` are among the task's.
     let groups = if own.is_empty() || cx.args.has("network") { groups.to_vec() } else { own };
     let first = |name: &str| cx.text(name).filter(|_| at == 0).map(str::to_string);
-    let further = addresses(given.items("private_ip_addresses")).into_iter().enumerate().map(|(at, address)| {
-        let specification = types::PrivateIpAddressSpecification::builder().primary(at == 0);
-        specification.private_ip_address(to_text(&address)).build()
-    });
+    let further =
+        addresses(given.items("private_ip_addresses")).into_iter().enumerate().map(|(at, address)| {
+            let specification = types::PrivateIpAddressSpecification::builder().primary(at == 0);
+            specification.private_ip_address(to_text(&address)).build()
+        });
     let further: Vec<_> = further.collect();
     let ipv6 = given.list("ipv6_addresses").into_iter();
     let ipv6: Vec<_> = ipv6.map(|a| types::InstanceIpv6Address::builder().ipv6_address(a).build()).collect();

@@ -11,7 +11,8 @@ pub fn told(cx: &Cx<'_>, mut result: Map) -> Map {
     }
     for name in ["instances", "tagged_instances"] {
         let Some(instances) = result.get(name).and_then(Value::as_list) else { continue };
-        let instances: List = instances.iter().map(|i| i.as_map().map_or_else(|| i.clone(), instance)).collect();
+        let instances: List =
+            instances.iter().map(|i| i.as_map().map_or_else(|| i.clone(), instance)).collect();
         result.insert(name.into(), instances.into());
     }
     result
@@ -24,7 +25,8 @@ fn instance(now: &Map) -> Value {
         outer => outer.and_then(|o| o.get(name)).cloned().unwrap_or_default(),
     };
     let zone = of("placement", "availability_zone");
-    let region = zone.as_str().map(|zone| Value::from(zone.trim_end_matches(|c: char| c.is_ascii_lowercase())));
+    let region =
+        zone.as_str().map(|zone| Value::from(zone.trim_end_matches(|c: char| c.is_ascii_lowercase())));
     let pairs = |name: &str, pair: &dyn Fn(&Value) -> Option<(Key, Value)>| match now.get(name) {
         Some(Value::List(list)) => Value::from(list.iter().filter_map(pair).collect::<Map>()),
         other => other.cloned().unwrap_or_default(),

@@ -39,7 +39,10 @@ pub fn tell_ids(result: &mut Map, changed: List, terminated: &[String]) {
         result.insert("changed_ids".into(), changed.into());
     }
     if !terminated.is_empty() {
-        result.insert("terminated_ids".into(), terminated.iter().map(|id| Value::from(id.as_str())).collect::<List>().into());
+        result.insert(
+            "terminated_ids".into(),
+            terminated.iter().map(|id| Value::from(id.as_str())).collect::<List>().into(),
+        );
     }
 }
 

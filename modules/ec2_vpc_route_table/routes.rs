@@ -300,7 +300,10 @@ mod tests {
         let is = [route("pl-1", "vpce-1"), route("10.1.0.0/16", "vpce-2"), route("pl-2", "cagw-1")];
         let gone: Vec<_> = difference(&is, &[], true).iter().filter_map(|c| c.shown(&is).0).collect();
         assert_eq!(gone, ["10.1.0.0/16 → vpce-2", "pl-2 → cagw-1"]);
-        assert_eq!(of_endpoints(&is, &[], true), ["the route pl-1 → vpce-1 is that of a VPC endpoint and stays"]);
+        assert_eq!(
+            of_endpoints(&is, &[], true),
+            ["the route pl-1 → vpce-1 is that of a VPC endpoint and stays"]
+        );
         assert!(of_endpoints(&is, &[], false).is_empty() && of_endpoints(&is, &is, true).is_empty());
     }
 

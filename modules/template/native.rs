@@ -19,6 +19,10 @@ pub fn behaviour() -> Behaviour {
 }
 
 impl Staged for Template {
+    fn begins_again(&self) -> bool {
+        true
+    }
+
     fn claims(&self, spec: &ModuleSpec, args: &Args) -> Claims {
         let mut claims = files::claims(spec, args);
         if args.str("dest").ends_with('/') {

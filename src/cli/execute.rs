@@ -42,7 +42,7 @@ pub struct ApplyArgs {
     #[arg(short, long)]
     pub yes: bool,
     /// Change nothing: the same as `fitout plan`
-    #[arg(short = 'C', long)]
+    #[arg(short = 'C', long, conflicts_with = "resume")]
     pub check: bool,
     /// Go on where an earlier run stopped: the last one, or the one whose name begins so (`fitout log`)
     #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true, default_missing_value = "")]
@@ -159,13 +159,20 @@ pub fn plan(args: PlanArgs) -> Done {
 }
 
 pub fn apply(args: ApplyArgs) -> Done {
-    if args.check || args.lists.any() {
-        return plan(PlanArgs { playbooks: args.playbooks, out: None, lists: args.lists, run: args.run });
-    }
     if let [file] = args.playbooks.as_slice()
         && let Some(saved) = saved_plan(file)?
     {
+        if args.check || args.lists.any() {
+            let fail = Fail::input(format!(
+                "{} is a saved plan: it says already what would be done",
+                file.display()
+            ));
+            return Err(fail.hint("`fitout plan PLAYBOOK` makes a plan anew"));
+        }
         return apply_saved(saved, &args);
+    }
+    if args.check || args.lists.any() {
+        return plan(PlanArgs { playbooks: args.playbooks, out: None, lists: args.lists, run: args.run });
     }
     if args.run.output.json && !args.yes {
         let fail = Fail::input("apply --json asks nothing, so it must be told that it may change hosts");

@@ -354,7 +354,6 @@ fn predicted(ready: &Prepared, decision: Decision, change: Change) -> UnitOutcom
     outcome
 }
 
-/// A connection's end is `unreachable`; a refused change of user is a failure of the task.
 /// What becomes of a unit whose effects have no answer. A command whose end nobody has seen is not begun again.
 fn cut_off(
     ready: Prepared,
@@ -363,11 +362,12 @@ fn cut_off(
     change: Option<Change>,
 ) -> Result<UnitOutcome, NotDone> {
     match error {
-        RemoteError::Lost(_) if module.verify() => Err(NotDone { ready, lost: Some((error, change)) }),
+        RemoteError::Lost(_) if module.begins_again() => Err(NotDone { ready, lost: Some((error, change)) }),
         other => Ok(remote_failure(other)),
     }
 }
 
+/// A connection's end is `unreachable`; a refused change of user is a failure of the task.
 pub fn remote_failure(error: RemoteError) -> UnitOutcome {
     match error {
         RemoteError::Become(why) => UnitOutcome::failed(Failure::new(why)),

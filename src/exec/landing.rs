@@ -53,6 +53,10 @@ impl Host {
             Some((_, Some(change))) if outcome.status == Status::Ok => {
                 UnitOutcome { status: Status::Changed, change: Some(change), ..outcome }
             }
+            Some((error, _)) if outcome.status == Status::Failed => {
+                let message = format!("{error}; begun again: {}", outcome.message);
+                UnitOutcome { message, ..outcome }
+            }
             _ => outcome,
         }
     }

@@ -49,11 +49,6 @@ impl Host {
                 Flow::Next
             }
             "clear_host_errors" => {
-                // Those that will fail before this place have failed.
-                let position = self.position.clone();
-                self.batch.reach(&self.name, &position).await;
-                super::state::locked(&self.run.lost).clear();
-                *super::state::locked(&self.run.pardoned) = super::state::locked(&self.run.recap).clone();
                 self.forgiven = true;
                 Flow::Next
             }
@@ -86,6 +81,11 @@ impl Host {
                 let holds = matches!(judged, Ok(Truth::True));
                 if holds && ENDS_BATCH.contains(&what) {
                     batch.end(&position);
+                }
+                if holds && what == "clear_host_errors" {
+                    // All are here: who fails before this place has failed, and nobody has gone on.
+                    super::state::locked(&self.run.lost).clear();
+                    *super::state::locked(&self.run.pardoned) = super::state::locked(&self.run.recap).clone();
                 }
                 let judged = match what {
                     "refresh_inventory" if holds => {

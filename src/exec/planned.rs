@@ -19,6 +19,8 @@ impl Host {
         let told = |(task, claims): &(String, Claims)| *task == cx.title && *claims == Claims::everything();
         if !self.run.check()
             || outcome.status != Status::Unknown
+            // It only looks.
+            || outcome.foreseen
             || apart
             || self.planned.last().is_some_and(told)
         {
@@ -50,7 +52,7 @@ impl Host {
             return None;
         }
         let (task, _) = self.planned.iter().rev().find(|(_, planned)| planned.disturbs(&ready.claims))?;
-        Some(UnitOutcome::unknown(format!("`{task}` has run")))
+        Some(UnitOutcome { foreseen: true, ..UnitOutcome::unknown(format!("`{task}` has run")) })
     }
 
     /// Whether the user to become is one that the plan makes; then root is to look in its place.

@@ -8,7 +8,7 @@ use super::state::Run;
 use crate::base::{Map, Value};
 use crate::eval::Truth;
 use crate::graph::TaskKeywords;
-use crate::modules::{Args, Failure, Module};
+use crate::modules::{Args, ArgsExt, Failure, Module};
 use crate::plan::{Claims, Decision};
 use crate::remote::{Become, JobFuture, Remote};
 use crate::syntax::ast::VARIABLE_ARGS;
@@ -217,7 +217,13 @@ pub fn arguments(
     if let Some(why) = merged.values().find_map(unknown_inside).filter(|_| !open) {
         return Err(Blocked::Unknown(why));
     }
-    crate::modules::coerce(&module.spec, merged).map_err(Blocked::Failure)
+    let args = crate::modules::coerce(&module.spec, merged).map_err(Blocked::Failure)?;
+    for (name, spec) in &module.spec.args {
+        if spec.secret_with.as_ref().is_some_and(|other| args.bool(other)) {
+            run.redactor.learn(args.str(name));
+        }
+    }
+    Ok(args)
 }
 
 /// Why a value is not known, wherever in it the unknown part stands.

@@ -186,6 +186,7 @@ impl TaskNode {
         let meta = |word: &str| matches!(&self.act, Act::Meta(what) if &**what == word);
         self.ends_batch()
             || meta("refresh_inventory")
+            || meta("clear_host_errors")
             || meta("clear_facts") && !self.keywords.when.is_empty()
     }
 

@@ -95,6 +95,11 @@ pub trait Staged: Send + Sync {
             None => Ok(decision.result),
         }
     }
+    /// Whether its effects may be begun again, from the look on, when the connection was lost while they were under way: what
+    /// is wanted does not depend on what is there, the look sees all of it, and nothing runs on without the connection.
+    fn begins_again(&self) -> bool {
+        false
+    }
     /// On a plan: what the effects will leave, by claim (`user:bob`, `package:nginx`; `None`: it will be gone), for
     /// the probes of later tasks. Files that the shared jobs write need not be told.
     fn leaves(&self, args: &Args, decision: &Decision) -> Vec<(String, Option<Map>)> {

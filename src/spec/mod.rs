@@ -114,6 +114,9 @@ pub struct ArgSpec {
     /// Its value is shown nowhere.
     #[serde(default)]
     pub secret: bool,
+    /// Its value is shown nowhere where this other argument is true.
+    #[serde(default)]
+    pub secret_with: Option<String>,
     /// Markdown for the reference page; also the hint where it is missing.
     pub doc: String,
     /// Says what to use instead, when the argument is deprecated.

@@ -56,6 +56,19 @@ impl Wants {
         self.all.values_mut().for_each(|wants| wants.retain(|w| w.task != task || !w.place.is_open()));
     }
 
+    /// So is what was thought of it before, where that is no more so.
+    fn forget_but(&mut self, task: &str, now: &[Expected]) {
+        let holds = |key: &Key, place: &Place| now.iter().any(|e| e.key == *key && e.place == *place);
+        for (key, wants) in &mut self.all {
+            wants.retain(|w| w.task != task || !w.place.is_open() && holds(key, &w.place));
+        }
+    }
+
+    /// Whether something of the task is known.
+    fn knows(&self, task: &str) -> bool {
+        self.all.values().flatten().any(|w| w.task == task)
+    }
+
     /// Whether another task of the region may be a node of this one, and is not known yet.
     pub fn is_unclear(&self, task: &str) -> bool {
         let other = |w: &Want| w.task != task && w.place.is_open() && !w.beyond;
@@ -148,13 +161,16 @@ impl CloudTask {
     }
 
     fn expect(&self, run: &Run, beyond: bool) {
-        locked(&run.cloud.wants).forget_open(&self.name());
-        for unit in &self.units {
-            let found = expected(run, &self.cx.keywords, &self.module, &self.raw, &unit.scope);
-            if let Some(Expected { key, place }) = found {
-                let want = Want { from: self.unit_name(unit.index), task: self.name(), place, beyond };
-                locked(&run.cloud.wants).note(key, want);
-            }
+        let found = |unit: &super::unit::CloudUnit| {
+            expected(run, &self.cx.keywords, &self.module, &self.raw, &unit.scope)
+        };
+        let (of, found): (Vec<usize>, Vec<Expected>) =
+            self.units.iter().filter_map(|unit| Some((unit.index, found(unit)?))).unzip();
+        let mut wants = locked(&run.cloud.wants);
+        wants.forget_but(&self.name(), &found);
+        for (index, Expected { key, place }) in of.into_iter().zip(found) {
+            let want = Want { from: self.unit_name(index), task: self.name(), place, beyond };
+            wants.note(key, want);
         }
     }
 
@@ -240,6 +256,26 @@ fn collect<'a>(steps: &'a [Step], module: &str, found: &mut Vec<&'a Arc<TaskNode
     }
 }
 
+/// The names that a task and those behind it set: their values of now say nothing of what comes later.
+fn set_behind(steps: &[Step], from: NodeId, names: &mut Map) {
+    for step in steps {
+        match step {
+            Step::Task(node) if node.id >= from => {
+                let Act::Module { module, args } = &node.act else { continue };
+                for name in super::region::defines(node, module, args) {
+                    names.insert(Arc::clone(&name).into(), Value::Unknown(name));
+                }
+            }
+            Step::Block(block) => {
+                for part in [&block.body, &block.rescue, &block.always] {
+                    set_behind(&part.steps, from, names);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 /// The module of a task whose things have places.
 pub fn placed(node: &TaskNode) -> Option<&str> {
     let Act::Module { module, .. } = &node.act else { return None };
@@ -266,11 +302,18 @@ impl Host {
         for (node, pending) in nodes.iter().filter(|(node, _)| placed(node) == Some(module)) {
             self.expect_task(node, frame, pending.clone(), false);
         }
+        let body = &self.play.plan.body.steps;
         let mut found = Vec::new();
-        collect(&self.play.plan.body.steps, module, &mut found);
+        collect(body, module, &mut found);
+        let mut set = Map::new();
+        set_behind(body, of.id, &mut set);
         let frame = Arc::new(Frame::default());
-        for node in found.into_iter().filter(|node| node.id > last) {
-            self.expect_task(node, &frame, Map::new(), true);
+        let here = |node: &TaskNode| node.id == of.id || nodes.iter().any(|(other, _)| other.id == node.id);
+        for node in found.into_iter().filter(|node| !here(node)) {
+            // One that had its turn is known; of one that was not chosen this time, the thing may be there all the same.
+            if node.id > last || !locked(&self.run.cloud.wants).knows(&self.wants_name(node)) {
+                self.expect_task(node, &frame, set.clone(), true);
+            }
         }
     }
 

@@ -21,6 +21,7 @@ pub async fn switched_off(build: &mut Build, role: Role, id: &str) -> Result<boo
     if build.options.shutdown_stops && role == Role::Bake {
         return Ok(false);
     }
+    let mut started = false;
     let off = async {
         let account = std::sync::Arc::clone(&build.account);
         let ids = [id.to_string()];
@@ -32,6 +33,7 @@ pub async fn switched_off(build: &mut Build, role: Role, id: &str) -> Result<boo
         if wait(build, id, settled).await? == State::Stopped {
             let input = StartInstancesInputBuilder::default().instance_ids(id);
             account.ec2.start_instances(input).await.map_err(|e| e.to_string())?;
+            started = true;
             account.instances.refresh(&*account.ec2, &ids).await.map_err(|e| e.to_string())?;
         }
         reached(build, role, id).await?;
@@ -45,8 +47,16 @@ pub async fn switched_off(build: &mut Build, role: Role, id: &str) -> Result<boo
             .await
             .map_err(|e| e.to_string())
     };
-    match off.await {
-        Ok(()) => Ok(true),
-        Err(why) => Err(format!("it could not be switched off, which would be its end: {why}")),
-    }
+    let ended = off.await;
+    // Its timer is set at each boot.
+    let state = match started {
+        true => format!(
+            "; it was started for that, and ends itself within {} s",
+            build.options.lifetime.as_secs()
+        ),
+        false => String::new(),
+    };
+    ended
+        .map(|()| true)
+        .map_err(|why| format!("it could not be switched off, which would be its end: {why}{state}"))
 }

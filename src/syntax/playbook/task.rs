@@ -244,8 +244,7 @@ fn explicit(ctx: &mut Ctx, key: &Node, node: &Node, extra: Entries) -> Option<Ac
             return None;
         };
         let inner = node.get("args").and_then(Node::as_map);
-        let rest =
-            pairs.iter().filter(|(k, _)| !(named(k, "module") || inner.is_some() && named(k, "args")));
+        let rest = pairs.iter().filter(|(k, _)| !(named(k, "module") || inner.is_some() && named(k, "args")));
         let rest = rest.chain(inner.unwrap_or_default());
         let args: Entries = rest.map(|(k, v)| (ctx.key(k), ctx.value(v))).collect();
         let args = if args.is_empty() { ActionArgs::None } else { ActionArgs::Entries(args) };

@@ -82,14 +82,15 @@ impl Reader<'_> {
             }
             None => default.as_ref().map_or(Type::Any, Type::of),
         };
+        let sensitive = attribute("sensitive").is_some_and(is_true);
         let default = default.and_then(|value| match kind.fit(value) {
             Ok(value) => Some(value),
             Err(why) => {
+                let why = if sensitive { "it does not fit the type" } else { why.as_str() };
                 self.invalid(block_place(file, block), format!("the default of `{name}`: {why}"));
                 None
             }
         });
-        let sensitive = attribute("sensitive").is_some_and(is_true);
         if values.insert(name.clone(), Variable { kind, value: default, sensitive }).is_some() {
             self.invalid(block_place(file, block), format!("the variable `{name}` is declared twice"));
         }

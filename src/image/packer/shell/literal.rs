@@ -30,7 +30,6 @@ pub fn tasks(part: &Part, command: &str) -> Result<Vec<Task>, String> {
     if all.is_empty() {
         return Err("a `shell` provisioner needs `inline`, `script` or `scripts`".into());
     }
-    all.extend(back(part));
     Ok(all)
 }
 
@@ -54,7 +53,10 @@ fn run(
     finish(part, &Runner::default(), &Yaml::Null, &mut run)?;
     let mut remove = Task::new(format!("shell: remove {path}"));
     remove.module("ansible.builtin.file", vec![("path", text(path)), ("state", "absent".into())]);
-    all.extend([copy, run, remove]);
+    all.extend([copy, run]);
+    // It may have switched the machine off.
+    all.extend(back(part));
+    all.push(remove);
     Ok(())
 }
 
