@@ -22,6 +22,7 @@ case "$name $*" in
 'docker node inspect self '*) echo ready ;;
 'docker node ls '*) cat "$NODE/managers" ;;
 'docker node demote self') echo false >"$NODE/control" ;;
+'docker swarm leave --force') echo inactive >"$NODE/swarm" ;;
 'docker swarm init'*) echo active >"$NODE/swarm" && echo true >"$NODE/control" ;;
 'curl '*) exec /usr/bin/curl "$@" ;;
 'kubeadm '*) cat "$NODE/run/kubeadm.yaml" >"$NODE/kubeadm.seen" ;;
@@ -90,11 +91,14 @@ impl Node {
                 reader.read_exact(&mut body).unwrap();
                 let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
                 let refused = body["JoinToken"].as_str().unwrap().ends_with("refused");
+                let silent = body["RemoteAddrs"][0] == "10.0.0.66:2377";
                 asked.lock().unwrap().push(body);
-                let (status, text) = if refused { (503, r#"{"message":"no leader"}"#) } else { (200, "{}") };
-                if !refused {
-                    std::fs::write(&swarm, "active\n").unwrap();
-                }
+                let (status, text, now) = match (refused, silent) {
+                    (true, _) => (503, r#"{"message":"no leader"}"#, "inactive\n"),
+                    (_, true) => (500, r#"{"message":"Timeout was reached"}"#, "pending\n"),
+                    _ => (200, "{}", "active\n"),
+                };
+                std::fs::write(&swarm, now).unwrap();
                 let _ = write!(
                     stream,
                     "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",

@@ -161,12 +161,25 @@ pub fn plan(nodes: &[Node], wanted: &[Wanted], prune: bool) -> Plan {
     out.steps.extend(found.pairs.iter().filter(|(m, _)| !m.leaves).filter_map(|(m, n)| update(m, n)));
     let mut gone: Vec<&Node> = found.replaced.clone();
     let known: BTreeSet<&str> = found.pairs.iter().map(|(_, n)| n.id.as_str()).collect();
+    let paired = |member: &Wanted| found.pairs.iter().any(|(m, _)| m.name == member.name);
+    // Who did not answer and has no node of its name may be any of those that are down.
+    let silent: Vec<&str> = wanted
+        .iter()
+        .filter(|w| w.hostname.is_none() && w.node_id.is_none() && !w.leaves && !paired(w))
+        .map(|w| w.name.as_str())
+        .collect();
     for node in nodes.iter().filter(|n| !known.contains(n.id.as_str())) {
         if gone.iter().any(|g| g.id == node.id) {
         } else if !node.down() {
             out.strangers.push(node.hostname.clone());
         } else if wanted.iter().any(|w| fits(w, node) && !w.leaves) {
             out.warnings.push(format!("{} is down", node.hostname));
+        } else if prune && !silent.is_empty() {
+            out.warnings.push(format!(
+                "{} is down and stays: it may be {}, of which no name is known (`swarm_member_hostname` says it)",
+                node.hostname,
+                silent.join(" or ")
+            ));
         } else if prune {
             gone.push(node);
         }
@@ -309,6 +322,8 @@ mod tests {
             (&["a m*", "b wd!"], &["a m"], "rm b", 0, ""),
             // down but in the inventory: it may come back
             (&["a m*", "b w!"], &["a m", "b w"], "", 0, ""),
+            // down, and perhaps a member that does not answer and is called otherwise
+            (&["a m*", "ip-3 w!"], &["a m", "b w"], "", 0, "b"),
             // a stranger that is up stays
             (&["a m*", "x w"], &["a m"], "", 0, ""),
             // replaced: a new machine of the same name
