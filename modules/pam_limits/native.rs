@@ -105,47 +105,77 @@ impl Staged for PamLimits {
     }
 }
 
+/// A limit that a line of the file gives: its place (from 0) and its fields.
+type Found<'a> = (usize, [&'a str; 4]);
+
+/// Whether a line's type has a say about a limit of this type: `-` is both.
+fn covers(line: &str, kind: &str) -> bool {
+    line == kind || line == "-" || kind == "-"
+}
+
 /// The limits file with the line, and why it is changed.
 fn line(args: &Args, was: &TextFile, output: &Output) -> Result<(String, Option<String>), Failure> {
-    let item = args.str("limit_item");
-    let key = [args.str("domain"), args.str("limit_type"), item];
-    let ours = |line: &str| fields(line).filter(|f| f[..3] == key).map(|f| f[3].to_string());
-    // The last line of a key is the one that counts.
-    let has = was.content.lines().filter_map(ours).next_back();
-    let asked = size(item, args.str("value"));
-    let wanted = match &has {
-        Some(has) if args.bool("use_max") && size(item, has) > asked => has.as_str(),
-        Some(has) if args.bool("use_min") && size(item, has) < asked => has.as_str(),
-        _ => args.str("value"),
+    let (item, kind, wanted) = (args.str("limit_item"), args.str("limit_type"), args.str("value"));
+    let key = [args.str("domain"), kind, item].join(" ");
+    let lines: Vec<&str> = was.content.lines().collect();
+    let found = lines.iter().enumerate().filter_map(|(i, l)| Some((i, fields(l)?)));
+    let found: Vec<Found<'_>> =
+        found.filter(|(_, f)| f[0] == args.str("domain") && f[2] == item && covers(f[1], kind)).collect();
+    let asked = size(item, wanted);
+    let fits = |value: &str| match size(item, value) {
+        is if args.bool("use_max") => is >= asked,
+        is if args.bool("use_min") => is <= asked,
+        is => is == asked,
+    };
+    // What counts at login: of each half the last line that has a say about it.
+    let halves: Vec<Option<&Found<'_>>> = ["soft", "hard"]
+        .into_iter()
+        .filter(|half| covers(half, kind))
+        .map(|half| found.iter().rfind(|(_, f)| covers(f[1], half)))
+        .collect();
+    let settled = halves.iter().all(|half| half.is_some_and(|(_, f)| fits(f[3])));
+    let would = match halves.first() {
+        Some(Some((_, f))) if settled => f[3],
+        _ => wanted,
     };
     let most = output.field("kernel", "nr_open").and_then(|n| n.trim().parse::<i64>().ok());
-    if let Some(most) = most.filter(|most| item == "nofile" && size(item, wanted) > *most) {
+    if let Some(most) = most.filter(|most| item == "nofile" && size(item, would) > *most) {
         return Err(Failure::new(format!(
-            "{} would be {wanted} with a kernel that allows {most} (fs.nr_open): sessions could not have it, and with some \
-             versions of PAM nobody could log in; raise fs.nr_open first, or ask for less",
-            key.join(" ")
+            "{key} would be {would} with a kernel that allows {most} (fs.nr_open): sessions could not have it, and with some \
+             versions of PAM nobody could log in; raise fs.nr_open first, or ask for less"
         )));
     }
-    if has.as_ref().is_some_and(|has| size(item, has) == size(item, wanted)) {
+    if settled {
         return Ok((was.content.clone(), None));
     }
-    let remark = Some(args.str("comment")).filter(|c| !c.is_empty());
-    let remark = remark.map(|c| format!("\t#{c}")).unwrap_or_default();
-    let line = format!("{}\t{}\t{}\t{wanted}{remark}\n", key[0], key[1], key[2]);
-    let last = was.content.lines().collect::<Vec<_>>().iter().rposition(|l| ours(l).is_some());
+    let own = found.iter().rfind(|(_, f)| f[1] == kind).map(|(i, _)| *i);
+    // Behind a later line that would take its place at login.
+    let over = found.iter().rfind(|(i, f)| own.is_some_and(|own| *i > own) && !fits(f[3])).map(|(i, _)| *i);
+    let remark = match args.str("comment") {
+        "" => own.and_then(|i| lines[i].split_once('#')).map(|(_, old)| old.trim_end()),
+        given => Some(given),
+    };
+    let remark = remark.filter(|c| !c.is_empty()).map(|c| format!("\t#{c}")).unwrap_or_default();
+    let line = format!("{}\t{kind}\t{item}\t{wanted}{remark}\n", args.str("domain"));
     let mut content = String::new();
-    for (i, old) in was.content.lines().enumerate() {
-        match last {
-            Some(at) if at == i => content.push_str(&line),
-            _ => content.push_str(&format!("{old}\n")),
+    for (i, old) in lines.iter().enumerate() {
+        if own != Some(i) {
+            content.push_str(&format!("{old}\n"));
+        }
+        if over.or(own) == Some(i) {
+            content.push_str(&line);
         }
     }
-    if last.is_none() {
+    if own.is_none() {
         content.push_str(&line);
     }
-    let reason = match &has {
-        Some(has) => format!("{} is {has}, not {wanted}", key.join(" ")),
-        None => format!("{} is not limited", key.join(" ")),
+    let differs = halves.into_iter().flatten().find(|(_, f)| !fits(f[3]));
+    let reason = match differs {
+        Some((_, f)) if f[1] == kind => format!("{key} is {}, not {wanted}", f[3]),
+        Some((i, f)) => {
+            format!("{key} is {}, not {wanted}: {}:{} has {}", f[3], was.path, i + 1, f.join(" "))
+        }
+        None => format!("{key} is not limited"),
     };
     Ok((content, Some(reason)))
 }
@@ -204,9 +234,8 @@ fn foreign(args: &Args, was: &TextFile, output: &Output) -> Vec<String> {
     let rank = |path: &str| (path.contains("/limits.d/"), path.to_string());
     let (item, kind) = (args.str("limit_item"), args.str("limit_type"));
     for (path, number, found) in lines.filter(|(path, _, _)| rank(path) > rank(args.str("dest"))) {
-        let same_kind = kind == "-" || found[1] == "-" || found[1] == kind;
         let other = size(item, found[3]) != size(item, args.str("value"));
-        if found[0] == args.str("domain") && found[2] == item && same_kind && other {
+        if found[0] == args.str("domain") && found[2] == item && covers(found[1], kind) && other {
             warnings.push(format!("{path}:{number} is read later and has {}", found.join(" ")));
         }
     }
