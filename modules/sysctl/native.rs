@@ -28,8 +28,12 @@ fn wish(args: &Args) -> Result<Wish<'_>, Failure> {
         }
         None => setting(args.str("name"), args.value("value"), present).map(|s| vec![s]),
     };
+    let settings = settings?;
+    if present {
+        settings::compatible(&settings)?;
+    }
     Ok(Wish {
-        settings: settings?,
+        settings,
         present,
         file: args.opt_str("sysctl_file"),
         live: Live::of(args),
@@ -63,7 +67,8 @@ impl Staged for Sysctl {
             writes.push("file:/etc/sysctl.conf".into());
         }
         for setting in &wish.settings {
-            let names = [Some(setting.path.as_str()), key::twin(&setting.path)];
+            let path = setting.path.as_str();
+            let names = [Some(path), key::twin(path), key::rival(path)];
             writes.extend(names.into_iter().flatten().map(|path| format!("sysctl:{}", key::dotted(path))));
         }
         let folders = ["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"];

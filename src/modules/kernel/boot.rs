@@ -158,6 +158,15 @@ impl Boot {
         let patterns = self.options.iter().filter(|(key, a)| a.value.is_some() && is_pattern(key));
         patterns.filter(|(key, _)| matches(key, path)).map(|(_, a)| a).next_back()
     }
+
+    /// The rival of a key and its line, where that is applied later and so makes the key 0.
+    pub fn takes_over(&self, path: &str) -> Option<(&'static str, &Assignment)> {
+        let rival = key::rival(path)?;
+        let (later, _, by) = self.options.get_full(rival)?;
+        let value = by.value.as_ref()?;
+        let own = self.options.get_index_of(path).is_none_or(|own| own < later);
+        (own && key::takes_over(rival, value)).then_some((rival, by))
+    }
 }
 
 /// Whether it stands for all keys it matches.

@@ -53,6 +53,22 @@ fn sysctl_conf_is_read_last_where_there_is_no_systemd() {
 }
 
 #[test]
+fn the_later_one_of_two_rivals_decides() {
+    let rival = |content: &str, path: &str| {
+        effective(&[BootFile::new("/etc/sysctl.d/a.conf", content)], &[])
+            .takes_over(path)
+            .map(|(key, by)| (key, by.line))
+    };
+    let both = "vm.dirty_ratio = 10\nvm.dirty_bytes = 50000\n";
+    assert_eq!(rival(both, "vm/dirty_ratio"), Some(("vm/dirty_bytes", 2)));
+    assert_eq!(rival(both, "vm/dirty_bytes"), None);
+    // The kernel does not take it.
+    assert_eq!(rival("vm.dirty_ratio = 10\nvm.dirty_bytes = 0\n", "vm/dirty_ratio"), None);
+    let zero = "vm.overcommit_ratio = 10\nvm.overcommit_kbytes = 0\n";
+    assert_eq!(rival(zero, "vm/overcommit_ratio"), Some(("vm/overcommit_kbytes", 2)));
+}
+
+#[test]
 fn wildcards_stop_at_a_slash() {
     let cases = [
         ("net/ipv4/conf/*/rp_filter", "net/ipv4/conf/eth0.7/rp_filter", true),

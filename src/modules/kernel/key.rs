@@ -129,6 +129,46 @@ pub fn twin(path: &str) -> Option<&'static str> {
     })
 }
 
+/// Another key that says the same in another unit: the kernel makes it 0 when this one is set.
+pub fn rival(path: &str) -> Option<&'static str> {
+    const RIVALS: [(&str, &str); 3] = [
+        ("vm/dirty_ratio", "vm/dirty_bytes"),
+        ("vm/dirty_background_ratio", "vm/dirty_background_bytes"),
+        ("vm/overcommit_ratio", "vm/overcommit_kbytes"),
+    ];
+    RIVALS.iter().find_map(|(a, b)| match path {
+        p if p == *a => Some(*b),
+        p if p == *b => Some(*a),
+        _ => None,
+    })
+}
+
+/// Whether a key with a rival makes that one 0 when it is set to this: of some the kernel does not take a 0, or takes
+/// it for no change.
+pub fn takes_over(path: &str, value: &str) -> bool {
+    const NEVER_NONE: [&str; 3] = ["vm/dirty_ratio", "vm/dirty_bytes", "vm/dirty_background_bytes"];
+    !(NEVER_NONE.contains(&path) && same(path, value, "0"))
+}
+
+/// The order in which keys are set: those first that the kernel carries over to others.
+pub fn rank(path: &str) -> u8 {
+    let parts: Vec<&str> = path.split('/').collect();
+    match parts.as_slice() {
+        ["net", "ipv4", "ip_forward"] | ["net", "ipv4" | "ipv6", "conf", "all", "forwarding"] => 0,
+        ["net", _, "conf", "all", ..] => 1,
+        ["net", _, "conf", "default", ..] => 2,
+        _ => 3,
+    }
+}
+
+/// Whether setting one key may change the other.
+pub fn resets(path: &str, other: &str) -> bool {
+    let family = |path: &str| path.split('/').nth(1).map(str::to_string);
+    let last = |path: &str| path.rsplit('/').next().map(str::to_string);
+    let interfaces = other.split('/').nth(2) == Some("conf") && family(path) == family(other);
+    interfaces && rank(path) < rank(other) && (rank(path) == 0 || last(path) == last(other))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +209,27 @@ mod tests {
         for (path, a, b, expected) in cases {
             assert_eq!(same(path, a, b), expected, "{path}: {a} and {b}");
             assert_eq!(same(path, b, a), expected, "{path}: {b} and {a}");
+        }
+    }
+
+    #[test]
+    fn keys_that_the_kernel_carries_over_are_set_first() {
+        let ordered = [
+            "net/ipv6/conf/all/forwarding",
+            "net/ipv4/conf/all/accept_redirects",
+            "net/ipv4/conf/default/accept_redirects",
+            "net/ipv4/conf/eth0/accept_redirects",
+        ];
+        assert!(ordered.is_sorted_by_key(|path| rank(path)));
+        for (path, other, expected) in [
+            ("net/ipv4/ip_forward", "net/ipv4/conf/all/accept_redirects", true),
+            ("net/ipv4/ip_forward", "net/ipv6/conf/all/accept_redirects", false),
+            ("net/ipv4/ip_forward", "net/ipv4/tcp_rmem", false),
+            ("net/ipv6/conf/all/disable_ipv6", "net/ipv6/conf/eth0/disable_ipv6", true),
+            ("net/ipv6/conf/all/disable_ipv6", "net/ipv6/conf/eth0/accept_ra", false),
+            ("net/ipv6/conf/eth0/disable_ipv6", "net/ipv6/conf/all/disable_ipv6", false),
+        ] {
+            assert_eq!(resets(path, other), expected, "{path} and {other}");
         }
     }
 

@@ -23,7 +23,9 @@ pub(super) fn running(
     if !wish.running || !wish.live.touches(place) {
         return Ok(());
     }
-    let (mut pairs, mut impossible, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+    // Each with whether it is a change.
+    let mut settable: Vec<(&Setting, bool)> = Vec::new();
+    let (mut impossible, mut missing) = (Vec::new(), Vec::new());
     let (mut before, mut after) = (String::new(), String::new());
     for setting in settings {
         let Setting { name, path, value } = setting;
@@ -35,10 +37,12 @@ pub(super) fn running(
             }
             continue;
         };
+        let writable = output.field(&format!("live:{path}"), "writable").is_some();
         if key::same(path, value, &is) {
+            settable.extend(writable.then_some((setting, false)));
             continue;
         }
-        if output.field(&format!("live:{path}"), "writable").is_none() {
+        if !writable {
             if !wish.live.forgives(place) {
                 return Err(Failure::new(read_only(name, &flat(&is), value, place)));
             }
@@ -48,7 +52,7 @@ pub(super) fn running(
         found.reasons.push(format!("{name} runs with {}", flat(&is)));
         before.push_str(&format!("{name} = {}\n", flat(&is)));
         after.push_str(&format!("{name} = {value}\n"));
-        pairs.extend([path, value]);
+        settable.push((setting, true));
     }
     if !missing.is_empty() {
         found.warnings.push(format!("the running kernel has no {}", missing.join(", ")));
@@ -59,8 +63,14 @@ pub(super) fn running(
             format!("this is a container, where the machine's kernel decides: only {file} has {names}");
         found.warnings.push(message);
     }
-    if !pairs.is_empty() {
-        found.effects.push(set(pairs));
+    let changes: Vec<&str> = settable.iter().filter(|(_, new)| *new).map(|(s, _)| s.path.as_str()).collect();
+    if !changes.is_empty() {
+        // What has its value, and may lose it by these changes, is given it again.
+        let again = |s: &Setting| changes.iter().any(|path| key::resets(path, &s.path));
+        let mut sets: Vec<&Setting> =
+            settable.iter().filter(|(s, new)| *new || again(s)).map(|(s, _)| *s).collect();
+        sets.sort_by_key(|s| key::rank(&s.path));
+        found.effects.push(set(sets.into_iter().flat_map(|s| [&s.path, &s.value])));
         found.diffs.push(diff("/proc/sys", before, after));
     }
     Ok(())
@@ -88,5 +98,28 @@ fn read_only(name: &str, is: &str, value: &str, place: Place) -> String {
         _ => format!(
             "{name} is {is}, not {value}, and cannot be set: it is read-only, or `become: true` is missing"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    /// One key resets another: here they are one file.
+    #[test]
+    fn keys_are_read_back_behind_the_last_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_str().unwrap();
+        std::fs::write(folder.path().join("a"), "0\n").unwrap();
+        std::os::unix::fs::symlink("a", folder.path().join("b")).unwrap();
+        let script = include_str!("settings_apply.sh").replace("/proc/sys", root);
+        let script = format!("emit() {{ echo \"$1 $2 $3\"; }}\n{script}");
+        let done = Command::new("sh")
+            .args(["-c", &script, "sh", "a", "1", "no/key", "3", "b", "2 2"])
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&done.stdout), "live:a value 2 2\nlive:b value 2 2\n");
+        assert!(String::from_utf8_lossy(&done.stderr).contains("does not take \"3\" for no/key"));
+        assert_eq!(done.status.code(), Some(1));
     }
 }

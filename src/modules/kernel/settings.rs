@@ -178,14 +178,38 @@ pub fn check(wish: &Wish<'_>, done: &[Output]) -> Result<(), Failure> {
     if let Some(failed) = done.iter().find(|o| !o.ok()) {
         return Err(Failure::from_output(failed));
     }
-    for setting in &wish.settings {
-        let item = format!("live:{}", setting.path);
-        let Some(is) = done.iter().find_map(|o| o.field(&item, "value")) else { continue };
-        if !key::same(&setting.path, &setting.value, &is) {
-            let Setting { name, value, .. } = setting;
+    let mut other = Vec::new();
+    for (item, _, is) in done.iter().flat_map(Output::records).filter(|(_, key, _)| *key == b"value") {
+        let Some(path) = std::str::from_utf8(item).ok().and_then(|i| i.strip_prefix("live:")) else {
+            continue;
+        };
+        let itself = wish.settings.iter().find(|s| s.path == path);
+        let Some(Setting { value, .. }) =
+            itself.or_else(|| wish.settings.iter().rfind(|s| boot::matches(&s.path, path)))
+        else {
+            continue;
+        };
+        let is = String::from_utf8_lossy(is);
+        if !key::same(path, value, &is) {
+            let name = itself.map_or_else(|| key::dotted(path), |s| s.name.clone());
+            other.push(format!("{name} was given {value}, and the kernel made {} of it", flat(&is)));
+        }
+    }
+    if other.is_empty() { Ok(()) } else { Err(Failure::new(other.join("; "))) }
+}
+
+/// Two keys of which the kernel keeps one alone cannot both be wished for.
+///
+/// # Errors
+/// They are.
+pub fn compatible(settings: &[Setting]) -> Result<(), Failure> {
+    let counts = |s: &&Setting| key::takes_over(&s.path, &s.value);
+    for setting in settings.iter().filter(counts) {
+        let rival = key::rival(&setting.path);
+        if let Some(other) = settings.iter().filter(counts).find(|s| Some(s.path.as_str()) == rival) {
             return Err(Failure::new(format!(
-                "{name} was given {value}, and the kernel made {} of it",
-                flat(&is)
+                "{} and {} are two ways to say one thing: the kernel makes one 0 when the other is set; ask for one",
+                setting.name, other.name
             )));
         }
     }
@@ -210,6 +234,9 @@ fn choose<'a>(wish: &Wish<'_>, files: &'a [TextFile], after_boot: &Files) -> &'a
 /// Whether the boot comes to the value wanted; `None` where no file says anything.
 fn decided(boot: &Boot, setting: &Setting) -> Option<bool> {
     let assignment = boot.decides(&setting.path)?;
+    if boot.takes_over(&setting.path).is_some() {
+        return Some(key::same(&setting.path, &setting.value, "0"));
+    }
     Some(assignment.value.as_ref().is_some_and(|v| key::same(&setting.path, &setting.value, v)))
 }
 
@@ -299,10 +326,14 @@ fn lost(
         let lead = format!("{name} would be lost at boot");
         match boot.decides(&setting.path) {
             Some(_) if decided(boot, setting) == Some(true) => {}
-            Some(by) => lost.push(match &by.value {
+            Some(by) if boot.takes_over(&setting.path).is_none() => lost.push(match &by.value {
                 Some(value) => format!("{lead}: {}:{} sets it to {value} again", by.file, by.line),
                 None => format!("{lead}: {}:{} takes it out", by.file, by.line),
             }),
+            Some(_) => lost.extend(boot.takes_over(&setting.path).map(|(rival, by)| {
+                let (rival, value) = (key::dotted(rival), by.value.as_deref().unwrap_or_default());
+                format!("{lead}: {}:{} sets {rival} to {value}, which makes it 0", by.file, by.line)
+            })),
             None => match files.unread(named) {
                 Some(why) => lost.push(format!("{lead}: {named} is not read then, {why}")),
                 None => found.warnings.push(format!("{named} is not read at boot: {name} holds until then")),
@@ -323,10 +354,13 @@ fn lost(
 
 fn told(setting: &Setting, output: &Output, boot: &Boot) -> Value {
     let text = |v: Option<String>| v.map_or(Value::Null, Value::from);
-    let by = boot.decides(&setting.path);
+    let rival = boot.takes_over(&setting.path).map(|(_, by)| by);
+    let by = rival.or_else(|| boot.decides(&setting.path));
+    let value =
+        if rival.is_some() { Some("0".into()) } else { by.and_then(|a| a.value.as_deref().map(flat)) };
     result([
         ("running", text(live(output, &setting.path).map(|v| flat(&v)))),
-        ("boot", text(by.and_then(|a| a.value.as_deref().map(flat)))),
+        ("boot", text(value)),
         ("file", text(by.map(|a| a.file.clone()))),
     ])
     .into()
