@@ -24,6 +24,10 @@ pub fn behaviour() -> Behaviour {
 struct SwarmMember;
 
 impl Staged for SwarmMember {
+    fn predicts(&self) -> bool {
+        true
+    }
+
     fn claims(&self, _: &ModuleSpec, args: &Args) -> Claims {
         let reads = ["docker:*", "package:*", "service:docker"];
         match args.str("phase") {

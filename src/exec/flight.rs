@@ -75,7 +75,7 @@ impl Host {
             (Behaviour::Staged(module), Ok(seen)) => {
                 let module = Arc::clone(module);
                 let (seen, foreseen) = self.foresee(&ready, &*module, seen);
-                if let Some(unknown) = self.not_yet_true(&ready, cx, foreseen) {
+                if let Some(unknown) = self.not_yet_true(&ready, cx, foreseen || module.predicts()) {
                     return (unit, Flying::Landed(unknown));
                 }
                 let flying = match module.decide(&ready.args, &seen, &*ready.controller) {

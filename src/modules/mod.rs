@@ -95,6 +95,11 @@ pub trait Staged: Send + Sync {
             None => Ok(decision.result),
         }
     }
+    /// Whether, in a plan, it tells itself what is to be expected where what it looks at is yet to come; what another one that
+    /// only looks has found is not known behind an effect that may change it.
+    fn predicts(&self) -> bool {
+        false
+    }
     /// Whether its effects may be begun again, from the look on, when the connection was lost while they were under way: what
     /// is wanted does not depend on what is there, the look sees all of it, and nothing runs on without the connection.
     fn begins_again(&self) -> bool {
