@@ -7,7 +7,7 @@ end=$(($(date +%s) + limit))
 listens() {
   for table in /proc/net/tcp /proc/net/tcp6; do
     while read -r _ local _ st _; do
-      [ "$st" = 0A ] && [ "${local##*:}" = "$hex" ] || continue
+      [ "$st ${local##*:}" = "0A $hex" ] || continue
       case ${local%:*} in
         00000000 | ??????7F | 00000000000000000000000000000000 | 00000000000000000000000001000000) return 0 ;;
         0000000000000000FFFF0000??????7F) return 0 ;;
