@@ -46,8 +46,9 @@ pub struct Apart {
 impl Wants {
     fn note(&mut self, key: Key, want: Want) {
         let wants = self.all.entry(key).or_default();
-        if want.place.is_open() || !wants.iter().any(|w| w.place == want.place) {
-            wants.push(want);
+        match wants.iter_mut().find(|w| w.place == want.place && !w.place.is_open()) {
+            Some(known) => known.beyond &= want.beyond,
+            None => wants.push(want),
         }
     }
 
@@ -56,11 +57,13 @@ impl Wants {
         self.all.values_mut().for_each(|wants| wants.retain(|w| w.task != task || !w.place.is_open()));
     }
 
-    /// So is what was thought of it before, where that is no more so.
+    /// So is what was thought of it before its turn, where that is no more so. What a turn has told stays: an include in a loop
+    /// has several.
     fn forget_but(&mut self, task: &str, now: &[Expected]) {
         let holds = |key: &Key, place: &Place| now.iter().any(|e| e.key == *key && e.place == *place);
         for (key, wants) in &mut self.all {
-            wants.retain(|w| w.task != task || !w.place.is_open() && holds(key, &w.place));
+            let stays = |w: &Want| !w.place.is_open() && (!w.beyond || holds(key, &w.place));
+            wants.retain(|w| w.task != task || stays(w));
         }
     }
 

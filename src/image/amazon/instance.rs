@@ -297,7 +297,11 @@ impl Step<Build> for Halt {
             let id = build.instance()?.to_string();
             let input = StopInstancesInputBuilder::default().instance_ids(&id);
             account.ec2.stop_instances(input).await.map_err(|e| e.to_string())?;
-            account.instances.refresh(&*account.ec2, std::slice::from_ref(&id)).await.map_err(|e| e.to_string())?;
+            account
+                .instances
+                .refresh(&*account.ec2, std::slice::from_ref(&id))
+                .await
+                .map_err(|e| e.to_string())?;
             let stopped = |seen: Option<&Arc<types::Instance>>| {
                 let state = seen.and_then(|i| i.state()).and_then(|s| s.name())?;
                 matches!(state, types::InstanceStateName::Stopped).then_some(())

@@ -34,8 +34,9 @@ fn a_command_with_arguments_is_carried_out_as_it_stands() {
     );
     assert_eq!(all[1]["ansible.builtin.shell"], json!({"cmd": command}));
     assert_eq!(all[1]["failed_when"], json!("packer_step.rc not in [0, 2]"));
-    assert_eq!(all[2]["ansible.builtin.file"], json!({"path": path, "state": "absent"}));
-    assert!(all[3].get("ansible.builtin.wait_for_connection").is_some(), "{all}");
+    // What may have switched the machine off is waited for before anything else is done on it.
+    assert!(all[2].get("ansible.builtin.wait_for_connection").is_some(), "{all}");
+    assert_eq!(all[3]["ansible.builtin.file"], json!({"path": path, "state": "absent"}));
 }
 
 #[test]
