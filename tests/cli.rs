@@ -315,6 +315,7 @@ fn the_graph_is_shown_in_three_forms_and_explained() {
                 - name: B\n      copy: {dest: /b, content: x}\n    - name: C\n      command: 'true'\n";
     let place = Place::new().with("site.yml", play);
     let seen = place.run(&["graph", "site.yml", "--format", "json"]);
+    assert_eq!(place.run(&["graph", "site.yml", "--json"]).out, seen.out);
     let json: serde_json::Value = serde_json::from_str(&seen.out).unwrap();
     let tasks = json["nodes"].as_array().unwrap().iter().filter(|n| n["kind"] == "task");
     assert_eq!(tasks.count(), 3, "{json:#}");

@@ -20,6 +20,8 @@ mod get_url;
 mod git;
 #[path = "modules/uri.rs"]
 mod uri;
+#[path = "modules/wait_for.rs"]
+mod wait_for;
 
 struct Here {
     files: PathBuf,

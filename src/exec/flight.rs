@@ -217,10 +217,13 @@ impl Host {
                 }
                 done
             }
-            Err(ProcedureError::Remote(error)) => self.not_asked(error),
-            Err(ProcedureError::Failed(failure)) => {
+            // However it ended, what it had done by then is not known.
+            Err(error) => {
                 self.disturb(Effect::of(&ready.claims));
-                self.unless_planned(&ready.claims, failure)
+                match error {
+                    ProcedureError::Remote(error) => self.not_asked(error),
+                    ProcedureError::Failed(failure) => self.unless_planned(&ready.claims, failure),
+                }
             }
         }
     }

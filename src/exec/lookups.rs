@@ -2,7 +2,6 @@
 
 use super::scope::PlayScope;
 use super::state::Run;
-
 use crate::eval::{LookupContext, ToCome};
 use crate::graph::RoleScope;
 use crate::modules::Failure;

@@ -82,6 +82,17 @@ async fn requests_are_made_where_there_is_no_curl() {
     requests_arrive(&Host::without(&["curl"]), "close").await;
 }
 
+/// As with curl: what was asked is told, and a file needs no status.
+#[tokio::test]
+async fn where_there_is_no_curl_the_same_is_told() {
+    let host = Host::without(&["curl"]);
+    let refused = host.run("uri", "{url: 'http://127.0.0.1:1/x'}").await.unwrap_err();
+    assert_eq!(refused.result.get("url"), Some(&"http://127.0.0.1:1/x".into()), "{:?}", refused.result);
+    std::fs::write(host.path("source"), "x").unwrap();
+    host.run("get_url", "{url: 'file://@/source', dest: '@/copy'}").await.unwrap();
+    assert_eq!(std::fs::read_to_string(host.path("copy")).unwrap(), "x");
+}
+
 #[tokio::test]
 async fn requests_are_made_with_nothing_but_wget() {
     requests_arrive(&Host::without(&["curl", "python"]), "Close").await;
