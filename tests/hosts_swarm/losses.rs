@@ -44,10 +44,13 @@ fn a_partition_heals(cluster: &Cluster<'_>) {
     assert_eq!(zone.trim(), "x");
 }
 
-/// Its host is lost and a new machine of its name is there: it joins, the old node goes, there is a quorum at every moment.
+/// The leader's host is lost and a new machine of its name is there: it joins, the old node goes, and from the moment that
+/// the others have chosen a leader there is a quorum.
 fn a_replaced_manager_takes_its_place(cluster: &Cluster<'_>) {
     let old = on(&cluster.host("node1"), "docker node inspect -f '{{.ID}}' node3");
+    lead(cluster, "node3");
     let fresh = cluster.lab.replace("node3").unwrap();
+    assert_eq!(cluster.nodes("node1").len(), 3);
     kept_quorum(&cluster.host("node1"), || {
         // The swarm has to have noticed, or the new machine would be a second node of that name for a while.
         let deadline = Instant::now() + PATIENCE;
@@ -61,6 +64,25 @@ fn a_replaced_manager_takes_its_place(cluster: &Cluster<'_>) {
     let new = on(&fresh, "docker info -f '{{.Swarm.NodeID}}'");
     assert_ne!(old.trim(), new.trim());
     cluster.run("verify", 0, &[]);
+}
+
+/// Makes a manager the leader: whoever else is one stops until there is another.
+fn lead(cluster: &Cluster<'_>, wanted: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let list = "docker node ls --format '{{.Hostname}} {{.ManagerStatus}}'";
+        let seen = on(&cluster.host(wanted), list);
+        let leader = seen.lines().find_map(|l| l.strip_suffix(" Leader")).expect("a leader that answered");
+        if leader == wanted {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{leader} is chosen again and again");
+        let host = cluster.host(leader);
+        on(&host, "systemctl stop docker.socket docker.service");
+        cluster.nodes(wanted);
+        on(&host, "systemctl start docker.socket docker.service");
+        await_nodes(cluster, 3);
+    }
 }
 
 /// Ends the watch, also when the test fails: the scope would wait for it for ever.
