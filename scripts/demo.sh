@@ -46,8 +46,7 @@ show_unchanged() {
 
 if [ -z "${FITOUT:-}" ]; then
 	say "Building fitout"
-	cargo build --quiet
-	FITOUT=$PWD/target/debug/fitout
+	FITOUT=$(scripts/program.sh)
 fi
 # What is shown can be typed: the program is found by its name.
 PATH=$(dirname "$FITOUT"):$PATH

@@ -9,8 +9,7 @@ folder=$(mktemp -d)
 trap 'umount "$folder"/*/root/dev "$folder"/*/root/proc 2>/dev/null; rm -rf "$folder"' EXIT
 trap 'exit 130' INT TERM HUP
 
-fitout=${FITOUT:-target/release/fitout}
-[ "${FITOUT:-}" ] || cargo build --release --quiet
+fitout=${FITOUT:-$(scripts/program.sh --release)}
 seconds() {
 	began=$(date +%s.%N)
 	"$@" >"$folder/log" 2>&1 || {
