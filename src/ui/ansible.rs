@@ -2,6 +2,7 @@
 
 use super::merge::Merge;
 use super::style::{Paint, outcome_paint, printable};
+use super::warnings::Warnings;
 use super::{Console, View, diff, recap};
 use crate::base::pyjson::Layout;
 use crate::base::{Map, PyRepr, Value};
@@ -22,6 +23,7 @@ pub struct Ansible {
     view: View,
     columns: usize,
     state: Mutex<State>,
+    warnings: Warnings,
 }
 
 #[derive(Default)]
@@ -38,7 +40,7 @@ impl Ansible {
     /// are.
     pub fn new(console: Console, errors: Console, view: View, columns: Option<usize>) -> Ansible {
         let columns = columns.map_or(COLUMNS, |c| c.saturating_sub(1).max(COLUMNS));
-        Ansible { console, errors, view, columns, state: Mutex::default() }
+        Ansible { console, errors, view, columns, state: Mutex::default(), warnings: Warnings::default() }
     }
 
     fn banner(&self, text: &str) {
@@ -190,7 +192,11 @@ impl Ansible {
         self.console.line(&self.view.style.paint(outcome_paint(outcome), text));
     }
 
+    /// As Ansible does it, once, whoever it is about.
     fn warning(&self, message: &str) {
+        if self.warnings.line(message, "", None).is_none() {
+            return;
+        }
         let line = format!("[WARNING]: {}", printable(message));
         self.errors.line(&self.view.style.paint(Paint::Change, &line));
     }

@@ -194,3 +194,12 @@ fn debug_shows_its_message_alone() {
         shown(0, &[done(task("d", "debug", 1), Outcome::Ok, vec![item(None, Outcome::Ok, result)], true)]);
     assert!(text.contains("ok: [h1] => {\n    \"msg\": \"hello\"\n}\n"), "{text}");
 }
+
+#[test]
+fn a_warning_is_told_once() {
+    let mut seen = item(None, Outcome::Ok, serde_json::json!({}));
+    seen.warnings = vec!["old form".into()];
+    let text =
+        shown(0, &[1, 2].map(|node| done(task("t", "file", node), Outcome::Ok, vec![seen.clone()], false)));
+    assert_eq!(text.matches("[WARNING]: old form").count(), 1, "{text}");
+}

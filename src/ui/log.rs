@@ -2,6 +2,7 @@
 
 use super::failure::{self, item_words, label_text};
 use super::style::{Paint, action_sign, one_line, outcome_paint, printable, title};
+use super::warnings::Warnings;
 use super::{Console, View, diff, recap};
 use crate::exec::event::{Event, HostRecap, ItemDone, Name, Outcome, Sink, TaskDone};
 use crate::plan::Change;
@@ -14,12 +15,13 @@ const WIDTH: usize = 160;
 pub struct Log {
     console: Console,
     view: View,
+    warnings: Warnings,
 }
 
 impl Log {
     /// `view` decides on diffs, colour and how much is told.
     pub fn new(console: Console, view: View) -> Log {
-        Log { console, view }
+        Log { console, view, warnings: Warnings::default() }
     }
 
     fn done(&self, done: &TaskDone) {
@@ -32,7 +34,7 @@ impl Log {
             _ => done.items.iter().for_each(|item| self.item(done, item)),
         }
         let warnings = done.items.iter().flat_map(|i| &i.warnings);
-        warnings.for_each(|w| self.warning(w, Some(&done.task.place)));
+        warnings.for_each(|w| self.warning(w, &done.task.place, Some(&done.task.host)));
     }
 
     fn item(&self, done: &TaskDone, item: &ItemDone) {
@@ -93,13 +95,16 @@ impl Log {
         }
     }
 
-    fn warning(&self, message: &str, place: Option<&str>) {
-        let place = place.filter(|p| !p.is_empty()).map(|p| format!(" ({p})")).unwrap_or_default();
-        let line = format!("warning: {}{place}", printable(message));
-        self.console.line(&self.view.style.paint(Paint::Change, &line));
+    fn warning(&self, message: &str, place: &str, host: Option<&Name>) {
+        if let Some(line) = self.warnings.line(message, place, host) {
+            self.console.line(&self.view.style.paint(Paint::Change, &line));
+        }
     }
 
     fn recap(&self, recap: &[(Name, HostRecap)], elapsed: Duration, round_trips: u64) {
+        for line in self.warnings.shared() {
+            self.console.line(&self.view.style.paint(Paint::Change, &line));
+        }
         if !recap.is_empty() {
             self.console.line("");
         }
@@ -124,7 +129,7 @@ impl Log {
 }
 
 /// A few hosts by their names, many by their number.
-fn some_names(hosts: &[Name]) -> String {
+pub(super) fn some_names(hosts: &[Name]) -> String {
     match hosts.len() {
         0..=4 => hosts.iter().map(|h| &**h).collect::<Vec<_>>().join(", "),
         many => format!("{many} hosts"),
@@ -184,7 +189,9 @@ impl Sink for Log {
                 let line = format!("left undone: play {} on {}", printable(play), some_names(hosts));
                 self.console.line(&self.view.style.paint(Paint::Quiet, &line));
             }
-            Event::Warning { message, place } => self.warning(message, place.as_deref()),
+            Event::Warning { message, place } => {
+                self.warning(message, place.as_deref().unwrap_or_default(), None)
+            }
             Event::RunDone { recap, elapsed, round_trips } => self.recap(recap, *elapsed, *round_trips),
             _ => {}
         }

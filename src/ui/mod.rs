@@ -13,6 +13,7 @@ pub mod plan;
 pub mod progress;
 pub mod recap;
 pub mod style;
+mod warnings;
 
 pub use console::Console;
 pub use style::Style;
