@@ -118,9 +118,10 @@ fn words(text: &str) -> Result<Vec<Range<usize>>, String> {
         }
         i += 1;
     }
+    // Inside a block quotes are Jinja's: where it is open, that is why a quote before it is too.
     match (quote, depth.last()) {
-        (Some(q), _) => Err(format!("a {} is not closed", q as char)),
-        (None, Some(close)) => Err(format!("`{close}` is missing")),
+        (_, Some(close)) => Err(format!("`{close}` is missing")),
+        (Some(q), None) => Err(format!("a {} is not closed", q as char)),
         (None, None) => {
             out.extend(start.map(|s| s..bytes.len()));
             Ok(out)
@@ -215,7 +216,9 @@ mod tests {
 
     #[test]
     fn open_quotes_and_braces_are_errors() {
-        assert!(split_words("a='b", None).is_err());
-        assert!(split_words("a={{ b", None).is_err());
+        let why = |text: &str| split_words(text, None).unwrap_err();
+        assert_eq!(why("a='b"), "a ' is not closed");
+        assert_eq!(why("a={{ b"), "`}}` is missing");
+        assert_eq!(why("a=\"{{ b }\""), "`}}` is missing");
     }
 }
