@@ -360,6 +360,9 @@ fn finish(args: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failu
     if learned && stdout.contains("0 upgraded, 0 newly installed, 0 to remove") {
         result.insert("changed".into(), false.into());
     }
+    if args.opt_str("upgrade").is_some_and(|how| how != "no") || args.bool("clean") {
+        result.insert("msg".into(), stdout.as_str().into());
+    }
     result.insert("stdout".into(), stdout.into());
     result.insert("stderr".into(), join(|o| &o.stderr).into());
     Ok(result)

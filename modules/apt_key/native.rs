@@ -1,5 +1,6 @@
 //! apt_key: a key as a file among those that apt trusts.
 
+use crate::base::{Key, Value};
 use crate::modules::files::hex;
 use crate::modules::kit::{changed, claims, only, result};
 use crate::modules::text::{edit_text, read_text, remove_file, text_file};
@@ -43,6 +44,14 @@ fn path(args: &Args) -> String {
     format!("/etc/apt/trusted.gpg.d/{name}.{suffix}")
 }
 
+/// What apt-key made of an id: as given, all its digits, the last 16 and the last 8.
+fn ids(id: &str) -> [(Key, Value); 4] {
+    let all = id.to_uppercase();
+    let all = all.strip_prefix("0X").unwrap_or(&all);
+    let last = |n: usize| all.get(all.len().saturating_sub(n)..).unwrap_or(all);
+    [("id", id), ("key_id", all), ("fp", last(16)), ("short_id", last(8))].map(|(k, v)| (k.into(), v.into()))
+}
+
 impl Staged for AptKey {
     fn claims(&self, _: &ModuleSpec, args: &Args) -> Claims {
         if args.values().any(has_unknown) {
@@ -70,7 +79,8 @@ impl Staged for AptKey {
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {
         let path = path(args);
         let was = text_file(only(seen)?, &path)?;
-        let out = result([("keyring", path.as_str().into())]);
+        let mut out = result([("keyring", path.as_str().into())]);
+        out.extend(args.opt_str("id").into_iter().flat_map(ids));
         if args.str("state") == "absent" {
             return Ok(match was.exists {
                 true => changed(Action::Delete, format!("{path} is present"), vec![remove_file(&path)], out),

@@ -58,13 +58,15 @@ impl Staged for AuthorizedKey {
         let was = text_file(output, &item)?;
         let wanted = wanted(args)?;
         let (content, reasons) = edit(args, &was.content, &wanted);
-        let out = result([
+        let mut out = result([
             ("key", args.str("key").into()),
             ("keyfile", was.path.as_str().into()),
             ("user", args.str("user").into()),
             ("state", args.str("state").into()),
             ("exclusive", args.bool("exclusive").into()),
         ]);
+        let given = ["manage_dir", "path", "key_options", "comment", "follow", "validate_certs"];
+        out.extend(given.map(|name| (name.into(), args.value(name).cloned().unwrap_or_default())));
         if reasons.is_empty() {
             return Ok(Decision::unchanged(out));
         }

@@ -88,6 +88,9 @@ impl Git {
             there && field(output, "", "git_dir").is_some_and(|is| is != dir.trim_end_matches('/'))
         });
         let url_differs = there && field(output, "", "url").is_some_and(|u| u != args.str("repo"));
+        if there {
+            out.insert("remote_url_changed".into(), url_differs.into());
+        }
         if there
             && before.as_deref() == Some(target.as_str())
             && !url_differs
@@ -105,9 +108,6 @@ impl Git {
             )));
         }
         out.insert("after".into(), target.as_str().into());
-        if url_differs {
-            out.insert("remote_url_changed".into(), true.into());
-        }
         let short = |c: &str| c.chars().take(9).collect::<String>();
         let reason = match &before {
             Some(has) if *has != target => {

@@ -107,6 +107,8 @@ impl Staged for KnownHosts {
             ("name", name.into()),
             ("key", wanted_lines.join("\n").into()),
             ("state", args.str("state").into()),
+            ("path", path.as_str().into()),
+            ("hash_host", args.bool("hash_host").into()),
         ]);
         out.insert("diff".into(), told.into_iter().collect());
         if drop.is_empty() && !add {

@@ -1,5 +1,6 @@
 //! mount: one line of fstab, and whether it is mounted.
 
+use crate::base::Map;
 use crate::modules::kit::{changed, claims, diff, only, result, with_diff};
 use crate::modules::text::{TextFile, text_file, write_text};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged, has_unknown};
@@ -104,6 +105,18 @@ impl Staged for Mount {
         }
         Ok(self.decision(args, &was, &content, &acts, &reasons))
     }
+
+    fn finish(&self, _: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
+        if let Some(failed) = done.iter().find(|o| !o.ok()) {
+            return Err(Failure::from_output(failed));
+        }
+        let mut result = decision.result;
+        let copies = done.iter().flat_map(Output::records).filter(|(_, key, _)| *key == b"backup_file");
+        if let Some((_, _, path)) = copies.last() {
+            result.insert("backup_file".into(), String::from_utf8_lossy(path).into_owned().into());
+        }
+        Ok(result)
+    }
 }
 
 impl Mount {
@@ -124,6 +137,7 @@ impl Mount {
             ("passno", args.str("passno").into()),
             ("fstab", fstab(args).into()),
             ("boot", if args.bool("boot") { "yes" } else { "no" }.into()),
+            ("backup_file", "".into()),
         ]);
         if reasons.is_empty() {
             return Decision::unchanged(out);

@@ -16,7 +16,7 @@ has service_mgr && set -- "$@" /proc/1/comm
 has fqdn && set -- "$@" $k/hostname /etc/hosts
 has dns && set -- "$@" /etc/resolv.conf
 has cmdline && set -- "$@" /proc/cmdline
-has caps && set -- "$@" /proc/self/status
+has caps && set -- "$@" /proc/self/status $k/cap_last_cap
 has fips && set -- "$@" /proc/sys/crypto/fips_enabled
 has selinux && set -- "$@" /sys/fs/selinux/enforce /sys/fs/selinux/policyvers /etc/selinux/config
 has load && set -- "$@" /proc/uptime /proc/loadavg
@@ -28,10 +28,12 @@ has virtual && set -- "$@" /proc/1/cgroup /run/systemd/container /sys/hypervisor
 has mounts && set -- "$@" /proc/mounts /etc/fstab
 has devices && set -- "$@" /sys/block/*/size /sys/block/*/removable /sys/block/*/queue/rotational \
   /sys/block/*/queue/scheduler /sys/block/*/queue/logical_block_size /sys/block/*/device/model \
-  /sys/block/*/device/vendor /sys/block/*/*/start /sys/block/*/*/size
+  /sys/block/*/device/vendor /sys/block/*/*/start /sys/block/*/*/size /sys/block/*/queue/discard_* \
+  /sys/block/*/device/s[ae][sr]* /sys/block/*/dm/name
+has initiators && set -- "$@" /etc/iscsi/initiatorname.iscsi /etc/nvme/hostnqn /sys/class/fc_host/*/port_name
 has network && set -- "$@" /sys/class/net/*/address /sys/class/net/*/mtu /sys/class/net/*/operstate \
   /sys/class/net/*/type /sys/class/net/*/flags /sys/class/net/*/speed /sys/class/net/*/bridge/stp_state \
-  /sys/class/net/*/bonding/mode /proc/net/route /proc/net/ipv6_route /proc/net/if_inet6 /proc/net/fib_trie
+  /sys/class/net/*/bridge/bridge_id /sys/class/net/*/bonding/mode /proc/net/route /proc/net/ipv6_route /proc/net/if_inet6 /proc/net/fib_trie
 if [ $# -gt 0 ]; then run files grep -asH '' "$@"; fi
 
 has platform && run machine uname -m
@@ -60,8 +62,16 @@ if has virtual; then
   done
   if [ -r /proc/1/environ ]; then run container sh -c 'tr "\0" "\n" </proc/1/environ | grep "^container="'; fi
 fi
-if has chroot && [ -e /proc/1/root/. ]; then
-  if [ / -ef /proc/1/root/. ]; then emit chroot is 0; else emit chroot is 1; fi
+if has chroot; then
+  if [ -n "${debian_chroot-}" ]; then
+    emit chroot is 1
+  elif [ -e /proc/1/root/. ]; then
+    if [ / -ef /proc/1/root/. ]; then emit chroot is 0; else emit chroot is 1; fi
+  else
+    # The root of a file system has a number of its own.
+    case $(stat -f -c %T / 2>/dev/null) in btrfs) top=256 ;; xfs) top=128 ;; *) top=2 ;; esac
+    if [ "$(stat -c %i / 2>/dev/null)" = "$top" ]; then emit chroot is 0; else emit chroot is 1; fi
+  fi
 fi
 if has reboot; then
   # Debian's tools and ours make this file; it is gone after a boot.
@@ -69,11 +79,20 @@ if has reboot; then
   [ ! -r /run/reboot-required.pkgs ] || run reboot_pkgs sort -u /run/reboot-required.pkgs
 fi
 if has user; then run id id; run passwd sh -c 'getent passwd "$(id -u)" || grep "^$(id -un):" /etc/passwd'; fi
-has env && run env env
+# LC_ALL is fitout's own.
+plain_env() { (unset LC_ALL && exec env); }
+has env && run env plain_env
 has date_time && run date date '+%Y|%m|%d|%H|%M|%S|%s|%Z|%z|%A|%w|%W|%V'
 if has python; then
   for p in python3 python; do
     if path=$(command -v $p 2>/dev/null); then emit python path "$path"; run python "$path" -V; break; fi
+  done
+fi
+if has network; then
+  for f in /sys/class/net/*/brif/*; do
+    [ -e "$f" ] || continue
+    bridge=${f#/sys/class/net/}
+    emit port "${bridge%%/*}" "${f##*/}"
   done
 fi
 if has network && command -v ip >/dev/null 2>&1; then
@@ -88,7 +107,24 @@ if has mounts; then
     case $dev in /* | *:/*) set -- "$@" "$dir" ;; esac
   done </proc/mounts
   if [ $# -gt 0 ]; then run statfs stat -f -c '%S|%b|%a|%c|%d|%n' -- "$@"; fi
-  run uuids ls -l /dev/disk/by-uuid
+fi
+if has mounts || has devices; then run links ls -l /dev/disk/by-id /dev/disk/by-label /dev/disk/by-uuid; fi
+if has devices; then
+  # What a device is a part of, and what is made of it.
+  for f in /sys/block/*/holders/* /sys/block/*/*/holders/*; do
+    [ -e "$f" ] || continue
+    held=${f%/holders/*}
+    emit holder "${held##*/}" "${f##*/}"
+  done
+  for f in /sys/block/*/slaves/*; do
+    [ -e "$f" ] || continue
+    made=${f#/sys/block/}
+    emit master "${f##*/}" "${made%%/*}"
+  done
+fi
+if has lvm && command -v vgs >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+  emit lvm tools 1
+  for tool in vgs lvs pvs; do run "$tool" "$tool" --noheadings --nosuffix --units g --separator ,; done
 fi
 if has local && [ -d "$fact_path" ]; then
   for f in "$fact_path"/*.fact; do

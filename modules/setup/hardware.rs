@@ -1,6 +1,7 @@
-//! Processor, memory, firmware, disks, mounts, uptime, and whether the machine is a virtual one.
+//! Processor, memory, firmware, mounts, uptime, and whether the machine is a virtual one.
 
 use super::raw::Raw;
+use super::storage;
 use crate::base::{List, Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,9 +20,6 @@ pub fn collect(raw: &Raw, facts: &mut Map) {
     }
     if raw.has("mounts") {
         facts.insert("mounts".into(), mounts(raw));
-    }
-    if raw.has("devices") {
-        facts.insert("devices".into(), devices(raw));
     }
     if raw.has("virtual") {
         virtualization(raw, facts);
@@ -64,6 +62,7 @@ fn processor(raw: &Raw, facts: &mut Map) {
     let mut list: List = Vec::new();
     let (mut sockets, mut cores, mut count) = (BTreeSet::new(), BTreeMap::new(), 0i64);
     let (mut socket, mut siblings) = (String::new(), 1i64);
+    let mut flags = "";
     for line in raw.lines("/proc/cpuinfo") {
         let Some((key, value)) = line.split_once(':') else { continue };
         let value = value.trim();
@@ -81,6 +80,7 @@ fn processor(raw: &Raw, facts: &mut Map) {
                 cores.insert(socket.clone(), value.parse::<i64>().unwrap_or(1));
             }
             "siblings" => siblings = value.parse().unwrap_or(1),
+            "flags" => flags = value,
             _ => {}
         }
     }
@@ -90,6 +90,9 @@ fn processor(raw: &Raw, facts: &mut Map) {
     let threads = if cores.is_empty() { 1 } else { (siblings / per_socket).max(1) };
     let mut put = |name: &str, value: Value| facts.insert(name.into(), value);
     put("processor", list.into());
+    if !flags.is_empty() {
+        put("flags", flags.split_whitespace().map(Value::from).collect::<List>().into());
+    }
     put("processor_count", sockets.into());
     put("processor_cores", per_socket.into());
     put("processor_threads_per_core", threads.into());
@@ -203,7 +206,7 @@ fn mounts(raw: &Raw) -> Value {
             Some((parts.next()?, numbers))
         })
         .collect();
-    let uuids = uuids(raw);
+    let uuids = storage::uuids(raw);
     let mut out: List = Vec::new();
     for line in raw.lines("/proc/mounts") {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -241,80 +244,6 @@ fn mounts(raw: &Raw) -> Value {
         out.push(mount.into());
     }
     out.into()
-}
-
-/// Device names (`sda1`) with their file system's UUID.
-fn uuids(raw: &Raw) -> BTreeMap<&str, &str> {
-    let lines = raw.field("run", "uuids").unwrap_or("").lines();
-    let links = lines.filter_map(|l| {
-        let (left, target) = l.rsplit_once(" -> ")?;
-        Some((target.rsplit('/').next()?, left.rsplit(' ').next()?))
-    });
-    links.collect()
-}
-
-fn devices(raw: &Raw) -> Value {
-    let mut disks: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
-    for (path, lines) in raw.below("/sys/block/") {
-        if let (Some((disk, rest)), Some(line)) = (path.split_once('/'), lines.first()) {
-            disks.entry(disk).or_default().insert(rest, line.trim());
-        }
-    }
-    let uuids = uuids(raw);
-    let mut out = Map::new();
-    for (disk, files) in &disks {
-        let get = |name: &str| files.get(name).copied();
-        let sectors = get("size").and_then(|s| s.parse::<i64>().ok()).unwrap_or(0);
-        let mut partitions = Map::new();
-        for part in files.keys().filter_map(|k| k.strip_suffix("/start")) {
-            let count = get(&format!("{part}/size")).and_then(|s| s.parse::<i64>().ok()).unwrap_or(0);
-            let partition: Value = [
-                ("start", Value::from(get(&format!("{part}/start")).unwrap_or("0"))),
-                ("sectors", count.to_string().into()),
-                ("sectorsize", 512i64.into()),
-                ("size", human(count * 512).into()),
-                ("uuid", Value::from(uuids.get(part).copied())),
-                ("holders", List::new().into()),
-            ]
-            .into_iter()
-            .collect();
-            partitions.insert(part.into(), partition);
-        }
-        let scheduler = get("queue/scheduler").unwrap_or("");
-        let active = scheduler.split_once('[').and_then(|(_, r)| r.split(']').next()).unwrap_or(scheduler);
-        let device: Value = [
-            ("model", Value::from(get("device/model"))),
-            ("vendor", Value::from(get("device/vendor"))),
-            ("removable", get("removable").unwrap_or("0").into()),
-            ("rotational", get("queue/rotational").unwrap_or("0").into()),
-            ("scheduler_mode", active.into()),
-            ("sectors", sectors.to_string().into()),
-            ("sectorsize", get("queue/logical_block_size").unwrap_or("512").into()),
-            ("size", human(sectors * 512).into()),
-            ("holders", List::new().into()),
-            ("partitions", partitions.into()),
-            ("virtual", i64::from(!files.keys().any(|k| k.starts_with("device/"))).into()),
-        ]
-        .into_iter()
-        .collect();
-        out.insert((*disk).into(), device);
-    }
-    out.into()
-}
-
-/// Bytes as Ansible writes sizes: `20.00 GB` (powers of 1024).
-fn human(bytes: i64) -> String {
-    let units = ["Bytes", "KB", "MB", "GB", "TB", "PB"];
-    let power = units.iter().skip(1).take_while({
-        let mut left = bytes;
-        move |_| {
-            left /= 1024;
-            left > 0
-        }
-    });
-    let steps = power.count();
-    let divisor = 1024f64.powi(i32::try_from(steps).unwrap_or(0));
-    format!("{:.2} {}", bytes as f64 / divisor, units[steps])
 }
 
 fn virtualization(raw: &Raw, facts: &mut Map) {

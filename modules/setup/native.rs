@@ -7,6 +7,7 @@ mod network;
 mod os;
 mod raw;
 mod security;
+mod storage;
 
 pub use needs::{FactNeeds, sections_of_subset};
 
@@ -60,6 +61,7 @@ pub fn parse(output: &Output) -> Result<Map, Failure> {
     let mut facts = Map::new();
     os::collect(&raw, &mut facts);
     hardware::collect(&raw, &mut facts);
+    storage::collect(&raw, &mut facts);
     network::collect(&raw, &mut facts);
     facts.insert("gather_subset".into(), Value::from(vec![Value::from("all")]));
     facts.insert("module_setup".into(), true.into());

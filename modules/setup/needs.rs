@@ -31,10 +31,12 @@ pub const SECTIONS: &[&str] = &[
     "python",
     "local",
     "reboot",
+    "initiators",
+    "lvm",
 ];
 
 /// What `gather_subset` brings only where it is asked for; all else comes unless `!min` is given.
-const ASKED_FOR: &[&str] = &["memory", "cpu", "dmi", "virtual", "mounts", "devices", "network"];
+const ASKED_FOR: &[&str] = &["memory", "cpu", "dmi", "virtual", "mounts", "devices", "lvm", "network"];
 
 fn min() -> impl Iterator<Item = &'static str> {
     SECTIONS.iter().copied().filter(|section| !ASKED_FOR.contains(section))
@@ -90,7 +92,10 @@ fn sections_of(fact: &str) -> &'static [&'static str] {
         "is_chroot" => &["chroot"],
         "reboot_required" | "reboot_required_pkgs" => &["reboot"],
         "mounts" => &["mounts"],
-        "devices" | "device_links" => &["devices", "mounts"],
+        "devices" | "device_links" => &["devices"],
+        "lvm" => &["lvm"],
+        "iscsi_iqn" | "hostnqn" | "fibre_channel_wwn" => &["initiators"],
+        "flags" => &["cpu"],
         "form_factor" | "system_vendor" => &["dmi"],
         "discovered_interpreter_python" | "interpreter_python_fallback" => &["python"],
         // Results of other modules and words of the language, never told by the script.
@@ -157,7 +162,7 @@ fn one_subset(word: &str) -> Result<Vec<&'static str>, String> {
     Ok(match word {
         "all" => SECTIONS.to_vec(),
         "min" => min().collect(),
-        "hardware" => vec!["memory", "cpu", "dmi", "mounts", "devices", "load"],
+        "hardware" => vec!["memory", "cpu", "dmi", "mounts", "devices", "lvm", "load"],
         "network" | "interfaces" | "all_ipv4_addresses" | "all_ipv6_addresses" | "default_ipv4"
         | "default_ipv6" => vec!["network"],
         "virtual" => vec!["virtual", "dmi"],
@@ -168,8 +173,9 @@ fn one_subset(word: &str) -> Result<Vec<&'static str>, String> {
         "ssh_pub_keys" | "ssh_host_pub_keys" => vec!["ssh_keys"],
         "processor" => vec!["cpu"],
         "memory" => vec!["memory"],
+        "fibre_channel_wwn" | "iscsi" | "nvme" => vec!["initiators"],
         // Nothing of these is told; asking for them is no error.
-        "ohai" | "facter" | "fibre_channel_wwn" | "iscsi" | "nvme" | "date" => Vec::new(),
+        "ohai" | "facter" | "date" => Vec::new(),
         name => {
             let sections = sections_of(name).to_vec();
             if sections == ["network"] {

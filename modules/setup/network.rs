@@ -206,6 +206,12 @@ fn interface(raw: &Raw, name: &str, addresses: &[Address]) -> Map {
         _ => "unknown",
     };
     put("type", kind.into());
+    if kind == "bridge" {
+        let ports = raw.all("port").filter(|(bridge, _)| *bridge == name).map(|(_, port)| port.into());
+        put("interfaces", ports.collect::<List>().into());
+        put("id", file("bridge/bridge_id").unwrap_or("").into());
+        put("stp", (file("bridge/stp_state") == Some("1")).into());
+    }
     let mut v4 = addresses.iter().filter(|a| !a.v6);
     if let Some(first) = v4.next() {
         put("ipv4", ipv4(first).into());

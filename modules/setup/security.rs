@@ -98,9 +98,11 @@ fn capabilities(raw: &Raw, facts: &mut Map) {
         let line = raw.lines("/proc/self/status").iter().find_map(|l| l.strip_prefix(name))?;
         u64::from_str_radix(line.trim(), 16).ok()
     };
-    let (Some(effective), Some(bound)) = (mask("CapEff:"), mask("CapBnd:")) else { return };
-    let all = (1u64 << CAPABILITIES.len()) - 1;
-    let enforced = effective & all != all && effective != bound;
+    let Some(effective) = mask("CapEff:") else { return };
+    // Those that the kernel knows; all of them are no limit.
+    let last = raw.first("/proc/sys/kernel/cap_last_cap").and_then(|l| l.parse().ok());
+    let all = (2u64 << last.unwrap_or(CAPABILITIES.len() - 1).min(62)) - 1;
+    let enforced = effective & all != all;
     let names = CAPABILITIES.iter().enumerate().filter(|(i, _)| enforced && effective & (1 << i) != 0);
     let list: List = names.map(|(_, n)| format!("cap_{n}").into()).collect();
     facts.insert("system_capabilities".into(), list.into());

@@ -120,7 +120,11 @@ fn mounts_have_sizes_and_plain_names() {
     let files = "/proc/mounts:/dev/sda1 / ext4 rw,relatime 0 0\n/proc/mounts:/dev/sdb1 /my\\040disk xfs rw 0 0\n/proc/mounts:proc /proc proc rw 0 0\n";
     let records = [
         ("run", "statfs", "4096|100|40|10|5|/\n512|8|4|2|1|/my disk\n"),
-        ("run", "uuids", "lrwxrwxrwx 1 root root 10 Jan  1 00:00 aaaa-bbbb -> ../../sda1\n"),
+        (
+            "run",
+            "links",
+            "/dev/disk/by-uuid:\ntotal 0\nlrwxrwxrwx 1 root root 10 Jan  1 00:00 aaaa-bbbb -> ../../sda1\n",
+        ),
     ];
     let f = facts("mounts", files, &records);
     assert_eq!(f["mounts"].as_array().unwrap().len(), 2);
@@ -211,4 +215,65 @@ fn only_the_sections_a_run_uses_are_gathered() {
 fn environments_with_line_breaks_survive() {
     let f = facts("env", "", &[("run", "env", "PATH=/bin\nA=1\n2\nB=x=y\n")]);
     assert_eq!(f["env"], serde_json::json!({"PATH": "/bin", "A": "1\n2", "B": "x=y"}));
+}
+
+#[test]
+fn disks_have_the_names_of_their_links() {
+    let files = "/sys/block/sda/size:204800\n/sys/block/sda/queue/logical_block_size:4096\n\
+                 /sys/block/sda/queue/discard_granularity:512\n/sys/block/sda/queue/discard_max_hw_bytes:0\n\
+                 /sys/block/sda/sda1/start:2048\n/sys/block/sda/sda1/size:2048\n\
+                 /sys/block/dm-0/size:8\n/sys/block/dm-0/dm/name:vg-root\n";
+    let links = "/dev/disk/by-id:\ntotal 0\nl 1 root root 9 Jan  1 00:00 wwn-0x5 -> ../../sda\n\
+                 l 1 root root 9 Jan  1 00:00 ata-X -> ../../sda\n\n/dev/disk/by-label:\ntotal 0\n\
+                 l 1 root root 9 Jan  1 00:00 my\\x20disk -> ../../sda1\n";
+    let records =
+        [("run", "links", links), ("holder", "sda1", "dm-0"), ("master", "sda1", "dm-0"), ("x", "y", "z")];
+    let f = facts("devices", files, &records);
+    let sda = &f["devices"]["sda"];
+    assert_eq!(sda["links"]["ids"], serde_json::json!(["ata-X", "wwn-0x5"]));
+    assert_eq!((&sda["sectors"], &sda["support_discard"]), (&25600.into(), &"0".into()));
+    let part = &sda["partitions"]["sda1"];
+    assert_eq!((&part["links"]["labels"][0], &part["sectors"]), (&"my disk".into(), &2048.into()));
+    assert_eq!(part["holders"], serde_json::json!(["vg-root"]));
+    assert_eq!(f["device_links"]["masters"], serde_json::json!({"sda1": ["dm-0"]}));
+    assert_eq!(f["device_links"]["ids"]["sda"][0], "ata-X");
+}
+
+#[test]
+fn volume_groups_are_listed_where_there_are_any() {
+    assert_eq!(facts("lvm", "", &[])["lvm"], "N/A");
+    let records = [
+        ("lvm", "tools", "1"),
+        ("run", "vgs", "  vg,1,2,0,wz--n-,9.99,4.99\n"),
+        ("run", "lvs", "  root,vg,-wi-ao----,4.00,,,,,,,,\n"),
+        ("run", "pvs", "  /dev/sda2,vg,lvm2,a--,9.99,4.99\n"),
+    ];
+    let expected = serde_json::json!({
+        "lvs": {"root": {"size_g": "4.00", "vg": "vg"}},
+        "vgs": {"vg": {"size_g": "9.99", "free_g": "4.99", "num_lvs": "2", "num_pvs": "1"}},
+        "pvs": {"/dev/sda2": {"size_g": "9.99", "free_g": "4.99", "vg": "vg"}},
+    });
+    assert_eq!(facts("lvm", "", &records)["lvm"], expected);
+}
+
+#[test]
+fn capabilities_are_a_limit_where_one_that_the_kernel_has_is_missing() {
+    let last = "/proc/sys/kernel/cap_last_cap:5\n";
+    let with = |mask: &str| facts("caps", &format!("{last}/proc/self/status:CapEff:\t{mask}\n"), &[]);
+    assert_eq!(with("000000000000003f")["system_capabilities_enforced"], "False");
+    let some = with("0000000000000021");
+    assert_eq!(some["system_capabilities_enforced"], "True");
+    assert_eq!(some["system_capabilities"], serde_json::json!(["cap_chown", "cap_kill"]));
+}
+
+#[test]
+fn bridges_tell_their_ports() {
+    let files = "/sys/class/net/br0/flags:0x1\n/sys/class/net/br0/bridge/stp_state:1\n\
+                 /sys/class/net/br0/bridge/bridge_id:8000.1\n";
+    let f = facts("network", files, &[("port", "br0", "eth1"), ("port", "br1", "eth2")]);
+    assert_eq!(f["br0"]["type"], "bridge");
+    assert_eq!(
+        (&f["br0"]["interfaces"], &f["br0"]["id"], &f["br0"]["stp"]),
+        (&serde_json::json!(["eth1"]), &"8000.1".into(), &true.into())
+    );
 }

@@ -166,7 +166,9 @@ fn check_jobs(what: &str, wanted: &[Effect], jobs: &[Job]) -> Result<(), String>
         }
         if let Some(stdin) = &wanted.stdin {
             let is = match &job.stdin {
-                Some(Content::Bytes(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
+                // What is no UTF-8: each byte as a character.
+                Some(Content::Bytes(bytes)) => String::from_utf8(bytes.to_vec())
+                    .unwrap_or_else(|_| bytes.iter().copied().map(char::from).collect()),
                 Some(Content::File(path)) => format!("@{}", path.display()),
                 None => String::new(),
             };

@@ -79,6 +79,8 @@ pub struct There {
     pub inode: u64,
     pub links: u32,
     pub content: String,
+    /// Content that is no UTF-8: each character is a byte.
+    pub bytes: Option<String>,
     pub target: Option<String>,
     pub unreadable: bool,
     pub flags: Option<String>,
@@ -97,6 +99,7 @@ impl Default for There {
             inode: 7,
             links: 1,
             content: String::new(),
+            bytes: None,
             target: None,
             unreadable: false,
             flags: None,
@@ -113,7 +116,11 @@ impl There {
             _ => 0o100_000,
         };
         let raw = kind | u32::from_str_radix(&self.mode, 8).expect("mode is octal");
-        let (time, size) = (self.mtime, self.content.len());
+        let content = match &self.bytes {
+            Some(bytes) => bytes.chars().map(|c| u8::try_from(c).expect("a byte")).collect(),
+            None => self.content.clone().into_bytes(),
+        };
+        let (time, size) = (self.mtime, content.len());
         let (uid, gid, inode, links) = (self.uid, self.gid, self.inode, self.links);
         let (owner, group) = (&self.owner, &self.group);
         let stat = format!(
@@ -125,8 +132,8 @@ impl There {
         if self.unreadable {
             out.push(("unreadable", "1".into()));
         } else if self.kind == "file" {
-            out.push(("sha1", crate::modules::files::sha1(self.content.as_bytes())));
-            let hex: Vec<String> = self.content.bytes().map(|b| format!("{b:02x}")).collect();
+            out.push(("sha1", crate::modules::files::sha1(&content)));
+            let hex: Vec<String> = content.iter().map(|b| format!("{b:02x}")).collect();
             out.push(("contentx", hex.join(" ")));
         }
         out

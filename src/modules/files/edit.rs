@@ -54,8 +54,10 @@ pub struct Edit {
     pub path: String,
     /// As the probe found it; also that it is not there.
     pub now: FileStat,
-    /// All of it; empty where it is not there.
+    /// All of it; empty where it is not there. Bytes that are no UTF-8 are characters of their own.
     pub text: String,
+    /// Whether the text has such characters.
+    stands_for_bytes: bool,
     /// The folder that is made first, where it is missing.
     pub folder: Option<String>,
 }
@@ -66,8 +68,8 @@ fn numbered(rc: i64, message: String) -> Failure {
 }
 
 impl Edit {
-    /// Reads the probe. Fails for folders, unreadable files, bytes that are no UTF-8, and, unless `create`,
-    /// for a file that is not there.
+    /// Reads the probe. Fails for folders, unreadable files, and, unless `create`, for a file that is not
+    /// there.
     pub fn read(path: &str, outputs: &[Output], create: bool) -> Result<Edit, Failure> {
         let mut stats = seen(outputs.first())?;
         let now = stats.remove(path.as_bytes()).unwrap_or_default();
@@ -92,9 +94,8 @@ impl Edit {
             None if !now.exists || now.size == 0 => Vec::new(),
             None => return Err(Failure::new(format!("{path} is too large to be edited"))),
         };
-        let text = String::from_utf8(bytes)
-            .map_err(|_| Failure::new(format!("{path} is not UTF-8 text; it was not touched")))?;
-        Ok(Edit { path: path.to_string(), now, text, folder })
+        let (text, stands_for_bytes) = super::bytes::text(bytes);
+        Ok(Edit { path: path.to_string(), now, text, stands_for_bytes, folder })
     }
 
     /// The decision for a new text; `why` tells what differs. Attributes are compared in any case.
@@ -109,6 +110,7 @@ impl Edit {
             return Ok(Decision::unchanged(result));
         }
         let content = new.unwrap_or_else(|| self.text.clone());
+        let content = super::bytes::bytes(content, self.stands_for_bytes);
         let mut put = Put::new(args, &self.path, &self.now, content);
         put.follow = true;
         put.reason = why;

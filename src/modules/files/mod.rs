@@ -1,6 +1,7 @@
 //! What the modules that write and change files share: attributes, putting content in place, results.
 
 pub mod attributes;
+pub mod bytes;
 pub mod edit;
 pub mod mode;
 pub mod put;

@@ -102,10 +102,10 @@ impl Source {
     }
 }
 
-/// Content as a diff shows it; `None` where it is too large or no text.
+/// Content as a diff shows it; `None` where it is too large or no text. Bytes of another encoding are marks.
 fn shown(bytes: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    (bytes.len() as u64 <= DIFF_LIMIT && !text.contains('\0')).then(|| text.to_string())
+    let text = bytes.len() as u64 <= DIFF_LIMIT && !bytes.contains(&0);
+    text.then(|| String::from_utf8_lossy(bytes).into_owned())
 }
 
 impl<'a> Put<'a> {
