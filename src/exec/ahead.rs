@@ -328,5 +328,5 @@ impl Host {
 /// Nothing about the task that makes its probe more than a look on its own host.
 fn plain(cx: &TaskContext) -> bool {
     let k = &cx.keywords;
-    k.delegate_to.is_none() && k.run_once.is_none() && !k.repeats() && k.loop_control.pause.is_none()
+    k.delegate_to.is_none() && k.run_once.is_none() && !k.one_by_one()
 }

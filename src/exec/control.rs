@@ -42,31 +42,58 @@ impl Host {
             }
         };
         let mut units = Vec::new();
+        // Whether the loop has ended before is not known.
+        let mut open: Option<Arc<str>> = None;
         let pause = super::patience::Patience::new(&self.run, cx, &cx.scope).pause;
         for (index, item) in items.iter().enumerate() {
             if index > 0 && !pause.is_zero() {
                 self.interrupted_while(pause).await;
             }
             // Made anew for each item: `set_fact` in a loop reads what the item before it set.
-            let base = self.scope(&cx.keywords, &cx.frame, cx.node.role.as_ref());
-            let now = TaskContext {
-                node: Arc::clone(&cx.node),
-                keywords: Arc::clone(&cx.keywords),
-                frame: Arc::clone(&cx.frame),
-                scope: base,
-                title: cx.title.clone(),
-                step: cx.step.clone(),
-            };
-            let Some(scope) = super::loops::scopes(&self.run, &now, &items, &loop_var).into_iter().nth(index)
-            else {
-                continue;
-            };
+            let Some((now, scope)) = self.for_item(cx, &items, index, &loop_var) else { continue };
             let label = super::loops::label(&self.run, &now, &scope, item, no_log);
-            let unit = self.control_repeated(cx, module, raw, &scope).await;
+            let mut unit = match &open {
+                Some(why) => {
+                    self.leave_names_open(cx, module, raw, &scope, why);
+                    UnitOutcome::unknown(&**why)
+                }
+                None => self.control_repeated(cx, module, raw, &scope).await,
+            };
+            let end = match cx.keywords.loop_control.break_when.is_empty() {
+                true => None,
+                false => self.for_item(cx, &items, index, &loop_var),
+            };
+            let end = end
+                .map_or(Truth::False, |(now, scope)| super::loops::ends(&self.run, &now, &scope, &mut unit));
             let looped = super::loops::told(&self.run, &now, &scope);
             units.push(UnitOutcome { label: Some(label), item: Some(item.clone()), looped, ..unit });
+            match end {
+                Truth::False => {}
+                Truth::True => break,
+                Truth::Unknown(why) => open = Some(why),
+            }
         }
         TaskOutcome { units, looped: true, loop_var, no_log }
+    }
+
+    /// The task as things are now, and the scope of one of its items.
+    fn for_item(
+        &self,
+        cx: &TaskContext,
+        items: &[Value],
+        index: usize,
+        loop_var: &Arc<str>,
+    ) -> Option<(TaskContext, Arc<TaskScope>)> {
+        let now = TaskContext {
+            node: Arc::clone(&cx.node),
+            keywords: Arc::clone(&cx.keywords),
+            frame: Arc::clone(&cx.frame),
+            scope: self.scope(&cx.keywords, &cx.frame, cx.node.role.as_ref()),
+            title: cx.title.clone(),
+            step: cx.step.clone(),
+        };
+        let scope = super::loops::scopes(&self.run, &now, items, loop_var).into_iter().nth(index)?;
+        Some((now, scope))
     }
 
     /// One item, again and again until its `until` holds (`async_status`).

@@ -64,7 +64,9 @@ impl Host {
                     UnitOutcome::failed(Failure::new(format!("The conditional check failed: {message}")))
                 }
             };
-            let stop = outcome.status == Status::Failed;
+            let mut outcome = outcome;
+            let end = super::loops::ends(&self.run, cx, &scope, &mut outcome);
+            let stop = outcome.status == Status::Failed || end != Truth::False;
             outcomes.push(UnitOutcome { item: item.clone(), label: item, ..outcome });
             if stop {
                 break;

@@ -65,7 +65,7 @@ impl Host {
     pub async fn collect(&mut self, run: TaskRun) -> TaskOutcome {
         let mut outcomes = Vec::with_capacity(run.units.len());
         for (unit, flying) in run.units {
-            let sequential = run.cx.keywords.repeats();
+            let sequential = run.cx.keywords.one_by_one();
             let mut outcome = match flying {
                 Flying::Landed(outcome) if sequential => outcome,
                 flying => self.landed(flying, &unit, &run.cx).await,

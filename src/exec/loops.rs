@@ -1,6 +1,7 @@
 //! Loops: items of `loop` and `with_*`, their variables and labels.
 
 use super::host::TaskContext;
+use super::outcome::UnitOutcome;
 use super::scope::TaskScope;
 use super::state::Run;
 use super::unit::{Stage, conditions, evaluated_flag, evaluated_text, false_condition, unknown_inside};
@@ -95,6 +96,19 @@ pub fn told(run: &Run, cx: &TaskContext, scope: &TaskScope) -> Map {
     }
     let value = |name: Arc<str>| Some((Arc::clone(&name).into(), scope.layers.get(&name)?.clone()));
     names.into_iter().filter_map(value).collect()
+}
+
+/// Whether the loop ends behind an item: `break_when`. Where that cannot be told, the item has failed.
+pub fn ends(run: &Run, cx: &TaskContext, scope: &TaskScope, outcome: &mut UnitOutcome) -> Truth {
+    let wanted = &cx.keywords.loop_control.break_when;
+    if wanted.is_empty() {
+        return Truth::False;
+    }
+    let seen = Arc::new(scope.with_result(cx.keywords.register.as_ref(), outcome.registered()));
+    conditions(run, wanted, &seen).unwrap_or_else(|message| {
+        *outcome = UnitOutcome::failed(Failure::new(format!("break_when: {message}")));
+        Truth::True
+    })
 }
 
 fn extended_names(items: &[Value], index: usize, all: bool) -> Value {

@@ -8,6 +8,7 @@ use super::order::blocks_view;
 use super::outcome::{TaskOutcome, UnitOutcome};
 use super::unit::{Unit, evaluated_flag, hidden, prepare};
 use crate::base::Map;
+use crate::eval::Truth;
 use crate::graph::{Act, TaskNode};
 use crate::modules::{Behaviour, Failure, Module};
 use crate::remote::Survey;
@@ -227,7 +228,7 @@ impl Host {
             }
         };
         let shared = self.may_fly(cx).then(|| self.chain());
-        let sequential = cx.keywords.repeats() || cx.keywords.loop_control.pause.is_some();
+        let sequential = cx.keywords.one_by_one();
         let mut flown = Vec::with_capacity(plan.units.len());
         let mut waiting = std::collections::VecDeque::from(std::mem::take(&mut plan.units));
         while let Some(mut unit) = waiting.pop_front() {
@@ -237,7 +238,18 @@ impl Host {
             let (unit, flying) = self.launch(unit, cx, chain).await;
             waiting.iter_mut().for_each(|unit| unit.disturbed(&self.recent[before..]));
             let flying = match sequential {
-                true => Flying::Landed(self.until_satisfied(cx, &unit, flying, module, args).await),
+                true => {
+                    let mut outcome = self.until_satisfied(cx, &unit, flying, module, args).await;
+                    match super::loops::ends(&self.run, cx, &unit.scope, &mut outcome) {
+                        Truth::False => {}
+                        Truth::True => waiting.clear(),
+                        Truth::Unknown(why) => {
+                            let open = |unit: Unit| unit.again(super::unit::Stage::Unknown(Arc::clone(&why)));
+                            waiting = waiting.into_iter().map(open).collect();
+                        }
+                    }
+                    Flying::Landed(outcome)
+                }
                 false => flying,
             };
             flown.push((unit, flying));

@@ -14,7 +14,7 @@ impl Graph {
         let mut out = String::new();
         for (index, node) in self.nodes.node_references_sorted() {
             let _ = writeln!(out, "{} {}{}", shown_id(index), title(node), place(node, sources));
-            if let (Some(why), Kind::Task | Kind::Handler) = (node.total, node.kind) {
+            if let (Some(why), Kind::Task | Kind::Resource | Kind::Handler) = (node.total, node.kind) {
                 let _ = writeln!(out, "      touches everything: {why}");
             }
             for edge in self.incoming(index) {

@@ -14,8 +14,12 @@ pub enum Kind {
     Gather,
     /// A task, an include or a `meta`; a block is the tasks in it.
     Task,
+    /// A task that keeps something of a cloud; it works on this machine.
+    Resource,
     /// Runs at a flush, where it was notified.
     Handler,
+    /// What the builders of the play's `image:` do, around its tasks; `fitout bake` alone comes to it.
+    ImageStep,
     /// All of what is before it is done before anything behind it begins.
     Barrier,
     /// Notified handlers run here.
@@ -127,7 +131,9 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Kind::Gather => "gather",
             Kind::Task => "task",
+            Kind::Resource => "cloud resource",
             Kind::Handler => "handler",
+            Kind::ImageStep => "image step",
             Kind::Barrier => "barrier",
             Kind::Flush => "flush",
         })

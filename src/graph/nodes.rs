@@ -4,6 +4,7 @@ use super::model::{Graph, Kind, Node};
 use super::touch::foreseen;
 use super::{Act, PlayPlan, Sequence, Step, TaskNode};
 use crate::base::Value;
+use crate::modules::Behaviour;
 use crate::plan::Claims;
 use std::sync::Arc;
 
@@ -14,6 +15,9 @@ pub(super) fn add(graph: &mut Graph, index: usize, play: &PlayPlan) {
     start.needs = play.keywords.needs.clone();
     start.answers = vec![name.as_str().into()];
     graph.nodes.add_node(start);
+    if play.image.is_some() {
+        graph.nodes.add_node(plain(Kind::ImageStep, index, "a machine for the image".into()));
+    }
     let gathers = play.gather_facts.as_ref().is_none_or(|g| g.truth() != Some(false));
     if gathers {
         let mut gather = plain(Kind::Gather, index, "gather facts".into());
@@ -21,6 +25,13 @@ pub(super) fn add(graph: &mut Graph, index: usize, play: &PlayPlan) {
         graph.nodes.add_node(gather);
     }
     sequence(graph, index, &play.body);
+    if play.image.is_some() {
+        graph.nodes.add_node(plain(Kind::ImageStep, index, "the image, made of it".into()));
+        if !play.verify.steps.is_empty() {
+            graph.nodes.add_node(plain(Kind::ImageStep, index, "a machine booted from it".into()));
+            sequence(graph, index, &play.verify);
+        }
+    }
     for handler in &play.handlers {
         let mut node = task(index, &handler.task, Kind::Handler);
         node.answers.extend(handler.aliases.iter().cloned());
@@ -33,7 +44,8 @@ fn sequence(graph: &mut Graph, play: usize, sequence: &Sequence) {
     for step in &sequence.steps {
         match step {
             Step::Task(node) => {
-                graph.nodes.add_node(task(play, node, Kind::Task));
+                let cloud = matches!(&node.act, Act::Module { module, .. } if matches!(module.behaviour, Behaviour::Cloud(_)));
+                graph.nodes.add_node(task(play, node, if cloud { Kind::Resource } else { Kind::Task }));
             }
             Step::Flush { .. } => {
                 graph.nodes.add_node(plain(Kind::Flush, play, "handlers".into()));

@@ -34,7 +34,11 @@ fn barriers(graph: &mut Graph, _: &mut Diags) {
     for node in body(graph) {
         let total = graph.nodes[node].total;
         let reason = |n: NodeIndex, g: &Graph| {
-            if g.nodes[n].kind == Kind::Task { Reason::Order } else { Reason::Barrier }
+            if matches!(g.nodes[n].kind, Kind::Task | Kind::Resource) {
+                Reason::Order
+            } else {
+                Reason::Barrier
+            }
         };
         let Some(why) = total else {
             if let Some(last) = last {

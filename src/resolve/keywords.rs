@@ -144,6 +144,7 @@ fn loop_control(value: &Value) -> LoopControl {
         pause: get("pause"),
         extended: get("extended"),
         extended_allitems: get("extended_allitems"),
+        break_when: value.get("break_when").map(many).unwrap_or_default(),
     }
 }
 

@@ -31,7 +31,8 @@ impl Unit<'_> {
         let mut walk = Walk::default();
         let mut renders = false;
         let k = keywords;
-        for value in k.when.iter().chain(&k.changed_when).chain(&k.failed_when).chain(&k.until) {
+        let conditions = [&k.when, &k.changed_when, &k.failed_when, &k.until, &k.loop_control.break_when];
+        for value in conditions.into_iter().flatten() {
             walk.value(self, value, true);
         }
         for value in self::values(k) {

@@ -98,11 +98,12 @@ impl CloudTask {
     pub async fn run(mut self, run: Arc<Run>) -> TaskOutcome {
         self.note_wants(&run);
         let claims: Vec<Claims> = self.units.iter().map(|u| self.claims(&run, u)).collect();
-        let sequential = self.cx.keywords.repeats() || self.cx.keywords.loop_control.pause.is_some();
+        let sequential = self.cx.keywords.one_by_one();
+        let end = std::sync::Mutex::new(Truth::False);
         let cells: Vec<tokio::sync::watch::Sender<bool>> =
             self.units.iter().map(|_| tokio::sync::watch::channel(false).0).collect();
         let one = |at: usize| {
-            let (run, unit, cells, claims) = (&run, &self.units[at], &cells, &claims);
+            let (run, unit, cells, claims, end) = (&run, &self.units[at], &cells, &claims, &end);
             let task = &self;
             async move {
                 let before = (0..at).filter(|b| {
@@ -112,13 +113,25 @@ impl CloudTask {
                     // The sender lives as long as all of these futures.
                     let _ = cells[earlier].subscribe().wait_for(|done| *done).await;
                 }
-                let outcome = task.patiently(run, unit).await;
+                let ended = locked(end).clone();
+                let mut outcome = match ended {
+                    Truth::True => {
+                        cells[at].send_replace(true);
+                        return None;
+                    }
+                    Truth::Unknown(why) => UnitOutcome::unknown(&*why),
+                    Truth::False => task.patiently(run, unit).await,
+                };
+                if task.looped {
+                    let ends = super::super::loops::ends(run, &task.cx, &unit.scope, &mut outcome);
+                    *locked(end) = ends;
+                }
                 cells[at].send_replace(true);
                 let looped = super::super::loops::told(run, &task.cx, &unit.scope);
-                UnitOutcome { label: unit.label.clone(), item: unit.item.clone(), looped, ..outcome }
+                Some(UnitOutcome { label: unit.label.clone(), item: unit.item.clone(), looped, ..outcome })
             }
         };
-        let units = together((0..self.units.len()).map(one).collect()).await;
+        let units = together((0..self.units.len()).map(one).collect()).await.into_iter().flatten().collect();
         TaskOutcome { units, looped: self.looped, loop_var: Arc::clone(&self.loop_var), no_log: self.no_log }
     }
 

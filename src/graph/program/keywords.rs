@@ -126,6 +126,12 @@ impl TaskKeywords {
         !self.until.is_empty() || self.retries.is_some()
     }
 
+    /// Whether an item is begun only when the one before it has ended.
+    pub fn one_by_one(&self) -> bool {
+        let control = &self.loop_control;
+        self.repeats() || control.pause.is_some() || !control.break_when.is_empty()
+    }
+
     /// Whether what it finds may belong to other hosts than its own, which go on when they have it.
     pub fn gives_facts(&self) -> bool {
         self.delegate_facts.is_some() && self.delegate_to.is_some()
@@ -161,4 +167,6 @@ pub struct LoopControl {
     pub extended: Option<Value>,
     /// Whether `ansible_loop` holds all items too; `None`: yes.
     pub extended_allitems: Option<Value>,
+    /// Conditions that, all together, end the loop behind an item; empty: all items have their turn.
+    pub break_when: Vec<Value>,
 }

@@ -334,16 +334,10 @@ fn check_names(ctx: &mut Ctx, vars: &Spanned<Value>) {
 }
 
 fn check_loop_control(ctx: &mut Ctx, control: &Spanned<Value>) {
-    const KNOWN: [&str; 6] = ["loop_var", "index_var", "label", "pause", "extended", "extended_allitems"];
+    const KNOWN: [&str; 7] =
+        ["loop_var", "index_var", "label", "pause", "extended", "extended_allitems", "break_when"];
     for key in control.value.as_map().into_iter().flat_map(|m| m.keys()) {
         let name = key.to_string();
-        if name == "break_when" {
-            let place = ctx.key_place(control.span, &name);
-            let hint = "the items of a loop are decided together; leave items out with `when`";
-            ctx.diags
-                .push(Diag::error("unsupported-value", place, "`break_when` is not supported").hint(hint));
-            continue;
-        }
         if !KNOWN.contains(&name.as_str()) {
             let place = ctx.key_place(control.span, &name);
             let message = format!("`{name}` is no part of `loop_control`");
