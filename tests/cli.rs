@@ -322,6 +322,27 @@ fn the_graph_is_shown_in_three_forms_and_explained() {
     assert!(place.run(&["graph", "site.yml", "--format", "dot"]).out.starts_with("digraph fitout {"));
     assert!(place.run(&["graph", "site.yml", "--why", "A", "C"]).out.contains("may touch anything"));
     assert!(place.run(&["graph", "site.yml", "--why", "A", "B"]).out.contains("nothing in common"));
+    let book = "- hosts: image\n  image: [{type: disk, name: x}]\n  tasks: [{name: A, ping: }]\n\
+                \x20 verify: [{name: B, ping: }]\n\
+                - hosts: localhost\n  tasks: [{name: C, ec2_key: {name: k, region: eu-west-1}}]\n";
+    let place = place.with("kinds.yml", book);
+    let seen: serde_json::Value =
+        serde_json::from_str(&place.run(&["graph", "kinds.yml", "--format", "json"]).out).unwrap();
+    let node =
+        |n: &serde_json::Value| format!("{}: {}", n["kind"].as_str().unwrap(), n["name"].as_str().unwrap());
+    let kinds: Vec<String> = seen["nodes"].as_array().unwrap().iter().map(node).collect();
+    let steps = ["a machine for the image", "the image, made of it", "a machine booted from it"];
+    let steps = steps.map(|step| format!("image step: {step}"));
+    let found: Vec<&String> = kinds.iter().filter(|k| k.starts_with("image step")).collect();
+    assert_eq!(found, steps.iter().collect::<Vec<_>>());
+    assert!(kinds.contains(&"cloud resource: C".into()) && kinds.contains(&"task: B".into()), "{kinds:?}");
+    let dot = place.run(&["graph", "kinds.yml", "--format", "dot"]).out;
+    assert!(
+        dot.contains("cloud resource `C`") && dot.contains("image step `a machine for the image`"),
+        "{dot}"
+    );
+    let text = place.run(&["graph", "kinds.yml"]).out;
+    assert!(text.contains("task `A`  kinds.yml:3:11") && text.contains("cloud resource `C`"), "{text}");
 }
 
 #[test]

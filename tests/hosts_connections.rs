@@ -111,6 +111,28 @@ fn a_bare_host_costs_a_few_round_trips() {
     assert_eq!(trips(0), 1);
 }
 
+/// Each as a user's would be run: applied, found as wanted, verified. One that only reads changes nothing at first either.
+#[test]
+fn examples_run_on_a_bare_host() {
+    let lab = support::lab(1);
+    let inventory = lab.inventory_path().display().to_string();
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).unwrap();
+    let mut examples: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+    examples.sort();
+    assert!(examples.len() >= 3, "{examples:?}");
+    let place = Place::new("", "");
+    for example in examples {
+        let book = example.display().to_string();
+        let run = |flags: &[&str]| place.run(&[flags, &["-i", &inventory, &book]].concat());
+        let planned = run(&["plan"]);
+        assert!(matches!(planned.code, Some(0 | 2)), "{}", planned.all());
+        run(&["apply", "--yes"]).is(0, &["failed=0"]);
+        run(&["apply", "--yes"]).unchanged();
+        run(&["verify"]).is(0, &[]);
+    }
+    assert!(support::on(&lab.hosts()[0], "cat /etc/motd").starts_with("Handle with care, this is node1"));
+}
+
 #[test]
 fn a_host_behind_another_is_reached_through_it() {
     let lab = support::lab(2);

@@ -291,16 +291,17 @@ impl Value {
         }
     }
 
-    /// The same value without positions or templates: text is text, whatever braces it holds. Numbers beyond
-    /// 64 bits become floats.
+    /// The same value without positions or templates: text is text, whatever braces it holds. A whole number
+    /// that does not fit is its digits as text, and beyond 64 bits without a sign a float.
     pub fn from_json(json: &serde_json::Value) -> Value {
         use serde_json::Value as J;
         match json {
             J::Null => Value::Null,
             J::Bool(b) => Value::Bool(*b),
-            J::Number(n) => match n.as_i64() {
-                Some(i) => Value::Int(i),
-                None => Value::Float(n.as_f64().unwrap_or(f64::NAN)),
+            J::Number(n) => match (n.as_i64(), n.as_u64()) {
+                (Some(i), _) => Value::Int(i),
+                (None, Some(large)) => large.to_string().into(),
+                (None, None) => Value::Float(n.as_f64().unwrap_or(f64::NAN)),
             },
             J::String(s) => Value::from(s.as_str()),
             J::Array(a) => Value::from(a.iter().map(Value::from_json).collect::<List>()),

@@ -7,6 +7,7 @@ use crate::eval::{Rendered, Scope, TemplateOptions};
 use crate::modules::{Args, ArgsExt, Controller, Failure};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a module may ask while it decides.
 pub struct TaskController {
@@ -14,11 +15,20 @@ pub struct TaskController {
     scope: Arc<TaskScope>,
     check: bool,
     diff: bool,
+    /// A file was asked for that is not there.
+    missed: AtomicBool,
 }
 
 impl TaskController {
     pub fn new(run: Arc<Run>, scope: Arc<TaskScope>, check: bool, diff: bool) -> Self {
-        TaskController { run, scope, check, diff }
+        TaskController { run, scope, check, diff, missed: AtomicBool::default() }
+    }
+
+    /// On a plan: after what the file may be there that was missed.
+    pub fn awaits(&self) -> Option<Arc<str>> {
+        let to_come =
+            self.scope.context().to_come.as_ref().filter(|_| self.missed.load(Ordering::Relaxed))?;
+        to_come()
     }
 
     pub fn diff(&self) -> bool {
@@ -27,8 +37,7 @@ impl TaskController {
 
     /// The same task, asked what it would do.
     pub fn predicting(&self) -> TaskController {
-        let (run, scope) = (Arc::clone(&self.run), Arc::clone(&self.scope));
-        TaskController { run, scope, check: true, diff: self.diff }
+        TaskController::new(Arc::clone(&self.run), Arc::clone(&self.scope), true, self.diff)
     }
 }
 
@@ -42,7 +51,9 @@ impl Controller for TaskController {
     }
 
     fn find_file(&self, kind: &str, name: &str) -> Result<PathBuf, Failure> {
-        super::lookups::find_file(self.scope.context(), kind, name)
+        let found = super::lookups::find_file(self.scope.context(), kind, name);
+        self.missed.fetch_or(found.is_err(), Ordering::Relaxed);
+        found
     }
 
     fn base_dir(&self) -> PathBuf {

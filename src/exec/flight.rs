@@ -68,6 +68,11 @@ impl Host {
         let ready = match stage {
             Stage::Ready(ready) => ready,
             Stage::Fail(failure) => return (unit, Flying::Landed(UnitOutcome::failed(failure))),
+            Stage::Unknown(why) => {
+                let outcome = UnitOutcome::unknown(&*why);
+                self.may_do_anything(cx, &outcome);
+                return (unit, Flying::Landed(outcome));
+            }
             _ => return (unit, Flying::Landed(UnitOutcome::failed(Failure::new("not probed")))),
         };
         let flying = match (&ready.module.behaviour, observed) {
@@ -84,7 +89,7 @@ impl Host {
                         self.change(ready, decision, at).await
                     }
                     Ok(decision) => self.carry_out(ready, decision, At { cx, unit: &unit, chain, foreseen }),
-                    Err(failure) => Flying::Landed(self.unless_planned(&ready.claims, failure)),
+                    Err(failure) => Flying::Landed(self.unless_it_comes(&ready, failure)),
                 };
                 match flying {
                     Flying::Landed(outcome) => {
@@ -222,7 +227,7 @@ impl Host {
                 self.disturb(Effect::of(&ready.claims));
                 match error {
                     ProcedureError::Remote(error) => self.not_asked(error),
-                    ProcedureError::Failed(failure) => self.unless_planned(&ready.claims, failure),
+                    ProcedureError::Failed(failure) => self.unless_it_comes(&ready, failure),
                 }
             }
         }

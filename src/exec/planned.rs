@@ -77,6 +77,14 @@ impl Host {
         }
     }
 
+    /// On a plan, a file of the controller that is missed may be one that an earlier task makes.
+    pub fn unless_it_comes(&self, ready: &Prepared, failure: Failure) -> UnitOutcome {
+        match ready.controller.awaits() {
+            Some(why) => UnitOutcome::unknown(format!("{why}; now: {}", failure.message)),
+            None => self.unless_planned(&ready.claims, failure),
+        }
+    }
+
     /// On a plan, a failure that an earlier planned effect may prevent is not one: it is unknown until then.
     pub fn unless_planned(&self, claims: &Claims, failure: Failure) -> UnitOutcome {
         match self.planned.iter().rev().find(|(_, planned)| planned.disturbs(claims)) {

@@ -179,7 +179,13 @@ impl Unit {
         match self.probes(&mut survey) {
             Ok(Some(probes)) => self.probe = Some(probes),
             Ok(None) => {}
-            Err(failure) => self.stage = Stage::Fail(failure),
+            Err(failure) => {
+                let awaits = match &self.stage {
+                    Stage::Ready(ready) => ready.controller.awaits(),
+                    _ => None,
+                };
+                self.stage = awaits.map_or(Stage::Fail(failure), Stage::Unknown);
+            }
         }
         survey.send();
         let Probes { jobs, known, answers, greets } = self.probe.take().unwrap_or_default();

@@ -65,10 +65,13 @@ fn wrong(pattern: &str, span: Span, skippable: bool, sources: &Sources) -> Optio
     let why = pyregex::compile(pattern, Flags::default()).err()?;
     let file = sources.get(span.file);
     let written = file.text.get(span.start as usize..span.end as usize).unwrap_or_default();
-    // Where it has escapes it may be written otherwise than it reads.
-    let span = written.find(pattern).filter(|_| !pattern.is_empty()).map_or(span, |at| {
+    // Within quotes a backslash may be written as two.
+    let forms = [pattern.to_string(), pattern.replace('\\', "\\\\")];
+    let found =
+        forms.iter().filter(|p| !p.is_empty()).find_map(|p| Some((written.find(p.as_str())?, p.len())));
+    let span = found.map_or(span, |(at, length)| {
         let start = span.start as usize + at;
-        Span::new(span.file, start, start + pattern.len())
+        Span::new(span.file, start, start + length)
     });
     let message = why.lines().next().unwrap_or_default().to_string();
     let diag = Diag::error("bad-regex", span, message);

@@ -1,7 +1,7 @@
 //! Template files that tasks name: read at compile time for faults of their own and for the names they use.
 
-use super::template_hints;
 use super::unit::{Noted, Unit};
+use super::{constants, template_hints};
 use crate::base::{Diags, Severity, Span, Value};
 use crate::eval::{self, NameUse, TemplateOptions};
 use crate::graph::Act;
@@ -40,7 +40,14 @@ pub(crate) fn check(unit: &Unit) -> Diags {
         let Some(file) = unit.template_file(noted).filter(|f| seen.insert(f.path.clone())) else { continue };
         let role = noted.node.role.as_deref();
         let found = match &file.used {
-            Ok(used) => unit.unknown_plugins(used, role, |_, at| place_in(unit, &file, at)),
+            Ok(used) => {
+                let mut found = unit.unknown_plugins(used, role, |_, at| place_in(unit, &file, at));
+                if !used.patterns.is_empty() {
+                    let whole = Span::new(place_in(unit, &file, 0).file, 0, file.text.len());
+                    found.extend(constants::of_text(used, whole, false, &unit.c.loader.sources));
+                }
+                found
+            }
             Err(error) => {
                 let at = offset(&file.text, error.line, error.column);
                 vec![template_hints::unreadable(place_in(unit, &file, at), &file.text, false, error)]

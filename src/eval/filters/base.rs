@@ -108,13 +108,14 @@ fn int(_: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
     Ok(match &value {
         Value::Int(_) => value,
         Value::Bool(b) => Value::Int((*b).into()),
-        Value::Float(x) if x.is_finite() => Value::Int(*x as i64),
-        Value::Str(s) => text_int(s, base).map_or_else(fallback, Value::Int),
+        Value::Float(x) if x.is_finite() => super::maths::whole(x.trunc())?,
+        Value::Str(s) => text_int(s, base)?.unwrap_or_else(fallback),
         _ => fallback(),
     })
 }
 
-fn text_int(text: &str, base: u32) -> Option<i64> {
+/// `None`: it is no number. One that does not fit is an error, never another number.
+fn text_int(text: &str, base: u32) -> Res<Option<Value>> {
     let text = text.trim().replace('_', "");
     let (negative, digits) = match text.strip_prefix('-') {
         Some(d) => (true, d),
@@ -125,21 +126,20 @@ fn text_int(text: &str, base: u32) -> Option<i64> {
         (16, Some("0x")) | (8, Some("0o")) | (2, Some("0b")) => &lower[2..],
         _ => &lower,
     };
-    if !(2..=36).contains(&base) {
-        return None;
+    if !(2..=36).contains(&base) || stripped.starts_with(['+', '-']) {
+        return Ok(None);
     }
-    let magnitude = match i64::from_str_radix(stripped, base) {
-        Ok(i) if !stripped.starts_with(['+', '-']) => i,
-        _ if base == 10 => {
-            let x: f64 = stripped
-                .parse()
-                .ok()
-                .filter(|_| stripped.starts_with(|c: char| c.is_ascii_digit() || c == '.'))?;
-            x as i64
+    let signed = |x: f64| if negative { -x } else { x };
+    match i64::from_str_radix(stripped, base) {
+        Ok(i) => Ok(Some(Value::Int(if negative { -i } else { i }))),
+        Err(e) if *e.kind() == std::num::IntErrorKind::PosOverflow => {
+            super::maths::whole(f64::INFINITY).map(Some)
         }
-        _ => return None,
-    };
-    Some(if negative { -magnitude } else { magnitude })
+        Err(_) if base == 10 && stripped.starts_with(|c: char| c.is_ascii_digit() || c == '.') => {
+            stripped.parse::<f64>().ok().map(|x| super::maths::whole(signed(x).trunc())).transpose()
+        }
+        Err(_) => Ok(None),
+    }
 }
 
 fn float(_: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {

@@ -4,7 +4,7 @@ use super::FilterFn::{self, Deep};
 use super::lists::items;
 use crate::base::Value;
 use crate::eval::call::Args;
-use crate::eval::error::{Res, wrong};
+use crate::eval::error::{Fail, Res, wrong};
 use crate::eval::ops::Number;
 use crate::eval::python_random::Random;
 use crate::eval::run::Run;
@@ -30,9 +30,19 @@ fn number(value: &Value) -> Res<f64> {
     }
 }
 
+/// A float without a fraction as a whole number.
+pub(super) fn whole(x: f64) -> Res<Value> {
+    // The largest that fits is not a float; the one above it is.
+    if x.abs() < 9_223_372_036_854_775_808.0 { Ok(Value::Int(x as i64)) } else { Err(too_large()) }
+}
+
+fn too_large() -> Fail {
+    wrong("the number is too large (64 bits)")
+}
+
 fn abs(_: &mut Run<'_>, value: Value, _: &Args) -> Res<Value> {
     match Number::of(&value) {
-        Some(Number::Int(i)) => Ok(Value::Int(i.abs())),
+        Some(Number::Int(i)) => i.checked_abs().map(Value::Int).ok_or_else(too_large),
         Some(Number::Float(x)) => Ok(Value::Float(x.abs())),
         None => Err(wrong(format!("needs a number, not {}", value.type_name()))),
     }
@@ -50,7 +60,7 @@ fn round(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
         _ => (x * scale).round_ties_even() / scale,
     };
     Ok(if matches!(value, Value::Int(_)) && args.text(run, 1, "method")?.is_none() {
-        Value::Int(rounded as i64)
+        whole(rounded)?
     } else {
         Value::Float(rounded)
     })
@@ -182,5 +192,5 @@ fn human_to_bytes(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
         None | Some('B') => 1.0,
         Some(c) => UNITS.iter().find(|(u, _)| *u == c).map(|(_, f)| *f).ok_or_else(bad)?,
     };
-    Ok(Value::Int((size * factor).round() as i64))
+    whole((size * factor).round())
 }

@@ -150,6 +150,11 @@ impl<'a> Builder<'a> {
                 let tag = self.tag(tag.as_deref(), start);
                 let (span, content) = self.scalar_spans(style, start, end, properties);
                 let scalar = Scalar { text: text.as_ref().into(), style, content };
+                if style == ScalarStyle::Plain && tag == Tag::None && super::scalar::too_large(&scalar.text) {
+                    let message = format!("`{:.40}` does not fit 64 bits: it is taken as text", scalar.text);
+                    let hint = "in quotes it is text for certain; calculations with it are not possible";
+                    self.diags.push(Diag::warning("large-number", span, message).hint(hint));
+                }
                 self.add(Node { kind: NodeKind::Scalar(scalar), tag, span }, anchor)
             }
             Event::SequenceStart(anchor, tag) => self.begin(anchor, tag.as_deref(), start, false),

@@ -44,6 +44,19 @@ fn int(text: &str) -> Option<i64> {
     Some(if negative { -value } else { value })
 }
 
+/// Whether Python would take plain text for a whole number, and it does not fit 64 bits here.
+pub fn too_large(text: &str) -> bool {
+    let (_, body) = signed(text);
+    let body = body.strip_prefix("0x").unwrap_or(body);
+    body.len() > 15
+        && body.bytes().all(|b| b.is_ascii_hexdigit())
+        && matches!(resolve(text), Value::Str(_))
+        && {
+            let decimal = body.bytes().all(|b| b.is_ascii_digit()) && !body.starts_with('0');
+            decimal || text.contains("0x")
+        }
+}
+
 fn signed(text: &str) -> (bool, &str) {
     match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
