@@ -278,6 +278,11 @@ fn much_output_and_binary_output_are_taken() {
 ",
     );
     place.apply(&[]).is(0, &["the output is longer than 64 MiB"]);
+    // What was said is there twice at most: as it came, and as the result that later tasks read.
+    place.tasks("- shell: head -c 100000000 /dev/zero | tr '\\0' x");
+    let (code, kib) = place.peak(&["apply", "--yes", "-i", "hosts", "site.yml"]);
+    assert_eq!(code, 0);
+    assert!(kib < 230 * 1024, "{} MiB", kib / 1024);
 }
 
 #[test]

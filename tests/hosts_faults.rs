@@ -184,6 +184,28 @@ fn a_doas_password_is_given_at_a_terminal_of_the_host() {
     }
 }
 
+#[test]
+fn a_su_password_is_given_once_and_a_wrong_one_is_said() {
+    let lab = lab(1);
+    let host = &lab.hosts()[0];
+    on(host, "echo 'root:of root $1' | chpasswd");
+    let tasks = "- become: true\n  copy: {content: root's, dest: /root/made, mode: '0600'}\n";
+    let place = place(&lab, "ansible_user=pw\nansible_become_method=su", tasks);
+    let args = ["apply", "--yes", "-vvv", "-K", "-i", "hosts", "site.yml"];
+    let wrong = typed(&place, "not-the-password", &args);
+    wrong.is(1, &["node1: wrong su password"]);
+    let tries = on(host, "journalctl -q -o cat _COMM=su | grep -c 'authentication failure'");
+    assert_eq!(tries.trim(), "1");
+    let plain = place.apply(&[]);
+    plain.is(1, &["su asks for a password to become root", "--ask-become-pass"]);
+    assert!(!exists(host, "/root/made"));
+    let right = typed(&place, "of root $1", &args);
+    right.is(0, &["changed=1"]);
+    assert_eq!(on(host, "stat -c '%a %U' /root/made").trim(), "600 root");
+    let kept = [right.all(), wrong.all(), plain.all(), place.kept()].concat();
+    assert!(!kept.contains("of root $1") && !kept.contains("not-the-password"), "{kept}");
+}
+
 /// A login that sees nothing of the host but busybox: no python, no bash, no sudo, no apt, none of coreutils.
 const BARE: &str = r#"
 apt-get -qq update && apt-get -qq install busybox-static >/dev/null

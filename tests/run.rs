@@ -2,7 +2,7 @@
 //!
 //! After the playbook stand the expectations as comments: `# == HOST | TASK | OUTCOME [| part of the message]`, one
 //! for each finished task in order by host, and optional lines `# round_trips: N`, `# mode: plan` or `check`, `# tags: a,b`,
-//! `# limit: PATTERN` and `# start_at: TASK`, `# recap: HOST NAME=N …` (of those that are named), `# ends: well` or `failed`,
+//! `# limit: PATTERN`, `# forks: N` and `# start_at: TASK`, `# recap: HOST NAME=N …` (of those that are named), `# ends: well` or `failed`,
 //! `# configured: any_errors_fatal`.
 
 #![allow(clippy::unwrap_used)]
@@ -53,9 +53,18 @@ fn run(path: &Path, dir: &Path) -> Result<(Vec<String>, played::Played), String>
     let tags = option("# tags: ").map(|t| t.split(',').map(str::to_string).collect()).unwrap_or_default();
     let limit = option("# limit: ").map(str::to_string);
     let start_at_task = option("# start_at: ").map(str::to_string);
+    let forks = option("# forks: ").map_or(RunOptions::default().forks, |n| n.parse().unwrap());
     let any_errors_fatal = option("# configured: ") == Some("any_errors_fatal");
-    let options =
-        RunOptions { any_errors_fatal, check, mode, tags, limit, start_at_task, ..RunOptions::default() };
+    let options = RunOptions {
+        any_errors_fatal,
+        forks,
+        check,
+        mode,
+        tags,
+        limit,
+        start_at_task,
+        ..RunOptions::default()
+    };
     let mut seen = played::play(path, dir, &groups, options)?;
     // Hosts run at their own pace; the order of tasks is each host's own.
     seen.done.sort_by(|a, b| a.task.host.cmp(&b.task.host));

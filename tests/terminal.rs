@@ -46,6 +46,30 @@ fn this_machine_is_worked_on_from_a_terminal() {
     assert_eq!(std::fs::read_to_string(place.path().join("there")).unwrap(), "done\n");
 }
 
+/// While a host is at work its line says what runs and for how long; the tasks go on only when that was read.
+#[test]
+fn each_host_has_a_line_that_says_what_runs() {
+    let place = Place::new(
+        "one ansible_connection=local\ntwo ansible_connection=local\n",
+        "- name: waits for {{ inventory_hostname }}\n  shell: until [ -e gate.{{ inventory_hostname }} ]; do sleep 0.05; done\n  \
+         args: {chdir: \"{{ playbook_dir }}\"}",
+    );
+    let gate = |host: &str| format!("\0{}", place.path().join(format!("gate.{host}")).display());
+    let program = place.command(&["apply", "--yes", "-i", "hosts", "site.yml"]);
+    let steps = [("s waits for one", &*gate("one"), false), ("s waits for two", &*gate("two"), false)];
+    let seen = at_terminal(&program, &steps);
+    seen.is(0, &["changed=1"]);
+    // Where nobody watches, nothing is drawn.
+    let plain = place.apply(&[]);
+    for host in ["one", "two"] {
+        let line = format!(r"{host} +\d+s waits for {host}");
+        let line = fancy_regex::Regex::new(&line).unwrap();
+        assert!(line.is_match(&seen.out).unwrap(), "{}", seen.out);
+        assert!(!line.is_match(&plain.all()).unwrap(), "{}", plain.all());
+    }
+    assert!(!plain.all().contains('\u{1b}'), "{}", plain.all());
+}
+
 #[test]
 fn a_play_asks_for_its_variables() {
     let place = Place::new("one ansible_connection=local\n", "");

@@ -18,6 +18,7 @@ use crate::resolve::Compiled;
 use crate::spec::{check_args, split_free_form};
 use crate::syntax::inventory::{Inventory, Selection};
 use clap::Args;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 #[derive(Debug, Args)]
@@ -49,6 +50,9 @@ pub struct AdHocArgs {
     /// With -B: look after so many seconds whether it is done; 0 does not wait for it
     #[arg(short = 'P', long = "poll", value_name = "SECONDS", requires = "background", default_value_t = 15)]
     poll: u32,
+    /// Folder beside which group_vars, host_vars, files and templates are looked for
+    #[arg(long, value_name = "FOLDER")]
+    playbook_dir: Option<PathBuf>,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -87,7 +91,7 @@ pub fn run(args: AdHocArgs) -> Done {
         poll: args.background.map(|_| args.poll.into()),
         ..TaskKeywords::default()
     };
-    let compiled = one_task(&prepared, &args.pattern, module, given, keywords)?;
+    let compiled = one_task(&prepared, &args.pattern, module, given, keywords, args.playbook_dir.as_deref())?;
     let kind = if args.one_line { Kind::OneLine } else { Kind::AdHoc };
     let sinks = sinks(&prepared.session, &prepared.args.output, kind);
     let report = block_on(&prepared.session, prepared.options.clone(), compiled, inventory, sinks)?;
@@ -105,7 +109,8 @@ pub fn facts(args: FactsArgs) -> Done {
             subset.split(',').map(|s| s.trim().into()).collect::<Vec<Value>>().into(),
         );
     }
-    let compiled = one_task(&prepared, &args.pattern, module("setup")?, given, TaskKeywords::default())?;
+    let compiled =
+        one_task(&prepared, &args.pattern, module("setup")?, given, TaskKeywords::default(), None)?;
     let collected = Arc::new(Collected::default());
     let report = block_on(
         &prepared.session,
@@ -227,8 +232,10 @@ fn one_task(
     module: Arc<Module>,
     args: Map,
     keywords: TaskKeywords,
+    beside: Option<&Path>,
 ) -> Result<Compiled, Fail> {
-    let here = std::env::current_dir().map_err(|e| Fail::input(format!("working directory: {e}")))?;
+    let beside = std::path::absolute(beside.unwrap_or(Path::new(".")))
+        .map_err(|e| Fail::input(format!("working directory: {e}")))?;
     let file = prepared.session.sources.add("<command line>", pattern);
     let span = Span::new(file, 0, pattern.len());
     let keywords = Arc::new(keywords);
@@ -237,7 +244,7 @@ fn one_task(
         span,
         name: "Ad hoc".into(),
         hosts: pattern.into(),
-        playbook_dir: here,
+        playbook_dir: beside,
         gather_facts: Some(false.into()),
         gather_subset: None,
         fact_path: None,

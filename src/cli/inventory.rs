@@ -9,6 +9,7 @@ use crate::syntax::inventory::{ALL, GroupId, HostId, Inventory, VarFolders};
 use crate::ui::console::Console;
 use clap::Args;
 use serde_json::{Value as Json, json};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// Show the inventory
@@ -33,6 +34,12 @@ pub struct InventoryArgs {
     /// With --graph: begin at this group
     #[arg(value_name = "GROUP")]
     group: Option<String>,
+    /// With --list and --host: YAML instead of JSON
+    #[arg(short, long, conflicts_with = "graph")]
+    yaml: bool,
+    /// Write it to this file
+    #[arg(long = "output", value_name = "FILE")]
+    to_file: Option<PathBuf>,
     #[command(flatten)]
     hosts: HostArgs,
     #[command(flatten)]
@@ -64,15 +71,33 @@ pub fn run(args: &InventoryArgs) -> Done {
     };
     let view =
         View { session: &session, inventory: &inventory, folders, extra, chosen, with_vars: args.vars };
-    let out = Console::stdout();
-    if let Some(name) = &args.host {
+    let text = told(args, &view)?;
+    match &args.to_file {
+        None => Console::stdout().line(&text),
+        Some(file) => std::fs::write(file, text + "\n")
+            .map_err(|e| Fail::input(format!("{} cannot be written: {e}", file.display())))?,
+    }
+    Ok(code::DONE)
+}
+
+fn told(args: &InventoryArgs, view: &View<'_>) -> Result<String, Fail> {
+    let inventory = view.inventory;
+    let form = |json: &Json| match args.yaml {
+        true => serde_yaml::to_string(json)
+            .map(|t| t.trim_end().to_string())
+            .map_err(|e| Fail::input(e.to_string())),
+        false => Ok(format!("{json:#}")),
+    };
+    Ok(if let Some(name) = &args.host {
         let id = inventory.host(name).ok_or_else(|| {
             let fail = Fail::input(format!("the inventory has no host `{name}`"));
             fail.did_you_mean(name, inventory.hosts.keys().map(|k| &**k))
         })?;
-        out.line(&format!("{:#}", Value::from(view.vars(id)).to_json()));
+        form(&Value::from(view.vars(id)).to_json())?
+    } else if args.list && args.yaml {
+        form(&json!({ "all": view.nested(ALL, &mut HashSet::new()) }))?
     } else if args.list {
-        out.line(&format!("{:#}", view.list()));
+        form(&view.list())?
     } else {
         let start = match args.group.as_deref() {
             None => ALL,
@@ -83,9 +108,8 @@ pub fn run(args: &InventoryArgs) -> Done {
         };
         let mut lines = vec![format!("@{}:", inventory[start].name)];
         view.tree(start, 1, &mut lines);
-        out.line(&lines.join("\n"));
-    }
-    Ok(code::DONE)
+        lines.join("\n")
+    })
 }
 
 impl View<'_> {
@@ -122,6 +146,31 @@ impl View<'_> {
             }
         }
         Json::Object(json)
+    }
+
+    /// A group as a YAML inventory has it; a host's variables stand where it is first named.
+    fn nested(&self, id: GroupId, told: &mut HashSet<HostId>) -> Json {
+        let group = &self.inventory[id];
+        let mut entry = serde_json::Map::new();
+        let mut children = serde_json::Map::new();
+        for child in &group.children {
+            let of = self.nested(*child, told);
+            if of.as_object().is_some_and(|o| !o.is_empty()) {
+                children.insert(self.inventory[*child].name.to_string(), of);
+            }
+        }
+        if !children.is_empty() {
+            entry.insert("children".into(), children.into());
+        }
+        let mut hosts = serde_json::Map::new();
+        for host in group.hosts.iter().filter(|h| id != ALL && self.is_chosen(**h)) {
+            let vars = if told.insert(*host) { Value::from(self.vars(*host)).to_json() } else { json!({}) };
+            hosts.insert(self.inventory[*host].name.to_string(), vars);
+        }
+        if !hosts.is_empty() {
+            entry.insert("hosts".into(), hosts.into());
+        }
+        Json::Object(entry)
     }
 
     fn group(&self, id: GroupId) -> Json {

@@ -103,19 +103,20 @@ pub fn finish(args: &Args, mut result: Map, done: &[Output]) -> Result<Map, Fail
     let Some(output) = done.first() else { return Ok(result) };
     let (stdout, times) = split_times(&output.stdout);
     let strip = args.opt_bool("strip_empty_ends").unwrap_or(true);
-    let clean = |bytes: &[u8]| {
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        if strip { text.trim_end_matches(['\r', '\n']).to_string() } else { text }
-    };
-    let (stdout, stderr) = (clean(stdout), clean(&output.stderr));
+    // Much may have been said: it is copied only into the result.
+    let (stdout, stderr) = (String::from_utf8_lossy(stdout), String::from_utf8_lossy(&output.stderr));
+    let [stdout, stderr] = [&stdout, &stderr].map(|text| match strip {
+        true => text.trim_end_matches(['\r', '\n']),
+        false => text,
+    });
     result.insert("rc".into(), output.rc.into());
     if let Some((start, end)) = times {
         result.insert("delta".into(), delta(&start, &end).into());
         result.insert("start".into(), start.into());
         result.insert("end".into(), end.into());
     }
-    texts(&mut result, "stdout", &stdout);
-    texts(&mut result, "stderr", &stderr);
+    texts(&mut result, "stdout", stdout);
+    texts(&mut result, "stderr", stderr);
     result.shift_remove("skipped");
     let message = match (output.status, output.rc) {
         (Status::TimedOut, _) => "timed out".to_string(),
@@ -124,12 +125,12 @@ pub fn finish(args: &Args, mut result: Map, done: &[Output]) -> Result<Map, Fail
             return Ok(result);
         }
         // The script itself says so, before anything ran.
-        (_, 2) if never_ran(&stderr) => stderr.clone(),
+        (_, 2) if never_ran(stderr) => stderr.to_string(),
         _ => "non-zero return code".to_string(),
     };
     result.insert("msg".into(), message.as_str().into());
     // What it did before it failed is not known.
-    result.insert("changed".into(), (!never_ran(&stderr)).into());
+    result.insert("changed".into(), (!never_ran(stderr)).into());
     Err(Failure { message, result })
 }
 
@@ -141,8 +142,13 @@ const NOT_FOUND: &str = "[Errno 2] No such file or directory: ";
 const NO_FOLDER: &str = "Unable to change directory before execution: ";
 
 fn texts(result: &mut Map, name: &str, text: &str) {
-    result.insert(name.into(), text.into());
-    let lines: List = text.lines().map(Value::from).collect();
+    let whole = Value::from(text);
+    // A text of one line is that line.
+    let lines: List = match text.contains('\n') {
+        false if !text.is_empty() => vec![whole.clone()],
+        _ => text.lines().map(Value::from).collect(),
+    };
+    result.insert(name.into(), whole);
     result.insert(format!("{name}_lines").into(), lines.into());
 }
 

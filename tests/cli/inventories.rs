@@ -1,6 +1,7 @@
 //! Inventories shown, and where they come from.
 
 use super::Place;
+use serde_json::{Value, json};
 
 #[test]
 fn the_inventory_is_shown_as_json_and_as_a_tree() {
@@ -122,4 +123,38 @@ fn called_as_ansibles_a_lost_inventory_is_a_warning() {
     assert!(hidden.out.contains("output has been hidden") && !hidden.out.contains("pong"), "{}", hidden.out);
     assert!(logged.code == 0 && log.contains("INFO| TASK [ping]") && log.contains("ok=1"), "{log}");
     assert_eq!(place.run(&["plan", "-i", "lost", "site.yml"]).code, 3);
+}
+
+#[test]
+fn an_inventory_is_told_as_yaml_and_written_to_a_file() {
+    let text = "[web]\na port=80\nb\n[db]\na\n[site:children]\nweb\ndb\n";
+    let place = Place::new().with("hosts", text);
+    let seen = place.run(&["inventory", "-i", "hosts", "--list", "--yaml"]);
+    let expected = json!({"all": {"children": {"site": {"children": {
+        "web": {"hosts": {"a": {"port": 80}, "b": {}}}, "db": {"hosts": {"a": {}}}}}}}});
+    assert_eq!(serde_yaml::from_str::<Value>(&seen.out).unwrap(), expected, "{}", seen.out);
+    // What was written is an inventory of the same hosts.
+    let seen = place.run(&["inventory", "-i", "hosts", "--list", "-y", "--output", "written.yml"]);
+    assert_eq!((seen.code, seen.out.as_str()), (0, ""), "{}", seen.err);
+    let graph = |from: &str| place.run(&["inventory", "-i", from, "--graph", "--vars"]).out;
+    assert_eq!(graph("written.yml"), graph("hosts"));
+    let host = place.run(&["inventory", "-i", "hosts", "--host", "a", "--yaml"]);
+    assert_eq!(host.out, "port: 80\n");
+    assert_eq!(place.run(&["inventory", "-i", "hosts", "--list", "--output", "no/such/folder"]).code, 3);
+}
+
+#[test]
+fn one_module_is_run_with_the_variables_and_files_beside_a_folder() {
+    let place = Place::new()
+        .with("book/group_vars/all.yml", "word: beside\n")
+        .with("book/files/one", "its content\n");
+    let args =
+        ["run", "a", "-i", "a,", "-c", "local", "--playbook-dir", "book", "debug", "-a", "msg={{ word }}"];
+    let seen = place.run(&args);
+    assert!(seen.code == 0 && seen.out.contains("beside"), "{}{}", seen.out, seen.err);
+    let args =
+        ["run", "a", "-i", "a,", "-c", "local", "-m", "copy", "-a", "src=one dest={{ playbook_dir }}/copied"];
+    assert_ne!(place.run(&args).code, 0);
+    assert_eq!(place.run(&[&args[..], &["--playbook-dir", "book"]].concat()).code, 0);
+    assert_eq!(std::fs::read_to_string(place.path().join("book/copied")).unwrap(), "its content\n");
 }
