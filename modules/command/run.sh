@@ -1,7 +1,7 @@
 # shellcheck disable=SC2154 # variables come with the job
 # Runs "$@" as a program, never as a builtin; times follow its output.
 # vars: chdir, expand (replace $NAME and ~ in the words)
-unset LC_ALL
+own_locale
 if [ "$chdir" ]; then
   place chdir
   cd "$chdir" 2>/dev/null || {

@@ -70,7 +70,9 @@ impl Staged for Pip {
             "forcereinstall" => words.extend(["-U".into(), "--force-reinstall".into()]),
             _ => {}
         }
-        words.extend(shell_words::split(args.str("extra_args")).map_err(|e| Failure::new(e.to_string()))?);
+        words.extend(
+            crate::base::words::split(args.str("extra_args")).map_err(|e| Failure::new(e.to_string()))?,
+        );
         words.extend(file.into_iter().flat_map(|f| ["-r".to_string(), f.to_string()]));
         if args.bool("editable") {
             words.push("-e".into());

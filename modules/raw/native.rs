@@ -30,7 +30,7 @@ impl Staged for Raw {
     }
 
     fn finish(&self, _: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
-        run::finish(&Args::new(), decision.result, done)
+        run::finish(false, decision.result, done)
     }
 
     /// What a command did cannot be seen by looking again.

@@ -38,8 +38,8 @@ impl Staged for ScriptModule {
         Ok(run::decision(args, Value::from(line), line, job, controller))
     }
 
-    fn finish(&self, args: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
-        run::finish(args, decision.result, done)
+    fn finish(&self, _: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
+        run::finish(false, decision.result, done)
     }
 
     /// What a command did cannot be seen by looking again.

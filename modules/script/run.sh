@@ -1,7 +1,7 @@
 # shellcheck disable=SC2154 # variables come with the job
 # Runs the script that comes on stdin; times follow its output.
 # vars: chdir, executable, rest (arguments as shell text), name
-unset LC_ALL
+own_locale
 folder=$(umask 077 && mktemp -d "${TMPDIR:-/tmp}/.fitout-XXXXXX") || exit 1
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 143' TERM INT HUP

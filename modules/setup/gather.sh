@@ -79,8 +79,7 @@ if has reboot; then
   [ ! -r /run/reboot-required.pkgs ] || run reboot_pkgs sort -u /run/reboot-required.pkgs
 fi
 if has user; then run id id; run passwd sh -c 'getent passwd "$(id -u)" || grep "^$(id -un):" /etc/passwd'; fi
-# LC_ALL is fitout's own.
-plain_env() { (unset LC_ALL && exec env); }
+plain_env() { (own_locale && exec env); }
 has env && run env plain_env
 has date_time && run date date '+%Y|%m|%d|%H|%M|%S|%s|%Z|%z|%A|%w|%W|%V'
 if has python; then

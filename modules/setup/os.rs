@@ -197,7 +197,7 @@ fn date_time(line: &str) -> Value {
 
 fn cmdline(line: &str, facts: &mut Map) {
     let words =
-        shell_words::split(line).unwrap_or_else(|_| line.split_whitespace().map(Into::into).collect());
+        crate::base::words::split(line).unwrap_or_else(|_| line.split_whitespace().map(Into::into).collect());
     let (mut last, mut all) = (Map::new(), Map::new());
     for word in &words {
         let (key, value) = match word.split_once('=') {

@@ -39,7 +39,7 @@ impl Staged for Shell {
     }
 
     fn finish(&self, args: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {
-        run::finish(args, decision.result, done)
+        run::finish(args.opt_bool("strip_empty_ends").unwrap_or(true), decision.result, done)
     }
 
     /// What a command did cannot be seen by looking again.

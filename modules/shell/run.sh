@@ -1,7 +1,7 @@
 # shellcheck disable=SC2154 # variables come with the job
 # Gives a command line to a shell; times follow its output.
 # vars: chdir, executable, cmd
-unset LC_ALL
+own_locale
 if [ "$chdir" ]; then
   place chdir
   cd "$chdir" 2>/dev/null || {

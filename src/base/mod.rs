@@ -10,6 +10,7 @@ pub mod pyregex;
 pub mod pyrepr;
 pub mod source;
 pub mod value;
+pub mod words;
 
 pub use diag::{Diag, Diags, Severity};
 pub use pyrepr::PyRepr;

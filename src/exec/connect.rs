@@ -222,7 +222,7 @@ fn ssh(place: &Place<'_>, address: String) -> Result<SshOptions, Blocked> {
     let common = place.var("ansible_ssh_common_args")?;
     let extra = place.var("ansible_ssh_extra_args")?;
     for text in [options.ssh_args.clone(), common, extra].into_iter().flatten() {
-        let words = shell_words::split(&text).map_err(|e| format!("ssh arguments `{text}`: {e}"))?;
+        let words = crate::base::words::split(&text).map_err(|e| format!("ssh arguments `{text}`: {e}"))?;
         ssh.args.extend(words);
     }
     let checking =

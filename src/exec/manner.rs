@@ -105,6 +105,8 @@ fn environment(
                     run.redactor.learn_value(value);
                     let text = match value {
                         Value::Secret(secret) => secret.reveal().map_err(str::to_string)?.to_string(),
+                        // As Python writes it.
+                        Value::Null => "None".into(),
                         other => crate::spec::to_text(other),
                     };
                     merged.insert(Arc::from(name.to_string()), text.into_bytes());

@@ -157,7 +157,7 @@ pub(super) fn only_looks(module: &str, args: &Map) -> bool {
     });
     match (module, listed, text("cmd").or_else(|| text("_raw_params"))) {
         ("command", Some(Some(words)), _) => looks(&words),
-        ("command", None, Some(line)) => shell_words::split(line).is_ok_and(|words| looks(&words)),
+        ("command", None, Some(line)) => crate::base::words::split(line).is_ok_and(|words| looks(&words)),
         ("shell", _, Some(script)) => parts(script).is_some_and(|parts| {
             parts
                 .iter()

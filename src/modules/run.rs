@@ -98,11 +98,11 @@ pub fn with_stdin(args: &Args, job: Job) -> Job {
     job.stdin(bytes(content))
 }
 
-/// The return values of a run; a status other than 0 is a failure that carries them.
-pub fn finish(args: &Args, mut result: Map, done: &[Output]) -> Result<Map, Failure> {
+/// The return values of a run; a status other than 0 is a failure that carries them. `strip`: without the line ends
+/// behind the last word.
+pub fn finish(strip: bool, mut result: Map, done: &[Output]) -> Result<Map, Failure> {
     let Some(output) = done.first() else { return Ok(result) };
     let (stdout, times) = split_times(&output.stdout);
-    let strip = args.opt_bool("strip_empty_ends").unwrap_or(true);
     // Much may have been said: it is copied only into the result.
     let (stdout, stderr) = (String::from_utf8_lossy(stdout), String::from_utf8_lossy(&output.stderr));
     let [stdout, stderr] = [&stdout, &stderr].map(|text| match strip {
@@ -183,7 +183,7 @@ fn delta(start: &str, end: &str) -> String {
 
 /// Splits a command line into words as a shell would, without expanding anything.
 pub fn words(line: &str) -> Result<Vec<String>, Failure> {
-    shell_words::split(line).map_err(|_| Failure::new(format!("a quote is not closed in `{line}`")))
+    crate::base::words::split(line).map_err(|_| Failure::new(format!("a quote is not closed in `{line}`")))
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ pub fn folders_job<P: AsRef<[u8]>>(paths: impl IntoIterator<Item = P>, attribute
 
 /// The command as quoted shell words, `%s` standing for the temporary file.
 fn validation(command: &str) -> String {
-    let words = shell_words::split(command).unwrap_or_else(|_| vec![command.to_string()]);
+    let words = crate::base::words::split(command).unwrap_or_else(|_| vec![command.to_string()]);
     let quoted = words.iter().map(|word| {
         let parts: Vec<String> = word.split("%s").map(super::quote::quote).collect();
         parts.join("\"$tmp\"")

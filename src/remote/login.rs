@@ -133,7 +133,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 
 /// What `option` says as quoted words, without those `ours` that say how to ask.
 fn words(option: &str, text: &str, ours: &[&str]) -> Result<String, RemoteError> {
-    let words = shell_words::split(text)
+    let words = crate::base::words::split(text)
         .map_err(|e| RemoteError::Become(format!("{option} `{text}` cannot be split into words: {e}")))?;
     let kept = words.iter().filter(|word| !ours.contains(&word.as_str()));
     Ok(kept.map(|word| quote(word)).collect::<Vec<_>>().join(" "))

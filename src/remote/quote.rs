@@ -130,6 +130,10 @@ fn subshell(out: &mut Vec<u8>, seq: u64, slot: usize, job: &Job) {
         out.extend_from_slice(format!("export {name}=").as_bytes());
         quote_into(out, value);
         out.push(b'\n');
+        // Otherwise it is the session's own, which commands of people do not see.
+        if &**name == "LC_ALL" {
+            out.extend_from_slice(b"fo_l=$LC_ALL\n");
+        }
     }
     for (name, value) in &job.vars {
         out.extend_from_slice(name.as_bytes());

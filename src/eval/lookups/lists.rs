@@ -171,7 +171,7 @@ pub(super) fn sequence(run: &mut Run<'_>, call: &Call<'_>) -> Res<List> {
             }
         }
         if term.contains('=') {
-            for word in shell_words::split(&term).map_err(|e| lookup_failed(e.to_string()))? {
+            for word in crate::base::words::split(&term).map_err(|e| lookup_failed(e.to_string()))? {
                 let (key, value) =
                     word.split_once('=').ok_or_else(|| lookup_failed(format!("`{word}` is no key=value")))?;
                 if !matches!(key, "start" | "end" | "count" | "stride" | "format") {

@@ -1,5 +1,6 @@
 # shellcheck disable=SC2154 # the session sets fo_n before, each job fo_s
 # Opens a session's shell; fo_n holds its nonce. Names that begin with fo_ are the session's own.
+fo_l=${LC_ALL-}
 LC_ALL=C
 export LC_ALL
 umask 022
@@ -7,6 +8,8 @@ for fo_p in /usr/local/sbin /usr/sbin /sbin /usr/local/bin /usr/bin /bin; do
   case :$PATH: in *:$fo_p:*) ;; *) PATH=${PATH:+$PATH:}$fo_p ;; esac
 done
 export PATH
+# The locale that people's commands run in: the task's own, or that of the login.
+own_locale() { if [ "$fo_l" ]; then LC_ALL=$fo_l; else unset LC_ALL; fi; }
 emit() { printf '%s\0%s\0%s\0' "$1" "$2" "$3"; }
 # Makes of the path in a variable what all tools take: ~ and ~USER are homes, a leading - is no option.
 place() { # VARIABLE
