@@ -59,6 +59,13 @@ if [ -n "$missing" ]; then
 		$missing >/dev/null
 fi
 
+# A test stands beside it. Debian has it up to 12; without it, what is ours alone is looked at.
+if ! command -v packer >/dev/null && apt-cache show packer >/dev/null 2>&1; then
+	echo "deps: installing packer" >&2
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends packer >/dev/null ||
+		echo "deps: without packer" >&2
+fi
+
 if ! command -v cargo >/dev/null; then
 	echo "deps: Rust is not installed: see https://rustup.rs" >&2
 	exit 1

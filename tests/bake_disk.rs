@@ -7,6 +7,8 @@
 mod direct;
 #[path = "bake_disk/name.rs"]
 mod name;
+#[path = "bake_disk/said.rs"]
+mod said;
 mod support;
 
 use rustix::process::{Pid, Signal, kill_process};

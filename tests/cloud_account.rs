@@ -1,56 +1,27 @@
-//! One story over a cloud: on the tests' cloud always, and on a real account when `FITOUT_AWS=1` says so.
+//! Stacks made, changed and destroyed, a story for each group of modules (tests/cloud_account/stories.rs): on the tests' cloud
+//! always, and on a real account when `FITOUT_AWS=1` says so.
 //!
-//! The real one costs a little: one `t3.nano` for some minutes, in a network of its own. Everything carries the stack
-//! `fitout-test-…` and expires after two hours, so `fitout gc` takes what a killed test leaves. docs/testing.md says more.
+//! The real one costs a little: at most two `t3.nano` at any time, a NAT gateway for some minutes, in a network of its own.
+//! Everything carries the stack `fitout-test-…` and expires after two hours, so `fitout gc` takes what a killed test leaves.
+//! docs/testing.md says more.
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "cloud_account/stories.rs"]
+mod stories;
 mod support;
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use stories::{STORIES, Story};
 use support::cloud::{DEBIAN, World};
 use support::place::{Place, Seen};
 
-/// A network and a machine; `image`, `type` and `zone` are given.
-const PLAYBOOK: &str = "\
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  vars: {fitout_expires: 2h}
-  tasks:
-    - ec2_vpc_net: {name: '{{ fitout_stack }}', cidr_block: 10.211.0.0/16}
-      register: network
-    - ec2_vpc_subnet: {vpc_id: '{{ network.vpc.id }}', cidr: 10.211.1.0/24, tags: {Name: '{{ fitout_stack }}'}}
-      register: subnet
-    - ec2_vpc_igw: {vpc_id: '{{ network.vpc.id }}'}
-      register: gateway
-    - ec2_vpc_route_table:
-        vpc_id: '{{ network.vpc.id }}'
-        subnets: ['{{ subnet.subnet.id }}']
-        routes: [{dest: 0.0.0.0/0, gateway_id: '{{ gateway.gateway_id }}'}]
-        tags: {Name: '{{ fitout_stack }}'}
-    - ec2_security_group:
-        name: '{{ fitout_stack }}'
-        description: a test of fitout
-        vpc_id: '{{ network.vpc.id }}'
-        rules: [{proto: tcp, ports: [PORT], cidr_ip: 10.211.0.0/16}]
-      register: group
-    - ec2_instance:
-        name: '{{ fitout_stack }}'
-        image: IMAGE
-        instance_type: TYPE
-        vpc_subnet_id: '{{ subnet.subnet.id }}'
-        security_groups: ['{{ group.group_id }}']
-        wait: true
-      register: node
-    - ssm_parameter: {name: '/{{ fitout_stack }}/node', value: '{{ node.instance_ids[0] }}'}
-";
-
-/// The most that the story may take, and the most machines that it may have at any time.
+/// The most that a story may take, and the most machines that there may be at any time.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
-const MACHINES: usize = 1;
+const MACHINES: usize = 2;
 const TYPE: &str = "t3.nano";
+const STACKS: &str = "fitout-test-";
 
 /// A cloud that the program is run against.
 struct Cloud {
@@ -65,14 +36,13 @@ struct Cloud {
 impl Cloud {
     fn new(image: &str, dress: impl Fn(&mut Command) + 'static) -> Cloud {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let stack = format!("fitout-test-{}-{}", std::process::id(), now.as_secs());
+        let stack = format!("{STACKS}{}-{}", std::process::id(), now.as_nanos());
         let until = Instant::now() + LIMIT;
         Cloud { place: Place::default(), stack, image: image.into(), dress: Box::new(dress), until }
     }
 
-    fn playbook(&self, port: u16) {
-        let text = PLAYBOOK.replace("PORT", &port.to_string());
-        self.place.write("site.yml", &text.replace("IMAGE", &self.image).replace("TYPE", TYPE));
+    fn playbook(&self, story: &Story, changed: bool) {
+        self.place.write("site.yml", &story.playbook(&self.image, TYPE, changed));
     }
 
     /// Runs the program, and ends it when the story's time is over.
@@ -104,9 +74,26 @@ impl Cloud {
 
     /// What there is of the stack, by its tags.
     fn state(&self) -> Vec<serde_json::Value> {
-        let seen = self.run(&["state", "list", "--json", "--stack", &self.stack]);
+        self.list(&["--stack", &self.stack])
+    }
+
+    fn list(&self, which: &[&str]) -> Vec<serde_json::Value> {
+        let seen = self.run(&[&["state", "list", "--json"], which].concat());
         seen.is(0, &[]);
         seen.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Before anything is made: what killed tests left must not add up.
+    fn few_machines(&self) {
+        let all = self.list(&[]);
+        let ours = |t: &&serde_json::Value| {
+            t["kind"] == "instance" && t["stack"].as_str().is_some_and(|stack| stack.starts_with(STACKS))
+        };
+        let left: Vec<_> = all.iter().filter(ours).map(|t| t["stack"].to_string()).collect();
+        assert!(
+            left.is_empty(),
+            "machines of earlier tests are there: `fitout gc --older-than 0s`: {left:?}"
+        );
     }
 }
 
@@ -120,22 +107,33 @@ impl Drop for Cloud {
     }
 }
 
-fn story(cloud: &Cloud) {
-    cloud.playbook(22);
-    cloud.of_playbook(&["plan"]).is(2, &["7 to change"]);
+fn told(cloud: &Cloud, story: &Story, changed: usize, what: &[&str]) {
+    let seen = cloud.of_playbook(&["apply", "--yes"]);
+    let count = format!("{changed} changed");
+    seen.is(0, &[&[count.as_str()], what].concat());
+    let machines = cloud.state().iter().filter(|t| t["kind"] == "instance").count();
+    assert!(machines <= story.machines().min(MACHINES), "{machines} machines");
+}
+
+fn tell(cloud: &Cloud, story: &Story) {
+    cloud.playbook(story, false);
+    cloud.of_playbook(&["plan"]).is(2, &[&format!("{} to change", story.makes)]);
     assert_eq!(cloud.state().len(), 0);
-    cloud.of_playbook(&["apply", "--yes"]).is(0, &["7 changed"]);
+    told(cloud, story, story.makes, story.told);
     let state = cloud.state();
-    let count = |kind: &str| state.iter().filter(|t| t["kind"] == kind).count();
-    for kind in ["VPC", "subnet", "internet gateway", "route table", "security group", "parameter"] {
-        assert_eq!(count(kind), 1, "{kind}: {state:#?}");
+    for (kind, count) in story.there {
+        assert_eq!(state.iter().filter(|t| t["kind"] == *kind).count(), *count, "{kind}: {state:#?}");
     }
-    assert!(count("instance") <= MACHINES, "{state:#?}");
-    assert!(state.iter().all(|t| t["expires"].is_string() || t["kind"] == "volume"), "{state:#?}");
-    cloud.of_playbook(&["apply", "--yes"]).is(0, &["0 changed"]);
-    cloud.playbook(2222);
-    cloud.of_playbook(&["plan"]).is(2, &["1 to change"]);
-    cloud.of_playbook(&["apply", "--yes"]).is(0, &["1 changed"]);
+    // What a group launches goes with the group.
+    let of_group = |t: &serde_json::Value| {
+        t["kind"] == "instance" && t["node"].as_str().is_some_and(|n| n.starts_with("ec2_launch_template/"))
+    };
+    let expires = |t: &serde_json::Value| t["expires"].is_string() || t["kind"] == "volume" || of_group(t);
+    assert!(state.iter().all(expires), "{state:#?}");
+    told(cloud, story, 0, story.told);
+    cloud.playbook(story, true);
+    cloud.of_playbook(&["plan"]).is(2, &[&format!("{} to change", story.changes)]);
+    told(cloud, story, story.changes, &[]);
     cloud.of_playbook(&["verify"]).is(0, &[]);
     // From a machine without the playbook: not yet expired, so nothing goes.
     cloud.run(&["gc", "--plan", "--stack", &cloud.stack]).is(0, &["nothing to remove"]);
@@ -143,8 +141,7 @@ fn story(cloud: &Cloud) {
     assert_eq!(cloud.state(), Vec::<serde_json::Value>::new());
 }
 
-#[test]
-fn the_story_holds_on_the_cloud_of_the_tests() {
+fn here(name: &str) {
     let world = World::default();
     let dressed = world.command(&[]);
     let set: Vec<_> = dressed.get_envs().map(|(k, v)| (k.to_owned(), v.map(ToOwned::to_owned))).collect();
@@ -156,11 +153,29 @@ fn the_story_holds_on_the_cloud_of_the_tests() {
             };
         }
     });
-    story(&cloud);
+    cloud.few_machines();
+    tell(&cloud, STORIES.iter().find(|story| story.name == name).unwrap());
 }
 
+/// A test for each, so that they run beside each other.
+macro_rules! stories {
+    ($($name:ident)*) => {
+        $(#[test]
+        fn $name() {
+            here(stringify!($name));
+        })*
+
+        #[test]
+        fn each_story_is_told() {
+            assert_eq!(STORIES.map(|story| story.name), [$(stringify!($name)),*]);
+        }
+    };
+}
+
+stories!(network machines addresses images scaling names);
+
 #[test]
-fn the_story_holds_on_a_real_account() {
+fn the_stories_hold_on_a_real_account() {
     if std::env::var("FITOUT_AWS").as_deref() != Ok("1") {
         eprintln!(
             "SKIPPED: nothing was tested against AWS; FITOUT_AWS=1 with credentials and a region does it, and costs a \
@@ -170,5 +185,16 @@ fn the_story_holds_on_a_real_account() {
     }
     let image = "{owners: ['136693071363'], name: 'debian-12-amd64-*', most_recent: true}";
     let image = std::env::var("FITOUT_AWS_IMAGE").unwrap_or_else(|_| image.into());
-    story(&Cloud::new(&image, |_| {}));
+    let chosen = std::env::var("FITOUT_AWS_STORIES").unwrap_or_default();
+    let chosen: Vec<&str> = chosen.split(',').filter(|name| !name.is_empty()).collect();
+    for name in &chosen {
+        assert!(STORIES.iter().any(|story| story.name == *name), "there is no story `{name}`");
+    }
+    // One after another: never more machines than one of them has.
+    for story in STORIES.iter().filter(|story| chosen.is_empty() || chosen.contains(&story.name)) {
+        eprintln!("story: {}", story.name);
+        let cloud = Cloud::new(&image, |_| {});
+        cloud.few_machines();
+        tell(&cloud, story);
+    }
 }

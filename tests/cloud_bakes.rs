@@ -11,6 +11,8 @@ mod packer;
 mod reached;
 #[path = "cloud_bakes/replaced.rs"]
 mod replaced;
+#[path = "cloud_bakes/shared.rs"]
+mod shared;
 mod support;
 
 use rustix::process::{Pid, Signal, kill_process};

@@ -230,3 +230,58 @@ fn volumes_that_are_otherwise_are_named_and_left() {
     assert_eq!(world.writes(), [""; 0]);
     good(&world.destroy());
 }
+
+/// An instance keeps its image when a newer one comes, as with Ansible, unless the task says otherwise.
+#[test]
+fn a_newer_image_replaces_only_what_shall_have_it() {
+    let world = World::default();
+    let older = "ami-000000000000d1201";
+    let made = |image: &str| node("").replace(&format!("image_id: {DEBIAN}"), image);
+    converges(&world, &made(&format!("image_id: {older}")));
+    let before = instances(&world);
+    let stays = format!("stays with its image {older}, though {DEBIAN} is newer");
+    let owner = "owners: ['136693071363']";
+    let newest = format!("{owner}, name: 'debian-12-amd64-*', most_recent: true");
+    for image in [newest.as_str(), "ssm: /aws/service/debian/release/12/latest/amd64"] {
+        world.playbook(&made(&format!("image: {{{image}}}")));
+        world.plan().is(0, &[&stays]);
+        world.apply().is(0, &["0 changed", &stays]);
+    }
+    let register = |name: &str| {
+        let device =
+            [("BlockDeviceMapping.1.DeviceName", "/dev/xvda"), ("BlockDeviceMapping.1.Ebs.VolumeSize", "8")];
+        let named = [("Name", name), ("RootDeviceName", "/dev/xvda"), ("Architecture", "x86_64")];
+        world.make("ec2", "RegisterImage", &[&named[..], &device[..]].concat(), "imageId")
+    };
+    assert_eq!(instances(&world), before);
+    // What the task chooses from no more has this one.
+    world.playbook(&made(&format!("image: {{{owner}, name: 'debian-13-amd64-*', most_recent: true}}")));
+    let other = "image_id is ami-000000000000d1201, not ami-000000000000d1301 (the newest that fits), which cannot be";
+    world.plan().is(2, &[other]);
+    world.playbook(&made(&format!("image: {{{newest}, when_newer: replace}}")));
+    world
+        .plan()
+        .is(2, &[&format!("image_id is {older}, not {DEBIAN} (the newest that fits), which cannot be")]);
+    converges(&world, &made(&format!("image: {{{newest}, when_newer: replace}}")));
+    assert!(instances(&world).len() == 1 && instances(&world) != before);
+    world.settings(&serde_json::json!({"delays": {"image.pending": 0}}));
+    let own = "image: {owners: [self], name: 'own-*', most_recent: true}";
+    let first = register("own-1");
+    converges(&world, &made(own)).is(0, &[&format!("not {first}")]);
+    // One that its owner took back is no other image than the task says.
+    register("own-2");
+    world.make("ec2", "DeregisterImage", &[("ImageId", &first)], "return");
+    let before = instances(&world);
+    world.playbook(&made(own));
+    world.apply().is(0, &["0 changed", &format!("stays with its image {first}")]);
+    assert_eq!(instances(&world), before);
+    for (image, said) in [
+        ("most_recnt: true, name: x", "hint: did you mean `most_recent`?"),
+        ("when_newer: drop, name: x", "`when_newer: drop` is neither `keep` nor `replace`"),
+    ] {
+        world.playbook(&made(&format!("image: {{{image}}}")));
+        world.plan().is(1, &[said]);
+    }
+    world.playbook(&made(own));
+    world.destroy().is(0, &["0 left"]);
+}

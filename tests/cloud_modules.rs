@@ -41,6 +41,20 @@ fn a_launch_template_gets_a_version_only_where_something_differs() {
     }
     let based = "instance_type: t3.small, source_version: '1', default_version: 1";
     converges(&world, &template(based)).is(0, &["latest 3 default 1"]);
+    // Single versions go, and another is the default then.
+    let some = |versions: &str, more: &str| {
+        bare(&format!(
+            "- ec2_launch_template: {{name: nodes, state: absent, versions_to_delete: {versions}{more}}}\n  register: t\n\
+             - debug: {{msg: 'left {{{{ t.versions | map(attribute=\"version_number\") | list }}}} default {{{{ t.default_version }}}}'}}\n"
+        ))
+    };
+    world.playbook(&some("[1]", ", default_version: 1"));
+    world.plan().is(1, &["`default_version: 1` is none of the versions that stay"]);
+    world.playbook(&some("[1, 2, 3]", ""));
+    world.plan().is(1, &["`versions_to_delete` names all versions"]);
+    converges(&world, &some("[1]", ", default_version: 2"))
+        .is(0, &["left [2, 3] default 2", "version 1 is not wanted"]);
+    converges(&world, &some("[1, 2]", "")).is(0, &["left [3] default 3"]);
     world.playbook(&bare("- ec2_launch_template: {name: nodes, state: absent}"));
     good(&world.apply());
     world.assert_nothing_left();
@@ -340,4 +354,42 @@ fn an_instance_has_its_profile_and_the_options_of_its_interface() {
     assert!(!launch.iter().any(|call| call.writes()));
     converges(&world, &instance("two")).is(0, &["iam_instance_profile is"]);
     good(&world.destroy());
+}
+
+/// A plan reads of what is not there yet all that is told of it later.
+#[test]
+fn what_a_task_will_tell_is_open_in_the_plan_and_no_failure() {
+    let read = [
+        "subnet.subnet.ipv6_native",
+        "table.route_table.owner_id",
+        "node.instances[0].block_device_mappings[0].ebs.volume_id",
+        "node.instances[0].architecture",
+        "disk.start_time",
+        "image.creation_date",
+        "group.health_check_type",
+        "net.vpc.name",
+    ];
+    let shown = |(n, what): (usize, &&str)| format!("- debug: {{msg: 'told {n} {{{{ {what} }}}}.'}}\n");
+    let tasks = format!(
+        "\
+- ec2_vpc_route_table: {{vpc_id: '{{{{ net.vpc.id }}}}', tags: {{Name: t}}}}
+  register: table
+- ec2_instance: {{name: t, image_id: {DEBIAN}, vpc_subnet_id: '{{{{ subnet.subnet.id }}}}', wait: true}}
+  register: node
+- ec2_snapshot: {{volume_id: '{{{{ node.instances[0].block_device_mappings[0].ebs.volume_id }}}}'}}
+  register: disk
+- ec2_ami: {{instance_id: '{{{{ node.instance_ids[0] }}}}', name: t}}
+  register: image
+- ec2_launch_template: {{name: t, image_id: {DEBIAN}}}
+- autoscaling_group:
+    {{name: t, launch_template: {{launch_template_name: t}}, min_size: 0, max_size: 0, vpc_zone_identifier: ['{{{{ subnet.subnet.id }}}}']}}
+  register: group
+{}",
+        read.iter().enumerate().map(shown).collect::<String>()
+    );
+    let world = World::new(&play(&tasks));
+    world.plan().is(2, &["8 to change"]);
+    let told: Vec<String> = (0..read.len()).map(|n| format!("told {n} ")).collect();
+    world.apply().is(0, &told.iter().map(String::as_str).collect::<Vec<_>>());
+    world.destroy().is(0, &["0 left"]);
 }

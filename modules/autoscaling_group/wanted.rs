@@ -157,7 +157,8 @@ impl Wanted {
         ] {
             predicted.insert(name.into(), cx.unknown());
         }
-        Verdict::new(attributes.create(what), Steps::Create, predicted)
+        let like = super::shown::shown(&AutoScalingGroup::builder().build());
+        Verdict::new(attributes.create(what), Steps::Create, cx.open(predicted, like))
     }
 
     /// What of the group differs.

@@ -101,6 +101,7 @@ pub fn compare(
     }
     if attributes.forces().is_empty() {
         warnings.extend(super::volumes::otherwise(cx, instance, &seen.volumes));
+        warnings.extend(newer(instance, seen));
     }
     let mut changes = Changes::default();
     in_place(cx, attributes, instance, seen, &mut changes);
@@ -116,6 +117,17 @@ pub fn compare(
     Ok(changes)
 }
 
+/// A newer image is there, and the instance stays: as Ansible's modules do, which never look at a running one's image.
+fn newer(instance: &types::Instance, seen: &Seen) -> Option<String> {
+    let (is, newest) = (instance.image_id()?, seen.image.id.as_deref()?);
+    (is != newest && seen.image.moves).then(|| {
+        format!(
+            "{} stays with its image {is}, though {newest} is newer; `when_newer: replace` in `image` replaces it",
+            Instance::id(instance)
+        )
+    })
+}
+
 /// Attributes that differ and cannot be changed in place.
 fn fixed(cx: &Cx<'_>, instance: &types::Instance, seen: &Seen) -> Vec<(&'static str, Value, Value)> {
     let mut out = Vec::new();
@@ -127,8 +139,10 @@ fn fixed(cx: &Cx<'_>, instance: &types::Instance, seen: &Seen) -> Vec<(&'static 
     };
     let given = |name: &str| cx.args.value(name).cloned();
     // A parameter's value is looked up by EC2 when it launches.
-    let image = seen.image.as_deref().filter(|i| !i.starts_with("resolve:"));
-    row("image_id", instance.image_id(), image.map(Value::from));
+    let image = seen.image.id.as_deref().filter(|i| !i.starts_with("resolve:"));
+    let other = image.filter(|_| !seen.image.fits(instance.image_id().unwrap_or_default()));
+    let told = |id: &str| if seen.image.moves { format!("{id} (the newest that fits)") } else { id.into() };
+    row("image_id", instance.image_id(), other.map(|id| told(id).into()));
     row("key_name", instance.key_name(), given("key_name"));
     row("vpc_subnet_id", instance.subnet_id(), network::subnet(cx.args));
     row("private_ip", instance.private_ip_address(), network::address(cx.args));

@@ -17,10 +17,10 @@ const DEFAULT_TYPE: &str = "t3.micro";
 
 /// What a plan shows of it.
 pub fn attributes(cx: &Cx<'_>, seen: &Seen, attributes: &mut Attributes) -> Result<(), Failure> {
-    if seen.image.is_none() && !image_is_open(cx) && !cx.args.has("launch_template") {
+    if seen.image.id.is_none() && !image_is_open(cx) && !cx.args.has("launch_template") {
         return Err(Failure::new("an instance is to be launched, and the task names no image"));
     }
-    attributes.wanted("image_id", seen.image.clone().map_or_else(|| cx.unknown(), Value::from));
+    attributes.wanted("image_id", seen.image.id.clone().map_or_else(|| cx.unknown(), Value::from));
     attributes.wanted("instance_type", kind(cx));
     attributes.wanted("vpc_subnet_id", network::subnet(cx.args));
     for name in ["key_name", "availability_zone", "iam_instance_profile"] {
@@ -50,10 +50,10 @@ pub fn predicted(cx: &Cx<'_>, seen: &Seen) -> Map {
     let given = |name: &str| cx.args.value(name).cloned();
     let groups: List =
         seen.groups.iter().map(|g| crate::record! { "group_id" => g.clone() }.into()).collect();
-    crate::record! {
+    let foreseen = crate::record! {
         "instance_id" => cx.unknown(),
         "id" => cx.unknown(),
-        "image_id" => seen.image.clone().map_or_else(|| cx.unknown(), Value::from),
+        "image_id" => seen.image.id.clone().map_or_else(|| cx.unknown(), Value::from),
         "instance_type" => kind(cx).unwrap_or_else(|| cx.unknown()),
         "key_name" => given("key_name"),
         "subnet_id" => network::subnet(cx.args),
@@ -71,7 +71,8 @@ pub fn predicted(cx: &Cx<'_>, seen: &Seen) -> Map {
         "host_keys" => cx.unknown(),
         "state" => crate::record! { "name" => "running", "code" => 16 },
         "tags" => cloud::tags_value(&cx.wanted_tags()),
-    }
+    };
+    cx.open(foreseen, cloud::values::instance(&types::Instance::builder().build()))
 }
 
 /// The call's input without count, token and tags.
@@ -80,7 +81,7 @@ pub fn input(cx: &Cx<'_>, seen: &Seen) -> Result<RunInstancesInputBuilder, Failu
     let of_image = |name: &str| cx.args.map("image").and_then(|i| i.opt_str(name)).map(str::to_string);
     let groups: Vec<String> = seen.groups.iter().map(to_text).collect();
     let mut input = RunInstancesInputBuilder::default()
-        .set_image_id(seen.image.clone())
+        .set_image_id(seen.image.id.clone())
         .set_instance_type(kind(cx).as_ref().and_then(Value::as_str).map(Into::into))
         .set_key_name(text("key_name"))
         .set_kernel_id(text("kernel").or(of_image("kernel")))

@@ -34,8 +34,8 @@ struct Instances;
 pub struct Seen {
     /// By launch time, the oldest first.
     instances: Vec<Arc<types::Instance>>,
-    /// The image, where it is known.
-    image: Option<String>,
+    /// Which image it is to be.
+    image: image::Choice,
     /// Ids of the groups, or what is not known yet.
     groups: List,
     /// Of each instance, where the task says it.
@@ -75,7 +75,7 @@ impl Resource for Instances {
             if !wants_them(cx) || cx.args.has("instance_ids") {
                 return Ok(seen);
             }
-            seen.image = image::choose(cx).await?;
+            seen.image = image::choose(cx, &seen.instances).await?;
             seen.groups = groups::ids(cx, &seen.instances).await?;
             seen.volumes = volumes::read(cx, &seen.instances).await?;
             if cx.args.has("termination_protection") {

@@ -1,6 +1,7 @@
 //! ec2_launch_template: a template, its versions and which of them is the default.
 
 mod data;
+mod deletion;
 mod request;
 mod told;
 
@@ -58,6 +59,8 @@ pub struct Changes {
     version: Option<NewVersion>,
     /// The default is to be this one; a new version's number is not known before.
     default: Option<Default_>,
+    /// Numbers of versions that go.
+    delete: Vec<i64>,
     tags: TagChange,
 }
 
@@ -113,6 +116,9 @@ impl Resource for Template {
         let what = format!("launch template {}", self.key(cx.args));
         match (&seen.template, cx.args.str("state")) {
             (None, "absent") => Ok(Verdict::unchanged(Map::new())),
+            (Some(template), "absent") if cx.args.has("versions_to_delete") => {
+                deletion::decide(cx, template, seen, &what)
+            }
             (Some(template), "absent") => {
                 find::may_remove::<LaunchTemplate>(cx, template)?;
                 let change = Attributes::delete(&what);
@@ -366,8 +372,12 @@ async fn alter(
         account.ec2.modify_launch_template(input.default_version(number.to_string())).await?;
         now.default_version_number = Some(number);
     }
+    deletion::carry_out(cx, id, &changes.delete).await?;
+    versions.retain(|v| v.opt_int("version_number").is_none_or(|n| !changes.delete.contains(&n)));
     cx.write_tags(&[id], &changes.tags).await?;
     let is = from_sdk(template.tags());
     let now = cloud::with_tags(&now, is, &changes.tags, |t, tags| t.tags = Some(tags));
-    Ok(result(&account.launch_templates.put(now), &versions))
+    let mut told = result(&account.launch_templates.put(now), &versions);
+    deletion::tell(&mut told, seen, &changes.delete);
+    Ok(told)
 }

@@ -98,12 +98,13 @@ impl Resource for SnapshotModule {
                 for name in ["volume_id", "instance_id", "device_name", "description"] {
                     attributes.wanted(name, cx.args.get(name).cloned().unwrap_or_default());
                 }
-                let predicted = record! {
+                let foreseen = record! {
                     "snapshot_id" => cx.unknown(),
                     "volume_id" => cx.args.get("volume_id").cloned().unwrap_or_else(|| cx.unknown()),
                     "volume_size" => cx.unknown(),
                     "tags" => cloud::tags_value(&tags(cx)),
                 };
+                let predicted = cx.open(foreseen, shown(&types::Snapshot::builder().build()));
                 let sharing = sharing::compare(cx, &sharing::Sharers::new(), &mut attributes);
                 let mut change = attributes.create(&what);
                 if let Some(last) = &seen.snapshot {

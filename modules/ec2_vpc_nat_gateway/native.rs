@@ -176,7 +176,7 @@ fn creation(cx: &Cx<'_>, what: &str) -> Result<Verdict<Steps>, Failure> {
 
 /// One that is to be made.
 fn predicted(cx: &Cx<'_>) -> Map {
-    record! {
+    let foreseen = record! {
         "nat_gateway_id" => cx.unknown(),
         "subnet_id" => cx.args.get("subnet_id").cloned().unwrap_or_default(),
         "vpc_id" => cx.unknown(),
@@ -185,7 +185,8 @@ fn predicted(cx: &Cx<'_>) -> Map {
         "nat_gateway_addresses" => cx.unknown(),
         "create_time" => cx.unknown(),
         "tags" => cloud::tags_value(&cx.wanted_tags()),
-    }
+    };
+    cx.open(foreseen, shown(&types::NatGateway::builder().build()))
 }
 
 /// Whether the task names the address, so that two gateways cannot be there at once.

@@ -273,6 +273,7 @@ fn predicted(cx: &Cx<'_>) -> Map {
     let first = cx.args.items("cidr_block").first().cloned();
     result(crate::record! {
         "id" => cx.unknown(),
+        "name" => cx.wanted_tags().remove("Name"),
         "vpc_id" => cx.unknown(),
         "cidr_block" => first.unwrap_or_default(),
         "cidr_block_association_set" => cx.unknown(),

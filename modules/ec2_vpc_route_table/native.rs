@@ -279,14 +279,16 @@ fn gateway(
 }
 
 fn predicted(cx: &Cx<'_>) -> Map {
-    crate::record! { "route_table" => crate::record! {
+    let foreseen = crate::record! {
         "id" => cx.unknown(),
         "route_table_id" => cx.unknown(),
         "routes" => cx.unknown(),
         "associations" => cx.unknown(),
         "vpc_id" => cx.args.value("vpc_id").cloned(),
         "tags" => cloud::tags_value(&cx.wanted_tags()),
-    } }
+    };
+    let like = values::route_table(&types::RouteTable::builder().build());
+    crate::record! { "route_table" => cx.open(foreseen, like) }
 }
 
 fn result(table: &types::RouteTable) -> Map {

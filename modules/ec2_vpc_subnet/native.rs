@@ -192,7 +192,7 @@ fn known_zone(cx: &Cx<'_>) -> Option<Value> {
 
 fn predicted(cx: &Cx<'_>) -> Map {
     let given = |name: &str| cx.args.value(name).cloned();
-    result(crate::record! {
+    let foreseen = crate::record! {
         "id" => cx.unknown(),
         "subnet_id" => cx.unknown(),
         "cidr_block" => given("cidr"),
@@ -209,7 +209,8 @@ fn predicted(cx: &Cx<'_>) -> Map {
         "subnet_arn" => cx.unknown(),
         "state" => "available",
         "tags" => cloud::tags_value(&cx.wanted_tags()),
-    })
+    };
+    result(cx.open(foreseen, cloud::values::subnet(&types::Subnet::builder().build())))
 }
 
 fn result(subnet: Map) -> Map {

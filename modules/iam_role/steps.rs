@@ -35,7 +35,7 @@ pub async fn create(cx: &Cx<'_>, iam: &IamClient, there: Option<bool>) -> Result
     }
     if cx.args.bool("create_instance_profile") {
         profile::ensure(iam, name, &op, there).await?;
-        cx.account.manner.note_made(name);
+        cx.account.manner.note_named("instance profile", name);
     }
     Ok(())
 }

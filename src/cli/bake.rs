@@ -100,7 +100,7 @@ pub fn run(mut args: BakeArgs) -> Done {
     let recipe = recipe::read(&mut prepared, &args, template)?;
     let chosen = chosen(&recipe.options.builders, &super::args::words(&args.builders), &args.except)?;
     std::fs::create_dir_all(&args.out).map_err(|e| Fail::io(&args.out, &e))?;
-    let tell = Tell::new(args.machine_readable, args.run.output.json, chosen.len() > 1);
+    let tell = Tell::new(args.machine_readable, args.run.output.json, &chosen);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Fail::failed(format!("the runtime did not start: {e}")))?;
     runtime.block_on(all(&prepared, &args, &recipe, chosen, &tell))

@@ -61,6 +61,11 @@ impl Manner {
         self.made().insert(id.to_string(), Instant::now());
     }
 
+    /// As [`Manner::note_made`], of a thing whose name things of other kinds may have: `role`, `instance profile`.
+    pub fn note_named(&self, kind: &str, name: &str) {
+        self.note_made(&format!("{kind}:{name}"));
+    }
+
     /// A thing was removed on purpose: that it is not found is the truth.
     pub fn note_removed(&self, id: &str) {
         self.made().remove(id);
@@ -142,8 +147,22 @@ impl Manner {
             return false;
         }
         let young = |name: &str| self.is_young(name);
-        ids(&error.message).into_iter().any(young) || names(&error.message).any(young)
+        let named = |kind: &str, name: &str| {
+            // `iamInstanceProfile`, `Instance Profile`; a name may have the word in it, too.
+            letters(&error.message.replace(name, "")).contains(&letters(kind))
+                && names(&error.message).any(|n| n == name)
+        };
+        ids(&error.message).into_iter().any(young)
+            || names(&error.message).any(young)
+            || self.made().iter().any(|(key, at)| {
+                at.elapsed() < NOT_YET && key.split_once(':').is_some_and(|(kind, name)| named(kind, name))
+            })
     }
+}
+
+/// Nothing but letters, in lower case.
+fn letters(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// What a message may name: `'web'`, `(nodes)`, the last part of an ARN.
@@ -260,8 +279,18 @@ mod tests {
             error(Outcome::Refused, "NoSuchEntity", &format!("The role {name} cannot be found."))
         };
         assert_eq!(attempts(&manner, Repeat::Read, 2, role("nodes")).await, (1, false), "others were made");
-        manner.note_made("nodes");
+        manner.note_named("role", "nodes");
         assert_eq!(attempts(&manner, Repeat::Read, 2, role("nodes")).await, (3, true));
+        // A thing of another kind has the name: that it is not there is the truth.
+        let other = |name: &str| {
+            error(Outcome::Refused, "NoSuchEntity", &format!("Instance Profile {name} cannot be found."))
+        };
+        manner.note_named("role", "node-role");
+        for name in ["nodes", "node-role"] {
+            assert_eq!(attempts(&manner, Repeat::Read, 2, other(name)).await, (1, false), "{name}");
+        }
+        manner.note_named("instance profile", "nodes");
+        assert_eq!(attempts(&manner, Repeat::Read, 2, other("nodes")).await, (3, true));
         let profile =
             "Value (arn:aws:iam::1:instance-profile/nodes) for parameter iamInstanceProfile.arn is invalid.";
         let profile = error(Outcome::Refused, "InvalidParameterValue", profile);

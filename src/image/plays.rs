@@ -96,6 +96,7 @@ pub fn host_vars(builder: &str, phase: &str, more: &[(&str, Value)]) -> Map {
 pub fn seen(builder: &str, phase: &str) -> Map {
     let mut image = Map::new();
     image.insert("builder".into(), builder.into());
+    image.insert("build".into(), builder.into());
     image.insert("phase".into(), phase.into());
     image
 }

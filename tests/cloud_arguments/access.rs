@@ -160,6 +160,58 @@ fn roles_logins_and_instances_give_their_credentials() {
     assert!(asked("/latest/meta-data/iam/security-credentials/node-role"));
 }
 
+/// A token that a cluster or a CI service gives, exchanged for a role; a container's endpoint; a program of the user's.
+#[test]
+fn tokens_containers_and_programs_give_their_credentials() {
+    let world =
+        World::new(&bare("- aws_caller_info: {}\n  register: me\n- debug: {msg: 'I am {{ me.arn }}'}\n"));
+    let token = world.place.path().join("token");
+    std::fs::write(&token, "eyJh.e30.c2ln").unwrap();
+    let web = [
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().unwrap()),
+        ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/ci"),
+        ("AWS_ROLE_SESSION_NAME", "job-7"),
+    ];
+    run(&world, &["apply", "--yes"], &web).is(0, &["assumed-role/ci/job-7"]);
+    let asked = world.calls().into_iter().find(|call| call.action == "AssumeRoleWithWebIdentity").unwrap();
+    assert!(asked.body.contains("WebIdentityToken=eyJh.e30.c2ln"), "{}", asked.body);
+    std::fs::remove_file(&token).unwrap();
+    run(&world, &["plan"], &web).is(1, &["no credentials; looked for", "AWS_WEB_IDENTITY_TOKEN_FILE"]);
+
+    world.playbook(&vpc(""));
+    let service = Metadata::start(None);
+    let given = json!({
+        "AccessKeyId": "AKIAOURS", "SecretAccessKey": "x", "Token": "y", "Expiration": "2099-01-01T00:00:00Z",
+    });
+    service.state().kept.insert("/container/credentials".into(), given.to_string());
+    let address = format!("{}/container/credentials", service.url());
+    let container = |token| {
+        [
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", address.as_str()),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN", token),
+        ]
+    };
+    world.proxy.forget();
+    plan(&world, &container(SESSION)).is(2, &["there is no VPC t"]);
+    assert!(service.state().seen.iter().any(|seen| seen == "GET /container/credentials"));
+    assert!(world.calls().iter().all(|call| call.access_key.as_deref() == Some("AKIAOURS")));
+    plan(&world, &container("wrong")).is(1, &["no credentials; looked for"]);
+
+    let program = json!({"Version": 1, "AccessKeyId": "AKIAPROGRAM", "SecretAccessKey": "x"});
+    let file = world.place.path().join("given");
+    std::fs::write(&file, program.to_string()).unwrap();
+    home(
+        &world,
+        &format!("[profile own]\nregion = us-east-1\ncredential_process = cat {}\n", file.display()),
+        "",
+    );
+    world.proxy.forget();
+    plan(&world, &[("AWS_PROFILE", "own")]).is(2, &["there is no VPC t"]);
+    assert!(world.calls().iter().all(|call| call.access_key.as_deref() == Some("AKIAPROGRAM")));
+}
+
 #[test]
 fn a_role_behind_a_second_factor_is_assumed_with_the_code() {
     let world = World::new(&vpc(""));

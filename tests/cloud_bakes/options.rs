@@ -99,6 +99,7 @@ aws_polling: {delay_seconds: 1, max_attempts: 60}
 enable_t2_unlimited: false
 temporary_security_group_source_cidrs: [192.0.2.7/32]
 ami_name: others
+build_name: of the template
 ami_virtualization_type: hvm
 user_data_file: FILE
     RunInstances UserData=Q29udGVudC1UeXBlOiBtdWx0aXBhcn
@@ -224,7 +225,7 @@ fn every_option_is_seen_in_its_call() {
 }
 
 /// Each line is a call and a part of what it sent.
-fn has_calls(world: &World, wanted: &[&str]) {
+pub fn has_calls(world: &World, wanted: &[&str]) {
     let all = world.calls();
     for wanted in wanted {
         let (action, part) = wanted.trim().split_once(' ').unwrap();

@@ -10,6 +10,8 @@ pub struct Request {
     pub body: Vec<u8>,
     pub service: String,
     pub action: String,
+    /// Whose key signed it.
+    pub access_key: Option<String>,
 }
 
 /// Whether a line is of that header.
@@ -50,7 +52,9 @@ pub fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     let line = head.lines().next().unwrap_or_default();
     let plain = line.rsplit_once(' ').map_or(line, |(request, _)| request);
     let action = form.or(target).unwrap_or(plain).to_owned();
-    Some(Request { head, body, service, action })
+    let key = authorization.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next());
+    let access_key = key.map(str::to_owned);
+    Some(Request { head, body, service, action, access_key })
 }
 
 fn read_exactly(reader: &mut impl Read, length: Option<&str>) -> Option<Vec<u8>> {

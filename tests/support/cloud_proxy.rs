@@ -39,6 +39,8 @@ pub struct Call {
     pub service: String,
     pub action: String,
     pub body: String,
+    /// Whose key signed it.
+    pub access_key: Option<String>,
     /// Status of the reply; 0 where the client got none.
     pub status: u16,
     pub fault: Option<Fault>,
@@ -212,6 +214,7 @@ impl Shared {
             service: request.service.clone(),
             action: request.action.clone(),
             body: String::from_utf8_lossy(&request.body).into_owned(),
+            access_key: request.access_key.clone(),
             status: 0,
             fault: found.clone(),
             at: Instant::now(),

@@ -1,5 +1,5 @@
 //! What a machine asks when it joins: an instance's metadata (IMDSv2), a Vault, a web server with files, the portal of
-//! IAM Identity Center, and a way to the tests' cloud for the Parameter Store. Answers as the real ones do to who asks rightly, and to nobody else.
+//! IAM Identity Center, a container's credentials, and a way to the tests' cloud for the Parameter Store. Answers as the real ones do to who asks rightly, and to nobody else.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -140,6 +140,10 @@ fn answer(request: &Request, peer: IpAddr, state: &mut State) -> (u16, String) {
     }
     // What IAM Identity Center's portal gives to who has logged in.
     if request.path.starts_with("/federation/") && header("x-amz-sso_bearer_token") != Some(SESSION) {
+        return (401, "{}".into());
+    }
+    // What a container's own endpoint gives to who has its token.
+    if request.path.starts_with("/container/") && header("authorization") != Some(SESSION) {
         return (401, "{}".into());
     }
     if request.path.starts_with("/v1/") {

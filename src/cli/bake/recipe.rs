@@ -16,6 +16,7 @@ use crate::image::packer::{self, Inputs};
 use crate::image::plays::Plays;
 use crate::image::{BakeError, Baked, Order, Render};
 use crate::resolve::Compiled;
+use crate::spec::to_text;
 use crate::syntax::inventory::Inventory;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -205,11 +206,15 @@ impl Recipe {
         let good = |(builder, baked): &(BuilderOptions, Result<Baked, BakeError>)| {
             let baked = baked.as_ref().ok().filter(|b| b.ending.ok())?;
             let manifest = baked.manifest.clone().filter(|m| !m.artifacts.is_empty())?;
-            Some(packer::manifest::Built { name: builder.name.clone(), kind: builder.kind.clone(), manifest })
+            let name = builder.options.get("build_name").map_or_else(|| builder.name.clone(), to_text);
+            Some((
+                builder.name.clone(),
+                packer::manifest::Built { name, kind: builder.kind.clone(), manifest },
+            ))
         };
-        for built in results.iter().filter_map(good) {
-            let seen = self.seen.lock().unwrap_or_else(|e| e.into_inner()).get(&built.name).cloned();
-            let image = seen.unwrap_or_else(|| image::plays::seen(&built.name, "bake"));
+        for (builder, built) in results.iter().filter_map(good) {
+            let seen = self.seen.lock().unwrap_or_else(|e| e.into_inner()).get(&builder).cloned();
+            let image = seen.unwrap_or_else(|| image::plays::seen(&builder, "bake"));
             for options in &self.options.packer_manifests {
                 let options = Value::Map(options.clone().into());
                 let options = (self.render)(&options, &image);

@@ -10,6 +10,7 @@ use crate::image::{BakeError, Baked};
 use crate::ui::log::Log;
 use crate::ui::plan::PlanView;
 use crate::ui::{Console, Style, View};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,19 +20,27 @@ pub struct Tell {
     json: bool,
     /// Several builders: each line says whose it is.
     several: bool,
+    /// What Packer calls the builds, where it has other names for them.
+    also: BTreeMap<String, String>,
 }
 
 type Results = [(BuilderOptions, Result<Baked, BakeError>)];
 
 impl Tell {
-    pub fn new(machine: bool, json: bool, several: bool) -> Arc<Tell> {
-        Arc::new(Tell { machine, json, several })
+    pub fn new(machine: bool, json: bool, builders: &[BuilderOptions]) -> Arc<Tell> {
+        let also = builders.iter().filter_map(|b| Some((b.name.clone(), b.also.clone()?))).collect();
+        Arc::new(Tell { machine, json, several: builders.len() > 1, also })
+    }
+
+    /// In Packer's lines.
+    fn packers<'a>(&'a self, builder: &'a str) -> &'a str {
+        self.also.get(builder).map_or(builder, String::as_str)
     }
 
     /// A step, or another thing worth a line.
     pub fn say(&self, builder: &str, text: &str) {
         match (self.machine, self.several) {
-            (true, _) => line("", &["ui", "say", &format!("==> {builder}: {text}")]),
+            (true, _) => line("", &["ui", "say", &format!("==> {}: {text}", self.packers(builder))]),
             (false, true) => note!("bake: {builder}: {text}"),
             (false, false) => note!("bake: {text}"),
         }
@@ -40,6 +49,7 @@ impl Tell {
     pub fn error(&self, builder: &str, text: &str) {
         match (self.machine, self.several) {
             (true, _) => {
+                let builder = self.packers(builder);
                 line("", &["ui", "error", &format!("==> {builder}: {text}")]);
                 line(builder, &["error", text]);
                 note!("error: {text}");
@@ -52,7 +62,10 @@ impl Tell {
     /// Who listens to a run of the plays.
     pub fn sinks(&self, session: &Session, output: &OutputArgs, kind: Kind, builder: &str) -> Arc<dyn Sink> {
         let console = match (self.machine, self.several && !output.json) {
-            (true, _) => Console::new(Lines { builder: builder.into(), machine: true, rest: Vec::new() }),
+            (true, _) => {
+                let builder = self.packers(builder).into();
+                Console::new(Lines { builder, machine: true, rest: Vec::new() })
+            }
             (false, true) => {
                 Console::new(Lines { builder: builder.into(), machine: false, rest: Vec::new() })
             }
@@ -69,7 +82,7 @@ impl Tell {
     /// What was made, on stdout.
     pub fn artifacts(&self, out: &Path, results: &Results) {
         if self.machine {
-            return machine(out, results);
+            return self.machine(out, results);
         }
         for (_, manifest) in made(results) {
             for artifact in &manifest.artifacts {
@@ -79,6 +92,42 @@ impl Tell {
                     false => told!("{place}"),
                 }
             }
+        }
+    }
+
+    /// Packer's last lines.
+    fn machine(&self, out: &Path, results: &Results) {
+        let failed = results.iter().filter(|(_, b)| !b.as_ref().is_ok_and(|b| b.ending.ok())).count();
+        if failed > 0 {
+            line("", &["error-count", &failed.to_string()]);
+            line("", &["ui", "error", "\n==> Some builds didn't complete successfully and had errors:"]);
+        }
+        let all: Vec<_> = made(results).collect();
+        if !all.is_empty() {
+            line("", &["ui", "say", "\n==> Builds finished. The artifacts of successful builds are:"]);
+        }
+        for (builder, manifest) in all {
+            let name = self.packers(&builder.name);
+            let places: Vec<String> = manifest.artifacts.iter().map(|a| place(out, a)).collect();
+            let ami = manifest.artifacts.iter().any(|a| !a.id.is_empty());
+            let shown = match ami {
+                true => format!("AMIs were created:\n{}\n", places.join("\n").replace(':', ": ")),
+                false => format!("Files were created:\n{}\n", places.join("\n")),
+            };
+            let files: Vec<&String> = if ami { Vec::new() } else { places.iter().collect() };
+            line(name, &["artifact-count", "1"]);
+            line(
+                name,
+                &["artifact", "0", "builder-id", if ami { "mitchellh.amazonebs" } else { "fitout.disk" }],
+            );
+            line(name, &["artifact", "0", "id", &places.join(",")]);
+            line(name, &["artifact", "0", "string", &shown]);
+            line(name, &["artifact", "0", "files-count", &files.len().to_string()]);
+            for (at, file) in files.iter().enumerate() {
+                line(name, &["artifact", "0", "file", &at.to_string(), file]);
+            }
+            line(name, &["artifact", "0", "end"]);
+            line("", &["ui", "say", &format!("--> {name}: {shown}")]);
         }
     }
 }
@@ -109,39 +158,6 @@ fn json(manifest: &Manifest, artifact: &Artifact, place: &str) -> serde_json::Va
         }
     }
     json
-}
-
-/// Packer's last lines.
-fn machine(out: &Path, results: &Results) {
-    let failed = results.iter().filter(|(_, b)| !b.as_ref().is_ok_and(|b| b.ending.ok())).count();
-    if failed > 0 {
-        line("", &["error-count", &failed.to_string()]);
-        line("", &["ui", "error", "\n==> Some builds didn't complete successfully and had errors:"]);
-    }
-    let all: Vec<_> = made(results).collect();
-    if !all.is_empty() {
-        line("", &["ui", "say", "\n==> Builds finished. The artifacts of successful builds are:"]);
-    }
-    for (builder, manifest) in all {
-        let name = builder.name.as_str();
-        let places: Vec<String> = manifest.artifacts.iter().map(|a| place(out, a)).collect();
-        let ami = manifest.artifacts.iter().any(|a| !a.id.is_empty());
-        let shown = match ami {
-            true => format!("AMIs were created:\n{}\n", places.join("\n").replace(':', ": ")),
-            false => format!("Files were created:\n{}\n", places.join("\n")),
-        };
-        let files: Vec<&String> = if ami { Vec::new() } else { places.iter().collect() };
-        line(name, &["artifact-count", "1"]);
-        line(name, &["artifact", "0", "builder-id", if ami { "mitchellh.amazonebs" } else { "fitout.disk" }]);
-        line(name, &["artifact", "0", "id", &places.join(",")]);
-        line(name, &["artifact", "0", "string", &shown]);
-        line(name, &["artifact", "0", "files-count", &files.len().to_string()]);
-        for (at, file) in files.iter().enumerate() {
-            line(name, &["artifact", "0", "file", &at.to_string(), file]);
-        }
-        line(name, &["artifact", "0", "end"]);
-        line("", &["ui", "say", &format!("--> {name}: {shown}")]);
-    }
 }
 
 /// One of Packer's lines: `timestamp,target,type,data…`.

@@ -270,6 +270,7 @@ pub fn seen_by_the_play(build: &Build, role: Role) -> Map {
     let instance = build.machine(role).id().ok();
     record! {
         "builder" => build.options.name.as_str(),
+        "build" => build.options.build_name.as_str(),
         "type" => "amazon-ebs",
         "phase" => if role == Role::Bake { "bake" } else { "verify" },
         "name" => build.options.ami_name.as_str(),

@@ -20,6 +20,7 @@ pub const OPTIONS: &[&str] = &[
     "aws_polling",
     "communicator",
     "custom_endpoint_ec2",
+    "build_name",
     "deprecate_at",
     "deregistration_protection",
     "disable_stop_instance",
@@ -50,6 +51,7 @@ pub const OPTIONS: &[&str] = &[
     "security_group_id",
     "security_group_ids",
     "shutdown_behavior",
+    "skip_ami_run_tags",
     "skip_create_ami",
     "snapshot_groups",
     "snapshot_tag",
@@ -95,8 +97,6 @@ pub const IDLE: &[&str] = &[
     "pause_before_connecting",
     // A session is tried until it answers.
     "pause_before_ssm",
-    // The image never has them.
-    "skip_ami_run_tags",
     "skip_credential_validation",
     "skip_metadata_api_check",
     "skip_profile_validation",

@@ -130,14 +130,20 @@ pub fn user_data(options: &Options, private: &str, public: &str) -> String {
     );
     let Some(user) = &options.user_data else { return own };
     let boundary = "==fitout==";
-    let kind = match user.lines().next().unwrap_or_default() {
-        "#cloud-config" => "text/cloud-config",
-        first if first.starts_with("#!") => "text/x-shellscript",
-        _ => "text/plain",
+    // Several parts already: they stand in this one with their own header.
+    let begins = |header: &str| user.get(..header.len()).is_some_and(|b| b.eq_ignore_ascii_case(header));
+    let header = match user.lines().next().unwrap_or_default() {
+        _ if begins("content-type:") || begins("mime-version:") => "",
+        "#cloud-config" => "Content-Type: text/cloud-config\n\n",
+        first if first.starts_with("#!") => "Content-Type: text/x-shellscript\n\n",
+        _ => "Content-Type: text/plain\n\n",
     };
+    // By default cloud-init lets a later part replace the keys of an earlier one: the user's `bootcmd` the timer. So this
+    // one is the last, and adds to what is there.
     format!(
         "Content-Type: multipart/mixed; boundary=\"{boundary}\"\nMIME-Version: 1.0\n\n--{boundary}\n\
-         Content-Type: text/cloud-config\n\n{own}\n--{boundary}\nContent-Type: {kind}\n\n{user}\n--{boundary}--\n"
+         {header}{user}\n--{boundary}\nContent-Type: text/cloud-config\n\
+         Merge-Type: dict(no_replace,recurse_list)+list(prepend)\n\n{own}\n--{boundary}--\n"
     )
 }
 
@@ -146,11 +152,15 @@ mod tests {
     use super::*;
     use crate::base::Value;
 
-    #[test]
-    fn user_data_holds_the_key_the_timer_and_the_users_own() {
+    fn least() -> Options {
         let json = serde_json::json!({"source_ami": "a", "instance_type": "t", "ssh_username": "u", "ami_name": "x",
             "lifetime": "90m"});
-        let mut options = Options::new(Value::from_json(&json).as_map().unwrap()).unwrap();
+        Options::new(Value::from_json(&json).as_map().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn user_data_holds_the_key_the_timer_and_the_users_own() {
+        let mut options = least();
         let own = user_data(&options, "BEGIN\nEND\n", "ssh-ed25519 AAAA fitout\n");
         let parsed: serde_yaml::Value = serde_yaml::from_str(&own).unwrap();
         assert_eq!(parsed["ssh_keys"]["ed25519_private"].as_str(), Some("BEGIN\nEND\n"));
@@ -163,5 +173,42 @@ mod tests {
             both.contains("text/x-shellscript\n\n#!/bin/sh\necho hello") && both.contains(&own),
             "{both}"
         );
+        // Nothing of the user's comes after it and takes the timer out.
+        let (_, last) =
+            both.split_once("Merge-Type: dict(no_replace,recurse_list)+list(prepend)\n\n").unwrap();
+        assert_eq!(last, format!("{own}\n--==fitout==--\n"));
+    }
+
+    /// Parts as a reader of MIME sees them: kind and first line.
+    fn parts(message: &str) -> Vec<String> {
+        let script = "import email, sys\n\
+                      for p in email.message_from_file(sys.stdin).walk():\n  \
+                      if not p.is_multipart(): print(p.get_content_type(), p.get_payload().splitlines()[0])";
+        let mut python = std::process::Command::new("python3")
+            .args(["-c", script])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut python.stdin.take().unwrap(), message.as_bytes()).unwrap();
+        let out = python.wait_with_output().unwrap();
+        String::from_utf8(out.stdout).unwrap().lines().map(str::to_string).collect()
+    }
+
+    #[test]
+    fn user_data_of_several_parts_stays_several_parts() {
+        let inner = "--b\nContent-Type: text/cloud-config\n\n#cloud-config\n--b\n\
+                     Content-Type: text/x-shellscript\n\n#!/bin/sh\n--b--\n";
+        let kind = "Content-Type: multipart/mixed; boundary=\"b\"\n";
+        for header in [format!("{kind}MIME-Version: 1.0\n"), format!("MIME-Version: 1.0\n{kind}")] {
+            let mut options = least();
+            options.user_data = Some(format!("{header}\n{inner}"));
+            let seen = parts(&user_data(&options, "K\n", "P\n"));
+            let config = "text/cloud-config #cloud-config";
+            assert_eq!(seen, [config, "text/x-shellscript #!/bin/sh", config], "{header}");
+        }
+        let mut options = least();
+        options.user_data = Some("#include\nhttp://x\n".into());
+        assert_eq!(parts(&user_data(&options, "K\n", "P\n"))[0], "text/plain #include");
     }
 }

@@ -107,6 +107,8 @@ pub struct Options {
     pub public_address: Option<bool>,
     /// For the machine's first boot, `user_data_file` read; not encoded.
     pub user_data: Option<String>,
+    /// What a template's own steps know it as; else its name.
+    pub build_name: String,
     /// Of the machine and what is made for it; `Name` is always there.
     pub run_tags: Tags,
     /// Of the machine's volumes.
@@ -135,9 +137,9 @@ pub struct Options {
     pub org_arns: Vec<String>,
     /// Organizational units that may launch the image.
     pub ou_arns: Vec<String>,
-    /// Of the image, in every region.
+    /// Of the image, in every region: `run_tags` (but for `skip_ami_run_tags`), with `tags` over them.
     pub tags: Tags,
-    /// Of its snapshots: `tags`, with `snapshot_tags` over them.
+    /// Of its snapshots: those of the image, with `snapshot_tags` over them.
     pub snapshot_tags: Tags,
     /// Account ids that may make volumes of its snapshots.
     pub snapshot_users: Vec<String>,
@@ -218,11 +220,15 @@ impl Options {
         // What is given by its id goes before what a filter would find.
         let filter_of = |name: &str, given: bool| if given { Ok(None) } else { network_filter(map, name) };
         let (vpc_id, subnet_id) = (text(map, "vpc_id"), text(map, "subnet_id"));
-        let image_tags = tags(map, "tags")?;
+        let mut run_tags = tags(map, "run_tags")?;
+        // What the image is made of hands its tags on.
+        let skip = truth(map, "skip_ami_run_tags")?.unwrap_or(false);
+        let mut image_tags = if skip { Tags::new() } else { run_tags.clone() };
+        image_tags.extend(tags(map, "tags")?);
         let mut snapshot_tags = image_tags.clone();
         snapshot_tags.extend(tags(map, "snapshot_tags")?);
-        let mut run_tags = tags(map, "run_tags")?;
         let ami_name = need("ami_name")?;
+        let name = text(map, "name").unwrap_or_else(|| "amazon-ebs".into());
         run_tags.entry("Name".into()).or_insert_with(|| format!("bake {ami_name}"));
         Ok(Options {
             access: Access {
@@ -235,7 +241,8 @@ impl Options {
                 ca_bundle: None,
                 role: role(map)?,
             },
-            name: text(map, "name").unwrap_or_else(|| "amazon-ebs".into()),
+            build_name: text(map, "build_name").unwrap_or_else(|| name.clone()),
+            name,
             source_ami,
             source_filter,
             instance_types,

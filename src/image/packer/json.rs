@@ -198,6 +198,7 @@ fn bare(kind: &str, node: &Node) -> Part {
         kind: kind.to_string(),
         name: kind.to_string(),
         also: None,
+        source: None,
         span: node.span,
         options: indexmap::IndexMap::new(),
         only: Vec::new(),

@@ -29,8 +29,10 @@ pub struct Part {
     pub kind: String,
     /// Of a builder: its name; without one its kind. No other builder of the template has it.
     pub name: String,
-    /// Of a builder in a build that has a name: what `-only` may call it too.
+    /// Of a builder in HCL: what Packer calls its build, `BUILD.amazon-ebs.base`; without a name of the build `amazon-ebs.base`.
     pub also: Option<String>,
+    /// Of a builder: what its own steps know it as, where that is not `name`.
+    pub source: Option<String>,
     /// Where it begins.
     pub span: Span,
     /// All but its name and what says for which builders it is.
@@ -90,7 +92,7 @@ impl Part {
         let Some(Setting { value: Value::Map(all), span }) = self.options.get("override").cloned() else {
             return;
         };
-        let is = |key: &str, builder: &Part| key == builder.name || key == builder.full_name();
+        let is = |key: &str, b: &Part| key == b.name || key == b.full_name() || b.is_source(key);
         if !all.iter().all(|(key, _)| builders.iter().any(|b| is(&key.to_string(), b))) {
             return;
         }
@@ -105,6 +107,12 @@ impl Part {
     pub fn serves(&self, builder: &Part) -> bool {
         let named = |names: &[String]| names.iter().any(|n| *n == builder.name || *n == builder.full_name());
         (self.only.is_empty() || named(&self.only)) && !named(&self.except)
+    }
+
+    /// Whether this is its source, where the builder has another name to be told from another build's.
+    pub fn is_source(&self, name: &str) -> bool {
+        let short = name.strip_prefix(&self.kind).and_then(|n| n.strip_prefix('.')).unwrap_or(name);
+        self.source.as_deref() == Some(short)
     }
 
     /// `amazon-ebs.base`, as HCL's `only` names a source.

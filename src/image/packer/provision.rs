@@ -191,7 +191,7 @@ fn arguments(part: &Part) -> Result<Mapping, String> {
         }
     }
     // What Packer itself tells the playbook; the template's own go before it.
-    let own = [("packer_build_name", "{{ fitout_image.builder }}"), ("packer_builder_type", "amazon-ebs")];
+    let own = [("packer_build_name", "{{ fitout_image.build }}"), ("packer_builder_type", "amazon-ebs")];
     let address = (part.kind == "ansible-local").then_some(("packer_http_addr", ""));
     for (name, value) in own.into_iter().chain(address) {
         vars.entry(name.into()).or_insert(value.into());

@@ -175,7 +175,7 @@ pub fn translate(template: &Template, diags: &mut Diags) -> Option<Translated> {
 
 /// What Packer tells scripts of itself. There is no server of files.
 const OWN_ENVIRONMENT: [(&str, &str); 3] = [
-    ("PACKER_BUILD_NAME", "{{ fitout_image.builder }}"),
+    ("PACKER_BUILD_NAME", "{{ fitout_image.build }}"),
     ("PACKER_BUILDER_TYPE", "amazon-ebs"),
     ("PACKER_HTTP_ADDR", ""),
 ];
@@ -280,6 +280,9 @@ fn builder(part: &Part) -> Yaml {
     map.insert("name".into(), text(&part.name));
     if let Some(also) = &part.also {
         map.insert("also".into(), text(also));
+    }
+    if let Some(source) = &part.source {
+        map.insert("build_name".into(), text(source));
     }
     for (name, setting) in part.options.iter().filter(|(name, _)| *name != "name") {
         map.insert(name.as_str().into(), yaml(&setting.value));

@@ -82,15 +82,14 @@ pub fn things(image: &Option<Arc<types::Image>>) -> Vec<(Thing, Tags)> {
 
 /// What can be said of an image that is to be made.
 pub fn predicted(cx: &Cx<'_>) -> Map {
-    record! {
+    let foreseen = record! {
         "image_id" => cx.unknown(),
         "name" => cx.args.get("name").cloned().unwrap_or_default(),
         "description" => cx.args.get("description").cloned().unwrap_or_default(),
         "state" => if cx.args.bool("wait") { "available" } else { "pending" },
         "tags" => super::tags_value(&tags(cx)),
-        "block_device_mapping" => cx.unknown(),
-        "root_device_name" => cx.unknown(),
-    }
+    };
+    cx.open(foreseen, shown(&types::Image::builder().build()))
 }
 
 /// The tags of the task; an image's name is no tag.

@@ -71,6 +71,14 @@ impl Cx<'_> {
         Value::Unknown(format!("`{}` has run", self.title).into())
     }
 
+    /// What is foreseen of a thing, and unknown all else that is told of one: a play that reads it is planned all the same.
+    /// `like`: how a thing of the kind is told.
+    pub fn open(&self, foreseen: Map, like: Map) -> Map {
+        let mut all: Map = like.keys().map(|name| (name.clone(), self.unknown())).collect();
+        all.extend(foreseen);
+        all
+    }
+
     /// The argument's text; `None` where it is not given or not known yet.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.args.opt_str(name)

@@ -26,7 +26,7 @@ pub async fn make<'a>(
     account.note(&json!({"create": kind, "id": name, "op": op.id, "node": op.identity.node,
         "stack": op.identity.stack, "region": account.region}));
     let noted = || {
-        account.manner.note_made(name);
+        account.manner.note_named(kind, name);
         account.note(&json!({"created": kind, "id": name, "op": op.id}));
     };
     let mut doubt: Option<CallError> = None;

@@ -56,6 +56,7 @@ pub fn vpc(vpc: &Vpc) -> Map {
         }),
         "dhcp_options_id" => vpc.dhcp_options_id(),
         "id" => vpc.vpc_id(),
+        "name" => from_sdk(vpc.tags()).remove("Name"),
         "vpc_id" => vpc.vpc_id(),
         "instance_tenancy" => word(vpc.instance_tenancy()),
         "is_default" => vpc.is_default().unwrap_or(false),

@@ -46,6 +46,12 @@ WAY = {
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 
 
+@after("CreateNatGateway")
+def not_yet(call, text):
+    """The reply tells the first state, as that of RunInstances does."""
+    return text.replace("<state>available</state>", "<state>pending</state>") if DELAYS["nat.pending"] else text
+
+
 class Thing:
     def __init__(self, kind, thing):
         self.kind, self.thing, self.id = kind, thing, thing.id

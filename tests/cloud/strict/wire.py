@@ -52,6 +52,12 @@ def query_reply(call, inner, namespace="http://autoscaling.amazonaws.com/doc/201
     )
 
 
+def ec2_reply(call, inner):
+    """A successful reply of EC2, whose results stand in the answer itself."""
+    name = call.action
+    return f'<{name}Response xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>strict</requestId>{inner}</{name}Response>'
+
+
 class Tree:
     """A reply of EC2 as a tree, whose names are without their namespace for whoever looks at it."""
 

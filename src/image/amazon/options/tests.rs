@@ -50,11 +50,18 @@ fn an_id_goes_before_a_filter() {
     assert_eq!(options(&format!("{LEAST}vpc_filter: {{filters: {{}}}}\n")).unwrap().vpc_filter, None);
 }
 
+/// As Packer does: an image has what the run has, and `tags` over it.
 #[test]
-fn snapshots_get_the_images_tags_with_their_own_over_them() {
+fn images_get_the_tags_of_the_run_and_snapshots_those_of_the_image() {
+    let text = |tags: &Tags| tags.iter().map(|(k, v)| format!("{k}={v} ")).collect::<String>();
+    let run = "run_tags: {team: black, for: build}\nrun_tag: [{key: by, value: me}]\ntags: {role: node, team: red}\n";
+    let read = options(&format!("{LEAST}{run}snapshot_tags: {{team: blue}}\n")).unwrap();
+    assert_eq!(text(&read.tags), "by=me for=build role=node team=red ");
+    assert_eq!(text(&read.snapshot_tags), "by=me for=build role=node team=blue ");
+    let read = options(&format!("{LEAST}{run}skip_ami_run_tags: true\n")).unwrap();
+    assert_eq!(text(&read.tags), "role=node team=red ");
     let tags = "tags: {role: node, team: red}\nsnapshot_tags: {team: blue, of: disk}\n";
     let read = options(&format!("{LEAST}{tags}")).unwrap();
-    let text = |tags: &Tags| tags.iter().map(|(k, v)| format!("{k}={v} ")).collect::<String>();
     assert_eq!(text(&read.tags), "role=node team=red ");
     assert_eq!(text(&read.snapshot_tags), "of=disk role=node team=blue ");
 }

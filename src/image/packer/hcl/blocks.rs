@@ -30,6 +30,7 @@ impl Reader<'_> {
         let mut part = Part {
             name: kind.clone(),
             also: None,
+            source: None,
             kind,
             span: block_place(file, block),
             options: IndexMap::new(),

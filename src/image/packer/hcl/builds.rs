@@ -85,15 +85,17 @@ impl Reader<'_> {
         name
     }
 
-    /// A source that two builds use has its build's name before its own in the second.
+    /// A source that two builds use has in the second the name that Packer has for its build.
     fn own_name(&mut self, builder: &mut Part, build: &str, others: &[&Part]) {
-        if !build.is_empty() {
-            builder.also = Some(format!("{build}.{}", builder.full_name()));
-        }
+        let full = match build.is_empty() {
+            true => builder.full_name(),
+            false => format!("{build}.{}", builder.full_name()),
+        };
         let taken = |name: &str| others.iter().any(|other| other.name == name);
         if taken(&builder.name) && !build.is_empty() {
-            builder.name = format!("{build}.{}", builder.name);
+            builder.source = Some(std::mem::replace(&mut builder.name, full.clone()));
         }
+        builder.also = Some(full);
         if taken(&builder.name) {
             let message = format!("two builds of the source `{}`: give the builds names", builder.name);
             self.invalid(builder.span, message);
@@ -150,14 +152,12 @@ impl Reader<'_> {
         let (mut provisioners, mut post) = (Vec::new(), Vec::new());
         for block in build.body.blocks() {
             match block.ident.as_str() {
-                "provisioner" => provisioners.extend(self.step((file, name), kind(block), block, builders)),
-                "post-processor" => post.extend(self.step((file, name), kind(block), block, builders)),
+                "provisioner" => provisioners.extend(self.step(file, kind(block), block, builders)),
+                "post-processor" => post.extend(self.step(file, kind(block), block, builders)),
                 "post-processors" => {
                     for inner in block.body.blocks() {
                         match inner.ident.as_str() {
-                            "post-processor" => {
-                                post.extend(self.step((file, name), kind(inner), inner, builders))
-                            }
+                            "post-processor" => post.extend(self.step(file, kind(inner), inner, builders)),
                             other => self.no_part(file, inner, other),
                         }
                     }
@@ -179,12 +179,7 @@ impl Reader<'_> {
                             block.body.get_attribute("labels").and_then(|a| self.evaluate(file, &a.value));
                         let kind =
                             kind.as_ref().and_then(|k| k.as_array()?.first()?.as_str().map(str::to_string));
-                        all.extend(self.step(
-                            (file, name),
-                            kind.unwrap_or_default(),
-                            dynamic.content,
-                            builders,
-                        ));
+                        all.extend(self.step(file, kind.unwrap_or_default(), dynamic.content, builders));
                     }
                 }
                 other => self.no_part(file, block, other),
@@ -200,22 +195,22 @@ impl Reader<'_> {
         self.diags.push(Diag::error("packer-unsupported", block_place(file, block), message));
     }
 
-    fn step(
-        &mut self,
-        (file, build): (FileId, &str),
-        kind: String,
-        block: &Block,
-        builders: &[Part],
-    ) -> Vec<Part> {
+    fn step(&mut self, file: FileId, kind: String, block: &Block, builders: &[Part]) -> Vec<Part> {
         of_builders(builders, |builder| {
             let (name, of) = builder.map(|b| (b.name.clone(), b.kind.clone())).unwrap_or_default();
             // The source has its own name, whatever the builder is called to be told from another.
-            let name = name.strip_prefix(&format!("{build}.")).map_or(name.clone(), str::to_string);
+            let name = builder.and_then(|b| b.source.clone()).unwrap_or(name);
             let known = [("name", Hcl::from(name.as_str())), ("type", Hcl::from(of.as_str()))];
             self.declare("source", known);
             self.names.build = Some((name, of));
             let before = errors(self.diags);
-            let part = self.part_of(file, kind.clone(), block);
+            let mut part = self.part_of(file, kind.clone(), block);
+            // Within its build a source is known by its own name.
+            for name in part.only.iter_mut().chain(&mut part.except) {
+                if let Some(builder) = builders.iter().find(|b| b.is_source(name)) {
+                    *name = builder.full_name();
+                }
+            }
             Ok((part, errors(self.diags) == before))
         })
     }

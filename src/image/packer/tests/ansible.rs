@@ -18,7 +18,7 @@ fn read(kind: &str, options: Value) -> Result<Value, String> {
 
 #[test]
 fn a_playbook_is_told_of_the_build() {
-    let own = json!({"packer_build_name": "{{ fitout_image.builder }}", "packer_builder_type": "amazon-ebs"});
+    let own = json!({"packer_build_name": "{{ fitout_image.build }}", "packer_builder_type": "amazon-ebs"});
     assert_eq!(read("ansible", json!({})).unwrap()["vars"], own);
     let said = json!({"extra_arguments": ["-e", "packer_build_name=mine", "--scp-extra-args", "-O", ""]});
     let vars = read("ansible-local", said).unwrap()["vars"].clone();

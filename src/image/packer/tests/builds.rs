@@ -89,16 +89,29 @@ fn builds_have_steps_of_their_own() {
         )
     };
     let (a, b) = ("\"source.amazon-ebs.a\"", "\"source.amazon-ebs.b\"");
+    let chosen = "  provisioner \"shell\" {\n inline = [\"x\"]\n only = [\"amazon-ebs.a\"]\n\
+                  override = { a = { inline = [\"its own\"] } }\n }\n}\n";
     let text = [
         SOURCES,
         &build("one", &format!("{a}, {b}"), "first ${build.name}"),
-        &build("two", a, "second ${build.name} ${source.name}"),
+        build("two", a, "second ${build.name} ${source.name}").strip_suffix("}\n").unwrap(),
+        chosen,
     ]
     .concat();
     let plays = Case::of(&[("t.pkr.hcl", &text)]).yaml(&[], &[]);
-    assert_eq!(tasks(&plays), [of("'a', 'b'", "first one"), of("'two.a'", "second two a")]);
+    assert_eq!(
+        tasks(&plays),
+        [
+            of("'a', 'b'", "first one"),
+            of("'two.amazon-ebs.a'", "second two a"),
+            of("'two.amazon-ebs.a'", "its own")
+        ]
+    );
     let also = |n: usize| plays[0]["image"]["builders"][n]["also"].clone();
     assert_eq!([also(1), also(2)], [json!("one.amazon-ebs.b"), json!("two.amazon-ebs.a")]);
+    // Its steps know it by its source's name.
+    let named = |n: usize| plays[0]["image"]["builders"][n]["build_name"].clone();
+    assert_eq!([named(0), named(2)], [serde_json::Value::Null, json!("a")]);
     let text = [SOURCES, &build("", a, "x"), &build("", a, "y")].concat();
     let said = Case::of(&[("t.pkr.hcl", &text)]).playbook(&[], &[]).unwrap_err();
     assert!(said.contains("give the builds names"), "{said}");

@@ -35,7 +35,8 @@ fn a_template_of_2017_in_json() {
 fn both_forms_say_the_same() {
     let json = outcome("node_2017.json", &inputs(&[("region", "eu-west-1")]));
     let hcl = outcome("node.pkr.hcl", &inputs(&[("region", "eu-west-1")]));
-    assert_eq!(json, hcl);
+    // But for what Packer calls a build.
+    assert_eq!(json, hcl.replace("      also: amazon-ebs.base\n", ""));
 }
 
 #[test]
