@@ -44,6 +44,14 @@ fn an_engine_from_a_signed_repository() {
     assert!(!on(host, "apt-get -s dist-upgrade").contains("Inst docker-ce"));
     let other = "version: '24.0.7', config: {labels: [a=b]}, hold: true";
     engine(&place, &fingerprint, other).is(0, &["docker-ce is 5:24.0.6-1~debian.12~bookworm, not 24.0.7"]);
+    // On hold, nothing but the module changes it, and the module does, to the version that is asked for.
+    assert_eq!(on(host, "apt-mark showhold"), "docker-ce\ndocker-ce-cli\n");
+    on(host, "! apt-get -q -y install docker-ce=5:25.0.1-1~debian.12~bookworm >/dev/null 2>&1");
+    engine(&place, &fingerprint, &other.replace("24.0.7", "24.0.6"))
+        .is(0, &["docker-ce is 5:24.0.7-1~debian.12~bookworm, not"]);
+    engine(&place, &fingerprint, other).is(0, &["docker-ce is 5:24.0.6-1~debian.12~bookworm, not 24.0.7"]);
+    assert_eq!(on(host, "apt-mark showhold"), "docker-ce\ndocker-ce-cli\n");
+    engine(&place, &fingerprint, other).unchanged();
     let config = on(host, "tr -d ' \\n' </etc/docker/daemon.json");
     assert_eq!(config, r#"{"debug":true,"labels":["a=b"]}"#);
     engine(&place, &fingerprint, "version: '23'").is(1, &["no version 23 of docker-ce; there are: 5:25.0.1"]);
@@ -64,6 +72,13 @@ fn a_bad_configuration_is_taken_back(place: &Place, host: &Host, fingerprint: &s
     wish("refused")
         .is(1, &["the engine refuses the new configuration, the old one stays: ", "no such key: refused"]);
     assert_eq!((state(), process()), (files.clone(), runs.clone()), "nothing was to be touched");
+
+    // One that is written for later leaves nothing beside it.
+    engine(place, fingerprint, "version: '24.0.7', config: {dns: [10.0.0.1]}, restart: false")
+        .is(0, &["the engine runs with its former configuration until it is restarted"]);
+    assert_eq!(on(host, "ls -A /etc/docker"), "daemon.json\n");
+    engine(place, fingerprint, "version: '24.0.7', config_purge: [dns], restart: false").is(0, &[]);
+    assert_eq!((state().replace(['\n', ' '], ""), process()), (files.replace(['\n', ' '], ""), runs.clone()));
 
     wish("broken").is(
         1,
@@ -145,7 +160,19 @@ fn containers_have_limits_and_live_on() {
     // A reload is enough: not even the engine ends.
     let (two, engine) = (process("two"), pids("docker"));
     wish(&own.replace("true", "true, debug: true")).is(0, &["debug differs"]);
-    assert_eq!((pids("docker"), process("one"), process("two")), (engine, one.clone(), two.clone()));
+    assert_eq!((pids("docker"), process("one"), process("two")), (engine.clone(), one.clone(), two.clone()));
+    // This engine cannot be asked before, and the signal to reload always succeeds: it says afterwards what it refuses.
+    let written = || on(host, "ls -A /etc/docker; cat /etc/docker/daemon.json");
+    let before = written();
+    wish(&own.replace("true", "true, debug: true, labels: [without-a-value]")).is(
+        1,
+        &[
+            "the engine does not take over the new configuration: ",
+            "bad attribute format: without-a-value",
+            "the former configuration was put back; the engine was not restarted",
+        ],
+    );
+    assert_eq!((written(), pids("docker"), process("one")), (before, engine, one.clone()));
 
     let (engine, runtime) = (pids("docker"), pids("containerd"));
     wish("limits: {LimitNOFILE: 3000}, config_purge: [default-ulimits]").is(0, &["default-ulimits differs"]);

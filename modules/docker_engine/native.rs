@@ -334,13 +334,13 @@ fn service(args: &Args, seen: &Seen, work: &mut Work) {
     if enable.is_some() && !work.installs {
         work.reasons.push(format!("the engine is {}started at boot", if enabled { "not " } else { "" }));
     }
-    if work.act.is_some() || enable.is_some() || work.new_unit {
+    if work.act.is_some() || enable.is_some() || work.new_unit || work.new_config {
         work.effects.push(
             Job::new(script!("docker_engine.service", "service.sh"))
                 .var("act", work.act.unwrap_or_default())
                 .var("enable", enable.unwrap_or_default())
                 .var("file", args.str("config_file"))
-                .flag("new", work.new_config)
+                .flag("new_config", work.new_config)
                 .flag("live", work.live_restore)
                 .flag("runtime", work.new_runtime && may && !seen.held),
         );
