@@ -142,6 +142,18 @@ fn the_rest_holds(machine: &Machine) {
     on(&machine.host(), refused);
 }
 
+/// What a task that fails has changed of the table comes back whole: its sizes, its timeouts, its files.
+fn the_table_is_restored(machine: &Machine) {
+    let state = "cd /etc; grep -rs . modules-load.d modprobe.d udev/rules.d sysctl.d; cd /proc/sys/net/netfilter; \
+                 cat nf_conntrack_max nf_conntrack_tcp_timeout_established /sys/module/nf_conntrack/parameters/hashsize";
+    let before = on(&machine.host(), state);
+    assert!(before.ends_with("\n262144\n86400\n65536\n"), "{before}");
+    let tasks = "- nf_conntrack: {max: 99999, hashsize: 2048, sysctl_file: /etc/sysctl.d/70-t.conf, confirm: 300, timeouts: \
+                 {tcp_timeout_established: 7777, udp_timeout: 4294967295}}";
+    machine.tasks(tasks).is(1, &["the kernel does not take", "the former values are restored"]);
+    assert_eq!(on(&machine.host(), state), before);
+}
+
 /// Takes the module of the table out and in again, as if it came long after boot.
 const LATE: &str = "modprobe -r nf_conntrack && ! test -e /proc/sys/net/netfilter/nf_conntrack_max && modprobe nf_conntrack && \
     udevadm settle && cat /proc/sys/net/netfilter/nf_conntrack_max /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established";
@@ -245,6 +257,7 @@ fn tuning_survives_a_reboot_and_what_would_not_is_told() {
     machine.roles(&["apply", "--yes"]).is(0, &["the table has 32768 chains, not 65536"]);
     read_back(host);
     the_rest_holds(&machine);
+    the_table_is_restored(&machine);
     the_table_comes_late(&machine);
 
     // A vendor's file that comes later at boot: whoever insists has the value now, and is told that it goes.
@@ -295,7 +308,16 @@ fn debian_13_keeps_what_is_tuned() {
 - sysctl: {name: vm.dirty_expire_centisecs, value: 2222, sysctl_file: /etc/sysctl.d/95-ours.conf}",
         )
         .is(0, &["3 changed"]);
+    // Nothing loads this key's module at boot, and no rule sets it when it comes.
+    let bridges = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+    on(&machine.host(), "modprobe br_netfilter");
+    machine
+        .tasks("- sysctl: {name: net.bridge.bridge-nf-call-iptables, value: 0, sysctl_file: /etc/sysctl.d/99-t.conf}")
+        .is(0, &["nothing loads br_netfilter before the kernel parameters are set"]);
+    assert_eq!(machine.read(bridges), "0");
     a_reboot_keeps_it(&machine);
+    let late = format!("! test -e {bridges} && modprobe br_netfilter && udevadm settle && cat {bridges}");
+    assert_eq!(on(&machine.host(), &late), "1\n", "what was told to be lost is lost");
     assert_eq!(machine.read("/proc/sys/vm/dirty_ratio"), "12");
     assert_eq!(machine.read("/proc/sys/vm/dirty_background_ratio"), "7", "what is masked is not read");
     assert_eq!(machine.read("/proc/sys/vm/dirty_expire_centisecs"), "2222");

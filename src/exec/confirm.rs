@@ -1,10 +1,11 @@
 //! `confirm: SECONDS`: a change that might cut the connection is taken back by the host itself, unless a new
 //! connection says in time that the host can still be reached.
 //!
-//! Before the effects, what the task claims to write (files and kernel parameters) is kept on the host and a
-//! supervisor is started there, which does not hang on any connection. After them a **new** connection confirms:
-//! the one that is open may live on where no other can be made. Whoever of the two renames a mark first decides,
-//! so a host is either confirmed or restored, never both. A restored host is a failed task.
+//! Before the effects, what the task writes (files and kernel parameters) is kept on the host and a supervisor is
+//! started there, which does not hang on any connection; a unit does the same where the host boots meanwhile, for who
+//! has lost a host switches it off and on. After the effects a **new** connection confirms: the one that is open may
+//! live on where no other can be made. Whoever renames a mark first decides, so a host is either confirmed or
+//! restored, never both. A restored host is a failed task.
 
 use super::flight::Flying;
 use super::host::{Host, TaskContext};
@@ -18,6 +19,9 @@ use crate::script;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
+
+/// Where a host keeps what it may have to put back: not in /run, which ends with a boot.
+const FOLDER: &str = "/var/lib/fitout-confirm";
 
 /// A host that will restore itself.
 pub struct Armed {
@@ -38,6 +42,7 @@ impl Host {
     pub async fn arm(
         &mut self,
         ready: &Prepared,
+        effects: &[Job],
         cx: &TaskContext,
         scope: &Arc<TaskScope>,
     ) -> Result<Option<Armed>, Box<UnitOutcome>> {
@@ -47,7 +52,7 @@ impl Host {
         }
         let fail = |message: String| Box::new(UnitOutcome::failed(Failure::new(message)));
         let command = ready.args.str("confirm_restore");
-        let kept = kept(&ready.claims.writes);
+        let kept = kept(&ready.claims.writes, effects);
         if command.is_empty() && (kept.is_empty() || ready.claims.writes.iter().any(|w| w == "*")) {
             return Err(fail(
                 "confirm: what this task changes is not known; `confirm_restore` has to undo it".into(),
@@ -55,7 +60,7 @@ impl Host {
         }
         let fresh =
             super::connect::separate(&self.run, &cx.keywords, scope).map_err(|e| Box::new(e.into()))?;
-        let dir = format!("/run/fitout-confirm/{:032x}", rand::random::<u128>());
+        let dir = format!("{FOLDER}/{:032x}", rand::random::<u128>());
         let job = Job::new(script!("confirm.arm", "confirm/arm.sh"))
             .var("dir", &dir)
             .var("seconds", seconds.to_string())
@@ -157,19 +162,38 @@ impl Armed {
     }
 }
 
-/// What can be kept and put back, as arm.sh takes it.
-fn kept(writes: &[String]) -> Vec<String> {
+/// What can be kept and put back, as arm.sh takes it: what the task claims by name, and the files that its effects write
+/// or remove where it claims a whole folder.
+fn kept(writes: &[String], effects: &[Job]) -> Vec<String> {
     let one = |claim: &String| match claim.split_once(':')? {
         ("file", path) if path.starts_with('/') && !path.contains('*') => Some(claim.clone()),
         ("sysctl", name) if name != "*" => Some(format!("sysctl:{}", key::path(name))),
         _ => None,
     };
-    writes.iter().filter_map(one).collect()
+    let mut out: Vec<String> = writes.iter().filter_map(one).collect();
+    for path in effects.iter().flat_map(touched).filter(|path| path.starts_with(b"/")) {
+        let file = format!("file:{}", String::from_utf8_lossy(path));
+        if !out.contains(&file) {
+            out.push(file);
+        }
+    }
+    out
+}
+
+/// The files that an effect writes or removes.
+fn touched(job: &Job) -> Vec<&[u8]> {
+    match &*job.script.name {
+        "files.write" => job.vars.iter().filter(|(n, _)| &**n == "path").map(|(_, v)| v.as_slice()).collect(),
+        "kit.remove" => job.args.iter().map(Vec::as_slice).collect(),
+        _ => Vec::new(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::modules::text::remove_file;
+    use crate::remote::files::{WriteFile, write_file_job};
 
     #[test]
     fn files_and_parameters_are_kept() {
@@ -182,6 +206,11 @@ mod tests {
             "*",
         ];
         let writes: Vec<String> = writes.map(str::to_string).into();
-        assert_eq!(kept(&writes), ["file:/etc/x", "sysctl:net/ipv4/conf/*/rp_filter"]);
+        let write = |path: &str| write_file_job(WriteFile::new(path, bytes("")));
+        let effects = [write("/etc/y/a"), write("/etc/x"), remove_file("/etc/y/b")];
+        assert_eq!(
+            kept(&writes, &effects),
+            ["file:/etc/x", "sysctl:net/ipv4/conf/*/rp_filter", "file:/etc/y/a", "file:/etc/y/b"]
+        );
     }
 }

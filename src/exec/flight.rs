@@ -118,7 +118,7 @@ impl Host {
                 ready.remote.leave(user).await;
             }
         }
-        match self.arm(&ready, at.cx, &at.unit.scope).await {
+        match self.arm(&ready, &decision.effects, at.cx, &at.unit.scope).await {
             Ok(None) => self.carry_out(ready, decision, at),
             Ok(Some(armed)) => {
                 let flying = self.carry_out(ready, decision, at);

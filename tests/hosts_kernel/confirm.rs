@@ -5,6 +5,9 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 use support::place::Running;
 
+/// What a supervisor would leave behind.
+const LEFT: &str = "ls -A /var/lib/fitout-confirm; ls -A /etc/systemd/system/ /etc/systemd/system/sysinit.target.wants | grep confirm || :";
+
 #[test]
 fn a_change_that_cuts_the_connection_is_taken_back() {
     let guard = lab(1);
@@ -17,7 +20,7 @@ fn a_change_that_cuts_the_connection_is_taken_back() {
     settles(&place);
     assert_eq!(on(&node, &format!("cat {keepalive}")).trim(), "888");
     assert_eq!(
-        on(&node, "ls /run/fitout-confirm; systemctl list-units --all --no-legend 'fitout-confirm*'").trim(),
+        on(&node, &format!("{LEFT}; systemctl list-units --all --no-legend 'fitout-confirm*'")).trim(),
         ""
     );
     on(&node, &format!("echo {} >{keepalive}", before.trim()));
@@ -37,7 +40,7 @@ fn a_change_that_cuts_the_connection_is_taken_back() {
         seen.is(1, &["the former values are restored"]);
         assert!(seen.all().contains("failed=1"), "{}", seen.all());
         assert_eq!(on(&node, "cat /run/cut /run/undone; ls /run/after 2>/dev/null || :"), "cut\nundone\n");
-        assert_eq!(on(&node, "ls /run/fitout-confirm").trim(), "");
+        assert_eq!(on(&node, LEFT).trim(), "");
         on(&node, "rm /run/cut /run/undone");
     }
 
@@ -59,6 +62,19 @@ fn a_change_that_cuts_the_connection_is_taken_back() {
     assert_eq!(on(&node, &format!("cat {keepalive}")), before);
     on(&node, "! test -e /etc/sysctl.d/99-t.conf");
 
+    // So do those of a module that claims whole folders: what it writes, makes, and takes out of others' files.
+    on(&node, "printf 'options nf_conntrack hashsize=1234\\n' >/etc/modprobe.d/zz.conf");
+    let state = "cd /etc; ls modules-load.d modprobe.d udev/rules.d sysctl.d; cat modprobe.d/zz.conf";
+    let before = on(&node, state);
+    let conntrack =
+        "- nf_conntrack: {max: 262144, live: possible, confirm: 60, timeouts: {udp_timeout: NUMBER}}";
+    place.tasks(&conntrack.replace("NUMBER", "4294967295"));
+    place.apply(&[]).is(1, &["the kernel does not take", "the former values are restored"]);
+    assert_eq!(on(&node, state), before);
+    place.tasks(&conntrack.replace("NUMBER", "31"));
+    place.apply(&[]).is(0, &[]);
+    assert_ne!(on(&node, state), before, "it writes nothing there");
+
     // What cannot be put back is not begun.
     place.tasks("- command: {cmd: touch /run/begun, confirm: 5}");
     place.apply(&[]).is(1, &["`confirm_restore` has to undo it"]);
@@ -78,7 +94,7 @@ fn a_parameter_that_cuts_the_connection_is_taken_back() {
     assert!(inventory.contains(&address) && inventory.contains("HostKeyAlias"), "{inventory}");
     let switch = "/proc/sys/net/ipv6/conf/host0/disable_ipv6";
     let file = "/etc/sysctl.d/60-net.conf";
-    let state = || on(&node, &format!("cat {switch} {file}; ls -A /run/fitout-confirm /etc/sysctl.d"));
+    let state = || on(&node, &format!("cat {switch} {file}; ls -A /etc/sysctl.d; {LEFT}"));
     // A harmless one over the same address is confirmed.
     let place = Place::new(
         &inventory,
@@ -107,6 +123,24 @@ fn a_parameter_that_cuts_the_connection_is_taken_back() {
     assert_eq!((watched.code, watched.out.trim()), (Some(0), ""), "{}", watched.err);
     assert_eq!(state(), before);
     on(&node, "! test -e /run/after");
+
+    // The same with a host that is switched off and on by who misses it: it comes back as it was, and did not wait for that.
+    let boot = || on(&node, "cut -d' ' -f22 /proc/1/stat");
+    let booted = boot();
+    place.tasks(&format!(
+        "- sysctl: {{name: net.ipv6.conf.host0.disable_ipv6, value: 1, sysctl_file: {file}, confirm: 60}}"
+    ));
+    let watch = format!(
+        "until [ \"$(cat {switch})\" = 1 ]; do sleep 0.1; done; cat {file}; sync; systemctl reboot -ff"
+    );
+    let watch = Running::start(
+        node.ssh().args(["timeout", "300", "sh", "-c"]).arg(shell_words::quote(&watch).as_ref()),
+    );
+    place.apply(&[]).is(1, &["the former values are restored"]);
+    let watched = watch.end();
+    assert!(watched.out.contains("host0.disable_ipv6 = 1"), "{} {}", watched.out, watched.err);
+    assert_ne!(boot(), booted, "it was never rebooted");
+    assert_eq!(state(), before);
 
     // It can be reached, and nothing but the change that was taken back is planned.
     place.tasks(

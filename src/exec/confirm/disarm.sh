@@ -3,7 +3,9 @@
 case $act in
   confirm)
     mv -- "$dir/armed" "$dir/confirmed" 2>/dev/null || exit 3
-    systemctl stop "fitout-confirm-${dir##*/}.timer" 2>/dev/null
+    name=fitout-confirm-${dir##*/}
+    systemctl stop "$name.timer" 2>/dev/null
+    rm -f "/etc/systemd/system/$name-boot.service" "/etc/systemd/system/sysinit.target.wants/$name-boot.service"
     rm -rf -- "$dir"
     ;;
   fire) sh "$dir/restore.sh" "$dir" ;;

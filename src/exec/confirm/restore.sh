@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Puts back what is kept in $1, unless it was confirmed meanwhile: whoever renames `armed` decides.
-dir=$1
+# Puts back what is kept in $1, unless it was confirmed meanwhile: whoever renames `armed` decides. $2: the host boots.
+dir=$1 boot=${2:-}
 mv -- "$dir/armed" "$dir/fired" 2>/dev/null || exit 0
 for path in "$dir"/*.path; do
   [ -e "$path" ] || continue
@@ -14,7 +14,18 @@ for path in "$dir"/*.path; do
 done
 for key in "$dir"/*.key; do
   [ -e "$key" ] || continue
-  cat -- "${key%.key}.value" 2>/dev/null >"$(cat -- "$key")"
+  value=${key%.key}.value
+  key=$(cat -- "$key")
+  # In a boot some come later, with what the files say.
+  [ ! -e "$key" ] || cat -- "$value" 2>/dev/null >"$key"
 done
-sh "$dir/command" >"$dir/said" 2>&1
-: >"$dir/restored"
+for unit in /etc/systemd/system /etc/systemd/system/sysinit.target.wants; do
+  rm -f -- "$unit/fitout-confirm-${dir##*/}-boot.service"
+done
+# shellcheck disable=SC2016
+set -- sh -c 'sh "$1/command" >"$1/said" 2>&1; : >"$1/restored"' fitout-confirm "$dir"
+# A command may want what is not there so early in a boot.
+if [ -n "$boot" ] && grep -q . "$dir/command"; then
+  systemd-run --quiet --no-block --collect "$@" && exit
+fi
+"$@"
