@@ -48,7 +48,12 @@ impl Staged for HostInfo {
         for ((name, _), answer) in requests.iter().zip(&answers) {
             let json = answer.good().ok_or_else(|| Failure::new(answer.message()))?;
             // The volumes come in an envelope.
-            let json = if *name == "volumes" { &json["Volumes"] } else { json };
+            let none = serde_json::json!([]);
+            let json = match &json["Volumes"] {
+                _ if *name != "volumes" => json,
+                serde_json::Value::Null => &none,
+                volumes => volumes,
+            };
             out.insert((*name).into(), value(json));
         }
         Ok(Decision::unchanged(out))

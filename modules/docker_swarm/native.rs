@@ -18,11 +18,16 @@ pub fn behaviour() -> Behaviour {
 
 struct DockerSwarm;
 
+/// What is returned as done where the swarm begins; then its id.
+const BEGUN: &str = "New Swarm cluster created";
+
 /// What the engine said.
 struct Seen {
     local: Local,
     swarm: Answer,
     nodes: Answer,
+    /// What unlocks managers, where it was asked for and there is one.
+    key: Option<String>,
 }
 
 impl Staged for DockerSwarm {
@@ -37,10 +42,10 @@ impl Staged for DockerSwarm {
             "absent" => leave(args, &seen),
             "remove" => remove(args, &seen),
             "inspect" => match seen.swarm.good() {
-                Some(swarm) => Ok(Decision::unchanged(facts(swarm, &[]))),
+                Some(swarm) => Ok(Decision::unchanged(facts(swarm, None, ""))),
                 None => Err(Failure::new(format!("{}: {}", seen.local.name, seen.swarm.message()))),
             },
-            _ if !seen.local.member() => Ok(enter(args, &seen.local, args.str("state") == "join")),
+            _ if !seen.local.member() => enter(args, &seen.local, args.str("state") == "join"),
             _ if args.bool("force") && args.str("state") == "present" && seen.swarm.good().is_none() => {
                 Ok(begin(args, &seen.local))
             }
@@ -55,7 +60,12 @@ impl Staged for DockerSwarm {
         let after = done.last().and_then(|o| read(o, false).ok());
         let mut out = decision.result;
         if let Some(swarm) = after.as_ref().and_then(|s| s.swarm.good()) {
-            out.extend(facts(swarm, &[]).into_iter().filter(|(k, _)| k.as_str() == Some("swarm_facts")));
+            let key = after.as_ref().and_then(|s| s.key.as_deref());
+            out.extend(facts(swarm, key, "").into_iter().filter(|(k, _)| k.as_str() == Some("swarm_facts")));
+            if out.get("actions") == done_as(BEGUN).get("actions") {
+                let id = swarm["ID"].as_str().unwrap_or_default();
+                out.extend(done_as(&format!("{BEGUN}: {id}")));
+            }
         }
         Ok(out)
     }
@@ -67,7 +77,16 @@ impl Staged for DockerSwarm {
 }
 
 fn look(args: &Args) -> Job {
-    http::ask(&Engine::of(args), &[Request::get("/info"), Request::get("/swarm"), Request::get("/nodes")])
+    http::ask(&Engine::of(args), &LOOK.map(Request::get))
+}
+
+const LOOK: [&str; 3] = ["/info", "/swarm", "/nodes"];
+
+/// After a change: the key too, where it is one that brings a key.
+fn look_again(args: &Args) -> Job {
+    let key = args.bool("autolock_managers").then(|| Request::get("/swarm/unlockkey"));
+    let requests: Vec<Request> = LOOK.map(Request::get).into_iter().chain(key).collect();
+    http::ask(&Engine::of(args), &requests)
 }
 
 fn read(output: &Output, check: bool) -> Result<Seen, Failure> {
@@ -80,10 +99,14 @@ fn read(output: &Output, check: bool) -> Result<Seen, Failure> {
     let mut answers = answers.into_iter();
     let mut next = || answers.next().unwrap_or(Answer { status: 503, json: Json::Null });
     let info = next();
-    Ok(Seen { local: Local::read(info.good().unwrap_or(&Json::Null)), swarm: next(), nodes: next() })
+    let local = Local::read(info.good().unwrap_or(&Json::Null));
+    let (swarm, nodes) = (next(), next());
+    let key = next().json["UnlockKey"].as_str().filter(|k| !k.is_empty()).map(str::to_string);
+    Ok(Seen { local, swarm, nodes, key })
 }
 
-fn facts(swarm: &Json, actions: &[String]) -> Map {
+/// The swarm as it is returned, and what was done; nothing was where that is empty.
+fn facts(swarm: &Json, key: Option<&str>, action: &str) -> Map {
     let token =
         |role: &str| Value::Secret(Secret::new(swarm["JoinTokens"][role].as_str().unwrap_or_default()));
     let mut map = value(swarm).as_map().cloned().unwrap_or_default();
@@ -91,26 +114,29 @@ fn facts(swarm: &Json, actions: &[String]) -> Map {
         "JoinTokens".into(),
         result([("Manager", token("Manager")), ("Worker", token("Worker"))]).into(),
     );
-    let actions: Vec<Value> = actions.iter().map(|a| a.as_str().into()).collect();
-    result([("swarm_facts", map.into()), ("actions", actions.into())])
+    let key = key.map_or(Value::Null, |key| Value::Secret(Secret::new(key)));
+    map.insert("UnlockKey".into(), key);
+    result([("swarm_facts", map.into())]).into_iter().chain(done_as(action)).collect()
 }
 
-fn done(action: &str) -> Map {
-    result([("actions", vec![Value::from(action)].into())])
+fn done_as(action: &str) -> Map {
+    let actions: Vec<Value> = Some(action).filter(|a| !a.is_empty()).map(Value::from).into_iter().collect();
+    result([("actions", actions.into())])
 }
 
 /// Begin or join, whichever is needed.
-fn enter(args: &Args, local: &Local, join: bool) -> Decision {
+fn enter(args: &Args, local: &Local, join: bool) -> Result<Decision, Failure> {
+    local.may_enter()?;
     let told_where = args.has("remote_addrs") && args.has("join_token");
     if !join && !told_where {
-        return begin(args, local);
+        return Ok(begin(args, local));
     }
-    changed(
+    Ok(changed(
         Action::Create,
         "the host is in no swarm: it joins",
-        vec![join::job(args, false), look(args)],
-        done("This cluster is joined"),
-    )
+        vec![join::job(args, false), look_again(args)],
+        done_as("New node is added to swarm cluster"),
+    ))
 }
 
 fn begin(args: &Args, local: &Local) -> Decision {
@@ -134,7 +160,7 @@ fn begin(args: &Args, local: &Local) -> Decision {
     } else {
         "the host is in no swarm: it begins one"
     };
-    changed(Action::Create, reason, vec![job, look(args)], done("New Swarm cluster created"))
+    changed(Action::Create, reason, vec![job, look_again(args)], done_as(BEGUN))
 }
 
 /// In a swarm: the options given.
@@ -154,11 +180,11 @@ fn present(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
             );
             return Err(Failure::new(message));
         }
-        return Ok(Decision::unchanged(result([("actions", Vec::<Value>::new().into())])));
+        return Ok(Decision::unchanged(done_as("This node is already part of a swarm.")));
     };
     let (wanted, differ) = spec::merged(args, &swarm["Spec"]);
     if differ.is_empty() && !rotate.contains(&true) {
-        return Ok(Decision::unchanged(facts(swarm, &[])));
+        return Ok(Decision::unchanged(facts(swarm, None, "No modification")));
     }
     let mut reasons: Vec<String> = differ.iter().map(|name| format!("{name} differs")).collect();
     for (name, on) in
@@ -174,8 +200,8 @@ fn present(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
     let decision = changed(
         Action::Update,
         reasons.join("; "),
-        vec![job, look(args)],
-        facts(swarm, &["Swarm cluster updated".into()]),
+        vec![job, look_again(args)],
+        facts(swarm, None, "Swarm cluster updated"),
     );
     let shown = |spec: &Json| {
         let mut spec = spec.clone();
@@ -190,7 +216,7 @@ fn present(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
 fn leave(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
     let local = &seen.local;
     if !local.member() {
-        return Ok(Decision::unchanged(result([("actions", Vec::<Value>::new().into())])));
+        return Ok(Decision::unchanged(done_as("This node is not part of a swarm.")));
     }
     let force = args.bool("force");
     if local.manager && !force {
@@ -204,7 +230,12 @@ fn leave(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
     }
     let request = Request::post(format!("/swarm/leave?force={}", u8::from(force)), Json::Null);
     let job = http::act(&Engine::of(args), &request, Some("not part of a swarm")).var("await", "inactive");
-    Ok(changed(Action::Delete, "the host is in a swarm", vec![job], done("Node has left the swarm cluster")))
+    Ok(changed(
+        Action::Delete,
+        "the host is in a swarm",
+        vec![job],
+        done_as("Node has left the swarm cluster"),
+    ))
 }
 
 fn remove(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
@@ -219,7 +250,7 @@ fn remove(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
     let (id, force) = (args.str("node_id"), args.bool("force"));
     // Of a machine that was replaced the old node goes, not the new one of its name.
     let Some(node) = view::named(&nodes, id, Node::down)? else {
-        return Ok(Decision::unchanged(result([("actions", Vec::<Value>::new().into())])));
+        return Ok(Decision::unchanged(done_as("")));
     };
     if node.manager {
         return Err(Failure::new(format!(
@@ -239,6 +270,6 @@ fn remove(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
         Action::Delete,
         format!("{} is removed", node.hostname),
         vec![job],
-        done("Node is removed from swarm cluster"),
+        done_as("Node is removed from swarm cluster."),
     ))
 }

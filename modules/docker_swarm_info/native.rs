@@ -23,10 +23,15 @@ const LISTS: [&str; 3] = ["nodes", "services", "tasks"];
 fn requests(args: &Args) -> Vec<Request> {
     let mut out = vec![Request::get("/info"), Request::get("/swarm")];
     for name in LISTS.into_iter().filter(|n| args.bool(n)) {
-        out.push(list::request(&format!("/{name}"), args.map(&format!("{name}_filters"))));
+        // The engine counts a service's tasks where it is asked to.
+        let path = if name == "services" { "/services?status=true".to_string() } else { format!("/{name}") };
+        out.push(list::request(&path, args.map(&format!("{name}_filters"))));
     }
     if args.bool("unlock_key") {
         out.push(Request::get("/swarm/unlockkey"));
+    }
+    if args.bool("tasks") {
+        out.push(Request::get("/nodes"));
     }
     out
 }
@@ -48,12 +53,13 @@ impl Staged for SwarmInfo {
             Ok(answers) => answers,
             Err(silent) => return Err(Failure { result: out, ..silent.failure() }),
         };
+        let nodes = answers.last().map(|a| a.json.clone()).unwrap_or_default();
         let mut answers = answers.into_iter();
         let mut next = || answers.next().unwrap_or(Answer { status: 0, json: Json::Null });
         let info = next();
         let local = Local::read(info.good().unwrap_or(&Json::Null));
         out.insert("can_talk_to_docker".into(), true.into());
-        out.insert("docker_swarm_active".into(), (local.state == "active").into());
+        out.insert("docker_swarm_active".into(), local.member().into());
         out.insert("docker_swarm_manager".into(), local.manager.into());
         let swarm = next();
         let Some(facts) = swarm.good() else {
@@ -68,7 +74,7 @@ impl Staged for SwarmInfo {
         for name in LISTS.into_iter().filter(|n| args.bool(n)) {
             let answer = next();
             let items = answer.good().ok_or_else(|| Failure::new(answer.message()))?;
-            out.insert(name.into(), list::items(items, name, args.bool("verbose_output")));
+            out.insert(name.into(), list::items(items, name, args.bool("verbose_output"), &nodes));
         }
         if args.bool("unlock_key") {
             let key = next();

@@ -21,6 +21,9 @@ pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(SwarmMember))
 }
 
+/// Half seconds for a leader to be chosen, where there is none.
+const PATIENCE: &str = "20";
+
 struct SwarmMember;
 
 impl Staged for SwarmMember {
@@ -44,7 +47,7 @@ impl Staged for SwarmMember {
             "tokens" => vec![Request::get("/info"), Request::get("/swarm"), Request::get("/nodes")],
             _ => vec![Request::get("/info"), Request::get("/nodes")],
         };
-        Ok(vec![http::ask(&engine, &requests)])
+        Ok(vec![http::ask(&engine, &requests).var("patience", PATIENCE)])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], controller: &dyn Controller) -> Result<Decision, Failure> {
@@ -64,7 +67,12 @@ impl Staged for SwarmMember {
         let info = info.good().ok_or_else(|| Failure::new(info.message()))?;
         let local = Local::read(info);
         match args.str("phase") {
-            "survey" => Ok(survey(info, second)),
+            "survey" => {
+                if args.str("state") == "present" {
+                    local.may_enter()?;
+                }
+                Ok(survey(info, second))
+            }
             "tokens" => tokens(&local, second, rest.first(), controller),
             "init" => Ok(init(args, &local)),
             "join" => join(args, &local),

@@ -8,7 +8,7 @@ const WORKERS: [&str; 3] = ["node2", "node3", "node4"];
 fn workers_roll_in_batches_and_members_come_and_go() {
     let lab = lab(4);
     let cluster = Cluster::new(&lab, &["node1"], &WORKERS);
-    cluster.run("apply", 0, &["node1 begins the swarm", "node4 joins as a worker"]);
+    two_runs_begin_one_swarm(&cluster);
     await_nodes(&cluster, 4);
     a_node_that_does_not_come_back_stops_the_others(&cluster);
     batches_go_together(&cluster);
@@ -16,6 +16,23 @@ fn workers_roll_in_batches_and_members_come_and_go() {
     the_first_manager_is_not_needed(&cluster);
     a_manager_that_is_gone_is_removed(&cluster);
     the_leader_becomes_a_worker(&cluster);
+}
+
+/// Engines in no swarm, and two runs from two places that begin one at once: one comes of it, with each host in it once.
+fn two_runs_begin_one_swarm(cluster: &Cluster<'_>) {
+    cluster.run_with("apply", &["-t", "tuning,engine"], 0, &[]);
+    let other = Cluster::new(cluster.lab, &["node1"], &WORKERS);
+    let (one, two) = (cluster.start(&["-t", "swarm"]), other.start(&["-t", "swarm"]));
+    for end in [one.end(), two.end()] {
+        end.is(0, &[]);
+    }
+    assert_eq!(cluster.nodes("node1").len(), 4);
+    let state = |name: &str| {
+        on(&cluster.host(name), "docker info -f '{{.Swarm.LocalNodeState}} {{.Swarm.Managers}}'")
+    };
+    assert_eq!(state("node1"), "active 1\n");
+    assert!(WORKERS.iter().all(|name| state(name) == "active 0\n"), "one of them is a manager");
+    cluster.unchanged();
 }
 
 /// `cluster_rolling.yml` two workers at a time, with a role of the test's own.

@@ -89,9 +89,63 @@ pub fn a_swarm_of_its_own(cluster: &Cluster<'_>) {
     swarm("snapshot_interval: 5000").is(0, &["snapshot_interval differs", "1 changed"]);
     spec["Raft"]["SnapshotInterval"] = 5000.into();
     assert_eq!(cluster.spec("node4"), spec, "the others were to stay");
+    returned_values(cluster);
     swarm("state: absent").is(1, &["node4 is a manager (1 of 1 managers answer"]);
     swarm("state: absent, force: true").is(0, &["the host is in a swarm", "1 changed"]);
     assert_eq!(on(&cluster.host("node4"), "docker info -f '{{.Swarm.LocalNodeState}}'").trim(), "inactive");
     swarm("state: absent, force: true").unchanged();
     assert_eq!(cluster.nodes("node1"), READY, "another swarm was touched");
 }
+
+/// What the modules return, in the collection's keys and words, from a real engine.
+fn returned_values(cluster: &Cluster<'_>) {
+    let node = cluster.host("node4");
+    on(
+        &node,
+        "docker service create -q -d --no-resolve-image --name web --mode global pause:1 /bin/sleep 100000",
+    );
+    on(&node, "timeout 60 sh -c 'until docker service ps web | grep -q Running; do :; done'");
+    let playbook = cluster.place.write("returned.yml", RETURNED);
+    let seen = cluster.place.run(&["apply", "--yes", "-i", "hosts", "-v", playbook.to_str().unwrap()]);
+    seen.is(0, &["autolock_managers differs"]);
+    assert!(!(seen.all() + &cluster.place.kept()).contains("SWMKEY"), "{}", seen.all());
+    // An engine that lets containers go on cannot be part of a swarm: that is said before it is tried.
+    let config = "cd /etc/docker && cp daemon.json /root/ && echo '{\"live-restore\": true}' >daemon.json";
+    on(&node, &format!("docker swarm leave --force && {config} && systemctl restart docker"));
+    let join = "- hosts: node4\n  gather_facts: false\n  tasks:\n    - docker_swarm:\n";
+    let playbook = cluster.place.write("live.yml", join);
+    let plan = cluster.place.run(&["plan", "-i", "hosts", playbook.to_str().unwrap()]);
+    plan.is(1, &["the engine of node4 has `live-restore`, which excludes a swarm"]);
+    let refused = on(&node, "docker swarm init 2>&1 || :");
+    assert!(refused.contains("incompatible"), "{refused}");
+    on(
+        &node,
+        "mv /root/daemon.json /etc/docker/ && systemctl restart docker && docker swarm init >/dev/null",
+    );
+}
+
+const RETURNED: &str = r#"
+- hosts: node4
+  gather_facts: false
+  tasks:
+    - docker_swarm: {autolock_managers: true}
+      register: locked
+    - assert: {that: "locked.actions == ['Swarm cluster updated'] and locked.swarm_facts.UnlockKey is match('SWMKEY-1-')"}
+    - docker_swarm: {autolock_managers: true}
+      register: locked
+    - assert: {that: "locked.actions == ['No modification'] and locked.swarm_facts.UnlockKey is none"}
+    - docker_swarm_info: {nodes: true, services: true, tasks: true, unlock_key: true}
+      register: swarm
+    - assert:
+        that:
+          - swarm.swarm_unlock_key is match('SWMKEY-1-')
+          - swarm.nodes[0].ManagerStatus == 'Leader'
+          - "[swarm.services[0].Mode, swarm.services[0].Replicas, swarm.services[0].Name] == ['Global', 1, 'web']"
+          - swarm.tasks[0].Node == 'node4'
+          - swarm.tasks[0].ContainerID | length == 64
+          - "[swarm.tasks[0].CurrentState, swarm.tasks[0].Error] == ['running', none]"
+    - docker_host_info: {containers: true, containers_filters: {id: "{{ swarm.tasks[0].ContainerID }}"}}
+      register: host
+    - assert: {that: "host.containers | length == 1 and host.containers[0].Id == swarm.tasks[0].ContainerID"}
+    - docker_swarm: {autolock_managers: false}
+"#;

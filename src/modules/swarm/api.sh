@@ -2,6 +2,7 @@
 # Sends the HTTP requests on stdin to the container engine at $host; the answers are the output.
 # perl carries them where it is there, as on Debian, and else the engine's own client (`docker system dial-stdio`), which takes
 # three times as long; so nothing else is needed on the host, and what is in a request is in no argument.
+# $patience: perl asks again, so many times half a second, while a swarm is on its way or chooses a leader.
 # $act: the one answer must be a success, or contain $accept; else its message is the error.
 # It fails only where it has read nothing yet. Numbers of Linux: the module that has their names takes as long as the rest.
 by_perl() {
@@ -9,14 +10,22 @@ by_perl() {
   command -v perl >/dev/null 2>&1 || return 1
   # shellcheck disable=SC2016 # of perl
   perl -e '
-    my $engine;
-    socket($engine, 1, 1, 0) && connect($engine, pack("Sa*", 1, $ARGV[0])) or exit 1;
+    my ($path, $patience) = @ARGV;
+    my ($engine, $text, $answer);
     $SIG{PIPE} = "IGNORE";
     local $/;
-    my ($text, $at) = (scalar(<STDIN>), 0);
-    while ($at < length $text) { $at += syswrite($engine, $text, length($text) - $at, $at) || last }
-    while (sysread($engine, my $part, 65536)) { print $part }
-  ' "${host#unix://}" 2>/dev/null
+    while (1) {
+      socket($engine, 1, 1, 0) && connect($engine, pack("Sa*", 1, $path)) or last;
+      $text //= <STDIN>;
+      (my $at, $answer) = (0, "");
+      while ($at < length $text) { $at += syswrite($engine, $text, length($text) - $at, $at) || last }
+      while (sysread($engine, $answer, 65536, length $answer)) { }
+      last if $patience-- <= 0 || $answer !~ /"LocalNodeState":"pending"|not have a leader/;
+      select undef, undef, undef, 0.5;
+    }
+    defined $answer or exit 1;
+    print $answer;
+  ' "${host#unix://}" "${patience:-0}" 2>/dev/null
 }
 
 # The client's stdin stays open until the engine has answered: at the end of a request's stream the engine would give the

@@ -257,4 +257,52 @@ mod tests {
     fn query_values_are_escaped() {
         assert_eq!(escaped("a=b&c d/é"), "a%3Db%26c%20d%2F%C3%A9");
     }
+
+    /// What the script prints with an engine that gives these answers, one a connection.
+    fn asked(replies: &'static [&str], patience: &str) -> String {
+        use std::io::{Read, Write};
+        use std::os::unix::{fs::PermissionsExt, net::UnixListener};
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        std::fs::write(path("docker"), "#!/bin/sh\nexit 1\n").unwrap();
+        std::fs::set_permissions(path("docker"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let listener = UnixListener::bind(path("engine")).unwrap();
+        std::thread::spawn(move || {
+            for reply in replies {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = Vec::new();
+                while !request.ends_with(b"close\r\n\r\n") {
+                    let mut part = [0; 512];
+                    let count = stream.read(&mut part).unwrap();
+                    request.extend(&part[..count]);
+                }
+                stream.write_all(reply.as_bytes()).unwrap();
+            }
+        });
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", concat!(include_str!("engine.sh"), include_str!("api.sh"))])
+            .env("PATH", format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap()))
+            .env("host", format!("unix://{}", path("engine").display()))
+            .env("patience", patience)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(&text(&[Request::get("/info")])).unwrap();
+        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    }
+
+    #[test]
+    fn a_leader_that_is_being_chosen_is_waited_for() {
+        const REPLIES: [&str; 3] = [
+            "HTTP/1.1 200 OK\r\n\r\n{\"Swarm\":{\"LocalNodeState\":\"pending\"}}",
+            "HTTP/1.1 503 No\r\n\r\n{\"message\":\"rpc error: The swarm does not have a leader.\"}",
+            "HTTP/1.1 200 OK\r\n\r\n[]\n",
+        ];
+        assert_eq!(asked(&REPLIES, "20"), REPLIES[2]);
+        // Not for ever, and only by who is told to; an engine that goes meanwhile has said what it has said.
+        assert_eq!(asked(&REPLIES, "1"), REPLIES[1]);
+        assert_eq!(asked(&REPLIES, ""), REPLIES[0]);
+        assert_eq!(asked(&REPLIES[..1], "20"), REPLIES[0]);
+    }
 }

@@ -129,7 +129,7 @@ esac
         ] {
             let (code, asked, said) = run(&[(&bad(message), "inactive")], "", "60");
             assert_eq!((code, asked.len()), (1, 1), "{message}: {said}");
-            assert!(said.contains(message), "{said}");
+            assert!(said.contains(message) && !said.contains("2377/tcp"), "{said}");
         }
     }
 
@@ -138,8 +138,9 @@ esac
         let refused = bad("rpc error: code = Unavailable desc = connection refused");
         let (code, asked, said) = run(&[(&refused, "inactive")], "", "0");
         assert_eq!((code, asked.len()), (1, 1), "{said}");
+        assert!(said.contains("2377/tcp") && said.contains("4789/udp"), "{said}");
         let (code, _, said) = run(&[(GOOD, "pending")], "", "0");
         assert_eq!(code, 1);
-        assert!(said.contains("it is still pending"), "{said}");
+        assert!(said.contains("it is still pending") && said.contains("2377/tcp"), "{said}");
     }
 }

@@ -4,6 +4,7 @@
 # What may pass (a manager that does not answer, no leader just now) is tried again at the next manager, $limit seconds in
 # all; what will not pass (a wrong token, another version) is an error at once. $again: it has just left a swarm.
 LC_ALL=C
+PORTS='hint: the managers listen on 2377/tcp; all nodes reach each other on 7946/tcp, 7946/udp and 4789/udp'
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 requests=$(cat) end=$(($(date +%s) + limit)) said=
@@ -69,6 +70,8 @@ while :; do
     if attempt "$request"; then exit 0; fi
     if ! passing || [ "$(date +%s)" -ge "$end" ]; then
       printf '%s\n' "${said:-the engine did not answer}" >&2
+      # No answer, rather than a bad one: mostly there is a firewall between the two.
+      case $said in *deadline* | *[Tt]imeout* | *refused* | *"no route"* | *"it is still"*) printf '%s\n' "$PORTS" >&2 ;; esac
       exit 1
     fi
     # What the attempt has left would be in the way of the next.

@@ -159,7 +159,8 @@ pub fn plan(nodes: &[Node], wanted: &[Wanted], prune: bool) -> Plan {
         }
     }
     out.steps.extend(found.pairs.iter().filter(|(m, _)| !m.leaves).filter_map(|(m, n)| update(m, n)));
-    let mut gone: Vec<&Node> = found.replaced.clone();
+    let (mut gone, kept) = if prune { (found.replaced, Vec::new()) } else { (Vec::new(), found.replaced) };
+    out.warnings.extend(kept.iter().map(|n| left_behind(n)));
     let known: BTreeSet<&str> = found.pairs.iter().map(|(_, n)| n.id.as_str()).collect();
     let paired = |member: &Wanted| found.pairs.iter().any(|(m, _)| m.name == member.name);
     // Who did not answer and has no node of its name may be any of those that are down.
@@ -169,7 +170,7 @@ pub fn plan(nodes: &[Node], wanted: &[Wanted], prune: bool) -> Plan {
         .map(|w| w.name.as_str())
         .collect();
     for node in nodes.iter().filter(|n| !known.contains(n.id.as_str())) {
-        if gone.iter().any(|g| g.id == node.id) {
+        if gone.iter().chain(&kept).any(|g| g.id == node.id) {
         } else if !node.down() {
             out.strangers.push(node.hostname.clone());
         } else if wanted.iter().any(|w| fits(w, node) && !w.leaves) {
@@ -200,6 +201,15 @@ pub fn plan(nodes: &[Node], wanted: &[Wanted], prune: bool) -> Plan {
         out.warnings.push(format!("{} is down: {}", node.hostname, node.message));
     }
     out
+}
+
+/// The node of a machine that was replaced, where nothing is removed.
+fn left_behind(node: &Node) -> String {
+    let counts = if node.manager { ", where it counts for the quorum" } else { "" };
+    format!(
+        "the former node of {} ({}) is down and stays in the swarm{counts}: nothing is removed (`prune: false`)",
+        node.hostname, node.id
+    )
 }
 
 fn update(member: &Wanted, node: &Node) -> Option<Step> {
@@ -387,5 +397,17 @@ mod tests {
     fn without_prune_the_dead_stay() {
         let nodes: Vec<Node> = ["a m*", "b w!"].iter().map(|n| node(n)).collect();
         assert_eq!(plan(&nodes, &[wanted("a m")], false).steps, []);
+        // Nor does the node of a machine that was replaced go, before or after the new one has joined.
+        let nodes: Vec<Node> = ["a m*", "c/new w", "c/old m!"].iter().map(|n| node(n)).collect();
+        for (nodes, host) in [(nodes.as_slice(), "c w"), (&[nodes[0].clone(), nodes[2].clone()], "c/none w")]
+        {
+            let plan = plan(nodes, &[wanted("a m"), wanted(host)], false);
+            assert_eq!(plan.steps, []);
+            assert_eq!(
+                plan.warnings[0],
+                "the former node of c (old) is down and stays in the swarm, where it counts for the quorum: nothing is \
+                 removed (`prune: false`)"
+            );
+        }
     }
 }

@@ -27,6 +27,8 @@ pub struct Local {
     pub error: String,
     /// The engine's: `20.10.24`.
     pub version: String,
+    /// Containers go on while the engine does not run, which no swarm allows.
+    pub live_restore: bool,
 }
 
 impl Local {
@@ -44,7 +46,21 @@ impl Local {
             cluster: text(&swarm["Cluster"]["ID"]),
             error: text(&swarm["Error"]),
             version: text(&info["ServerVersion"]),
+            live_restore: info["LiveRestoreEnabled"].as_bool().unwrap_or(false),
         }
+    }
+
+    /// # Errors
+    /// The engine would refuse to be part of a swarm.
+    pub fn may_enter(&self) -> Result<(), Failure> {
+        if !self.live_restore || self.member() {
+            return Ok(());
+        }
+        Err(Failure::new(format!(
+            "the engine of {} has `live-restore`, which excludes a swarm\nhint: set it to false in `config` of docker_engine \
+             (`container_engine_config` of its role), or take it out; a swarm starts lost tasks elsewhere",
+            self.name
+        )))
     }
 
     /// It is part of a swarm, if an unwell one.
