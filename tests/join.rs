@@ -128,7 +128,8 @@ fn what_fails_is_tried_again_with_growing_random_pauses() {
         let node = Node::new(shell);
         node.write("token", &format!("{WORKER} 10.0.0.66:2377,10.0.0.1:2377\n"));
         let token = format!("JOIN_FILE={}", node.path("token").display());
-        node.join(&[&token, "JOIN_TIMEOUT=0"]).is(0, &["the engine refused 10.0.0.66:2377: Timeout"]);
+        node.join(&[&token, "JOIN_TIMEOUT=0"])
+            .is(0, &["the engine refused 10.0.0.66:2377: Timeout", "7946/udp and 4789/udp: are these open?"]);
         assert_eq!(node.times("docker swarm leave --force"), 1);
         assert_eq!(node.asked.lock().unwrap()[1]["RemoteAddrs"], serde_json::json!(["10.0.0.1:2377"]));
         // A member that is on its way back is left alone.
@@ -142,6 +143,7 @@ fn what_fails_is_tried_again_with_growing_random_pauses() {
         std::fs::write(&token, "SWMTKN-1-refused 10.0.0.1:2377").unwrap();
         let seen = node.join(&[&format!("JOIN_FILE={}", token.display()), "JOIN_TIMEOUT=0"]);
         seen.is(1, &["the engine refused 10.0.0.1:2377: no leader", "not joined after 0 s: giving up"]);
+        assert!(!seen.all().contains("4789/udp"), "who answers can be reached: {}", seen.all());
         assert!(!node.joined());
     }
 }

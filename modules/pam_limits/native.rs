@@ -133,7 +133,8 @@ fn line(args: &Args, was: &TextFile, output: &Output) -> Result<(String, Option<
         .filter(|half| covers(half, kind))
         .map(|half| found.iter().rfind(|(_, f)| covers(f[1], half)))
         .collect();
-    let settled = halves.iter().all(|half| half.is_some_and(|(_, f)| fits(f[3])));
+    let fitting = |half: &Option<&Found<'_>>| half.is_some_and(|(_, f)| fits(f[3]));
+    let settled = halves.iter().all(fitting);
     let would = match halves.first() {
         Some(Some((_, f))) if settled => f[3],
         _ => wanted,
@@ -148,9 +149,18 @@ fn line(args: &Args, was: &TextFile, output: &Output) -> Result<(String, Option<
     if settled {
         return Ok((was.content.clone(), None));
     }
+    // One half that is more (or less) already and may stay so is not in the line.
+    let bound = args.bool("use_max") || args.bool("use_min");
+    let kind = match halves.iter().map(fitting).collect::<Vec<_>>()[..] {
+        [false, true] if bound => "soft",
+        [true, false] if bound => "hard",
+        _ => kind,
+    };
+    let key = [args.str("domain"), kind, item].join(" ");
     let own = found.iter().rfind(|(_, f)| f[1] == kind).map(|(i, _)| *i);
     // Behind a later line that would take its place at login.
-    let over = found.iter().rfind(|(i, f)| own.is_some_and(|own| *i > own) && !fits(f[3])).map(|(i, _)| *i);
+    let rivals = || found.iter().filter(|(_, f)| covers(f[1], kind));
+    let over = rivals().rfind(|(i, f)| own.is_some_and(|own| *i > own) && !fits(f[3])).map(|(i, _)| *i);
     let remark = match args.str("comment") {
         "" => own.and_then(|i| lines[i].split_once('#')).map(|(_, old)| old.trim_end()),
         given => Some(given),
