@@ -117,7 +117,7 @@ impl TaskContext {
         };
         let register = k.register.as_ref().map_or(Value::Null, |name| name.as_ref().into());
         let fields = [
-            ("name", self.bare_title().into()),
+            ("name", if self.node.name.is_some() { self.bare_title().into() } else { "".into() }),
             ("action", self.node.action_name().into()),
             ("args", Value::from(args)),
             ("vars", Value::from(vars.collect::<Map>())),

@@ -308,17 +308,13 @@ impl Host {
                 };
                 result.insert(text.into(), value);
             }
-            (None, Some(msg)) => {
-                result.insert(
-                    "msg".into(),
-                    match self.evaluated(msg, scope)? {
-                        Value::Unknown(why) => format!("(known after {why})").into(),
-                        known => known,
-                    },
-                );
-            }
-            (None, None) => {
-                result.insert("msg".into(), "Hello world!".into());
+            (None, msg) => {
+                let msg = match msg.map(|msg| self.evaluated(msg, scope)).transpose()? {
+                    Some(Value::Unknown(why)) => format!("(known after {why})").into(),
+                    None | Some(Value::Omit) => "Hello world!".into(),
+                    Some(known) => known,
+                };
+                result.insert("msg".into(), msg);
             }
         }
         Ok(UnitOutcome::done(None, result))

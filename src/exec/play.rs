@@ -29,7 +29,7 @@ pub async fn run_play(run: &Arc<Run>, plan: &Arc<PlayPlan>, number: usize) -> Re
         return Ok(true);
     }
     let prompts = Arc::new(super::prompt::play_prompts(run, plan)?);
-    let all = hosts.clone();
+    let (all, ordered) = (super::world::play_hosts_unordered(run, plan)?, hosts.clone());
     {
         let lost = locked(&run.lost);
         hosts.retain(|h| !lost.contains_key(h));
@@ -37,7 +37,7 @@ pub async fn run_play(run: &Arc<Run>, plan: &Arc<PlayPlan>, number: usize) -> Re
     run.emit(Event::PlayStarted { name: name.clone(), hosts: hosts.clone() });
     let mut go_on = true;
     // Who failed before takes no part, but has a place in the batch that it would be in.
-    let mut batches = batches(run, plan, all.clone())?;
+    let mut batches = batches(run, plan, ordered)?;
     let left: HashSet<&Arc<str>> = hosts.iter().collect();
     batches.iter_mut().for_each(|batch| batch.retain(|host| left.contains(host)));
     batches.retain(|batch| !batch.is_empty() || hosts.is_empty());

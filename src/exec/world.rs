@@ -7,16 +7,26 @@ use crate::base::{Diags, List, Map, Value};
 use crate::eval::vars::{Layers, Level};
 use crate::graph::PlayPlan;
 use crate::modules::{Args, ArgsExt, Failure};
-use crate::syntax::inventory::{Inventory, LayerKind, Order, VarFolders, order_hosts};
+use crate::syntax::inventory::{HostId, Inventory, LayerKind, Order, VarFolders, order_hosts};
 use std::sync::Arc;
 
-/// The play's hosts in its `order`, `--limit` applied.
-pub fn play_hosts(run: &Arc<Run>, plan: &Arc<PlayPlan>) -> Result<Vec<Arc<str>>, String> {
+/// The play's hosts as its pattern has them, whatever its `order`: so the magic variables tell them.
+pub fn play_hosts_unordered(run: &Arc<Run>, plan: &Arc<PlayPlan>) -> Result<Vec<Arc<str>>, String> {
+    let (inventory, hosts) = selected(run, plan)?;
+    Ok(hosts.into_iter().map(|id| Arc::clone(&inventory[id].name)).collect())
+}
+
+fn selected(run: &Arc<Run>, plan: &Arc<PlayPlan>) -> Result<(Arc<Inventory>, Vec<HostId>), String> {
     let inventory = run.inventory();
     let pattern = play_pattern(run, plan)?;
     let selection =
         inventory.select_limited(&pattern, run.options.limit.as_deref()).map_err(|e| e.to_string())?;
-    let mut hosts = selection.hosts;
+    Ok((inventory, selection.hosts))
+}
+
+/// The play's hosts in its `order`, `--limit` applied.
+pub fn play_hosts(run: &Arc<Run>, plan: &Arc<PlayPlan>) -> Result<Vec<Arc<str>>, String> {
+    let (inventory, mut hosts) = selected(run, plan)?;
     if let Some(order) = &plan.order {
         let text = crate::spec::to_text(&play_value(run, plan, order)?);
         let order = text.parse::<Order>().map_err(|()| format!("order: `{text}` is not known"))?;
