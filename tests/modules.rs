@@ -247,7 +247,7 @@ async fn commands_get_exact_words_and_tell_all() {
     host.converges("shell", r#"{cmd: "touch done", chdir: "@", creates: done}"#).await;
     std::fs::write(host.here.files.join("s.sh"), "#!/bin/sh\necho \"$0 $1\" | sed 's|.*/||'\n").unwrap();
     let (_, result) = host.run("script", "{cmd: s.sh 'a b'}").await.unwrap();
-    assert_eq!(result.str("stdout"), "s.sh a b");
+    assert_eq!(result.str("stdout"), "s.sh a b\n");
     let (_, result) = host.run("command", "{cmd: cat, stdin: hi}").await.unwrap();
     assert_eq!(result.str("stdout"), "hi");
 }
