@@ -129,7 +129,7 @@ fn a_play_is_booted_and_looked_at_before_anyone_may_use_it() {
         last("RunInstances") < at("ModifyImageAttribute") && last("RunInstances") < at("CreateTags"),
         "{calls:?}"
     );
-    assert!(calls.len() <= 24, "{} {calls:?}", calls.len());
+    assert!(calls.len() <= 22, "{} {calls:?}", calls.len());
     nothing_but_images(&world, 1);
     let image = alive(&world, "image").remove(0);
     assert_eq!(image.tags["role"], "node");

@@ -71,7 +71,7 @@ pub async fn carry_out(cx: &Cx<'_>, id: &str, versions: &[i64]) -> Result<(), Fa
     };
     match left.iter().filter_map(why).collect::<Vec<_>>() {
         none if none.is_empty() => Ok(()),
-        some => Err(CallError::own("ec2:DeleteLaunchTemplateVersions", &some.join("; ")).into()),
+        some => Err(CallError::own("ec2:DeleteLaunchTemplateVersions", some.join("; ")).into()),
     }
 }
 
