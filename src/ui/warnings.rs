@@ -20,7 +20,7 @@ impl Warnings {
     pub(super) fn line(&self, message: &str, place: &str, host: Option<&Name>) -> Option<String> {
         let place = if place.is_empty() { String::new() } else { format!(" ({place})") };
         let text = format!("{}{place}", printable(message));
-        let mut told = self.0.lock().unwrap();
+        let mut told = self.0.lock().unwrap_or_else(|e| e.into_inner());
         match told.iter_mut().find(|t| t.text == text) {
             Some(same) => {
                 same.hosts.extend(host.filter(|h| !same.hosts.contains(h)).cloned());
@@ -38,7 +38,7 @@ impl Warnings {
 
     /// Where hosts share a warning, a line that names the further ones, and forgets all.
     pub(super) fn shared(&self) -> Vec<String> {
-        let told = std::mem::take(&mut *self.0.lock().unwrap());
+        let told = std::mem::take(&mut *self.0.lock().unwrap_or_else(|e| e.into_inner()));
         let further = told.into_iter().filter(|t| t.hosts.len() > 1);
         further.map(|t| format!("warning: also {}: {}", some_names(&t.hosts[1..]), t.text)).collect()
     }
