@@ -24,12 +24,12 @@ cp -L /etc/resolv.conf "$root/etc/resolv.conf"
 mkdir -p "$root/etc/docker" "$root/etc/fitout" "$root/usr/local/lib/fitout" "$root/etc/systemd/system/docker.service.d"
 cp "$here"/playbooks/roles/join_on_boot/files/* "$root/usr/local/lib/fitout/"
 cat >"$root/etc/sysctl.d/60-node-tuning.conf" <<'CONF'
-fs.file-max = 2097152
+fs.file-max = 9223372036854775807
 net.core.somaxconn = 65535
 net.ipv4.ip_local_port_range = 1024 65535
 net.ipv4.tcp_max_syn_backlog = 65535
 net.ipv4.tcp_tw_reuse = 1
-vm.max_map_count = 262144
+vm.max_map_count = 1048576
 vm.swappiness = 1
 net.netfilter.nf_conntrack_max = 1048576
 CONF
