@@ -22,6 +22,13 @@ pub fn decide(
         Some(Value::List(numbers)) => numbers.iter().filter_map(|n| to_text(n).parse().ok()).collect(),
         _ => Vec::new(),
     };
+    if cx.is_unknown("versions_to_delete") {
+        let mut attributes = Attributes::default();
+        attributes.element("version", Some("known after apply"), None);
+        let shown = result(template, &seen.shown());
+        let change = attributes.change(what);
+        return Ok(Verdict { change, ..Verdict::unchanged(shown) });
+    }
     let there = seen.versions.iter().filter_map(types::LaunchTemplateVersion::version_number);
     let (delete, rest): (Vec<i64>, Vec<i64>) = there.partition(|n| wanted.contains(n));
     if delete.is_empty() {

@@ -222,6 +222,7 @@ pub fn task(span: Span, module: Arc<Module>, args: Map, keywords: Arc<TaskKeywor
         uses: None,
         looks: None,
         uses_other_hosts: false,
+        reads_here: false,
     }
 }
 

@@ -4,6 +4,7 @@ use super::args::{HostArgs, OutputArgs, VarArgs};
 use super::fail::{Done, Fail, code};
 use super::session::Session;
 use crate::base::{Diags, Map, Value};
+use crate::eval::yaml;
 use crate::spec::to_text;
 use crate::syntax::inventory::{ALL, GroupId, HostId, Inventory, VarFolders};
 use crate::ui::console::Console;
@@ -80,24 +81,34 @@ pub fn run(args: &InventoryArgs) -> Done {
     Ok(code::DONE)
 }
 
+const AS_INVENTORY: yaml::Layout = yaml::Layout {
+    indent: 2,
+    flow: yaml::Flow::Never,
+    sort: false,
+    width: usize::MAX,
+    start: false,
+    end: false,
+    unicode: true,
+    style: None,
+};
+
 fn told(args: &InventoryArgs, view: &View<'_>) -> Result<String, Fail> {
     let inventory = view.inventory;
     let form = |json: &Json| match args.yaml {
-        true => serde_yaml::to_string(json)
-            .map(|t| t.trim_end().to_string())
-            .map_err(|e| Fail::input(e.to_string())),
-        false => Ok(format!("{json:#}")),
+        // As YAML 1.1 is read: `yes`, `1_000` and `11:22:33` are text only in quotes.
+        true => yaml::write(&Value::from_json(json), &AS_INVENTORY).trim_end().to_string(),
+        false => format!("{json:#}"),
     };
     Ok(if let Some(name) = &args.host {
         let id = inventory.host(name).ok_or_else(|| {
             let fail = Fail::input(format!("the inventory has no host `{name}`"));
             fail.did_you_mean(name, inventory.hosts.keys().map(|k| &**k))
         })?;
-        form(&Value::from(view.vars(id)).to_json())?
+        form(&Value::from(view.vars(id)).to_json())
     } else if args.list && args.yaml {
-        form(&json!({ "all": view.nested(ALL, &mut HashSet::new()) }))?
+        form(&json!({ "all": view.nested(ALL, &mut Told::default()) }))
     } else if args.list {
-        form(&view.list())?
+        form(&view.list())
     } else {
         let start = match args.group.as_deref() {
             None => ALL,
@@ -110,6 +121,13 @@ fn told(args: &InventoryArgs, view: &View<'_>) -> Result<String, Fail> {
         view.tree(start, 1, &mut lines);
         lines.join("\n")
     })
+}
+
+/// Hosts and groups whose content stands further up.
+#[derive(Default)]
+struct Told {
+    hosts: HashSet<HostId>,
+    groups: HashSet<GroupId>,
 }
 
 impl View<'_> {
@@ -148,14 +166,15 @@ impl View<'_> {
         Json::Object(json)
     }
 
-    /// A group as a YAML inventory has it; a host's variables stand where it is first named.
-    fn nested(&self, id: GroupId, told: &mut HashSet<HostId>) -> Json {
+    /// A group as a YAML inventory has it; what a host or a group is stands where it is first named.
+    fn nested(&self, id: GroupId, told: &mut Told) -> Json {
         let group = &self.inventory[id];
         let mut entry = serde_json::Map::new();
         let mut children = serde_json::Map::new();
         for child in &group.children {
-            let of = self.nested(*child, told);
-            if of.as_object().is_some_and(|o| !o.is_empty()) {
+            let of = if told.groups.contains(child) { json!({}) } else { self.nested(*child, told) };
+            if told.groups.contains(child) || of.as_object().is_some_and(|o| !o.is_empty()) {
+                told.groups.insert(*child);
                 children.insert(self.inventory[*child].name.to_string(), of);
             }
         }
@@ -164,7 +183,8 @@ impl View<'_> {
         }
         let mut hosts = serde_json::Map::new();
         for host in group.hosts.iter().filter(|h| id != ALL && self.is_chosen(**h)) {
-            let vars = if told.insert(*host) { Value::from(self.vars(*host)).to_json() } else { json!({}) };
+            let vars =
+                if told.hosts.insert(*host) { Value::from(self.vars(*host)).to_json() } else { json!({}) };
             hosts.insert(self.inventory[*host].name.to_string(), vars);
         }
         if !hosts.is_empty() {

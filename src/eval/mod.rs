@@ -34,7 +34,7 @@ mod scope;
 mod template_names;
 mod tests;
 pub mod vars;
-mod yaml;
+pub(crate) mod yaml;
 mod yaml_read;
 
 #[cfg(test)]

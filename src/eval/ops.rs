@@ -115,7 +115,9 @@ fn numbers(op: Op, left: Number, right: Number) -> Res<Value> {
 
 pub(crate) fn negate(value: &Value) -> Res<Value> {
     match Number::of(value) {
-        Some(Number::Int(i)) => Ok(Value::Int(-i)),
+        Some(Number::Int(i)) => {
+            i.checked_neg().map(Value::Int).ok_or_else(|| wrong("the number is too large (64 bits)"))
+        }
         Some(Number::Float(x)) => Ok(Value::Float(-x)),
         None => Err(wrong(format!("`-` cannot be used before {}", value.type_name()))),
     }

@@ -32,6 +32,10 @@ impl Ahead {
         self.0.remove(at)
     }
 
+    pub fn keep(&mut self, wanted: impl Fn(&Plan) -> bool) {
+        self.0.retain(|_, plan| wanted(plan));
+    }
+
     pub fn clear(&mut self) {
         self.0.clear();
     }

@@ -9,6 +9,7 @@
 
 use super::flight::Flying;
 use super::host::{Host, TaskContext};
+use super::landing::NotDone;
 use super::outcome::{Status, UnitOutcome};
 use super::scope::TaskScope;
 use super::unit::Prepared;
@@ -80,8 +81,9 @@ impl Host {
     /// Waits for the effects and confirms them over a new connection, or has the host restored.
     pub async fn confirm(&mut self, armed: Armed, flying: Flying) -> UnitOutcome {
         let landed = timeout(armed.until.saturating_duration_since(Instant::now()), self.land(flying)).await;
+        let landed = landed.map(|landed| landed.unwrap_or_else(NotDone::outcome));
         let (outcome, why) = match landed {
-            Ok(Ok(outcome)) if matches!(outcome.status, Status::Changed | Status::Ok) => {
+            Ok(outcome) if matches!(outcome.status, Status::Changed | Status::Ok) => {
                 match armed.confirmed().await {
                     Ok(()) => return outcome,
                     Err(why) => (
@@ -90,16 +92,12 @@ impl Host {
                     ),
                 }
             }
-            Ok(Ok(outcome)) if outcome.status == Status::Unreachable => (None, outcome.message),
-            Ok(Ok(outcome)) => {
+            Ok(outcome) if outcome.status == Status::Unreachable => (None, outcome.message),
+            Ok(outcome) => {
                 // It did not work out: nothing to wait for.
                 let note = armed.restored("fire", Duration::from_secs(30)).await;
                 let message = format!("{}; {note}", outcome.message);
                 return UnitOutcome { message, ..outcome };
-            }
-            Ok(Err(not_done)) => {
-                let lost = not_done.lost.map(|(error, _)| error.to_string());
-                (None, lost.unwrap_or_else(|| "an earlier step failed".to_string()))
             }
             Err(_) => (None, format!("it did not end within {} s, or the connection is gone", armed.seconds)),
         };

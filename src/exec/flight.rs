@@ -5,6 +5,7 @@
 //! it is stale; [`Host::disturb`] marks it, and it is probed again.
 
 use super::host::{Host, TaskContext};
+use super::landing::{NotDone, Why};
 use super::outcome::{Status, UnitOutcome, diff_value};
 use super::planned::{forget_output, leave_open};
 use super::probes::{Effect, await_all};
@@ -13,6 +14,7 @@ use super::unit::{Applying, Prepared, Stage, Unit};
 use crate::base::{Map, Value};
 use crate::modules::{Behaviour, Call, Failure, Procedure, ProcedureError, Staged};
 use crate::plan::{Change, Decision};
+use crate::remote::files::found_changed;
 use crate::remote::{Job, Output, RemoteError, Status as JobStatus};
 use std::sync::Arc;
 
@@ -20,14 +22,6 @@ use std::sync::Arc;
 pub enum Flying {
     Landed(UnitOutcome),
     Applying { ready: Box<Prepared>, applying: Applying },
-}
-
-/// Effects that are to be begun again, from the look on.
-pub struct NotDone {
-    pub ready: Prepared,
-    /// The link broke while they were under way; what they were to change. `None`: they did not run, since what their
-    /// chain does before them had failed.
-    pub lost: Option<(RemoteError, Option<Change>)>,
 }
 
 /// Where a decision is carried out.
@@ -255,8 +249,7 @@ impl Host {
     /// Awaits a unit's effects.
     ///
     /// # Errors
-    /// They are to be begun again: their chain was broken by an earlier failure, or the connection was lost and another
-    /// look can tell what is left to do.
+    /// They are to be begun again.
     pub async fn land(&mut self, flying: Flying) -> Result<UnitOutcome, NotDone> {
         let (ready, applying) = match flying {
             Flying::Landed(outcome) => return Ok(outcome),
@@ -272,13 +265,14 @@ impl Host {
             Err(error) => return cut_off(*ready, &*module, error, decision.change),
         };
         if outputs.iter().all(|o| o.status == JobStatus::Skipped) && !outputs.is_empty() {
-            return Err(NotDone { ready: *ready, lost: None });
+            return Err(NotDone { ready: *ready, why: Why::Skipped });
         }
         match await_all(told).await {
             Ok(told) => outputs.extend(told),
             Err(error) => return cut_off(*ready, &*module, error, decision.change),
         }
         let (change, warnings) = (decision.change.clone(), decision.warnings.clone());
+        let overtaken = overtaken(&decision.effects, &outputs);
         let cut = cut_short(&outputs);
         let late = outputs.iter().any(|o| o.status == JobStatus::TimedOut);
         let mut outcome = match module.finish(&ready.args, decision, &outputs) {
@@ -289,6 +283,9 @@ impl Host {
             Ok(result) => finished(Decision { change: None, result, ..Decision::default() }, change),
             Err(failure) => UnitOutcome { change, ..UnitOutcome::failed(failure) },
         };
+        if let Some(begun) = overtaken {
+            return Err(NotDone { ready: *ready, why: Why::Overtaken { failed: Box::new(outcome), begun } });
+        }
         outcome.warnings.splice(0..0, warnings);
         if let (true, Some(limit)) = (late, ready.limit) {
             let seconds = limit.as_secs_f64();
@@ -370,9 +367,17 @@ fn cut_off(
     change: Option<Change>,
 ) -> Result<UnitOutcome, NotDone> {
     match error {
-        RemoteError::Lost(_) if module.begins_again() => Err(NotDone { ready, lost: Some((error, change)) }),
+        RemoteError::Lost(_) if module.begins_again() => {
+            Err(NotDone { ready, why: Why::Lost(error, change) })
+        }
         other => Ok(remote_failure(other)),
     }
+}
+
+/// Whether the effects ended at a file that somebody else had changed since the look, and if so whether any was done before.
+fn overtaken(effects: &[Job], outputs: &[Output]) -> Option<bool> {
+    let at = effects.iter().zip(outputs).position(|(job, output)| found_changed(job, output))?;
+    Some(at > 0)
 }
 
 /// A connection's end is `unreachable`; a refused change of user is a failure of the task.

@@ -1,16 +1,48 @@
 //! Landing: what was sent is awaited in order, judged, remembered and told; it says how control goes on.
 
-use super::flight::{Flying, NotDone, remote_failure};
+use super::flight::{Flying, remote_failure};
 use super::flow::{FailedTask, Flow};
 use super::host::{Host, TaskContext};
 use super::looks::Looks;
 use super::options::Mode;
 use super::outcome::{Status, TaskOutcome, UnitOutcome};
 use super::task::TaskRun;
-use super::unit::{Blocked, Stage, Unit, evaluated_flag};
+use super::unit::{Blocked, Prepared, Stage, Unit, evaluated_flag};
 use crate::base::{Map, Value};
 use crate::modules::Failure;
+use crate::plan::Change;
+use crate::remote::RemoteError;
 use std::sync::Arc;
+
+/// Effects that are to be begun again, from the look on.
+pub struct NotDone {
+    pub ready: Prepared,
+    pub why: Why,
+}
+
+/// Why effects were not done.
+pub enum Why {
+    /// What their chain does before them had failed.
+    Skipped,
+    /// The link broke while they were under way, and another look can tell what is left of what they were to change.
+    Lost(RemoteError, Option<Change>),
+    /// Somebody else has changed a file since it was looked at, which they would have replaced. They failed at that;
+    /// `begun`: some were done before.
+    Overtaken { failed: Box<UnitOutcome>, begun: bool },
+}
+
+impl NotDone {
+    /// What it comes to where nothing is begun again.
+    pub fn outcome(self) -> UnitOutcome {
+        match self.why {
+            Why::Skipped => {
+                UnitOutcome::failed(Failure::new("did not run: an earlier step of its chain failed"))
+            }
+            Why::Lost(error, _) => remote_failure(error),
+            Why::Overtaken { failed, .. } => *failed,
+        }
+    }
+}
 
 impl Host {
     pub async fn landed(&mut self, flying: Flying, unit: &Unit, cx: &TaskContext) -> UnitOutcome {
@@ -37,25 +69,25 @@ impl Host {
         }
     }
 
-    /// Once more, from the look on: an item that did not run because an item before it failed (items do not depend on each
-    /// other), or one whose connection was lost.
+    /// Once more, from the look on, and no further time.
     async fn again(&mut self, not_done: NotDone, unit: &Unit, cx: &TaskContext) -> UnitOutcome {
-        let NotDone { ready, lost } = not_done;
+        let NotDone { ready, why } = not_done;
         let unit = unit.again(Stage::Ready(ready));
         let (_, flying) = Box::pin(self.launch(unit, cx, None)).await;
-        let outcome = match Box::pin(self.land(flying)).await {
-            Ok(outcome) => outcome,
-            Err(NotDone { lost: Some((error, _)), .. }) => remote_failure(error),
-            Err(_) => UnitOutcome::failed(Failure::new("did not run: an earlier step of its chain failed")),
-        };
-        match lost {
-            // What was begun had been done by then.
-            Some((_, Some(change))) if outcome.status == Status::Ok => {
-                UnitOutcome { status: Status::Changed, change: Some(change), ..outcome }
-            }
-            Some((error, _)) if outcome.status == Status::Failed => {
+        let outcome = Box::pin(self.land(flying)).await.unwrap_or_else(NotDone::outcome);
+        let change = match why {
+            Why::Lost(error, _) if outcome.status == Status::Failed => {
                 let message = format!("{error}; begun again: {}", outcome.message);
-                UnitOutcome { message, ..outcome }
+                return UnitOutcome { message, ..outcome };
+            }
+            Why::Lost(_, change) => change,
+            Why::Overtaken { failed, begun: true } => failed.change,
+            Why::Skipped | Why::Overtaken { .. } => None,
+        };
+        match change {
+            // What was begun had been done by then.
+            Some(change) if outcome.status == Status::Ok => {
+                UnitOutcome { status: Status::Changed, change: Some(change), ..outcome }
             }
             _ => outcome,
         }

@@ -200,6 +200,7 @@ fn new_run(
         lost: Mutex::default(),
         pardoned: Mutex::default(),
         on_controller: Mutex::default(),
+        made_here: Default::default(),
         begins: std::sync::OnceLock::new(),
         decisions: Mutex::default(),
         cloud,

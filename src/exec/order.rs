@@ -111,6 +111,10 @@ impl Host {
         if matches!(&cx.node.act, Act::Module { args, .. } if args.contains_key("confirm")) {
             return true;
         }
+        // What those in flight make on this machine is read when they have landed.
+        if cx.node.reads_here && self.flying.iter().any(|run| self.works_here(&run.cx)) {
+            return true;
+        }
         // What those in flight register or find out is known when they have landed.
         let mut pending = Pending::default();
         self.flying.iter().for_each(|run| pending.add(&run.cx.node));

@@ -100,6 +100,8 @@ pub struct Run {
     pub pardoned: Mutex<IndexMap<Arc<str>, super::event::HostRecap>>,
     /// On a plan: the first task that would change something on the controller.
     pub on_controller: Mutex<Option<Arc<str>>>,
+    /// How often tasks may have changed something on the controller.
+    pub made_here: std::sync::atomic::AtomicU64,
     /// The first play that has the task of `--start-at-task`.
     pub begins: OnceLock<usize>,
 }

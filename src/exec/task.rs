@@ -13,6 +13,7 @@ use crate::graph::{Act, TaskNode};
 use crate::modules::{Behaviour, Failure, Module};
 use crate::remote::Survey;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// A task whose units are decided; their effects may still be on their way.
 pub struct TaskRun {
@@ -31,6 +32,8 @@ pub struct Plan {
     pub looped: bool,
     pub loop_var: Arc<str>,
     pub no_log: bool,
+    /// Of a task that reads files of the controller: how often tasks had worked there when it was read.
+    pub made_here: Option<u64>,
 }
 
 impl Host {
@@ -206,7 +209,8 @@ impl Host {
 
     async fn start(&mut self, cx: &Arc<TaskContext>, module: &Arc<Module>, args: &Arc<Map>) -> TaskRun {
         self.tell_started(cx);
-        let before = self.ahead.take(&self.position).filter(|plan| !self.outdated(plan));
+        let before = self.ahead.take(&self.position);
+        let before = before.filter(|plan| !self.outdated(plan));
         let mut plan = match before {
             // It was looked at without the names of the file that it renders, which now are there.
             Some(before) if cx.node.looks.is_some() => {
@@ -265,7 +269,13 @@ impl Host {
     }
 
     /// Whether what was read ahead has to be read again: a plan may know meanwhile that a file is yet to come.
-    fn outdated(&self, plan: &Plan) -> bool {
+    fn outdated(&mut self, plan: &Plan) -> bool {
+        let now = self.run.made_here.load(Ordering::Relaxed);
+        if plan.made_here.is_some_and(|then| then < now) {
+            // So has all else of the kind, which then is looked at together.
+            self.ahead.keep(|other| other.made_here.is_none_or(|then| then == now));
+            return true;
+        }
         let failed = |unit: &Unit| matches!(unit.stage, super::unit::Stage::Fail(_));
         self.run.check() && plan.units.iter().any(failed)
     }
@@ -275,16 +285,17 @@ impl Host {
         let no_log = hidden(&self.run, &cx.keywords, &cx.scope);
         let looped = cx.keywords.loop_.is_some();
         let loop_var = super::loops::variable(&self.run, cx);
+        let made_here = cx.node.reads_here.then(|| self.run.made_here.load(Ordering::Relaxed));
         let items = match super::loops::items(&self.run, cx) {
             Ok(items) => items,
             Err(stage) => {
                 let units = vec![Unit::single(&cx.scope, stage)];
-                return Plan { units, looped: false, loop_var, no_log };
+                return Plan { units, looped: false, loop_var, no_log, made_here };
             }
         };
         let Some(items) = items else {
             let stage = prepare(&self.run, &cx.keywords, module, args, &cx.scope);
-            return Plan { units: vec![Unit::single(&cx.scope, stage)], looped, loop_var, no_log };
+            return Plan { units: vec![Unit::single(&cx.scope, stage)], looped, loop_var, no_log, made_here };
         };
         let scopes = super::loops::scopes(&self.run, cx, &items, &loop_var);
         let units = items.into_iter().zip(scopes).enumerate().map(|(index, (item, scope))| {
@@ -292,7 +303,7 @@ impl Host {
             let label = super::loops::label(&self.run, cx, &scope, &item, no_log);
             Unit { index, label: Some(label), item: Some(item), ..Unit::single(&scope, stage) }
         });
-        Plan { units: units.collect(), looped, loop_var, no_log }
+        Plan { units: units.collect(), looped, loop_var, no_log, made_here }
     }
 }
 

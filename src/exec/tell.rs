@@ -177,8 +177,8 @@ impl Host {
             Outcome::Unknown => recap.unknown += 1,
         });
         let task = self.task_ref(cx);
+        self.note_controller(cx, outcome);
         if self.run.check() {
-            self.note_controller(cx, outcome);
             self.note_rest(cx, outcome);
             outcome.units.iter().for_each(|unit| self.may_do_anything(cx, unit));
         }
@@ -192,24 +192,28 @@ impl Host {
         self.run.emit(Event::TaskDone(Box::new(done)));
     }
 
+    /// Whether the task's host is this machine.
+    pub fn works_here(&self, cx: &TaskContext) -> bool {
+        let raw = cx.scope.get("ansible_connection");
+        let kind = raw.and_then(|raw| self.run.engine.evaluate(&raw, &*cx.scope).ok());
+        kind.is_some_and(|kind| kind.as_str() == Some("local"))
+    }
+
     /// What works on this machine may make files that later tasks read here.
     fn note_controller(&self, cx: &TaskContext, outcome: &TaskOutcome) {
         let runs = matches!(&cx.node.act, Act::Module { module, .. } if !matches!(module.behaviour, Behaviour::Control));
-        let here = |unit: &UnitOutcome| {
-            let reached = match self.delegate(cx, outcome, unit) {
-                Some(other) if LOCAL_NAMES.contains(&&*other) => return true,
-                Some(other) => super::world::other_host(&cx.scope, &other).and_then(|scope| {
-                    self.run.engine.evaluate(&scope.get("ansible_connection")?, &scope).ok()
-                }),
-                None => cx
-                    .scope
-                    .get("ansible_connection")
-                    .and_then(|raw| self.run.engine.evaluate(&raw, &*cx.scope).ok()),
-            };
-            reached.is_some_and(|kind| kind.as_str() == Some("local"))
+        let fetches = matches!(&cx.node.act, Act::Module { module, .. } if module.spec.name == "fetch");
+        let here = |unit: &UnitOutcome| match self.delegate(cx, outcome, unit) {
+            _ if fetches => true,
+            Some(other) if LOCAL_NAMES.contains(&&*other) => true,
+            Some(other) => super::world::other_host(&cx.scope, &other)
+                .and_then(|scope| self.run.engine.evaluate(&scope.get("ansible_connection")?, &scope).ok())
+                .is_some_and(|kind| kind.as_str() == Some("local")),
+            None => self.works_here(cx),
         };
         let may_do = |unit: &&UnitOutcome| matches!(unit.status, Status::Changed | Status::Unknown);
         if runs && outcome.units.iter().filter(may_do).any(here) {
+            self.run.made_here.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let mut first = super::state::locked(&self.run.on_controller);
             first.get_or_insert_with(|| format!("`{}` has run", cx.title).into());
         }

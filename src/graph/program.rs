@@ -156,6 +156,8 @@ pub struct TaskNode {
     pub looks: Option<Vec<Arc<str>>>,
     /// Whether it mentions `hostvars` or other hosts' results: waits for the others.
     pub uses_other_hosts: bool,
+    /// Whether it reads files of the controller, which a task before it may make.
+    pub reads_here: bool,
 }
 
 impl BlockNode {

@@ -1,6 +1,6 @@
 //! Files on a host: what is there, and putting content in place atomically.
 
-use super::job::{Content, Job, MIXED, Output, Script};
+use super::job::{Content, Job, MIXED, Output, Script, Status};
 use base64::Engine;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -82,6 +82,13 @@ impl WriteFile {
 
 /// The variable that holds a random word for the temporary file: two jobs that differ in it alone do the same.
 pub const CHANCE: &str = "temp";
+
+/// Whether a job that writes files found one changed since it was looked at, and left it as it was.
+pub fn found_changed(job: &Job, output: &Output) -> bool {
+    matches!(&*job.script.name, "files.write" | "files.write_many")
+        && output.status == Status::Done
+        && output.rc == RC_CHANGED
+}
 
 /// The job that writes a file: temporary beside it, synced, owner and mode set, validated, renamed.
 ///

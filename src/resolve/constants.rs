@@ -67,8 +67,11 @@ fn wrong(pattern: &str, span: Span, skippable: bool, sources: &Sources) -> Optio
     let written = file.text.get(span.start as usize..span.end as usize).unwrap_or_default();
     // Within quotes a backslash may be written as two.
     let forms = [pattern.to_string(), pattern.replace('\\', "\\\\")];
-    let found =
-        forms.iter().filter(|p| !p.is_empty()).find_map(|p| Some((written.find(p.as_str())?, p.len())));
+    let plain = || forms.iter().find_map(|p| Some((written.find(p.as_str())?, p.len())));
+    // In a whole file the same characters may stand elsewhere.
+    let mut quoted = forms.iter().flat_map(|p| ['"', '\''].map(|q| format!("{q}{p}{q}")));
+    let found = quoted.find_map(|q| Some((written.find(&q)? + 1, q.len() - 2))).or_else(plain);
+    let found = found.filter(|(_, length)| *length > 0);
     let span = found.map_or(span, |(at, length)| {
         let start = span.start as usize + at;
         Span::new(span.file, start, start + length)

@@ -22,6 +22,7 @@ mod notify;
 mod places;
 mod plays;
 mod python;
+mod reads;
 mod role_params;
 mod roles;
 mod specs;

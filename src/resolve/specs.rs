@@ -83,6 +83,7 @@ impl Unit<'_> {
             uses: None,
             looks: None,
             uses_other_hosts: false,
+            reads_here: false,
         });
         self.tasks.push(Noted {
             node: Arc::clone(&node),

@@ -189,6 +189,7 @@ impl Unit<'_> {
             uses: uses.names,
             looks: uses.looks,
             uses_other_hosts: other_hosts,
+            reads_here: uses.reads_here,
         });
         let place = |entries: &Entries| -> Vec<(Arc<str>, Span, Span)> {
             entries.iter().map(|(k, v)| (Arc::clone(&k.value), k.span, v.span)).collect()

@@ -2,6 +2,7 @@
 //! templates: syntax, filters, tests and lookups that there are not.
 
 use super::names::Mention;
+use super::reads::{reads_here, sends};
 use super::unit::{Frame, Unit};
 use crate::base::{Diag, Map, Span, Value};
 use crate::eval::{self, NameUse};
@@ -16,6 +17,8 @@ use std::sync::atomic::Ordering;
 pub(crate) struct Uses {
     pub names: Option<Vec<Arc<str>>>,
     pub other_hosts: bool,
+    /// Whether files of the controller are read.
+    pub reads_here: bool,
     /// Without those of the file that it renders, where there is one.
     pub looks: Option<Vec<Arc<str>>>,
 }
@@ -46,6 +49,7 @@ impl Unit<'_> {
         }
         walk.groups |=
             matches!(&k.loop_, Some(Loop::With { lookup, .. }) if &**lookup == "inventory_hostnames");
+        walk.reads_here |= matches!(&k.loop_, Some(Loop::With { lookup, .. }) if reads_here(lookup));
         match act {
             Act::Module { module, args } => {
                 let bare = matches!(module.spec.name.as_str(), "assert" | "debug");
@@ -54,6 +58,7 @@ impl Unit<'_> {
                 });
                 // A template file and a file of variables have names of their own.
                 walk.all |= module.spec.name == "validate_argument_spec";
+                walk.reads_here |= sends(&module.spec.name, args);
                 renders = module.spec.name == "template";
             }
             Act::IncludeTasks { file, .. } => walk.value(self, file, false),
@@ -79,7 +84,8 @@ impl Unit<'_> {
         {
             self.play.regroups.store(true, Ordering::Relaxed);
         }
-        Uses { other_hosts: names.is_none() || of_play || regrouped, names, looks }
+        let reads_here = walk.reads_here || names.is_none();
+        Uses { other_hosts: names.is_none() || of_play || regrouped, reads_here, names, looks }
     }
 
     /// What a text uses; each text is looked at once a run.
@@ -133,6 +139,12 @@ impl Unit<'_> {
             // A name that cannot be read spoils no task, and variables are read only where they are used.
             let lazy = matches!(word, "vars" | "name" | "vars_prompt" | "vars_files" | "hosts");
             let mut place = Place { role: frame.role.clone(), skippable: outer || conditional, lazy, item };
+            if word == "loop_control" {
+                let ends = value.value.get("break_when").map(super::keywords::many).unwrap_or_default();
+                // Those in braces are looked at with all else that is in it.
+                let ends = ends.into_iter().filter(|condition| matches!(condition, Value::Str(_)));
+                ends.for_each(|condition| self.check_value(&condition, value.span, true, &place));
+            }
             if word != "when" {
                 self.check_value(&value.value, value.span, bare, &place);
                 continue;
@@ -241,6 +253,7 @@ struct Walk {
     all: bool,
     /// A lookup goes through the groups.
     groups: bool,
+    reads_here: bool,
     /// How many of the names were followed into what defines them.
     followed: usize,
 }
@@ -280,6 +293,8 @@ impl Walk {
         // `template` and `vars` lookups read names that stand elsewhere.
         self.all |= used.lookups.iter().any(|(n, _)| n.ends_with("template") || n.ends_with("vars"));
         self.groups |= used.lookups.iter().any(|(n, _)| n.ends_with("inventory_hostnames"));
+        let files = used.lookups.iter().chain(&used.tests).chain(&used.filters);
+        self.reads_here |= files.into_iter().any(|(name, _)| reads_here(name));
         for (name, _) in &used.names {
             let name: Arc<str> = name.as_str().into();
             if self.seen.insert(Arc::clone(&name)) {

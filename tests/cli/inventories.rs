@@ -127,19 +127,28 @@ fn called_as_ansibles_a_lost_inventory_is_a_warning() {
 
 #[test]
 fn an_inventory_is_told_as_yaml_and_written_to_a_file() {
-    let text = "[web]\na port=80\nb\n[db]\na\n[site:children]\nweb\ndb\n";
-    let place = Place::new().with("hosts", text);
+    // Texts that an unquoted YAML scalar would not be.
+    let odd = json!({"answer": "yes", "mac": "11:22:33:44:55:10", "time": "12:30", "thousand": "1_000", "sign": "="});
+    let text = "[web]\na port=80\nb\n[db]\na\n[site:children]\nweb\ndb\n[zone:children]\nweb\n";
+    let place = Place::new().with("hosts", text).with("group_vars/db.yml", &odd.to_string());
     let seen = place.run(&["inventory", "-i", "hosts", "--list", "--yaml"]);
-    let expected = json!({"all": {"children": {"site": {"children": {
-        "web": {"hosts": {"a": {"port": 80}, "b": {}}}, "db": {"hosts": {"a": {}}}}}}}});
+    let mut of_a = odd.as_object().unwrap().clone();
+    of_a.insert("port".into(), 80.into());
+    let expected = json!({"all": {"children": {
+        "site": {"children": {"web": {"hosts": {"a": of_a, "b": {}}}, "db": {"hosts": {"a": {}}}}},
+        "zone": {"children": {"web": {}}}}}});
     assert_eq!(serde_yaml::from_str::<Value>(&seen.out).unwrap(), expected, "{}", seen.out);
     // What was written is an inventory of the same hosts.
     let seen = place.run(&["inventory", "-i", "hosts", "--list", "-y", "--output", "written.yml"]);
     assert_eq!((seen.code, seen.out.as_str()), (0, ""), "{}", seen.err);
-    let graph = |from: &str| place.run(&["inventory", "-i", from, "--graph", "--vars"]).out;
-    assert_eq!(graph("written.yml"), graph("hosts"));
-    let host = place.run(&["inventory", "-i", "hosts", "--host", "a", "--yaml"]);
-    assert_eq!(host.out, "port: 80\n");
+    let elsewhere =
+        Place::new().with("hosts", &std::fs::read_to_string(place.path().join("written.yml")).unwrap());
+    let list = |place: &Place| {
+        serde_json::from_str::<Value>(&place.run(&["inventory", "-i", "hosts", "--list"]).out).unwrap()
+    };
+    assert_eq!(list(&elsewhere), list(&place));
+    let host = place.run(&["inventory", "-i", "hosts", "--host", "b", "-e", "x=1", "--yaml"]);
+    assert_eq!(host.out, "x: '1'\n");
     assert_eq!(place.run(&["inventory", "-i", "hosts", "--list", "--output", "no/such/folder"]).code, 3);
 }
 

@@ -130,13 +130,16 @@ fn text_int(text: &str, base: u32) -> Res<Option<Value>> {
         return Ok(None);
     }
     let signed = |x: f64| if negative { -x } else { x };
-    match i64::from_str_radix(stripped, base) {
-        Ok(i) => Ok(Some(Value::Int(if negative { -i } else { i }))),
-        Err(e) if *e.kind() == std::num::IntErrorKind::PosOverflow => {
-            super::maths::whole(f64::INFINITY).map(Some)
+    let too_large = super::maths::too_large;
+    match i128::from_str_radix(stripped, base) {
+        Ok(i) => {
+            let fits = i64::try_from(if negative { -i } else { i });
+            fits.map(|i| Some(Value::Int(i))).map_err(|_| too_large())
         }
+        Err(e) if *e.kind() == std::num::IntErrorKind::PosOverflow => Err(too_large()),
         Err(_) if base == 10 && stripped.starts_with(|c: char| c.is_ascii_digit() || c == '.') => {
-            stripped.parse::<f64>().ok().map(|x| super::maths::whole(signed(x).trunc())).transpose()
+            let x = stripped.parse::<f64>().ok().filter(|x| x.is_finite());
+            x.map(|x| super::maths::whole(signed(x).trunc())).transpose()
         }
         Err(_) => Ok(None),
     }

@@ -36,7 +36,7 @@ pub(super) fn whole(x: f64) -> Res<Value> {
     if x.abs() < 9_223_372_036_854_775_808.0 { Ok(Value::Int(x as i64)) } else { Err(too_large()) }
 }
 
-fn too_large() -> Fail {
+pub(super) fn too_large() -> Fail {
     wrong("the number is too large (64 bits)")
 }
 
@@ -49,6 +49,12 @@ fn abs(_: &mut Run<'_>, value: Value, _: &Args) -> Res<Value> {
 }
 
 fn round(run: &mut Run<'_>, value: Value, args: &Args) -> Res<Value> {
+    // A whole one is what it is, whatever digits a float would lose.
+    if let (Value::Int(_), None) = (&value, args.text(run, 1, "method")?)
+        && args.int(0, "precision")?.is_none_or(|digits| digits >= 0)
+    {
+        return Ok(value);
+    }
     let x = number(&value)?;
     let precision = i32::try_from(args.int(0, "precision")?.unwrap_or(0)).unwrap_or(0);
     let scale = 10f64.powi(precision);
