@@ -130,8 +130,9 @@ fn a_parameter_that_cuts_the_connection_is_taken_back() {
     place.tasks(&format!(
         "- sysctl: {{name: net.ipv6.conf.host0.disable_ipv6, value: 1, sysctl_file: {file}, confirm: 60}}"
     ));
+    // When both are there, the value and the line: which comes first is not this test's affair.
     let watch = format!(
-        "until [ \"$(cat {switch})\" = 1 ]; do sleep 0.1; done; cat {file}; sync; systemctl reboot -ff"
+        "until [ \"$(cat {switch})\" = 1 ] && grep disable_ipv6 {file}; do sleep 0.1; done; sync; systemctl reboot -ff"
     );
     let watch = Running::start(
         node.ssh().args(["timeout", "300", "sh", "-c"]).arg(shell_words::quote(&watch).as_ref()),
