@@ -59,7 +59,9 @@ fn reset_gives_back_pristine_hosts() {
     let host = &guard.hosts()[0];
     let before = on(host, "cat /etc/machine-id");
     on(host, "touch /etc/made-by-test && rm /etc/debian_version && useradd someone");
+    on(host, "ip link add left0 type bridge");
     guard.reset().unwrap();
+    on(host, "! ip link show left0 2>&1");
     on(host, "! id someone");
     assert_eq!(
         on(host, "test ! -e /etc/made-by-test && test -e /etc/debian_version && echo pristine").trim(),

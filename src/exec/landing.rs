@@ -14,6 +14,9 @@ use crate::plan::Change;
 use crate::remote::RemoteError;
 use std::sync::Arc;
 
+/// How often effects are begun again at most: a second run of the same playbook overtakes this one at some of its tasks.
+const TRIES: u32 = 5;
+
 /// Effects that are to be begun again, from the look on.
 pub struct NotDone {
     pub ready: Prepared,
@@ -69,25 +72,33 @@ impl Host {
         }
     }
 
-    /// Once more, from the look on, and no further time.
-    async fn again(&mut self, not_done: NotDone, unit: &Unit, cx: &TaskContext) -> UnitOutcome {
-        let NotDone { ready, why } = not_done;
-        let unit = unit.again(Stage::Ready(ready));
-        let (_, flying) = Box::pin(self.launch(unit, cx, None)).await;
-        let outcome = Box::pin(self.land(flying)).await.unwrap_or_else(NotDone::outcome);
-        let change = match why {
-            Why::Lost(error, _) if outcome.status == Status::Failed => {
-                let message = format!("{error}; begun again: {}", outcome.message);
-                return UnitOutcome { message, ..outcome };
+    /// Once more, from the look on; where others write to the same files a few times more.
+    async fn again(&mut self, mut not_done: NotDone, unit: &Unit, cx: &TaskContext) -> UnitOutcome {
+        let (mut lost, mut done, mut tries) = (None, None, 0);
+        let outcome = loop {
+            let NotDone { ready, why } = not_done;
+            match why {
+                Why::Lost(error, change) => (lost, done) = (Some(error), change),
+                Why::Overtaken { failed, begun: true } => done = done.or(failed.change),
+                Why::Skipped | Why::Overtaken { .. } => {}
             }
-            Why::Lost(_, change) => change,
-            Why::Overtaken { failed, begun: true } => failed.change,
-            Why::Skipped | Why::Overtaken { .. } => None,
+            tries += 1;
+            let unit = unit.again(Stage::Ready(ready));
+            let (_, flying) = Box::pin(self.launch(unit, cx, None)).await;
+            not_done = match Box::pin(self.land(flying)).await {
+                Ok(outcome) => break outcome,
+                Err(again) if tries < TRIES && matches!(again.why, Why::Overtaken { .. }) => again,
+                Err(no_more) => break no_more.outcome(),
+            };
         };
-        match change {
+        match (done, lost) {
             // What was begun had been done by then.
-            Some(change) if outcome.status == Status::Ok => {
+            (Some(change), _) if outcome.status == Status::Ok => {
                 UnitOutcome { status: Status::Changed, change: Some(change), ..outcome }
+            }
+            (_, Some(error)) if outcome.status == Status::Failed => {
+                let message = format!("{error}; begun again: {}", outcome.message);
+                UnitOutcome { message, ..outcome }
             }
             _ => outcome,
         }

@@ -19,6 +19,10 @@ fi
 # and stays out of reach. A container engine on the host makes a session keyring for each container.
 export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
 while :; do
+	# A boot does away with links that were made before it, as a container engine's bridges.
+	nsenter --net="$dir/netns" ip -o link show | awk -F': ' '{ sub(/@.*/, "", $2); print $2 }' | while read -r link; do
+		case $link in lo | host0) ;; *) nsenter --net="$dir/netns" ip link delete "$link" 2>/dev/null || : ;; esac
+	done
 	status=0
 	(
 		enter "$cgroup/box"
