@@ -83,11 +83,9 @@ impl WriteFile {
 /// The variable that holds a random word for the temporary file: two jobs that differ in it alone do the same.
 pub const CHANCE: &str = "temp";
 
-/// Whether a job that writes files found one changed since it was looked at, and left it as it was.
+/// Whether a job that writes a file found it changed since it was looked at, and left it as it was.
 pub fn found_changed(job: &Job, output: &Output) -> bool {
-    matches!(&*job.script.name, "files.write" | "files.write_many")
-        && output.status == Status::Done
-        && output.rc == RC_CHANGED
+    job.script.name == WRITE.name && output.status == Status::Done && output.rc == RC_CHANGED
 }
 
 /// The job that writes a file: temporary beside it, synced, owner and mode set, validated, renamed.
