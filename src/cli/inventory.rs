@@ -10,7 +10,7 @@ use crate::syntax::inventory::{ALL, GroupId, HostId, Inventory, VarFolders};
 use crate::ui::console::Console;
 use clap::Args;
 use serde_json::{Value as Json, json};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 /// Show the inventory
@@ -123,11 +123,12 @@ fn told(args: &InventoryArgs, view: &View<'_>) -> Result<String, Fail> {
     })
 }
 
-/// Hosts and groups whose content stands further up.
+/// Hosts and groups that were gone through.
 #[derive(Default)]
 struct Told {
     hosts: HashSet<HostId>,
-    groups: HashSet<GroupId>,
+    /// Whether there is anything in them.
+    groups: HashMap<GroupId, bool>,
 }
 
 impl View<'_> {
@@ -172,9 +173,16 @@ impl View<'_> {
         let mut entry = serde_json::Map::new();
         let mut children = serde_json::Map::new();
         for child in &group.children {
-            let of = if told.groups.contains(child) { json!({}) } else { self.nested(*child, told) };
-            if told.groups.contains(child) || of.as_object().is_some_and(|o| !o.is_empty()) {
-                told.groups.insert(*child);
+            let (of, full) = match told.groups.get(child) {
+                Some(full) => (json!({}), *full),
+                None => {
+                    let of = self.nested(*child, told);
+                    let full = of.as_object().is_some_and(|o| !o.is_empty());
+                    told.groups.insert(*child, full);
+                    (of, full)
+                }
+            };
+            if full {
                 children.insert(self.inventory[*child].name.to_string(), of);
             }
         }
