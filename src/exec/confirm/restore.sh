@@ -2,12 +2,13 @@
 # Puts back what is kept in $1, unless it was confirmed meanwhile: whoever renames `armed` decides. $2: the host boots.
 dir=$1 boot=${2:-}
 mv -- "$dir/armed" "$dir/fired" 2>/dev/null || exit 0
+bad=
 for path in "$dir"/*.path; do
   [ -e "$path" ] || continue
   kept=${path%.path}.file
   path=$(cat -- "$path")
   if [ -e "$kept" ]; then
-    cp -p -- "$kept" "$path.fitout-restore" && mv -f -- "$path.fitout-restore" "$path"
+    if ! { cp -p -- "$kept" "$path.fitout-restore" && mv -f -- "$path.fitout-restore" "$path"; }; then bad=1; fi
   else
     rm -f -- "$path"
   fi
@@ -22,6 +23,8 @@ done
 for unit in /etc/systemd/system /etc/systemd/system/sysinit.target.wants; do
   rm -f -- "$unit/fitout-confirm-${dir##*/}-boot.service"
 done
+# What is back is not kept a second time, where nobody may ever ask again.
+[ -n "$bad" ] || rm -f -- "$dir"/*.file
 # shellcheck disable=SC2016
 set -- sh -c 'sh "$1/command" >"$1/said" 2>&1; : >"$1/restored"' fitout-confirm "$dir"
 # A command may want what is not there so early in a boot.
