@@ -156,7 +156,11 @@ impl Armed {
             }
             sleep(Duration::from_millis(500)).await;
         }
-        "whether the host restored its former values is not known: it cannot be reached".into()
+        let dir = &self.dir;
+        format!(
+            "whether the host restored its former values is not known: it cannot be reached, or not all could be put back \
+             (what is left of it is in {dir} there)"
+        )
     }
 }
 
@@ -210,5 +214,28 @@ mod tests {
             kept(&writes, &effects),
             ["file:/etc/x", "sysctl:net/ipv4/conf/*/rp_filter", "file:/etc/y/a", "file:/etc/y/b"]
         );
+    }
+
+    #[test]
+    fn what_cannot_be_put_back_is_kept_and_not_called_restored() {
+        for (folder, restored) in [("there", true), ("gone", false)] {
+            let temp = tempfile::tempdir().unwrap();
+            let at = |name: &str| temp.path().join(name);
+            let write = |name: &str, text: &str| std::fs::write(at(name), text).unwrap();
+            std::fs::create_dir(at("there")).unwrap();
+            std::fs::create_dir(at("kept")).unwrap();
+            let path = at(folder).join("file");
+            write("kept/armed", "");
+            write("kept/command", "");
+            write("kept/1.file", "former\n");
+            write("kept/1.path", &format!("{}\n", path.display()));
+            let mut sh = std::process::Command::new("sh");
+            sh.args(["-c", include_str!("confirm/restore.sh"), "restore"]).arg(at("kept"));
+            sh.output().unwrap();
+            assert_eq!(at("kept/restored").exists(), restored, "{folder}");
+            let left = if restored { path } else { at("kept/1.file") };
+            assert_eq!(std::fs::read_to_string(left).unwrap(), "former\n");
+            assert_eq!(at("kept/1.file").exists(), !restored, "{folder}");
+        }
     }
 }

@@ -26,7 +26,7 @@ done
 # What is back is not kept a second time, where nobody may ever ask again.
 [ -n "$bad" ] || rm -f -- "$dir"/*.file
 # shellcheck disable=SC2016
-set -- sh -c 'sh "$1/command" >"$1/said" 2>&1; : >"$1/restored"' fitout-confirm "$dir"
+set -- sh -c 'sh "$1/command" >"$1/said" 2>&1; [ -n "$2" ] || : >"$1/restored"' fitout-confirm "$dir" "$bad"
 # A command may want what is not there so early in a boot.
 if [ -n "$boot" ] && grep -q . "$dir/command"; then
   systemd-run --quiet --no-block --collect "$@" && exit
