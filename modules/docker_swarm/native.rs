@@ -134,7 +134,7 @@ fn enter(args: &Args, local: &Local, join: bool) -> Result<Decision, Failure> {
     Ok(changed(
         Action::Create,
         "the host is in no swarm: it joins",
-        vec![join::job(args, false), look_again(args)],
+        vec![join::job(args, ""), look_again(args)],
         done_as("New node is added to swarm cluster"),
     ))
 }

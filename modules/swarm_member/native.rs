@@ -133,7 +133,7 @@ fn survey(info: &Json, nodes: &Answer) -> Decision {
     Decision::unchanged(result([("survey", swarm::value(&told))]))
 }
 
-/// The tokens, and where to join: at this manager first, then at those that answer. One that is lost may be the predecessor
+/// The tokens, the ids of the nodes, and where to join: at this manager first, then at those that answer. One that is lost may be the predecessor
 /// of the very host that joins, at its address.
 fn tokens(
     local: &Local,
@@ -149,6 +149,7 @@ fn tokens(
                 ("worker", later()),
                 ("manager", later()),
                 ("remote_addrs", addrs),
+                ("nodes", Value::from(Vec::<Value>::new())),
             ])));
         }
         return Err(Failure::new(answer.message()));
@@ -158,11 +159,13 @@ fn tokens(
     let mut nodes = view::nodes(nodes.and_then(Answer::good).unwrap_or(&Json::Null));
     nodes.sort_by_key(|n| n.id != local.node_id);
     let answering = nodes.iter().filter(|n| n.reachable && !n.manager_addr.is_empty());
+    let ids: Vec<Value> = nodes.iter().map(|n| n.id.as_str().into()).collect();
     let addrs: Vec<Value> = answering.map(|n| n.manager_addr.as_str().into()).collect();
     Ok(Decision::unchanged(result([
         ("worker", token("Worker")),
         ("manager", token("Manager")),
         ("remote_addrs", addrs.into()),
+        ("nodes", ids.into()),
     ])))
 }
 
@@ -190,8 +193,8 @@ fn init(args: &Args, local: &Local) -> Decision {
 }
 
 fn join(args: &Args, local: &Local) -> Result<Decision, Failure> {
-    let again = args.bool("rejoin");
-    if local.member() && !again {
+    let removed = args.str("removed");
+    if local.member() && local.node_id != removed {
         return match local.state.as_str() {
             "error" | "locked" => Err(Failure::new(format!(
                 "{} is in a swarm that is {}: {}",
@@ -200,15 +203,8 @@ fn join(args: &Args, local: &Local) -> Result<Decision, Failure> {
             _ => Ok(Decision::unchanged(node_of(local))),
         };
     }
-    let engine = Engine::of(args);
-    let mut effects = Vec::new();
-    if again && local.member() {
-        let leave = Request::post("/swarm/leave?force=1", Json::Null);
-        effects.push(http::act(&engine, &leave, Some("not part of a swarm")).var("await", "inactive"));
-    }
-    effects.push(swarm::join::job(args, again));
     let reason = format!("{} joins as a {}", local.name, args.str("role"));
-    Ok(changed(Action::Create, reason, effects, Map::new()))
+    Ok(changed(Action::Create, reason, vec![swarm::join::job(args, removed)], Map::new()))
 }
 
 fn leave(args: &Args, local: &Local) -> Result<Decision, Failure> {

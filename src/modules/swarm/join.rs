@@ -13,8 +13,9 @@ use serde_json::json;
 /// Seconds for all attempts together.
 const LIMIT: u32 = 120;
 
-/// The arguments `remote_addrs`, `join_token` and the addresses of this host. `again`: the host was in a swarm before.
-pub fn job(args: &Args, again: bool) -> Job {
+/// The arguments `remote_addrs`, `join_token` and the addresses of this host. `removed`: the id of the node that the host was,
+/// and leaves first if it still is; may be empty.
+pub fn job(args: &Args, removed: &str) -> Job {
     let mut addrs = args.list("remote_addrs");
     let mut requests = String::new();
     for _ in 0..addrs.len() {
@@ -31,7 +32,7 @@ pub fn job(args: &Args, again: bool) -> Job {
     Engine::of(args)
         .reached_by(Job::new(script!("swarm.join", "engine.sh", "join.sh")))
         .var("limit", LIMIT.to_string())
-        .flag("again", again)
+        .var("removed", removed)
         .stdin(bytes(requests))
 }
 
@@ -55,6 +56,7 @@ case "$*" in
       *leave*) echo inactive >state; printf 'HTTP/1.1 200 OK\r\n\r\n' ;;
       *) count=$(grep -c join asked); cat "after/$count" >state; printf 'HTTP/1.1 %b' "$(cat "answers/$count")" ;;
     esac ;;
+  *NodeID*) echo was ;;
   *.Error*) echo "$(cat state): $(cat error)" ;;
   *) cat state ;;
 esac
@@ -68,6 +70,16 @@ esac
 
     /// Runs the job with answers and the state after each; its exit code, what was asked, and what it said.
     fn run(answers: &[(&str, &str)], error: &str, limit: &str) -> (i32, Vec<String>, String) {
+        run_as(answers, error, limit, "")
+    }
+
+    /// The host is the node `was`; the swarm has removed `removed`.
+    fn run_as(
+        answers: &[(&str, &str)],
+        error: &str,
+        limit: &str,
+        removed: &str,
+    ) -> (i32, Vec<String>, String) {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         for name in ["answers", "after"] {
@@ -85,7 +97,7 @@ esac
         let mut child = Command::new("sh")
             .args(["-c", concat!(include_str!("engine.sh"), include_str!("join.sh"))])
             .env("PATH", searched)
-            .envs([("host", "unix:///x"), ("limit", limit), ("pause", "0")])
+            .envs([("host", "unix:///x"), ("limit", limit), ("pause", "0"), ("removed", removed)])
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -114,8 +126,28 @@ esac
         let late =
             bad("Timeout was reached before node joined. The attempt will continue in the background.");
         assert_eq!(run(&[(&late, "active")], "", "60").0, 0);
+    }
+
+    #[test]
+    fn two_runs_at_once_make_one_node_of_a_host() {
+        let other = bad("This node is already part of a swarm.");
+        let one = "join \"one\"}".to_string();
         // Someone else, from another place, was faster.
-        assert_eq!(run(&[(&bad("This node is already part of a swarm."), "active")], "", "60").0, 0);
+        let (code, asked, said) = run(&[(&other, "active")], "", "60");
+        assert_eq!((code, asked), (0, vec![one.clone()]), "{said}");
+        // It is left only where it still is the node that was removed.
+        let (code, asked, said) = run_as(&[(GOOD, "active")], "", "60", "was");
+        assert_eq!((code, asked), (0, vec!["leave?force=1 ".to_string(), one.clone()]), "{said}");
+        let (code, asked, said) = run_as(&[(&other, "active")], "", "60", "former");
+        assert_eq!((code, asked), (0, vec![one]), "{said}");
+        // The other's attempt comes to nothing, and this one is made.
+        let (code, asked, said) = run(&[(&other, "inactive"), (GOOD, "active")], "", "60");
+        assert_eq!((code, asked.len()), (0, 2), "{said}");
+        // A refusal leaves alone what the other has under way.
+        let refused = bad("rpc error: code = Unavailable desc = connection refused");
+        let (code, asked, said) = run(&[(&refused, "pending"), (&other, "active")], "", "60");
+        assert_eq!((code, asked.len()), (0, 2), "{said}");
+        assert!(!asked.iter().any(|a| a.contains("leave")), "{asked:?}");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 # Joins a swarm. stdin: the engine's join requests, one a line, each with another manager's address first, for the engine
 # tries the first only. They hold the token, so they stay in this shell and in a pipe: in no argument, no file.
 # What may pass (a manager that does not answer, no leader just now) is tried again at the next manager, $limit seconds in
-# all; what will not pass (a wrong token, another version) is an error at once. $again: it has just left a swarm.
+# all; what will not pass (a wrong token, another version) is an error at once. $removed: the node that the host was and that the
+# swarm has removed; the host leaves it first. Another run may be at the same: whoever is faster, the host is one node.
 LC_ALL=C
 PORTS='hint: the managers listen on 2377/tcp; all nodes reach each other on 7946/tcp, 7946/udp and 4789/udp'
 dir=$(mktemp -d) || exit 1
@@ -38,12 +39,7 @@ settled() {
 attempt() {
   answer=$(ask POST /swarm/join "$1") || { said=$answer; return 1; }
   case $answer in
-    "HTTP/1.1 2"* | *"Timeout was reached"*) settled ;;
-    *"already part of a swarm"*)
-      said=${answer##*
-}
-      [ -z "${again:-}" ] && settled
-      ;;
+    "HTTP/1.1 2"* | *"Timeout was reached"* | *"already part of a swarm"*) settled ;;
     *)
       said=${answer##*
 }
@@ -53,6 +49,8 @@ attempt() {
 }
 passing() {
   case $said in
+    # The other run's attempt came to nothing.
+    'inactive: ') ;;
     *x509* | *"bad certificate"* | *fingerprint* | *"join token"*) return 1 ;;
     *"code = Unavailable"* | *"code = DeadlineExceeded"* | *"code = Canceled"* | *"code = Aborted"*) ;;
     *"deadline exceeded"* | *"connection refused"* | *"connection reset"* | *"i/o timeout"* | *"no route to host"*) ;;
@@ -60,6 +58,18 @@ passing() {
     *) return 1 ;;
   esac
 }
+
+if [ -n "${removed:-}" ] && [ "$(engine info --format '{{.Swarm.NodeID}}')" = "$removed" ]; then
+  answer=$(ask POST '/swarm/leave?force=1' '')
+  case $answer in
+    "HTTP/1.1 2"* | *"not part of a swarm"*) ;;
+    *)
+      printf '%s\n' "${answer##*
+}" >&2
+      exit 1
+      ;;
+  esac
+fi
 
 # One line, one request. Not a here-document: some shells keep those in a file.
 IFS='
@@ -74,8 +84,8 @@ while :; do
       case $said in *deadline* | *[Tt]imeout* | *refused* | *"no route"* | *"it is still"*) printf '%s\n' "$PORTS" >&2 ;; esac
       exit 1
     fi
-    # What the attempt has left would be in the way of the next.
-    [ "$(state)" = inactive ] || ask POST '/swarm/leave?force=1' '' >/dev/null || :
+    # What the attempt has left would be in the way of the next. What is under way is not left: it is the other run's.
+    [ "$(state)" != error ] || ask POST '/swarm/leave?force=1' '' >/dev/null || :
     sleep "${pause:-1}"
   done
 done
