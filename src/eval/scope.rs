@@ -1,7 +1,7 @@
 //! What an expression can see: variables by name, and the controller's side for lookups.
 
 use crate::base::{Map, Value};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Gives variables by name. Values may hold templates; they are evaluated when they are touched.
@@ -46,12 +46,12 @@ pub struct LookupContext {
     pub open_vault: Option<VaultOpener>,
     /// In check mode no lookup changes anything (`password` makes no file).
     pub check_mode: bool,
-    /// On a plan and in check mode: what may still make files on the controller, if anything; then one that is missing is unknown.
+    /// On a plan and in check mode: what may still make or change files of the controller, if anything; those are unknown then.
     pub to_come: Option<ToCome>,
 }
 
-/// What has to be done before it is known which files the controller has.
-pub type ToCome = Arc<dyn Fn() -> Option<Arc<str>> + Send + Sync>;
+/// What has to be done before it is known what the controller has at this path; of one where nothing is, anything may make it.
+pub type ToCome = Arc<dyn Fn(&Path) -> Option<Arc<str>> + Send + Sync>;
 
 /// A scope of one map, for tests and for what needs no more.
 #[derive(Clone, Default)]

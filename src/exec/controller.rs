@@ -1,13 +1,12 @@
 //! What modules ask of this machine while they decide: its files, rendered and opened, and what is known of the host.
 
 use super::scope::{TaskScope, absolute};
-use super::state::Run;
+use super::state::{Run, locked};
 use crate::base::Value;
 use crate::eval::{Rendered, Scope, TemplateOptions};
 use crate::modules::{Args, ArgsExt, Controller, Failure};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// What a module may ask while it decides.
 pub struct TaskController {
@@ -15,20 +14,18 @@ pub struct TaskController {
     scope: Arc<TaskScope>,
     check: bool,
     diff: bool,
-    /// A file was asked for that is not there.
-    missed: AtomicBool,
+    /// On a plan: after what it is known what a file is that was asked for.
+    awaited: Mutex<Option<Arc<str>>>,
 }
 
 impl TaskController {
     pub fn new(run: Arc<Run>, scope: Arc<TaskScope>, check: bool, diff: bool) -> Self {
-        TaskController { run, scope, check, diff, missed: AtomicBool::default() }
+        TaskController { run, scope, check, diff, awaited: Mutex::default() }
     }
 
-    /// On a plan: after what the file may be there that was missed.
+    /// On a plan: after what it is known what a file is that was asked for.
     pub fn awaits(&self) -> Option<Arc<str>> {
-        let to_come =
-            self.scope.context().to_come.as_ref().filter(|_| self.missed.load(Ordering::Relaxed))?;
-        to_come()
+        locked(&self.awaited).clone()
     }
 
     pub fn diff(&self) -> bool {
@@ -52,8 +49,11 @@ impl Controller for TaskController {
 
     fn find_file(&self, kind: &str, name: &str) -> Result<PathBuf, Failure> {
         let found = super::lookups::find_file(self.scope.context(), kind, name);
-        self.missed.fetch_or(found.is_err(), Ordering::Relaxed);
-        found
+        let to_come = self.scope.context().to_come.as_ref();
+        let path = found.as_deref().unwrap_or(Path::new(name));
+        let Some(why) = to_come.and_then(|to_come| to_come(path)) else { return found };
+        *locked(&self.awaited) = Some(why);
+        found.and_then(|path| Err(Failure::new(format!("{} is as it was", path.display()))))
     }
 
     fn base_dir(&self) -> PathBuf {

@@ -139,6 +139,7 @@ impl Host {
                 self.forecast.learn(&decision.effects, module.leaves(&ready.args, &decision));
             }
             let mut outcome = predicted(&ready, decision, change);
+            outcome.claims = Some(ready.claims.clone());
             if self.run.options.mode == super::options::Mode::Plan {
                 forget_output(&mut outcome, &cx.title, self.wants_background(cx));
                 leave_open(&mut outcome, &ready, &cx.title);

@@ -24,7 +24,7 @@ pub fn context(run: &Arc<Run>, play: &PlayScope, role: Option<&RoleScope>) -> Lo
         (run.vault)(text)
     };
     let weak = Arc::downgrade(run);
-    let to_come = move || super::state::locked(&weak.upgrade()?.on_controller).clone();
+    let to_come = move |path: &Path| super::state::locked(&weak.upgrade()?.on_controller).before(path);
     LookupContext {
         search,
         playbook_dir: playbook,

@@ -7,7 +7,7 @@ use crate::base::{List, Map, Value};
 use crate::eval::Truth;
 use crate::graph::TaskKeywords;
 use crate::modules::Failure;
-use crate::plan::{Change, Diff};
+use crate::plan::{Change, Claims, Diff};
 use std::sync::Arc;
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct UnitOutcome {
     pub attempts: u32,
     /// On a plan: decided on what earlier changes will leave, not on what is there.
     pub foreseen: bool,
+    /// On a plan: what the change would touch.
+    pub claims: Option<Claims>,
 }
 
 impl UnitOutcome {
@@ -53,6 +55,7 @@ impl UnitOutcome {
             warnings: Vec::new(),
             attempts: 1,
             foreseen: false,
+            claims: None,
         }
     }
 

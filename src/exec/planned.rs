@@ -10,6 +10,40 @@ use crate::graph::Act;
 use crate::modules::{ArgsExt, Behaviour, Failure, Staged};
 use crate::plan::{Action, Claims};
 use crate::remote::{Become, Output, RemoteError};
+use std::path::Path;
+use std::sync::Arc;
+
+/// On a plan: what would be changed on the controller.
+#[derive(Default)]
+pub struct OnController {
+    /// The first task that would change anything there.
+    first: Option<Arc<str>>,
+    /// Tasks, and the files that they name.
+    writes: Vec<(Arc<str>, Claims)>,
+}
+
+impl OnController {
+    pub fn add(&mut self, task: &str, claims: Option<&Claims>) {
+        let why: Arc<str> = format!("`{task}` has run").into();
+        self.first.get_or_insert_with(|| Arc::clone(&why));
+        let named = |write: &&String| write.starts_with("file:");
+        let writes: Vec<String> = claims.iter().flat_map(|c| &c.writes).filter(named).cloned().collect();
+        if !writes.is_empty() {
+            self.writes.push((why, Claims { reads: Vec::new(), writes }));
+        }
+    }
+
+    /// After what it is known what is at this path: anything may make what is not there; of what is there, only what names it
+    /// is taken to change it.
+    pub fn before(&self, path: &Path) -> Option<Arc<str>> {
+        if self.first.is_none() || !path.exists() {
+            return self.first.clone();
+        }
+        let path = std::path::absolute(path).ok()?;
+        let read = Claims { reads: vec![format!("file:{}", path.display())], writes: Vec::new() }.plainly();
+        self.writes.iter().rev().find(|(_, write)| write.disturbs(&read)).map(|(why, _)| Arc::clone(why))
+    }
+}
 
 impl Host {
     /// On a plan: of what is unknown it is known only then whether it does something, and what.

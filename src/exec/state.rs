@@ -98,8 +98,8 @@ pub struct Run {
     pub lost: Mutex<HashMap<Arc<str>, Lost>>,
     /// What hosts had counted when `clear_host_errors` came: shown, but no failure of the run.
     pub pardoned: Mutex<IndexMap<Arc<str>, super::event::HostRecap>>,
-    /// On a plan: the first task that would change something on the controller.
-    pub on_controller: Mutex<Option<Arc<str>>>,
+    /// On a plan: what would be changed on the controller.
+    pub on_controller: Mutex<super::planned::OnController>,
     /// How often tasks may have changed something on the controller.
     pub made_here: std::sync::atomic::AtomicU64,
     /// The first play that has the task of `--start-at-task`.

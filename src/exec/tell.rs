@@ -212,10 +212,9 @@ impl Host {
             None => self.works_here(cx),
         };
         let may_do = |unit: &&UnitOutcome| matches!(unit.status, Status::Changed | Status::Unknown);
-        if runs && outcome.units.iter().filter(may_do).any(here) {
+        for unit in outcome.units.iter().filter(may_do).filter(|unit| runs && here(unit)) {
             self.run.made_here.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let mut first = super::state::locked(&self.run.on_controller);
-            first.get_or_insert_with(|| format!("`{}` has run", cx.title).into());
+            super::state::locked(&self.run.on_controller).add(&cx.title, unit.claims.as_ref());
         }
     }
 

@@ -28,10 +28,12 @@ fn candidates(run: &Run<'_>, name: &str, kind: &str) -> Vec<PathBuf> {
 
 fn find(run: &Run<'_>, name: &str, kind: &str) -> Res<PathBuf> {
     let places = candidates(run, name, kind);
-    places.iter().find(|p| p.exists()).cloned().ok_or_else(|| {
-        if let Some(why) = run.scope.context().to_come.as_ref().and_then(|to_come| to_come()) {
-            return EvalError::new(ErrorKind::Unknown(Arc::clone(&why)), format!("known after {why}"));
-        }
+    let found = places.iter().find(|p| p.exists());
+    let to_come = run.scope.context().to_come.as_ref();
+    if let Some(why) = to_come.and_then(|to_come| to_come(found.or(places.first())?)) {
+        return Err(EvalError::new(ErrorKind::Unknown(Arc::clone(&why)), format!("known after {why}")));
+    }
+    found.cloned().ok_or_else(|| {
         let tried: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
         lookup_failed(format!("could not find `{name}`; looked for {}", tried.join(", ")))
     })
