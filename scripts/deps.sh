@@ -66,6 +66,9 @@ if ! command -v packer >/dev/null && apt-cache show packer >/dev/null 2>&1; then
 		echo "deps: without packer" >&2
 fi
 
+# Another puts user data through it.
+"$(dirname "$0")/cloud-init.sh" >/dev/null || echo "deps: without cloud-init" >&2
+
 if ! command -v cargo >/dev/null; then
 	echo "deps: Rust is not installed: see https://rustup.rs" >&2
 	exit 1

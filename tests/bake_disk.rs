@@ -307,6 +307,29 @@ fn a_step_that_fails_leaves_nothing() {
         nothing_is_left(&place, &ended.all());
     }
     let play = std::fs::read_to_string(place.path().join("site.yml")).unwrap();
+    // Nobody may use what is not as it should be: a play that would change the booted image, or what has not gone.
+    let changes = play.replace(
+        "step provision\n      delegate_to: localhost\n      changed_when: false\n",
+        "step provision\n      delegate_to: localhost\n",
+    );
+    assert_ne!(changes, play);
+    place.write("site.yml", &changes);
+    let ended = seen(bake(&place, &[], &[]));
+    ended.is(1, &["error: bake: verify: ", "the plays would change the booted image"]);
+    nothing_is_left(&place, &ended.all());
+    place.write("site.yml", &play);
+    let cleans = place.path().join("stubs/sh");
+    let real = std::fs::read_to_string(&cleans).unwrap();
+    stub(&place, "sh", "*clean.sh*' clean'*) ;;\n*) exec /bin/sh \"$@\" ;;");
+    let ended = seen(bake(&place, &[], &[]));
+    ended.is(
+        1,
+        &["error: bake: clean: ", "machine_id: /etc/machine-id has content", "/root/.bash_history is there"],
+    );
+    nothing_is_left(&place, &ended.all());
+    place.write("stubs/sh", &real);
+    std::fs::set_permissions(&cleans, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // What comes of it is not what was named.
     let (before, rest) = play.split_once("sha256:").unwrap();
     place.write("site.yml", &format!("{before}sha256:{}{}", "0".repeat(64), &rest[64..]));
     let ended = seen(bake(&place, &[], &[]));

@@ -14,6 +14,8 @@ mod replaced;
 #[path = "cloud_bakes/shared.rs"]
 mod shared;
 mod support;
+#[path = "cloud_bakes/user_data.rs"]
+mod user_data;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -39,6 +41,9 @@ const PLAY: &str = "- name: A node
   tasks:
     - fail: {msg: the play is broken}
       when: broken is defined
+    - command: 'true'
+      delegate_to: localhost
+      when: changes is defined
 ";
 
 /// A step, the call in which it is caught (so many of the same name before it), or what is asked of the instance then.
@@ -74,12 +79,14 @@ fn world() -> World {
         "image.pending": 0, "snapshot.pending": 0});
     world.settings(&json!({"delays": at_once}));
     world.playbook(&PLAY.replace("SOURCE", DEBIAN));
-    stub(
-        &world.place,
-        "ssh",
-        "*is-system-running*) echo running ;;\n*poweroff*) echo not allowed >&2; exit 1 ;;\n*) echo \"$me\" >>\"$0.log\" ;;",
-    );
+    ssh(&world, "");
     world
+}
+
+/// What an instance says to those who log in; `more`: before all else.
+fn ssh(world: &World, more: &str) {
+    let cases = "*is-system-running*) echo running ;;\n*poweroff*) echo not allowed >&2; exit 1 ;;\n*) echo \"$me\" >>\"$0.log\" ;;";
+    stub(&world.place, "ssh", &format!("{more}{cases}"));
 }
 
 /// A bake of an image of this name, with variables of the stub's.
@@ -164,6 +171,16 @@ fn a_step_that_fails_leaves_nothing() {
     let broken = seen(bake(&world, "broken", &["-e", "broken=yes"], &[]));
     broken.is(1, &["the play is broken", "bake: provisioning: "]);
     nothing_is_left(&world, &broken.all());
+    // Nobody may use what is not as it should be: a play that would change the booted image, or what has not gone.
+    world.proxy.forget();
+    let changes = seen(bake(&world, "changes", &["-e", "changes=yes"], &[]));
+    changes.is(1, &["bake: verify: the plays would change the booted image"]);
+    assert_eq!(world.times("CopyImage") + world.times("ModifyImageAttribute") + world.times("CreateTags"), 0);
+    nothing_is_left(&world, &changes.all());
+    ssh(&world, "*'machine seal'*) printf '!history: /root/.bash_history is there\\n\\0' ;;\n");
+    let unclean = seen(bake(&world, "unclean", &[], &[]));
+    unclean.is(1, &["bake: cleaning: still there: history: /root/.bash_history is there"]);
+    nothing_is_left(&world, &unclean.all());
 }
 
 #[test]

@@ -31,6 +31,10 @@ fn a_name_is_made_of_all_that_goes_in() {
     assert!(packed.unwrap().success());
     names.push(name("", "", &[]).0);
     assert!(!name("", "", &["--force"]).1);
+    // Its first part may be a template, over what the play and the command line say.
+    let called = name("name: 'n-{{ kind }}'", "", &["-e", "kind=small"]).0;
+    assert!(called.starts_with("images/n-small-"), "{called}");
+    names.push(called);
     // What a task names elsewhere: a file by its place or a variable, a folder, permissions.
     place.write("aside/tree/deep/file", "one");
     place.write("aside/run.sh", "#!/bin/sh\n");

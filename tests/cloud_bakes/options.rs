@@ -293,3 +293,53 @@ fn filters_find_the_network_and_what_is_given_goes_before_them() {
     assert_eq!(groups, "");
     has(&run, &[&format!("SecurityGroupId.1={group}")]);
 }
+
+#[test]
+fn types_of_spot_instances_are_tried_in_turn_until_there_is_capacity() {
+    let world = world();
+    let options = LEAST.replace("SOURCE", DEBIAN).replace(
+        "instance_type: t3.micro",
+        "temporary_security_group_source_cidrs: [192.0.2.7/32], spot_price: auto, spot_instance_types: [m5.large, c5.large, t3.large]",
+    );
+    world.playbook(&format!(
+        "- name: x\n  hosts: all\n  gather_facts: false\n  image:\n    verify: false\n    builders:\n\
+         \x20     - {{type: amazon-ebs, ami_name: spot, {options}}}\n  tasks: []\n"
+    ));
+    let none = || Fault::Refused(400, "InsufficientInstanceCapacity".into(), "there is none".into());
+    let types = || -> Vec<String> {
+        let runs = world.calls().into_iter().filter(|c| c.action == "RunInstances");
+        runs.map(|c| c.body.split("&InstanceType=").nth(1).unwrap().split('&').next().unwrap().to_string())
+            .collect()
+    };
+    world.proxy.fault("RunInstances", none(), 2);
+    world.proxy.forget();
+    seen(bake(&world, "spot", &[], &[])).is(0, &["us-east-1:ami-"]);
+    assert_eq!(types(), ["m5.large", "c5.large", "t3.large"]);
+    // Where none can be had, that is said; and another error is no want of capacity.
+    world.proxy.fault("RunInstances", none(), 3);
+    world.proxy.forget();
+    seen(bake(&world, "spot", &["--force"], &[]))
+        .is(1, &["bake: instance: ", "InsufficientInstanceCapacity"]);
+    assert_eq!(types().len(), 3);
+    world.proxy.fault("RunInstances", Fault::Denied, 1);
+    world.proxy.forget();
+    seen(bake(&world, "spot", &["--force"], &[])).is(1, &["bake: instance: ", "ec2:RunInstances"]);
+    assert_eq!(types().len(), 1);
+}
+
+#[test]
+fn an_image_that_takes_too_long_is_taken_back() {
+    let world = world();
+    world.settings(&json!({"delays": {"image.pending": 60}}));
+    let options = format!(
+        "{LEAST}, ami_name: slow, temporary_security_group_source_cidrs: [192.0.2.7/32], aws_polling: {{delay_seconds: 1, max_attempts: 2}}"
+    );
+    world.playbook(&format!(
+        "- name: x\n  hosts: all\n  gather_facts: false\n  image:\n    verify: false\n    builders:\n\
+         \x20     - {{type: amazon-ebs, {}}}\n  tasks: []\n",
+        options.replace("SOURCE", DEBIAN)
+    ));
+    let ended = seen(bake(&world, "slow", &[], &[]));
+    ended.is(1, &["bake: image: ", "not ready after 2 s"]);
+    nothing_is_left(&world, &ended.all());
+}

@@ -114,7 +114,8 @@ fn a_folder_has_several_builds() {
             if ["type", "name"].contains(&name.as_str()) {
                 text
             } else {
-                format!("{text}  {name} = {value}\n")
+                // Of two that are made at once each has a name of its own.
+                format!("{text}  {name} = {value}\n").replace("timestamp", "uuid")
             }
         });
     world.place.write("f/source.pkr.hcl", &format!("source \"amazon-ebs\" \"a\" {{\n{options}}}\n"));
@@ -130,4 +131,32 @@ fn a_folder_has_several_builds() {
     command.env("PATH", world.place.stubs());
     seen(command).is(0, &["us-east-1:ami-"]);
     assert_eq!(read(&world, "log").as_deref(), Some("two a\n"));
+
+    // In Packer's lines each build is called as Packer calls it, with its block's name where that has one.
+    let lines = |args: &[&str], code: i32| {
+        let mut command = world.command(&[&["bake", "-machine-readable", "-force"], args].concat());
+        command.env("PATH", world.place.stubs());
+        let ended = seen(command);
+        ended.is(code, &[]);
+        ended.out
+    };
+    let targets = |out: &str| -> BTreeSet<String> {
+        let targets = out.lines().map(|line| line.split(',').nth(1).unwrap().to_string());
+        targets.filter(|target| !target.is_empty()).collect()
+    };
+    let out = lines(&["f"], 0);
+    let both = ["one.amazon-ebs.a", "two.amazon-ebs.a"];
+    assert_eq!(targets(&out), both.map(str::to_string).into());
+    for name in both {
+        let ends = |end: &str| out.lines().any(|line| line.ends_with(end));
+        assert!(ends(&format!(",,ui,say,==> {name}: instance")), "{out}");
+        assert!(ends(&format!(",{name},artifact,0,end")), "{out}");
+        assert!(out.contains(&format!(",,ui,say,--> {name}: AMIs were created:\\nus-east-1: ami-")), "{out}");
+    }
+    let unnamed = build("one").replace("  name = \"one\"\n", "").replace("${build.name} ", "");
+    world.place.write("f/builds.pkr.hcl", &unnamed.replace(">>log", ">>log; exit 3"));
+    let out = lines(&["f"], 1);
+    assert_eq!(targets(&out), [String::from("amazon-ebs.a")].into());
+    assert!(out.contains(",amazon-ebs.a,error,bake: provisioning: "), "{out}");
+    assert!(out.contains(",,error-count,1\n") && !out.contains("artifact"), "{out}");
 }

@@ -54,3 +54,28 @@ fn a_machine_with_another_host_key_is_refused_and_nothing_is_left() {
     let log = std::fs::read_to_string(world.place.path().join("sshd.log")).unwrap();
     assert!(log.contains("Connection closed by") && !log.contains("user root"), "{log}");
 }
+
+/// Each way to an instance leads to the address of its kind.
+#[test]
+fn logins_go_to_the_address_that_is_asked_for() {
+    let world = world();
+    let log = world.place.path().join("stubs/ssh.log");
+    let host = |interface: &str| {
+        let play = PLAY
+            .replace("SOURCE", DEBIAN)
+            .replace("ssh_host: 192.0.2.9", &format!("ssh_interface: {interface}"));
+        world.playbook(&play);
+        let _ = std::fs::remove_file(&log);
+        seen(bake(&world, interface, &[], &[("STUB_FAILS", "*machine look*")]))
+            .is(1, &["bake: provisioning: "]);
+        let log = std::fs::read_to_string(&log).unwrap();
+        let after = log.lines().next().unwrap().split_once(" -- ").unwrap().1;
+        after.split_whitespace().next().unwrap().to_string()
+    };
+    let [public, private, public_name, private_name] =
+        ["public_ip", "private_ip", "public_dns", "private_dns"].map(host);
+    let address = |text: &str| text.parse::<Ipv4Addr>().unwrap_or_else(|e| panic!("{text}: {e}"));
+    assert!(address(&private).is_private() && !address(&public).is_private(), "{public} {private}");
+    assert!(public_name.starts_with("ec2-") && public_name.contains(".amazonaws.com"), "{public_name}");
+    assert!(private_name.starts_with("ip-") && private_name.ends_with(".internal"), "{private_name}");
+}

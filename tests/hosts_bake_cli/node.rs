@@ -13,6 +13,8 @@ fn the_image_of_a_node_is_made_as_an_ami() {
     let seen = run(&world, &["-b", "amazon-ebs", PLAYBOOK]);
     // Booted anew, the play finds nothing to change, the engine answers and the node waits for its token.
     seen.is(0, &["bake: provisioning", "bake: verify", "us-east-1:ami-"]);
+    let calls: Vec<String> = world.proxy.calls().into_iter().map(|call| call.action).collect();
+    assert!(calls.len() <= 18, "{} {calls:?}", calls.len());
     nothing_but_images(&world, 1);
     let file = world.place.names("images").into_iter().find(|n| n.ends_with(".amazon-ebs.json")).unwrap();
     let manifest = std::fs::read(world.place.path().join("images").join(file)).unwrap();

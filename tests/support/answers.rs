@@ -207,6 +207,11 @@ fn public_half(private: &str) -> String {
     String::from_utf8(made.stdout).unwrap()
 }
 
+/// The user data that a call of RunInstances sends.
+pub fn user_data(body: &str) -> String {
+    decoded(&form(body, "UserData").unwrap())
+}
+
 /// A field of a form.
 fn form(body: &str, name: &str) -> Option<String> {
     let value = body.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}=")))?;

@@ -90,6 +90,8 @@ pub enum Role {
 #[derive(Default)]
 pub struct Machine {
     pub(super) begun: Option<Begun<types::Instance>>,
+    /// Its end was asked for, together with the other one's.
+    ending: bool,
     /// The public half of the host's own key.
     pub(super) host_key: String,
     pub(super) address: String,
@@ -154,12 +156,18 @@ impl Step<Build> for Launch {
         })
     }
 
-    fn undo<'a>(&'a self, build: &'a mut Build, _: bool) -> StepFuture<'a, Result<(), String>> {
+    fn undo<'a>(&'a self, build: &'a mut Build, succeeded: bool) -> StepFuture<'a, Result<(), String>> {
         Box::pin(async move {
+            if succeeded && self.0 == Role::Verify {
+                end_both(build).await;
+            }
             let Some(begun) = build.machine_mut(self.0).begun.take() else { return Ok(()) };
             let account = Arc::clone(&build.account);
             let mut left = Vec::new();
             for id in made_of(&account, &account.instances, &begun).await? {
+                if build.machine(self.0).ending && has_ended(&account, &id).await {
+                    continue;
+                }
                 let Err(error) = account.remove(&account.instances, &id).await else { continue };
                 build.instance_stays = true;
                 let other_way =
@@ -185,6 +193,37 @@ impl Step<Build> for Launch {
             false => format!("instance {id} (ssh -i {} {user}@{address})", key.display()),
         })
     }
+}
+
+/// Asks for the end of both instances at once, so that one wait is enough. What goes wrong with one of them is told when
+/// each is ended by itself.
+async fn end_both(build: &mut Build) {
+    let account = Arc::clone(&build.account);
+    let ids: Vec<String> = build.machines.iter().filter_map(|m| Some(m.id().ok()?.to_string())).collect();
+    if ids.len() < build.machines.len() {
+        return;
+    }
+    for id in &ids {
+        account
+            .note(&serde_json::json!({"remove": kinds::Instance::NAME, "id": id, "region": account.region}));
+    }
+    let input = TerminateInstancesInputBuilder::default().set_instance_ids(Some(ids.clone()));
+    let asked = account.ec2.terminate_instances(input).await.is_ok()
+        && account.instances.refresh(&*account.ec2, &ids).await.is_ok();
+    build.machines.iter_mut().for_each(|machine| machine.ending = asked);
+}
+
+/// Waits for the end that was asked for; `false`: it did not come.
+async fn has_ended(account: &Account, id: &str) -> bool {
+    let gone =
+        |seen: Option<&Arc<types::Instance>>| seen.is_none_or(|i| kinds::Instance::is_gone(i)).then_some(());
+    let (ec2, manner) = (&*account.ec2, &account.manner);
+    if account.instances.until(ec2, manner, id, LIMIT, gone).await.is_err() {
+        return false;
+    }
+    manner.note_removed(id);
+    account.note(&serde_json::json!({"removed": kinds::Instance::NAME, "id": id}));
+    true
 }
 
 pub struct Provisioning(pub Arc<dyn Provision>);

@@ -128,7 +128,8 @@ pub fn user_data(options: &Options, private: &str, public: &str) -> String {
          bootcmd:\n  - [sh, -c, '{timer}']\n",
         public.trim()
     );
-    let Some(user) = &options.user_data else { return own };
+    let given = options.user_data.as_ref().filter(|given| !given.trim().is_empty());
+    let Some(user) = given else { return own };
     let boundary = "==fitout==";
     // Several parts already: they stand in this one with their own header.
     let begins = |header: &str| user.get(..header.len()).is_some_and(|b| b.eq_ignore_ascii_case(header));
