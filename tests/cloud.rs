@@ -263,6 +263,30 @@ fn more_is_right_and_goes(world: &World) {
     world.assert_nothing_left();
 }
 
+/// Nothing is tagged later: who is killed between leaves nothing that nobody knows.
+#[test]
+fn what_is_made_has_its_tags_from_its_first_moment() {
+    let mut kinds = BTreeSet::new();
+    for world in [World::new(&cluster()), more()] {
+        world.proxy.forget();
+        good(&world.apply());
+        let later =
+            ["CreateTags", "CreateOrUpdateTags", "TagRole", "TagInstanceProfile", "AddTagsToResource"];
+        assert_eq!(later.map(|call| world.times(call)), [0; 5]);
+        for thing in world.ours() {
+            let launched = thing.tags.contains_key("aws:autoscaling:groupName");
+            let tags = ["Name", "fitout:stack", "fitout:node", "fitout:run", "fitout:op"];
+            let missing = tags
+                .iter()
+                .filter(|tag| !thing.tags.contains_key(**tag) && !(launched && **tag == "fitout:op"));
+            assert_eq!(missing.count(), 0, "{thing:?}");
+            kinds.insert(thing.kind);
+        }
+        good(&world.destroy());
+    }
+    assert_eq!(kinds.len(), 18, "{kinds:?}");
+}
+
 /// All creations of MORE meet the same fault.
 fn weather(fault: &Fault, times: usize) {
     let world = more();

@@ -189,6 +189,87 @@ fn jiff_now() -> String {
     String::from_utf8(out.stdout).unwrap().trim().to_string()
 }
 
+/// A group of three in a network of its own,.
+fn group(more: &str) -> String {
+    format!(
+        "{HEAD}  tasks:
+    - ec2_vpc_net: {{name: web, cidr_block: 10.10.0.0/16}}
+      register: network
+    - ec2_vpc_subnet: {{vpc_id: '{{{{ network.vpc.id }}}}', cidr: 10.10.1.0/24}}
+      register: subnet
+    - ec2_launch_template:
+        name: nodes
+        image_id: {DEBIAN}
+        instance_type: t3.micro
+    - autoscaling_group:
+        name: nodes
+        launch_template: {{launch_template_name: nodes}}
+        min_size: 0
+        max_size: 4
+        desired_capacity: 3
+        vpc_zone_identifier: ['{{{{ subnet.subnet.id }}}}']
+        {more}
+"
+    )
+}
+
+fn members(world: &World) -> Vec<String> {
+    let alive = |t: &support::cloud::Thing| t.kind == "instance" && t.state.as_deref() == Some("running");
+    world.ours().into_iter().filter(alive).map(|t| t.id).collect()
+}
+
+#[test]
+fn what_a_temporary_group_has_launched_expires_with_it() {
+    let world = World::new(&group(""));
+    world.run(&["apply", "--yes", "-e", "fitout_expires=1h", "site.yml"]).is(0, &[]);
+    // Disks that outlive their instance have only what the template says.
+    let version = [("LaunchTemplateName", "nodes"), ("LaunchTemplateVersion.1", "1")];
+    let data = world.make("ec2", "DescribeLaunchTemplateVersions", &version, "launchTemplateData");
+    for kind in ["instance", "volume", "network-interface"] {
+        let specification = data.split(&format!("<resourceType>{kind}<")).nth(1).unwrap();
+        let tags = specification.split("<resourceType>").next().unwrap();
+        for tag in ["fitout:stack", "fitout:run", "fitout:expires"] {
+            assert!(tags.contains(&format!("<key>{tag}<")), "{kind} {tag} in {data}");
+        }
+    }
+    // Nobody's any more, and still the stack's.
+    let detached = [
+        ("AutoScalingGroupName", "nodes"),
+        ("InstanceIds.member.1", &*members(&world)[0]),
+        ("ShouldDecrementDesiredCapacity", "true"),
+    ];
+    world.make("autoscaling", "DetachInstances", &detached, "RequestId");
+    world.make(
+        "autoscaling",
+        "DeleteAutoScalingGroup",
+        &[("AutoScalingGroupName", "nodes"), ("ForceDelete", "true")],
+        "RequestId",
+    );
+    assert_eq!(members(&world), [detached[1].1]);
+    elsewhere(&world, &["gc", "--plan"]).is(0, &["there is nothing to remove"]);
+    let gone = elsewhere(&world, &["gc", "--yes", "--older-than", "0s"]);
+    gone.is(0, &[&format!("removed instance nodes ({}", detached[1].1), ", 0 left"]);
+    world.assert_nothing_left();
+}
+
+#[test]
+fn a_group_that_is_kept_keeps_its_instances() {
+    let world = World::new(&group("prevent_destroy: true"));
+    world.apply().is(0, &[]);
+    let all = members(&world);
+    assert_eq!(all.len(), 3);
+    let began = std::time::Instant::now();
+    let seen = world.destroy();
+    seen.is(1, &["kept (prevent_destroy) Auto Scaling group nodes", "kept (prevent_destroy) instance"]);
+    assert_eq!((members(&world), world.times("TerminateInstances")), (all, 0), "{}", seen.all());
+    // What they stand in is not waited for.
+    assert!(began.elapsed() < std::time::Duration::from_secs(60), "{:?}", began.elapsed());
+    world.playbook(&group(""));
+    world.apply().is(0, &[]);
+    world.destroy().is(0, &[", 0 left"]);
+    world.assert_nothing_left();
+}
+
 #[test]
 fn what_the_playbook_no_longer_has_is_an_orphan() {
     let playbook = |tasks: &str| format!("{HEAD}  tasks:\n{tasks}");

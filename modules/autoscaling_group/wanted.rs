@@ -4,7 +4,7 @@ use super::{Changes, Steps, shown, tags};
 use crate::base::{List, Map, Value};
 use crate::cloud::Tags;
 use crate::cloud::autoscaling::types::*;
-use crate::cloud::identity::{KEEP, NODE, STACK, difference, is_ours, reserved};
+use crate::cloud::identity::{HANDED_ON, KEEP, difference, is_ours, reserved};
 use crate::cloud::kinds::LaunchTemplate as TemplateKind;
 use crate::modules::cloud::{Attributes, Cx, TagChange, Verdict};
 use crate::modules::{ArgsExt, Failure};
@@ -120,7 +120,7 @@ impl Wanted {
     /// Whether instances get this tag: the user's as the user says, the stack's so that none is left behind.
     pub fn hands_on(&self, key: &str) -> bool {
         match reserved(key) {
-            true => key == STACK || key == NODE,
+            true => HANDED_ON.contains(&key),
             false => self.propagate.get(key).copied().unwrap_or(true),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::base::{List, Map, Value};
 use crate::cloud::ec2::types::*;
-use crate::cloud::identity::{NODE, STACK};
+use crate::cloud::identity::HANDED_ON;
 use crate::modules::cloud::values::{list, word};
 use crate::modules::cloud::{Cx, tags_of, tags_value};
 use crate::modules::{Args, ArgsExt};
@@ -97,8 +97,8 @@ pub fn with_stack(cx: &Cx<'_>, given: Option<&Value>) -> Value {
         }
     }
     let specification = |(kind, mut tags): (String, crate::cloud::Tags)| -> Value {
-        tags.insert(STACK.into(), cx.identity.stack.clone());
-        tags.insert(NODE.into(), cx.identity.node.clone());
+        let own = cx.identity.tags().into_iter();
+        tags.extend(own.filter(|(key, _)| HANDED_ON.contains(&key.as_str())));
         // As they are sent: among return values the stack's tags would be left out.
         let tags: Value = tags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         record! { "resource_type" => kind, "tags" => tags }.into()

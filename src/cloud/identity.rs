@@ -23,6 +23,10 @@ pub const DEPOSED: &str = "fitout:deposed";
 /// Set on a key pair whose private half was written down: the service tells it once.
 pub const TOLD: &str = "fitout:told";
 
+/// What groups and launch templates hand on to the instances and disks they make: these are found by it when they are no
+/// group's any more.
+pub const HANDED_ON: [&str; 4] = [STACK, NODE, RUN, EXPIRES];
+
 /// Prefixes of tags that are not the user's, so that purging leaves them.
 pub const RESERVED: [&str; 2] = ["fitout:", "aws:"];
 

@@ -2,9 +2,11 @@
 
 use super::super::event::{Doomed, Event};
 use crate::cloud::identity::{KEEP, NODE, STACK};
-use crate::cloud::named::is_global;
+use crate::cloud::kinds::Instance;
+use crate::cloud::named::{SCALING_GROUP, is_global};
 use crate::cloud::remove::ORDER;
-use crate::cloud::{Account, Tags, Thing, together};
+use crate::cloud::{Account, Kind, Tags, Thing, together};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One thing and where it is.
@@ -64,9 +66,28 @@ impl Target {
     }
 }
 
+/// The service's own tag on an instance that a group has launched.
+const MEMBER_OF: &str = "aws:autoscaling:groupName";
+
+/// The instances of a group that stays do, too: it would only launch others in their place.
+fn members_stay(targets: &mut [Target]) {
+    let of = |t: &Target, name: &str| (t.region().to_string(), name.to_string());
+    let groups = targets.iter().filter(|t| t.thing.kind == SCALING_GROUP && t.kept());
+    let groups: BTreeSet<(String, String)> = groups.map(|t| of(t, &t.thing.id)).collect();
+    for target in targets.iter_mut().filter(|t| t.thing.kind == Instance::NAME) {
+        if target.tags.get(MEMBER_OF).is_some_and(|name| groups.contains(&of(target, name))) {
+            target.tags.insert(KEEP.into(), "true".into());
+        }
+    }
+}
+
 /// In the order of their removal, and tells of them; those that are kept are told of and left out.
 pub fn shown(teller: &dyn Teller, mut targets: Vec<Target>) -> Vec<Target> {
     targets.sort_by_key(|t| (t.row(), t.thing.clone()));
+    members_stay(&mut targets);
+    // What these use cannot go, so nothing is to be waited for.
+    let users = targets.iter().filter(|t| t.kept() && t.row() + 1 < ORDER.len());
+    users.for_each(|t| t.account.manner.note_stays());
     teller.tell(Event::ToRemove { things: targets.iter().map(|t| t.doomed(teller)).collect() });
     targets.retain(|t| !t.kept());
     targets
