@@ -6,10 +6,26 @@
 mod support;
 
 use fitout::lab::Host;
-use support::place::{Place, Seen};
+use support::place::{Place, Running, Seen};
 use support::{IMAGE, lab, on};
 
 const REPOSITORY: &str = include_str!("engine/repository.sh");
+
+/// Holds the lock of the package lists until five have asked for it.
+const HOLD: &str = r#"perl -e '
+use Fcntl; open(my $f, ">>", "/var/lib/apt/lists/lock") or die;
+my $lock = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0);
+fcntl($f, F_SETLK, $lock) or die "lock: $!";
+$| = 1; print STDERR "held\n";
+my %seen; local $/;
+while (keys %seen < 5) {
+  for my $file (glob "/proc/[0-9]*/cmdline") {
+    open(my $words, "<", $file) or next;
+    $seen{$file} = 1 if (<$words> // "") =~ /^apt-get\0.*\0update\0/s;
+  }
+  select undef, undef, undef, 0.02;
+}
+print "given up by ", scalar keys %seen, "\n"'"#;
 
 /// The module with a key's fingerprint and more arguments.
 fn engine(place: &Place, fingerprint: &str, more: &str) -> Seen {
@@ -33,9 +49,13 @@ fn an_engine_from_a_signed_repository() {
     engine(&place, docker, "version: '24.0.6'").is(1, &[&fingerprint, "it is refused"]);
     assert_eq!(on(host, "ls /etc/apt/keyrings /etc/apt/sources.list.d | grep docker || true"), "");
 
+    // Someone else fetches package lists, as a timer does after a boot: they are waited for.
+    let mut other = Running::start(host.ssh().arg(HOLD));
+    other.hear("held");
     let pinned = "version: '24.0.6', config: {debug: true}, users: [deploy], limits: {LimitNOFILE: 4096}";
     engine(&place, &fingerprint, pinned)
         .is(0, &["docker-ce is not installed", "5:24.0.6-1~debian.12~bookworm"]);
+    other.end().is(0, &["given up by 5"]);
     engine(&place, &fingerprint, pinned).unchanged();
     assert!(on(host, "id -nG deploy").contains("docker"));
     let limits = on(host, "cat /proc/$(systemctl show -p MainPID --value docker)/limits");

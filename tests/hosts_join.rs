@@ -144,7 +144,7 @@ impl Nodes<'_> {
     /// Waits until the node has joined, by itself.
     #[track_caller]
     fn joins(&self, name: &str) {
-        let wait = "timeout 90 sh -c 'until [ -e /var/lib/fitout/joined ]; do sleep 0.2; done'; \
+        let wait = "timeout 240 sh -c 'until [ -e /var/lib/fitout/joined ]; do sleep 0.2; done'; \
                     journalctl -u fitout-join -o cat --no-pager; systemctl is-active fitout-join; ls /var/lib/fitout/joined";
         let said = on(&self.host(name), wait);
         assert!(!said.contains("SWMTKN"), "{said}");

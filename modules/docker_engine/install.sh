@@ -9,10 +9,14 @@ fail() {
 }
 age=$(($(date +%s) - $(stat -c %Y /var/lib/apt/lists/partial 2>/dev/null || echo 0)))
 if [ "$age" -ge "$fresh" ] || ! apt-cache show -- "$1" >/dev/null 2>&1; then
-  tries=3
+  tries=3 waited=0
   until said=$(get update) && case $said in *"Err:"* | *"W: Failed"*) false ;; esac; do
-    tries=$((tries - 1))
-    [ "$tries" -gt 0 ] || fail "the package lists cannot be fetched: $said"
+    case $said in
+      # Someone else is at it, as the distribution's own timer is after a boot; of this lock apt has no time limit.
+      *"Could not get lock"* | *"Unable to lock"*) waited=$((waited + 1)) ;;
+      *) tries=$((tries - 1)) ;;
+    esac
+    if [ "$tries" -le 0 ] || [ "$waited" -gt 120 ]; then fail "the package lists cannot be fetched: $said"; fi
     sleep 1
   done
 fi

@@ -68,7 +68,7 @@ impl Staged for DockerNode {
 }
 
 fn look(args: &Args) -> Job {
-    http::ask(&Engine::of(args), &[Request::get("/info"), Request::get("/nodes")])
+    http::ask_settled(&Engine::of(args), &[Request::get("/info"), Request::get("/nodes")])
 }
 
 /// The node in the engine's words, all nodes, and the node.

@@ -20,7 +20,7 @@ struct NodeInfo;
 
 impl Staged for NodeInfo {
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
-        Ok(vec![http::ask(&Engine::of(args), &[Request::get("/info"), Request::get("/nodes")])])
+        Ok(vec![http::ask_settled(&Engine::of(args), &[Request::get("/info"), Request::get("/nodes")])])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {

@@ -4,7 +4,7 @@ use crate::base::{Map, Secret, Value};
 use crate::modules::kit::{changed, diff, result, with_diff};
 use crate::modules::swarm::http::{self, Answer, Engine, Request, Silent};
 use crate::modules::swarm::view::{self, Local, Node};
-use crate::modules::swarm::{join, spec, value};
+use crate::modules::swarm::{join, spec, steps, value};
 use crate::modules::{Args, ArgsExt, Behaviour, Controller, Failure, Staged};
 use crate::plan::{Action, Decision};
 use crate::remote::{Job, Output};
@@ -77,7 +77,11 @@ impl Staged for DockerSwarm {
 }
 
 fn look(args: &Args) -> Job {
-    http::ask(&Engine::of(args), &LOOK.map(Request::get))
+    let (engine, requests) = (Engine::of(args), LOOK.map(Request::get));
+    match args.str("state") == "absent" && !args.bool("force") {
+        true => http::ask_demoted(&engine, &requests),
+        false => http::ask_settled(&engine, &requests),
+    }
 }
 
 const LOOK: [&str; 3] = ["/info", "/swarm", "/nodes"];
@@ -258,14 +262,14 @@ fn remove(args: &Args, seen: &Seen) -> Result<Decision, Failure> {
             node.hostname
         )));
     }
-    if !node.down() && !force {
-        return Err(Failure::new(format!(
-            "{} is {}, not down: it has to leave first, or `force: true`",
-            node.hostname, node.state
-        )));
-    }
-    let request = Request::delete(format!("/nodes/{}?force={}", node.id, u8::from(force)));
-    let job = http::act(&Engine::of(args), &request, Some("not found"));
+    let engine = Engine::of(args);
+    let job = if node.down() || force {
+        let request = Request::delete(format!("/nodes/{}?force={}", node.id, u8::from(force)));
+        http::act(&engine, &request, Some("not found"))
+    } else {
+        // It may have left just now, or an earlier task of this plan will make it.
+        steps::remove(&engine, &node.id, &node.hostname)
+    };
     Ok(changed(
         Action::Delete,
         format!("{} is removed", node.hostname),

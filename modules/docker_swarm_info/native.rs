@@ -38,7 +38,7 @@ fn requests(args: &Args) -> Vec<Request> {
 
 impl Staged for SwarmInfo {
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
-        Ok(vec![http::ask(&Engine::of(args), &requests(args))])
+        Ok(vec![http::ask_settled(&Engine::of(args), &requests(args))])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], _: &dyn Controller) -> Result<Decision, Failure> {

@@ -21,9 +21,6 @@ pub fn behaviour() -> Behaviour {
     Behaviour::Staged(Arc::new(SwarmMember))
 }
 
-/// Half seconds for a leader to be chosen, where there is none.
-const PATIENCE: &str = "20";
-
 struct SwarmMember;
 
 impl Staged for SwarmMember {
@@ -47,7 +44,10 @@ impl Staged for SwarmMember {
             "tokens" => vec![Request::get("/info"), Request::get("/swarm"), Request::get("/nodes")],
             _ => vec![Request::get("/info"), Request::get("/nodes")],
         };
-        Ok(vec![http::ask(&engine, &requests).var("patience", PATIENCE)])
+        Ok(vec![match args.str("phase") {
+            "leave" => http::ask_demoted(&engine, &requests),
+            _ => http::ask_settled(&engine, &requests),
+        }])
     }
 
     fn decide(&self, args: &Args, seen: &[Output], controller: &dyn Controller) -> Result<Decision, Failure> {
@@ -133,8 +133,8 @@ fn survey(info: &Json, nodes: &Answer) -> Decision {
     Decision::unchanged(result([("survey", swarm::value(&told))]))
 }
 
-/// The tokens, the ids of the nodes, and where to join: at this manager first, then at those that answer. One that is lost may be the predecessor
-/// of the very host that joins, at its address.
+/// The tokens, the ids of the nodes, and where to join: at this manager first, then at those that answer. One that is lost
+/// may be the predecessor of the very host that joins, at its address.
 fn tokens(
     local: &Local,
     answer: &Answer,

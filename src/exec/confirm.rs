@@ -238,4 +238,37 @@ mod tests {
             assert_eq!(at("kept/1.file").exists(), !restored, "{folder}");
         }
     }
+
+    #[test]
+    fn a_boot_goes_on_with_what_was_cut_short() {
+        // (what is there, when the host boots or the timer ends, whether it is put back)
+        for (mark, when, back) in [
+            ("fired", "boot", true),
+            ("armed", "boot", true),
+            ("armed", "", true),
+            // The other one is at it.
+            ("fired", "", false),
+            ("confirmed", "boot", false),
+            ("restored", "boot", false),
+        ] {
+            let temp = tempfile::tempdir().unwrap();
+            let at = |name: &str| temp.path().join(name);
+            let write = |name: &str, text: &str| std::fs::write(at(name), text).unwrap();
+            std::fs::create_dir(at("kept")).unwrap();
+            write("file", "later\n");
+            write(&format!("kept/{mark}"), "");
+            write("kept/command", "");
+            // It was cut off behind the first of two.
+            write("kept/1.path", &format!("{}\n", at("file").display()));
+            write("kept/1.file", "former\n");
+            write("kept/2.path", &format!("{}\n", at("new").display()));
+            write("new", "later\n");
+            let mut sh = std::process::Command::new("sh");
+            sh.args(["-c", include_str!("confirm/restore.sh"), "restore"]).arg(at("kept")).arg(when);
+            sh.output().unwrap();
+            let now = std::fs::read_to_string(at("file")).unwrap();
+            assert_eq!((now == "former\n", at("new").exists()), (back, !back), "{mark} {when}");
+            assert_eq!(at("kept/restored").exists(), back || mark == "restored", "{mark} {when}");
+        }
+    }
 }

@@ -94,8 +94,54 @@ pub fn a_swarm_of_its_own(cluster: &Cluster<'_>) {
     swarm("state: absent, force: true").is(0, &["the host is in a swarm", "1 changed"]);
     assert_eq!(on(&cluster.host("node4"), "docker info -f '{{.Swarm.LocalNodeState}}'").trim(), "inactive");
     swarm("state: absent, force: true").unchanged();
-    assert_eq!(cluster.nodes("node1"), READY, "another swarm was touched");
+    // Another swarm was not touched.
+    cluster.come_to("node1", &READY);
 }
+
+/// In and out of the swarm by the modules for single swarms and nodes, as playbooks for the collection do it.
+pub fn a_node_joins_and_leaves_by_itself(cluster: &Cluster<'_>) {
+    let playbook = cluster.place.write("single.yml", SINGLE);
+    let seen = cluster.place.run(&["apply", "--yes", "-i", "hosts", "-v", playbook.to_str().unwrap()]);
+    seen.is(
+        0,
+        &["the host is in no swarm: it joins", "node4 is a worker, not a manager", "node4 is removed"],
+    );
+    assert!(!(seen.all() + &cluster.place.kept()).contains("SWMTKN"), "{}", seen.all());
+    cluster.come_to("node1", &READY);
+}
+
+const SINGLE: &str = r#"
+- hosts: node1
+  gather_facts: false
+  tasks:
+    - docker_swarm_info:
+      register: swarm
+- hosts: node4
+  gather_facts: false
+  tasks:
+    - docker_swarm:
+        state: join
+        join_token: "{{ hostvars.node1.swarm.swarm_facts.JoinTokens.Worker }}"
+        remote_addrs: ["{{ hostvars.node1.ansible_host }}:2377"]
+      register: joined
+    - assert: {that: "joined.actions == ['New node is added to swarm cluster']"}
+- hosts: node1
+  gather_facts: false
+  tasks:
+    - docker_node: {hostname: node4, role: manager}
+      register: promoted
+    - docker_node: {hostname: node4, role: worker, availability: drain}
+      register: demoted
+    - assert: {that: "[promoted.node.Spec.Role, demoted.node.Spec.Role, demoted.node.Spec.Availability] == ['manager', 'worker', 'drain']"}
+- hosts: node4
+  gather_facts: false
+  tasks:
+    - docker_swarm: {state: absent}
+- hosts: node1
+  gather_facts: false
+  tasks:
+    - docker_swarm: {state: remove, node_id: node4}
+"#;
 
 /// What the modules return, in the collection's keys and words, from a real engine.
 fn returned_values(cluster: &Cluster<'_>) {

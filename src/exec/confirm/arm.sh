@@ -38,7 +38,8 @@ if [ -d /run/systemd/system ]; then
     units=/etc/systemd/system
     mkdir -p "$units/sysinit.target.wants" || exit 1
     printf '%s\n' '[Unit]' 'Description=Put back what nobody has confirmed before this boot' \
-      DefaultDependencies=no "ConditionPathExists=$dir/armed" "RequiresMountsFor=$mounts" \
+      DefaultDependencies=no "ConditionPathExists=|$dir/armed" "ConditionPathExists=|$dir/fired" \
+      "RequiresMountsFor=$mounts" \
       After=systemd-remount-fs.service Conflicts=shutdown.target \
       'Before=systemd-modules-load.service systemd-sysctl.service network-pre.target sysinit.target shutdown.target' \
       '[Service]' Type=oneshot TimeoutStartSec=60 "ExecStart=/bin/sh $dir/restore.sh $dir boot" \

@@ -1,17 +1,21 @@
 # shellcheck shell=sh disable=SC2154
 # $act: confirm (over a new connection), fire (restore at once), look (whether it was restored).
+name=fitout-confirm-${dir##*/}
+# The unit first: of what is not kept any more nothing is put back at a boot.
+forget() {
+  rm -f "/etc/systemd/system/$name-boot.service" "/etc/systemd/system/sysinit.target.wants/$name-boot.service"
+  rm -rf -- "$dir"
+}
 case $act in
   confirm)
     mv -- "$dir/armed" "$dir/confirmed" 2>/dev/null || exit 3
-    name=fitout-confirm-${dir##*/}
     systemctl stop "$name.timer" 2>/dev/null
-    rm -f "/etc/systemd/system/$name-boot.service" "/etc/systemd/system/sysinit.target.wants/$name-boot.service"
-    rm -rf -- "$dir"
+    forget
     ;;
   fire) sh "$dir/restore.sh" "$dir" ;;
 esac
 [ "$act" = confirm ] || [ ! -e "$dir/restored" ] || {
   emit '' restored 1
-  rm -rf -- "$dir"
+  forget
 }
 :

@@ -1,7 +1,8 @@
 # shellcheck shell=sh
-# Puts back what is kept in $1, unless it was confirmed meanwhile: whoever renames `armed` decides. $2: the host boots.
+# Puts back what is kept in $1, unless it was confirmed meanwhile: whoever renames `armed` decides. $2: the host boots; then
+# one that was cut short, as by the power's loss, is begun again.
 dir=$1 boot=${2:-}
-mv -- "$dir/armed" "$dir/fired" 2>/dev/null || exit 0
+mv -- "$dir/armed" "$dir/fired" 2>/dev/null || { [ -n "$boot" ] && [ -e "$dir/fired" ]; } || exit 0
 bad=
 for path in "$dir"/*.path; do
   [ -e "$path" ] || continue
@@ -12,6 +13,8 @@ for path in "$dir"/*.path; do
   else
     rm -f -- "$path"
   fi
+  # On the disk before it is no longer kept.
+  sync -- "$path" "${path%/*}" 2>/dev/null || :
 done
 for key in "$dir"/*.key; do
   [ -e "$key" ] || continue
@@ -20,13 +23,15 @@ for key in "$dir"/*.key; do
   # In a boot some come later, with what the files say.
   [ ! -e "$key" ] || cat -- "$value" 2>/dev/null >"$key"
 done
-for unit in /etc/systemd/system /etc/systemd/system/sysinit.target.wants; do
-  rm -f -- "$unit/fitout-confirm-${dir##*/}-boot.service"
-done
-# What is back is not kept a second time, where nobody may ever ask again.
-[ -n "$bad" ] || rm -f -- "$dir"/*.file
+# At the end: what is back is not kept a second time, where nobody may ever ask again.
 # shellcheck disable=SC2016
-set -- sh -c 'sh "$1/command" >"$1/said" 2>&1; [ -n "$2" ] || : >"$1/restored"' fitout-confirm "$dir" "$bad"
+set -- sh -c '
+  sh "$1/command" >"$1/said" 2>&1
+  [ -n "$2" ] || { mv -- "$1/fired" "$1/restored" && rm -f -- "$1"/*.file; }
+  for unit in /etc/systemd/system /etc/systemd/system/sysinit.target.wants; do
+    rm -f -- "$unit/fitout-confirm-${1##*/}-boot.service"
+  done
+' fitout-confirm "$dir" "$bad"
 # A command may want what is not there so early in a boot.
 if [ -n "$boot" ] && grep -q . "$dir/command"; then
   systemd-run --quiet --no-block --collect "$@" && exit

@@ -2,7 +2,8 @@
 # Sends the HTTP requests on stdin to the container engine at $host; the answers are the output.
 # perl carries them where it is there, as on Debian, and else the engine's own client (`docker system dial-stdio`), which takes
 # three times as long; so nothing else is needed on the host, and what is in a request is in no argument.
-# $patience: perl asks again, so many times half a second, while a swarm is on its way or chooses a leader.
+# $patience: it is asked again, so many times half a second, while a swarm is on its way or chooses a leader, or its answer has
+# $passing.
 # $act: the one answer must be a success, or contain $accept; else its message is the error.
 # It fails only where it has read nothing yet. Numbers of Linux: the module that has their names takes as long as the rest.
 by_perl() {
@@ -10,7 +11,7 @@ by_perl() {
   command -v perl >/dev/null 2>&1 || return 1
   # shellcheck disable=SC2016 # of perl
   perl -e '
-    my ($path, $patience) = @ARGV;
+    my ($path, $patience, $passing) = @ARGV;
     my ($engine, $text, $answer);
     $SIG{PIPE} = "IGNORE";
     local $/;
@@ -20,23 +21,35 @@ by_perl() {
       (my $at, $answer) = (0, "");
       while ($at < length $text) { $at += syswrite($engine, $text, length($text) - $at, $at) || last }
       while (sysread($engine, $answer, 65536, length $answer)) { }
-      last if $patience-- <= 0 || $answer !~ /"LocalNodeState":"pending"|not have a leader/;
+      my $passes = length $passing && index($answer, $passing) >= 0;
+      last if $patience-- <= 0 || !$passes && $answer !~ /"LocalNodeState":"pending"|not have a leader/;
       select undef, undef, undef, 0.5;
     }
     defined $answer or exit 1;
     print $answer;
-  ' "${host#unix://}" "${patience:-0}" 2>/dev/null
+  ' "${host#unix://}" "${patience:-0}" "${passing:-}" 2>/dev/null
 }
 
 # The client's stdin stays open until the engine has answered: at the end of a request's stream the engine would give the
-# request up. Hence a pipe whose both ends are held here; it has no name when it is used.
+# request up. Hence a pipe whose both ends are held here; it has no name when it is used. The x keeps newlines at an end.
 by_client() {
-  dir=$(mktemp -d) || return 1
-  mkfifo "$dir/in" && exec 3<>"$dir/in" || return 1
-  rm -rf "$dir"
-  exec 4<&0
-  cat <&4 >&3 &
-  engine system dial-stdio <&3
+  text=$(cat && printf x) left=${patience:-0} answer=
+  while
+    dir=$(mktemp -d) || return 1
+    mkfifo "$dir/in" && exec 3<>"$dir/in" || return 1
+    rm -rf "$dir"
+    printf %s "${text%x}" >&3 &
+    said=$(engine system dial-stdio <&3 && printf x)
+  do
+    exec 3>&-
+    answer=${said%x}
+    case $answer in *"${passing:-not have a leader}"* | *'"LocalNodeState":"pending"'* | *'not have a leader'*) ;; *) break ;; esac
+    [ "$left" -gt 0 ] || break
+    left=$((left - 1))
+    sleep 0.5
+  done
+  [ -n "$answer" ] || return 1
+  printf %s "$answer"
 }
 
 if [ -z "${act:-}" ]; then

@@ -88,6 +88,20 @@ fn text(requests: &[Request]) -> Vec<u8> {
     out
 }
 
+/// Half seconds for a leader to be chosen, where there is none: one vote takes up to twenty seconds.
+const PATIENCE: &str = "50";
+
+/// As [`ask`]; an engine whose swarm is choosing a leader, or that is still on its way into one, is asked again for a while.
+pub fn ask_settled(engine: &Engine, requests: &[Request]) -> Job {
+    ask(engine, requests).var("patience", PATIENCE)
+}
+
+/// As [`ask`]; an engine that takes itself for a manager is asked again for ten seconds: it may have been made a worker just
+/// now, which the others know first.
+pub fn ask_demoted(engine: &Engine, requests: &[Request]) -> Job {
+    ask(engine, requests).var("patience", "20").var("passing", r#""ControlAvailable":true"#)
+}
+
 /// A job that asks; [`answers`] reads its output.
 pub fn ask(engine: &Engine, requests: &[Request]) -> Job {
     engine.reached_by(Job::new(script!("engine.api", "engine.sh", "api.sh"))).stdin(bytes(text(requests)))
@@ -258,14 +272,23 @@ mod tests {
         assert_eq!(escaped("a=b&c d/é"), "a%3Db%26c%20d%2F%C3%A9");
     }
 
-    /// What the script prints with an engine that gives these answers, one a connection.
-    fn asked(replies: &'static [&str], patience: &str) -> String {
+    /// What the script prints with an engine that gives these answers, one a connection, to perl or to its own client.
+    fn asked(replies: &'static [&str], patience: &str, passing: &str, perl: bool) -> String {
         use std::io::{Read, Write};
         use std::os::unix::{fs::PermissionsExt, net::UnixListener};
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
-        std::fs::write(path("docker"), "#!/bin/sh\nexit 1\n").unwrap();
-        std::fs::set_permissions(path("docker"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let client = if perl { "exit 1" } else { CLIENT };
+        for (name, text) in [("docker", client), ("perl", "exit 1")] {
+            std::fs::write(path(name), format!("#!/bin/sh\n{text}\n")).unwrap();
+            std::fs::set_permissions(path(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        for (index, reply) in replies.iter().enumerate() {
+            std::fs::write(path(&format!("reply{}", index + 1)), reply).unwrap();
+        }
+        if perl {
+            std::fs::remove_file(path("perl")).unwrap();
+        }
         let listener = UnixListener::bind(path("engine")).unwrap();
         std::thread::spawn(move || {
             for reply in replies {
@@ -284,6 +307,7 @@ mod tests {
             .env("PATH", format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap()))
             .env("host", format!("unix://{}", path("engine").display()))
             .env("patience", patience)
+            .env("passing", passing)
             .stdin(std::process::Stdio::piped())
             .stdout(std::process::Stdio::piped())
             .spawn()
@@ -292,6 +316,13 @@ mod tests {
         String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
     }
 
+    /// The engine's own client: it takes a request, which has to be whole, and gives the next answer.
+    const CLIENT: &str = r#"cd "${0%/*}" || exit 1
+while IFS= read -r line && [ "$line" != "$(printf '\r')" ]; do last=$line; done
+[ "$last" = "$(printf 'Connection: close\r')" ] || exit 1
+echo >>count
+cat "reply$(wc -l <count)""#;
+
     #[test]
     fn a_leader_that_is_being_chosen_is_waited_for() {
         const REPLIES: [&str; 3] = [
@@ -299,10 +330,18 @@ mod tests {
             "HTTP/1.1 503 No\r\n\r\n{\"message\":\"rpc error: The swarm does not have a leader.\"}",
             "HTTP/1.1 200 OK\r\n\r\n[]\n",
         ];
-        assert_eq!(asked(&REPLIES, "20"), REPLIES[2]);
-        // Not for ever, and only by who is told to; an engine that goes meanwhile has said what it has said.
-        assert_eq!(asked(&REPLIES, "1"), REPLIES[1]);
-        assert_eq!(asked(&REPLIES, ""), REPLIES[0]);
-        assert_eq!(asked(&REPLIES[..1], "20"), REPLIES[0]);
+        const MANAGER: [&str; 2] =
+            ["HTTP/1.1 200 OK\r\n\r\n{\"ControlAvailable\":true}", "HTTP/1.1 200 OK\r\n\r\n{}"];
+        for perl in [true, false] {
+            assert_eq!(asked(&REPLIES, "20", "", perl), REPLIES[2]);
+            // Not for ever, and only by who is told to; an engine that goes meanwhile has said what it has said.
+            assert_eq!(asked(&REPLIES, "1", "", perl), REPLIES[1]);
+            assert_eq!(asked(&REPLIES, "", "", perl), REPLIES[0]);
+            assert_eq!(asked(&REPLIES[..1], "20", "", perl), REPLIES[0]);
+            // What else is passing, for who says so.
+            assert_eq!(asked(&REPLIES[2..], "20", "[]", perl), REPLIES[2]);
+            assert_eq!(asked(&MANAGER, "20", r#""ControlAvailable":true"#, perl), MANAGER[1]);
+            assert_eq!(asked(&MANAGER, "20", "", perl), MANAGER[0]);
+        }
     }
 }

@@ -28,13 +28,18 @@ pub fn update(engine: &Engine, node: &str, name: &str, options: &[String], drain
     job(engine, "update", node, name, drain.unwrap_or(MOMENT)).args(options).flag("drained", drain.is_some())
 }
 
+/// Out of the swarm, once it is down.
+pub fn remove(engine: &Engine, node: &str, name: &str) -> Job {
+    job(engine, "remove", node, name, MOMENT)
+}
+
 /// What a step does, on a manager.
 pub fn step(engine: &Engine, step: &Step, drain_timeout: i64) -> Job {
     match step {
         Step::Promote { node, name } => role(engine, node, name, true),
         Step::Demote { node, name } => role(engine, node, name, false),
         Step::Drain { node, name } => job(engine, "drain", node, name, drain_timeout).flag("drained", true),
-        Step::Remove { node, name } => job(engine, "remove", node, name, MOMENT),
+        Step::Remove { node, name } => remove(engine, node, name),
         Step::Update { node, name, availability, add } => {
             let mut options = Vec::new();
             for (key, value) in add {
@@ -55,10 +60,17 @@ mod tests {
     use std::process::Command;
 
     /// An engine whose answers are in files: `managers`, `own` (the node's reachability), `state`, `tasks` (so many
-    /// lists as there are lines, the last one stays), `errors` (of changes, a line each). It keeps the changes.
+    /// lists as there are lines, the last one stays), `errors` (of changes, a line each), `refused` (of questions). It keeps
+    /// the changes.
     const ENGINE: &str = r#"#!/bin/sh
 cd "${0%/*}" || exit 1
 shift 2
+echo 'WARNING: of the client' >&2
+case "$*" in
+  *ls*|*inspect*|*ps*)
+    said=$(head -n 1 refused)
+    [ -z "$said" ] || { sed -i 1d refused; echo "$said" >&2; exit 1; } ;;
+esac
 case "$*" in
   'node ls '*) cat managers ;;
   *ManagerStatus*) cat own ;;
@@ -85,6 +97,7 @@ esac
         state: &'a str,
         tasks: &'a str,
         errors: &'a str,
+        refused: &'a str,
     }
 
     const WELL: Swarm<'static> = Swarm {
@@ -93,6 +106,7 @@ esac
         state: "ready\n",
         tasks: "\n",
         errors: "",
+        refused: "",
     };
 
     fn program(path: &Path, text: &str) {
@@ -110,6 +124,7 @@ esac
             ("state", swarm.state),
             ("tasks", swarm.tasks),
             ("errors", swarm.errors),
+            ("refused", swarm.refused),
             ("asked", ""),
         ] {
             std::fs::write(path(name), text).unwrap();
@@ -164,7 +179,10 @@ esac
         // Nor is a node removed that lives.
         let (code, asked, said) = run(WELL, "remove", "");
         assert_eq!((code, asked), (1, Vec::new()), "{said}");
-        assert!(said.contains("it is not removed, because it is not down (it is: ready)"), "{said}");
+        assert!(
+            said.contains("it is not removed, because it is not down: it has to leave first (it is: ready)"),
+            "{said}"
+        );
     }
 
     #[test]
@@ -195,9 +213,37 @@ esac
         let (code, asked, said) = run(Swarm { errors, ..WELL }, "promote", "");
         assert_eq!((code, asked), (1, vec![change.clone(); 10]), "{said}");
         assert!(said.contains("three: ") && said.contains("out of sequence"), "{said}");
+        let none = "Error response from daemon: rpc error: The swarm does not have a leader.\n";
+        let (code, asked, said) = run(Swarm { errors: &none.repeat(20), ..WELL }, "promote", "");
+        assert_eq!((code, asked.len()), (0, 21), "{said}");
+        let (code, _, said) = run(Swarm { errors: &none.repeat(60), ..WELL }, "promote", "");
+        assert!(code == 1 && said.contains("three: ") && said.contains("have a leader"), "{said}");
         // Another refusal is told at once.
         let (code, asked, said) = run(Swarm { errors: "node n3 not found\n", ..WELL }, "promote", "");
         assert_eq!((code, asked), (1, vec![change]), "{said}");
-        assert!(said.contains("three: node n3 not found"), "{said}");
+        assert!(said.starts_with("three: ") && said.contains("node n3 not found"), "{said}");
+    }
+
+    #[test]
+    fn while_a_leader_is_chosen_nothing_is_concluded() {
+        let none = "Error response from daemon: rpc error: The swarm does not have a leader.\n";
+        let refused = &none.repeat(3);
+        let (running, gone) =
+            ("web.1 Running 5 seconds ago\n", "web.1 Running 5 s ago\nweb.1 Shutdown 1 s ago\n");
+        let (drain, rm) = ("node update --availability drain n3".to_string(), "node rm n3".to_string());
+        // Neither that no task runs there, nor that there is no quorum.
+        let (code, asked, said) = run(Swarm { refused, tasks: running, ..WELL }, "drain", "1");
+        assert_eq!((code, asked), (1, vec![drain.clone()]), "{said}");
+        assert!(said.contains("tasks still run there"), "{said}");
+        let (code, asked, said) = run(Swarm { refused, tasks: gone, ..WELL }, "drain", "1");
+        assert_eq!((code, asked), (0, vec![drain.clone()]), "{said}");
+        let (code, asked, said) = run(Swarm { refused, state: "down\n", ..WELL }, "remove", "");
+        assert_eq!((code, asked), (0, vec![rm]), "{said}");
+        // A node that another run has removed meanwhile.
+        let refused = "node n3 not found\n";
+        let (code, asked, said) = run(Swarm { refused, state: "down\n", ..WELL }, "remove", "");
+        assert_eq!((code, asked), (0, vec![]), "{said}");
+        let (code, asked, said) = run(Swarm { refused, tasks: running, ..WELL }, "drain", "1");
+        assert_eq!((code, asked), (0, vec![drain]), "{said}");
     }
 }
