@@ -5,6 +5,7 @@ mod deb;
 mod seen;
 #[cfg(test)]
 mod tests;
+mod version;
 
 use crate::base::{Map, Value};
 use crate::modules::forecast::{Forecast, record};
@@ -77,6 +78,9 @@ impl Staged for Apt {
             "latest" => want.extend(["installed", "candidates", "available"]),
             "absent" => want.push("installed"),
             _ => want.extend(["installed", "available"]),
+        }
+        if state != "absent" && items.iter().any(|i| i.at_least) && !want.contains(&"candidates") {
+            want.push("candidates");
         }
         // What is carried out hears it from apt-get.
         if controller.check_mode() && want.contains(&"available") {
@@ -260,19 +264,23 @@ fn install(args: &Args, items: &[Item], seen: &Seen, plan: &mut Plan) -> Result<
                     new = true;
                     format!("{name} is not installed")
                 }
-                Some(p) if wanted.is_some_and(|w| !seen::fits(w, &p.version)) => {
-                    format!("{name} is {}, not {}", p.version, wanted.unwrap_or_default())
+                Some(p) if !item.fits(&p.version) => {
+                    let least = if item.at_least { "at least " } else { "" };
+                    format!("{name} is {}, not {least}{}", p.version, wanted.unwrap_or_default())
                 }
                 Some(p) => match &newer {
                     Some(version) => format!("{name} is {}, and {version} is there", p.version),
                     None => continue,
                 },
             };
+            if !cache_asked(args) {
+                seen.must_be_late_enough(item)?;
+            }
             plan.reasons.push(reason);
             if let Some(p) = installed {
                 plan.before.push_str(&format!("{name} {}\n", p.version));
             }
-            let version = newer.as_deref().or(wanted).unwrap_or("");
+            let version = newer.as_deref().or(wanted.filter(|_| !item.at_least)).unwrap_or("");
             plan.after.push_str(format!("{name} {version}").trim_end());
             plan.after.push('\n');
             words.push(item.with_name(&name));
@@ -311,7 +319,7 @@ fn decision(
             None => ["install", "--"]
                 .into_iter()
                 .map(String::from)
-                .chain(items.iter().map(|i| i.text.clone()))
+                .chain(items.iter().map(|i| i.with_name(&i.name)))
                 .collect(),
         };
     }
@@ -328,7 +336,7 @@ fn decision(
         ("cache_update_time", if refresh { seen.now } else { seen.cache_told }.into()),
     ]);
     let Some(action) = plan.action.or(refresh.then_some(Action::Run)) else {
-        return Ok(Decision::unchanged(now));
+        return Ok(Decision::unchanged(told(args, now, seen)));
     };
     let diffs = match (plan.before.is_empty(), plan.after.is_empty()) {
         (true, true) => Vec::new(),
@@ -336,6 +344,19 @@ fn decision(
     };
     let change = Change { action, reason: plan.reasons.join("; "), diffs };
     Ok(Decision { change: Some(change), effects, result: now, warnings: Vec::new() })
+}
+
+/// An upgrade or a clearing up that finds nothing to do says so in apt-get's words all the same.
+fn told(args: &Args, mut result: Map, seen: &Seen) -> Map {
+    let upgrade = upgrade_command(args).is_some();
+    if let Some(said) = seen.said(if upgrade { "upgrade" } else { "autoremove" }) {
+        if upgrade {
+            result.insert("msg".into(), said.as_str().into());
+        }
+        result.insert("stdout".into(), said.into());
+        result.insert("stderr".into(), "".into());
+    }
+    result
 }
 
 fn finish(args: &Args, decision: Decision, done: &[Output]) -> Result<Map, Failure> {

@@ -1,49 +1,65 @@
 //! What the probe saw, as packages and versions.
 
+use super::version;
 use crate::modules::Failure;
 use crate::modules::kit::apt_candidates;
 use crate::remote::Output;
 use std::collections::BTreeMap;
 
-/// One entry of `name`: `libc6:i386`, `nginx=1.22*`, `php-*`.
+/// One entry of `name`: `libc6:i386`, `nginx=1.22*`, `nginx>=1.22`, `php-*`.
 #[derive(Debug, PartialEq)]
 pub struct Item {
-    /// As it was given, for apt-get.
+    /// As it was given.
     pub text: String,
     pub name: String,
     pub version: Option<String>,
+    /// The version or any later one.
+    pub at_least: bool,
 }
 
 impl Item {
     /// # Errors
-    /// Comparisons other than `=` cannot be given to apt-get.
+    /// What is no name; comparisons other than `=` and `>=`.
     pub fn parse(text: &str) -> Result<Item, Failure> {
-        if text.contains(['<', '>', ' ']) {
+        let (name, version) = match text.split_once('=') {
+            Some((name, version)) => (name, Some(version.to_string())),
+            None => (text, None),
+        };
+        let at_least = name.ends_with('>') && version.is_some();
+        let name = if at_least { &name[..name.len() - 1] } else { name };
+        let odd = [name, version.as_deref().unwrap_or("x")]
+            .into_iter()
+            .any(|word| word.contains(['<', '>', ' ', '=']));
+        if odd || at_least && version.as_deref().is_none_or(|v| v.is_empty() || v.contains('*')) {
             let message = format!(
-                "`{text}` is not a package name; write `name`, `name=version` or `name=1.2*` (`>=` is not understood)"
+                "`{text}` is not a package name; write `name`, `name=version`, `name=1.2*` or `name>=1.2`"
             );
             return Err(Failure::new(message));
         }
         if text.starts_with('-') {
             return Err(Failure::new(format!("`{text}` is not a package name")));
         }
-        let (name, version) = match text.split_once('=') {
-            Some((name, version)) => (name, Some(version.to_string())),
-            None => (text, None),
-        };
-        Ok(Item { text: text.into(), name: name.into(), version })
+        Ok(Item { text: text.into(), name: name.into(), version, at_least })
+    }
+
+    /// Whether a version is the wanted one, where one is wanted.
+    pub fn fits(&self, version: &str) -> bool {
+        match &self.version {
+            None => true,
+            Some(least) if self.at_least => version::compare(version, least).is_ge(),
+            Some(wanted) => fits(wanted, version),
+        }
     }
 
     pub fn is_pattern(&self) -> bool {
         self.name.contains(['*', '?', '['])
     }
 
-    /// The word for apt-get where the item's pattern stands for `name`.
+    /// The word for apt-get where the item's pattern stands for `name`. Of versions that are late enough apt chooses.
     pub fn with_name(&self, name: &str) -> String {
         match &self.version {
-            _ if !self.is_pattern() => self.text.clone(),
-            Some(version) => format!("{name}={version}"),
-            None => name.to_string(),
+            Some(version) if !self.at_least => format!("{name}={version}"),
+            _ => name.to_string(),
         }
     }
 
@@ -118,8 +134,7 @@ impl<'a> Seen<'a> {
     pub fn matching(&self, item: &Item) -> Vec<&Package> {
         if !item.is_pattern() {
             let found = self.find(&item.name);
-            let fits_version = |p: &&Package| item.version.as_deref().is_none_or(|v| fits(v, &p.version));
-            return found.into_iter().filter(fits_version).collect();
+            return found.into_iter().filter(|p| item.fits(&p.version)).collect();
         }
         self.packages.iter().filter(|p| item.matches(&p.name)).collect()
     }
@@ -157,7 +172,7 @@ impl<'a> Seen<'a> {
 
     /// A newer version that the archive has, or any version for a package that is not installed.
     pub fn newer(&self, name: &str, installed: Option<&Package>) -> Option<String> {
-        let candidate = self.candidates.get(name).or_else(|| self.candidates.get(name.split(':').next()?))?;
+        let candidate = self.candidate(name)?;
         let differs = candidate != "(none)" && installed.is_none_or(|p| p.version != *candidate);
         differs.then(|| candidate.clone())
     }
@@ -179,9 +194,24 @@ impl<'a> Seen<'a> {
         let own = policy.lines().skip_while(|l| !l.strip_suffix(':').is_some_and(own_name)).skip(1);
         let mut own = own.take_while(|l| l.starts_with(' '));
         // A version and its priority; the addresses below begin with a priority.
-        let has = own.any(|l| l.trim().trim_start_matches("*** ").split(' ').any(|word| fits(wanted, word)));
-        let why = || Failure::new(format!("no available installation candidate for {}", item.text));
-        if has { Ok(()) } else { Err(why()) }
+        let has = match self.candidate(&item.name) {
+            Some(candidate) if item.at_least => item.fits(candidate),
+            _ => own.any(|l| l.trim().trim_start_matches("*** ").split(' ').any(|word| fits(wanted, word))),
+        };
+        if has { Ok(()) } else { Err(not_to_be_had(item)) }
+    }
+
+    /// Fails where what apt would install is known to be older than the item asks for.
+    pub fn must_be_late_enough(&self, item: &Item) -> Result<(), Failure> {
+        match self.candidate(&item.name) {
+            Some(candidate) if item.at_least && !item.fits(candidate) => Err(not_to_be_had(item)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What apt would install.
+    fn candidate(&self, name: &str) -> Option<&String> {
+        self.candidates.get(name).or_else(|| self.candidates.get(name.split(':').next()?))
     }
 
     /// Whether the name is virtual and an installed package provides it.
@@ -196,6 +226,11 @@ impl<'a> Seen<'a> {
             .any(|list| list.split(',').any(|one| one.split('(').next().map(str::trim) == Some(name)))
     }
 
+    /// What a dry run said; `None` where there was none.
+    pub fn said(&self, key: &str) -> Option<String> {
+        self.output.field("", key).map(|said| format!("{}\n", said.trim_end()))
+    }
+
     /// Lines of a dry run that would do something.
     ///
     /// # Errors
@@ -208,6 +243,10 @@ impl<'a> Seen<'a> {
         let acts = |l: &&str| l.starts_with("Inst ") || l.starts_with("Remv ") || l.starts_with("Purg ");
         Ok(said.lines().filter(acts).map(str::to_string).collect())
     }
+}
+
+fn not_to_be_had(item: &Item) -> Failure {
+    Failure::new(format!("no available installation candidate for {}", item.text))
 }
 
 /// Whether a version is the wanted one; `1.2*` fits every one that begins so.

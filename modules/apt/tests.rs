@@ -19,7 +19,12 @@ fn versions_fit_exactly_or_by_pattern() {
 #[test]
 fn names_that_are_options_or_comparisons_are_refused() {
     assert!(Item::parse("-o=x").is_err());
-    assert!(Item::parse("vim>=9").is_err());
+    for odd in ["vim>9", "vim<=9", "vim>=", "vim>=9*", "vim >= 9", "vim==9"] {
+        assert!(Item::parse(odd).is_err(), "{odd}");
+    }
+    let late = Item::parse("vim>=2:9.0").unwrap();
+    assert_eq!((late.name.as_str(), late.at_least), ("vim", true));
+    assert!(late.fits("2:9.0") && late.fits("2:9.10-1") && !late.fits("2:8.99") && !late.fits("9.5"));
     assert_eq!(Item::parse("a:i386=1").unwrap().version.as_deref(), Some("1"));
 }
 

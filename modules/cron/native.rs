@@ -55,6 +55,11 @@ impl Staged for Cron {
             // The system's own table holds jobs of others that no name stands above.
             return Err(Failure::new("Will not manage /etc/crontab via cron_file, see documentation."));
         }
+        let times = ["minute", "hour", "day", "month", "weekday"];
+        if args.has("special_time") && times.iter().any(|field| args.str(field) != "*") {
+            let why = "You cannot combine special_time with any of the time or day/date parameters.";
+            return Err(Failure::new(why));
+        }
         Ok(vec![match file(args) {
             Some(path) => read_text([path]),
             None => Job::new(script!("cron.probe", "probe.sh")).var("user", args.str("user")),
@@ -78,7 +83,7 @@ impl Staged for Cron {
             },
         };
         let lines: Vec<String> = was.content.lines().map(str::to_string).collect();
-        let new = if args.bool("env") { edit_variable(args, lines) } else { edit_job(args, lines) };
+        let new = if args.bool("env") { edit_variable(args, lines)? } else { edit_job(args, lines) };
         let content: String = new.iter().map(|l| format!("{l}\n")).collect();
         let out = described(args, &new);
         let same = new.iter().map(String::as_str).eq(was.content.lines());
@@ -179,24 +184,29 @@ fn variable(line: &str) -> Option<&str> {
     plain.then_some(name)
 }
 
-fn edit_variable(args: &Args, mut lines: Vec<String>) -> Vec<String> {
+/// # Errors
+/// There is none of the name that it shall stand beside.
+fn edit_variable(args: &Args, mut lines: Vec<String>) -> Result<Vec<String>, Failure> {
     let name = args.str("name");
     let at = lines.iter().position(|l| variable(l) == Some(name));
     if args.str("state") == "absent" {
         lines.retain(|l| variable(l) != Some(name));
-        return lines;
+        return Ok(lines);
     }
     let line = format!("{name}=\"{}\"", command(args));
     if let Some(at) = at {
         lines[at] = line;
-        return lines;
+        return Ok(lines);
     }
-    let place = |other: &str| lines.iter().position(|l| variable(l) == Some(other));
-    let at = match (args.opt_str("insertafter"), args.opt_str("insertbefore")) {
-        (Some(other), _) => place(other).map(|i| i + 1),
-        (_, Some(other)) => place(other),
-        _ => None,
+    let place = |other: &str| {
+        let at = lines.iter().position(|l| variable(l) == Some(other));
+        at.ok_or_else(|| Failure::new(format!("Variable named '{other}' not found.")))
     };
-    lines.insert(at.unwrap_or(0), line);
-    lines
+    let at = match (args.opt_str("insertafter"), args.opt_str("insertbefore")) {
+        (Some(other), _) => place(other)? + 1,
+        (_, Some(other)) => place(other)?,
+        _ => 0,
+    };
+    lines.insert(at, line);
+    Ok(lines)
 }

@@ -17,6 +17,8 @@ pub fn behaviour() -> Behaviour {
 
 struct Getent;
 
+const ABSENT: &str = "One or more supplied key could not be found in the database.";
+
 impl Staged for Getent {
     fn probe(&self, args: &Args, _: &dyn Controller) -> Result<Vec<Job>, Failure> {
         let job = Job::new(script!("getent.probe", "probe.sh"));
@@ -53,7 +55,7 @@ impl Staged for Getent {
             "passwd" | "shadow" | "group" | "gshadow" => Some(":"),
             _ => None,
         });
-        let mut entries = Map::new();
+        let (mut entries, mut out) = (Map::new(), Map::new());
         match output.field("", "rc").as_deref() {
             Some("0") => {
                 for line in said.lines().filter(|l| !l.is_empty()) {
@@ -79,10 +81,11 @@ impl Staged for Getent {
             }
             Some("1") => return Err(Failure::new("Missing arguments, or database unknown.")),
             Some("2") if args.bool("fail_key") => {
-                return Err(Failure::new("One or more supplied key could not be found in the database."));
+                return Err(Failure::new(ABSENT));
             }
             Some("2") => {
                 entries.insert(key.into(), Value::Null);
+                out.insert("msg".into(), ABSENT.into());
             }
             _ => return Err(Failure::new("Enumeration not supported on this database.")),
         }
@@ -94,6 +97,7 @@ impl Staged for Getent {
             }
         }
         let facts = result([(format!("getent_{database}").as_str(), entries.into())]);
-        Ok(Decision::unchanged(result([("ansible_facts", facts.into())])))
+        out.insert("ansible_facts".into(), facts.into());
+        Ok(Decision::unchanged(out))
     }
 }

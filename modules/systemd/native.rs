@@ -86,6 +86,11 @@ impl Staged for Service {
         if name.starts_with('-') || name.contains('/') {
             return Err(Failure::new(format!("`{name}` is not the name of a service")));
         }
+        if let Some(sign) = name.chars().find(|c| ['*', '?', '['].contains(c)) {
+            // What a pattern stands for is another set of units before and after.
+            let why = "This module does not currently support using glob patterns, found";
+            return Err(Failure::new(format!("{why} '{sign}' in service name: {name}")));
+        }
         let job = Job::new(&PROBE)
             .var("name", name)
             .var("scope", scope(args))

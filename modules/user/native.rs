@@ -81,9 +81,12 @@ impl Staged for User {
         let is = Observed::read(output);
         let name = args.str("name");
         if args.str("state") == "absent" {
-            let out = result([("name", name.into()), ("state", "absent".into())]);
+            let mut out = result([("name", name.into()), ("state", "absent".into())]);
             if is.is_none() {
                 return Ok(Decision::unchanged(out));
+            }
+            for word in ["force", "remove"] {
+                out.insert(word.into(), args.bool(word).into());
             }
             let job =
                 apply(args, "remove").flag("remove", args.bool("remove")).flag("force", args.bool("force"));

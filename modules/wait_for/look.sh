@@ -1,7 +1,7 @@
 # shellcheck disable=SC2154,SC2016 # variables come with the job
 # Looks once and again until the state is there or the time is over; a text is judged by the controller.
 # vars: port, host, path, state, limit, pause, connect, text (an expression is looked for), hex (the port, four digits),
-#   states (hexadecimal TCP states for drained), own (the host's address; empty: any), exclude (addresses as /proc/net/tcp has them)
+#   patient (what a port sends is read to its end), states (hexadecimal TCP states for drained), own (the host's address; empty: any), exclude (addresses as /proc/net/tcp has them)
 end=$(($(date +%s) + limit))
 # The kernel's own table, for this host: what listens on its loopback, or on all of its addresses.
 listens() {
@@ -44,10 +44,14 @@ connects() {
     exit 3
   fi
 }
-said() { # what the port sends
+# What the port sends. Who greets and then waits for an answer sends no end: a second behind the first byte must do at first.
+said() {
   if command -v bash >/dev/null 2>&1; then
-    timeout "$connect" bash -c 'exec 3<>"/dev/tcp/$0/$1" && cat <&3' "$host" "$port" 2>/dev/null
+    timeout "$connect" bash -c 'exec 3<>"/dev/tcp/$0/$1" || exit
+      if [ "$2" ]; then exec cat <&3; fi
+      dd bs=1 count=1 <&3 && timeout 1 cat <&3' "$host" "$port" "$patient" 2>/dev/null
   elif command -v nc >/dev/null 2>&1; then
+    [ "$patient" ] || connect=1
     nc -w "$connect" "$host" "$port" </dev/null 2>/dev/null
   else
     echo 'the text of a port needs bash or nc to be read' >&2

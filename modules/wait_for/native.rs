@@ -36,9 +36,11 @@ impl Procedure for WaitFor {
                 tokio::time::sleep(seconds("timeout")).await;
                 return Ok(done(args, begin, None));
             }
+            let mut again = false;
             loop {
                 let left = seconds("timeout").saturating_sub(begin.elapsed());
-                let output = call.remote.submit(call.become_user, job(args, left)).await?;
+                let look = job(args, left).flag("patient", std::mem::replace(&mut again, true));
+                let output = call.remote.submit(call.become_user, look).await?;
                 if !output.ok() {
                     return Err(Failure::from_output(&output).into());
                 }

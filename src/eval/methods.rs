@@ -217,10 +217,24 @@ pub(crate) fn split(s: &str, sep: Option<&str>, limit: Option<usize>, from_right
     }
 }
 
-fn split_lines(s: &str, keep: bool) -> List {
-    s.split_inclusive('\n')
-        .map(|line| Value::from(if keep { line } else { line.trim_end_matches('\n').trim_end_matches('\r') }))
-        .collect()
+/// Whether Python takes it for the end of a line.
+pub fn ends_line(c: char) -> bool {
+    matches!(c, '\n'..='\r' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// As Python's `splitlines`: a line ends at more than a newline, and the last needs no end.
+pub fn split_lines(mut s: &str, keep: bool) -> List {
+    let mut lines = List::new();
+    while let Some(at) = s.find(ends_line) {
+        let end =
+            if s[at..].starts_with("\r\n") { 2 } else { s[at..].chars().next().map_or(1, char::len_utf8) };
+        lines.push(Value::from(&s[..if keep { at + end } else { at }]));
+        s = &s[at + end..];
+    }
+    if !s.is_empty() {
+        lines.push(Value::from(s));
+    }
+    lines
 }
 
 /// Blanks up to the next multiple of `width` for each tab; a line begins to count anew.

@@ -47,6 +47,7 @@ pub use error::{ErrorKind, EvalError};
 pub(crate) use expr::spot;
 pub(crate) use filters::expanduser;
 pub(crate) use methods::is_identifier;
+pub use methods::{ends_line, split_lines};
 pub use scope::{HostMatcher, LookupContext, MapScope, Scope, ToCome, VaultOpener};
 pub use template_names::template_names;
 pub use vars::{Layers, Level};

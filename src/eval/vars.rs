@@ -60,6 +60,12 @@ impl Level {
         (Level::InventoryGroupVars..=Level::PlaybookHostVars).contains(&self)
     }
 
+    /// Whether it comes of a task and what it stands in, whatever the host.
+    pub fn is_of_task(self) -> bool {
+        use Level::*;
+        matches!(self, RoleDefaults | RoleVars | BlockVars | TaskVars | RoleParams | IncludeParams | Magic)
+    }
+
     /// As messages name it.
     pub fn describe(self) -> &'static str {
         match self {
@@ -118,6 +124,12 @@ impl Layers {
             layers.push(*level, vars.clone());
         }
         layers
+    }
+
+    /// These layers with those of a task, which another host carries out for its own.
+    pub fn with_task(&self, own: &Layers) -> Layers {
+        let task = own.0.iter().filter(|(level, _)| level.is_of_task()).cloned().collect();
+        self.merged(&Layers(task))
     }
 
     /// Removes all layers of a level.

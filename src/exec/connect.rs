@@ -5,9 +5,10 @@ use super::scope::TaskScope;
 use super::state::{Run, locked};
 use super::unit::{Blocked, evaluated_flag, evaluated_text, unknown_inside};
 use crate::base::{Secret, Value};
-use crate::eval::Scope;
+use crate::eval::{Level, Scope};
 use crate::graph::TaskKeywords;
 use crate::remote::{Become, BecomeMethod, Connection, HostKeyChecking, Remote, SshOptions, Target, connect};
+use crate::syntax::inventory::LOCAL_NAMES;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -61,7 +62,7 @@ struct Place<'a> {
     run: &'a Arc<Run>,
     keywords: &'a TaskKeywords,
     scope: Arc<TaskScope>,
-    vars: Arc<dyn Scope>,
+    vars: Arc<TaskScope>,
     host: String,
     /// Delegated to a host that no inventory knows.
     stranger: bool,
@@ -74,29 +75,35 @@ impl<'a> Place<'a> {
         scope: &Arc<TaskScope>,
         delegate: Option<&str>,
     ) -> Result<Self, Blocked> {
-        let own: Arc<dyn Scope> = Arc::<TaskScope>::clone(scope);
+        let own = Arc::clone(scope);
         let (vars, host, stranger) = match delegate {
             None => (own, scope.host.to_string(), false),
             Some(host) if *host == *scope.host => (own, host.to_string(), false),
-            Some(host) => match scope.host(host) {
-                Some(other) => (other, host.to_string(), false),
-                None => (own, host.to_string(), true),
-            },
+            Some(host) => {
+                let stranger = scope.host(host).is_none();
+                let mut other = super::world::any_host(scope, host);
+                if stranger && LOCAL_NAMES.contains(&host) {
+                    let local = [("ansible_connection".into(), Value::from("local"))].into_iter().collect();
+                    other.layers.push(Level::InventoryHostVars, Arc::new(local));
+                }
+                // What the task itself says of its connection holds there, too.
+                other.layers = other.layers.with_task(&scope.layers);
+                (Arc::new(other), host.to_string(), stranger)
+            }
         };
         Ok(Place { run, keywords, scope: Arc::clone(scope), vars, host, stranger })
     }
 
-    /// A connection variable as text, evaluated in the host's own scope.
+    /// A connection variable as text, evaluated in the host's own scope; what the task says, in that of its own host.
     fn var(&self, name: &str) -> Result<Option<String>, Blocked> {
         Ok(self.value(name)?.map(|v| crate::spec::to_text(&v)).filter(|s| !s.is_empty()))
     }
 
     fn value(&self, name: &str) -> Result<Option<Value>, Blocked> {
-        if self.stranger {
-            return Ok(None);
-        }
         let Some(raw) = self.vars.get(name) else { return Ok(None) };
-        let value = self.run.engine.evaluate(&raw, &*self.vars).map_err(|e| format!("{name}: {e}"))?;
+        let of_task = self.vars.layers.find(name).is_some_and(|(level, _)| level.is_of_task());
+        let scope = if of_task { &self.scope } else { &self.vars };
+        let value = self.run.engine.evaluate(&raw, &**scope).map_err(|e| format!("{name}: {e}"))?;
         if let Some(why) = unknown_inside(&value) {
             return Err(Blocked::Unknown(why));
         }
@@ -163,10 +170,10 @@ impl<'a> Place<'a> {
 
 fn target(place: &Place<'_>) -> Result<Target, Blocked> {
     let options = &place.run.options.connection;
-    let local = ["localhost", "127.0.0.1", "::1"].contains(&place.host.as_str());
+    let local = LOCAL_NAMES.contains(&place.host.as_str());
     let implicit_local = local && (place.stranger || !super::world::is_listed(place.run, &place.host));
     let keyword = match place.stranger {
-        true => None,
+        true => place.var("ansible_connection")?,
         false => place.keyword_or(&place.keywords.connection, "ansible_connection")?,
     };
     let kind = match (keyword, implicit_local) {

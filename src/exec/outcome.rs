@@ -4,7 +4,7 @@ use super::scope::TaskScope;
 use super::state::Run;
 use super::unit::conditions;
 use crate::base::{List, Map, Value};
-use crate::eval::Truth;
+use crate::eval::{Truth, split_lines};
 use crate::graph::TaskKeywords;
 use crate::modules::Failure;
 use crate::plan::{Change, Claims, Diff};
@@ -42,8 +42,17 @@ pub struct UnitOutcome {
 }
 
 impl UnitOutcome {
-    fn new(status: Status, result: Map) -> Self {
+    fn new(status: Status, mut result: Map) -> Self {
         let (label, item, change) = (None, None, None);
+        // Whatever a module has run, its words are there line by line, too.
+        for (name, lines) in [("stdout", "stdout_lines"), ("stderr", "stderr_lines")] {
+            if let Some(Value::Str(text)) = result.get(name)
+                && !result.contains_key(lines)
+            {
+                let split = split_lines(text, false);
+                result.insert(lines.into(), split.into());
+            }
+        }
         UnitOutcome {
             label,
             item,
@@ -324,6 +333,17 @@ mod tests {
             let task = TaskOutcome { units, looped: true, loop_var: "item".into(), no_log: false };
             assert_eq!(task.status(), expected);
         }
+    }
+
+    #[test]
+    fn what_was_said_is_there_in_lines() {
+        let said = |key: &str, value: Value| [(key.into(), value)].into_iter().collect::<Map>();
+        let failed = Failure { message: "no".into(), result: said("stderr", "a\rb\n\nc".into()) };
+        let json = UnitOutcome::failed(failed).registered().to_json();
+        assert_eq!(json["stderr_lines"], serde_json::json!(["a", "b", "", "c"]));
+        let json = UnitOutcome::done(None, said("stdout", "".into())).registered().to_json();
+        assert_eq!(json["stdout_lines"], serde_json::json!([]));
+        assert_eq!(json.get("stderr_lines"), None);
     }
 
     #[test]

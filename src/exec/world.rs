@@ -77,7 +77,9 @@ pub fn is_listed(run: &Run, host: &str) -> bool {
 pub fn inventory_layers(run: &Run, play: &PlayScope, host: &str) -> Layers {
     let inventory = run.inventory();
     let mut layers = Layers::default();
-    let Some(id) = inventory.host(host) else { return layers };
+    if host.is_empty() {
+        return layers;
+    }
     let folders = {
         let mut known = locked(&run.folders);
         let make =
@@ -85,7 +87,11 @@ pub fn inventory_layers(run: &Run, play: &PlayScope, host: &str) -> Layers {
         Arc::clone(known.entry(play.plan.playbook_dir.clone()).or_insert_with(make))
     };
     let mut diags = Diags::default();
-    for layer in folders.layers(&inventory, id, &mut diags) {
+    let found = match inventory.host(host) {
+        Some(id) => folders.layers(&inventory, id, &mut diags),
+        None => folders.layers_of_all(&inventory, &mut diags),
+    };
+    for layer in found {
         layers.push(level(layer.kind), layer.vars);
     }
     for diag in diags.iter() {
@@ -265,15 +271,18 @@ pub async fn reread(run: &Arc<Run>) -> Result<(), String> {
 
 /// The scope of another host's variables, for `hostvars`.
 pub fn other_host(scope: &super::scope::TaskScope, host: &str) -> Option<super::scope::TaskScope> {
+    let known = is_listed(&scope.run, host) || host == "localhost" || host == &*scope.host;
+    known.then(|| any_host(scope, host))
+}
+
+/// Also of a host that no inventory knows: it has what all hosts have, and the play.
+pub fn any_host(scope: &super::scope::TaskScope, host: &str) -> super::scope::TaskScope {
     let run = Arc::clone(&scope.run);
-    if !is_listed(&run, host) && host != "localhost" && host != &*scope.host {
-        return None;
-    }
     let name: Arc<str> = host.into();
     let layers = super::scope::host_layers(&run, &scope.play, &name, &run.memory(host));
     let left = Arc::clone(&scope.left);
     let play = Arc::clone(&scope.play);
     let mut scope = super::scope::TaskScope::new(run, play, name, layers, None, left);
     scope.foreign = true;
-    Some(scope)
+    scope
 }

@@ -3,6 +3,7 @@
 use super::forecast::{Forecast, record};
 use super::{Args, ArgsExt, Controller, Failure, bytes};
 use crate::base::{List, Map, Value};
+use crate::eval::{ends_line, split_lines};
 use crate::plan::{Action, Change, Decision};
 use crate::remote::{Job, Output, Status};
 use crate::script;
@@ -144,9 +145,9 @@ const NO_FOLDER: &str = "Unable to change directory before execution: ";
 fn texts(result: &mut Map, name: &str, text: &str) {
     let whole = Value::from(text);
     // A text of one line is that line.
-    let lines: List = match text.contains('\n') {
+    let lines: List = match text.contains(ends_line) {
         false if !text.is_empty() => vec![whole.clone()],
-        _ => text.lines().map(Value::from).collect(),
+        _ => split_lines(text, false),
     };
     result.insert(name.into(), whole);
     result.insert(format!("{name}_lines").into(), lines.into());

@@ -35,8 +35,10 @@ impl World {
         };
         std::thread::spawn(move || web.incoming().flatten().for_each(answer));
         std::thread::spawn(move || socket.incoming().flatten().for_each(answer));
-        let greet = |mut stream: TcpStream| stream.write_all(b"220 mail.example ready v7\r\n");
-        std::thread::spawn(move || banner.incoming().flatten().for_each(|s| drop(greet(s))));
+        // Behind the greeting an answer is waited for, as mail and ssh do.
+        let greet =
+            |mut stream: TcpStream| stream.write_all(b"220 mail.example ready v7\r\n").map(|()| stream);
+        std::thread::spawn(move || banner.incoming().flatten().map(greet).collect::<Vec<_>>());
         world
     }
 

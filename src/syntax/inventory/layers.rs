@@ -79,6 +79,15 @@ impl VarFolders {
 
     /// The layers of a host, weakest first; empty ones are left out. Errors of a file are told once.
     pub fn layers(&self, inventory: &Inventory, host: HostId, diags: &mut Diags) -> Vec<Layer> {
+        self.layers_of(inventory, Some(host), diags)
+    }
+
+    /// Those of a host that no inventory knows: what all hosts have.
+    pub fn layers_of_all(&self, inventory: &Inventory, diags: &mut Diags) -> Vec<Layer> {
+        self.layers_of(inventory, None, diags)
+    }
+
+    fn layers_of(&self, inventory: &Inventory, host: Option<HostId>, diags: &mut Diags) -> Vec<Layer> {
         use LayerKind::*;
         let mut layers = Vec::new();
         let mut push = |kind, of: &Arc<str>, vars: Arc<Map>| {
@@ -87,8 +96,8 @@ impl VarFolders {
             }
         };
         let all = &inventory[ALL];
-        let groups: Vec<_> = inventory.groups_of(host).into_iter().map(|g| &inventory[g]).collect();
-        let host = &inventory[host];
+        let groups = host.map(|host| inventory.groups_of(host)).unwrap_or_default();
+        let groups: Vec<_> = groups.into_iter().map(|g| &inventory[g]).collect();
         let beside = &inventory.folders;
         let playbook = self.playbook.as_slice();
         push(InventoryAll, &all.name, Arc::clone(&all.vars));
@@ -104,6 +113,7 @@ impl VarFolders {
         files(PlaybookFilesAll, playbook, "group_vars", &all.name);
         groups.iter().for_each(|g| files(InventoryFilesGroup, beside, "group_vars", &g.name));
         groups.iter().for_each(|g| files(PlaybookFilesGroup, playbook, "group_vars", &g.name));
+        let Some(host) = host.map(|host| &inventory[host]) else { return layers };
         files(InventoryFilesHost, beside, "host_vars", &host.name);
         files(PlaybookFilesHost, playbook, "host_vars", &host.name);
         if !host.vars.is_empty() {

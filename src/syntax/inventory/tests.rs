@@ -280,6 +280,8 @@ fn layers_come_in_ansibles_order() {
     let shown: Vec<_> = layers.iter().map(|l| l.vars["v"].as_str().unwrap()).collect();
     assert_eq!(shown.join(" "), "all prod web ga2 pa gw pp host hv ph");
     assert!(layers.is_sorted_by_key(|l| l.kind) && diags.is_empty());
+    let all = folders.layers_of_all(&inventory, &mut diags);
+    assert_eq!(all.iter().map(|l| l.vars["v"].as_str().unwrap()).collect::<Vec<_>>(), ["all", "ga2", "pa"]);
 }
 
 #[test]

@@ -23,7 +23,9 @@ pub fn resolve(text: &str) -> Value {
 fn int(text: &str) -> Option<i64> {
     let (negative, body) = signed(text);
     let digits = |s: &str, radix: u32| {
-        let s: String = s.chars().filter(|c| *c != '_').collect();
+        // With its sign, as the lowest number has no positive one.
+        let sign = if negative { "-" } else { "" };
+        let s: String = sign.chars().chain(s.chars().filter(|c| *c != '_')).collect();
         i64::from_str_radix(&s, radix).ok()
     };
     let all = |s: &str, ok: fn(&u8) -> bool| !s.is_empty() && s.bytes().all(|b| b == b'_' || ok(&b));
@@ -36,12 +38,12 @@ fn int(text: &str) -> Option<i64> {
     } else if let Some(rest) = body.strip_prefix('0') {
         all(rest, |b| matches!(b, b'0'..=b'7')).then(|| digits(rest, 8))??
     } else if body.contains(':') {
-        sexagesimal(body, '1')?
+        sexagesimal(body, '1').map(|value| if negative { -value } else { value })?
     } else {
         (body.starts_with(|c: char| c.is_ascii_digit()) && all(body, u8::is_ascii_digit))
             .then(|| digits(body, 10))??
     };
-    Some(if negative { -value } else { value })
+    Some(value)
 }
 
 /// Whether Python would take plain text for a whole number, and it does not fit 64 bits here.
@@ -143,6 +145,7 @@ mod tests {
             ("1:30", 90),
             ("1:02:03", 3723),
             ("-1:30", -90),
+            ("-9223372036854775808", i64::MIN),
         ];
         for (text, want) in ints {
             assert_eq!(resolve(text), Value::Int(want), "{text}");
