@@ -365,8 +365,10 @@ fn what_a_task_will_tell_is_open_in_the_plan_and_no_failure() {
         "node.instances[0].block_device_mappings[0].ebs.volume_id",
         "node.instances[0].architecture",
         "disk.start_time",
+        "disk.snapshots[0].snapshot_id",
         "image.creation_date",
         "group.health_check_type",
+        "group.healthcheck_type",
         "net.vpc.name",
     ];
     let shown = |(n, what): (usize, &&str)| format!("- debug: {{msg: 'told {n} {{{{ {what} }}}}.'}}\n");

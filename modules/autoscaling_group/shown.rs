@@ -39,6 +39,9 @@ fn plain(group: &AutoScalingGroup) -> Map {
         "health_check_type" => group.health_check_type(),
         "health_check_period" => group.health_check_grace_period(),
         "health_check_grace_period" => group.health_check_grace_period(),
+        // As they were called once.
+        "healthcheck_type" => group.health_check_type(),
+        "healthcheck_period" => group.health_check_grace_period(),
         "new_instances_protected_from_scale_in" => group.new_instances_protected_from_scale_in(),
         "service_linked_role_arn" => group.service_linked_role_arn(),
         "status" => group.status(),

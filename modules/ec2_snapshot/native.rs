@@ -2,7 +2,7 @@
 
 mod sharing;
 
-use crate::base::Map;
+use crate::base::{List, Map, Value};
 use crate::cloud::calls::CallFuture;
 use crate::cloud::ec2::{input::*, types};
 use crate::cloud::kinds_images::Snapshot;
@@ -76,7 +76,7 @@ impl Resource for SnapshotModule {
             (None, "absent") => Ok(Verdict::unchanged(Map::new())),
             (Some(snapshot), "absent") => {
                 find::may_remove::<Snapshot>(cx, snapshot)?;
-                Ok(Verdict::new(Attributes::delete(&what), Steps::Remove, shown(snapshot)))
+                Ok(Verdict::new(Attributes::delete(&what), Steps::Remove, returned(snapshot)))
             }
             (None, _) if cx.args.has("snapshot_id") => {
                 let id = cx.args.str("snapshot_id");
@@ -87,11 +87,11 @@ impl Resource for SnapshotModule {
                 let changes = sharing::compare(cx, &seen.sharers, &mut attributes);
                 if let Some(change) = attributes.change(&what) {
                     find::may_touch::<Snapshot>(cx, snapshot)?;
-                    return Ok(Verdict::new(change, Steps::Share(changes), shown(snapshot)));
+                    return Ok(Verdict::new(change, Steps::Share(changes), returned(snapshot)));
                 }
                 let pending = matches!(snapshot.state(), Some(types::SnapshotState::Pending));
                 let steps = if pending && cx.args.bool("wait") { Steps::Wait } else { Steps::None };
-                Ok(Verdict { change: None, steps, result: shown(snapshot), warnings: Vec::new() })
+                Ok(Verdict { change: None, steps, result: returned(snapshot), warnings: Vec::new() })
             }
             _ => {
                 let mut attributes = Attributes::default();
@@ -104,7 +104,7 @@ impl Resource for SnapshotModule {
                     "volume_size" => cx.unknown(),
                     "tags" => cloud::tags_value(&tags(cx)),
                 };
-                let predicted = cx.open(foreseen, shown(&types::Snapshot::builder().build()));
+                let predicted = cx.open(foreseen, returned(&types::Snapshot::builder().build()));
                 let sharing = sharing::compare(cx, &sharing::Sharers::new(), &mut attributes);
                 let mut change = attributes.create(&what);
                 if let Some(last) = &seen.snapshot {
@@ -131,9 +131,9 @@ impl Resource for SnapshotModule {
                 (Steps::Wait, Some(snapshot)) => finish(cx, snapshot).await,
                 (Steps::Remove, Some(snapshot)) => {
                     account.remove(&account.snapshots, Snapshot::id(snapshot)).await?;
-                    Ok(shown(snapshot))
+                    Ok(returned(snapshot))
                 }
-                (_, Some(snapshot)) => Ok(shown(snapshot)),
+                (_, Some(snapshot)) => Ok(returned(snapshot)),
                 (_, None) => Ok(Map::new()),
             }
         })
@@ -226,7 +226,7 @@ async fn finish(cx: &Cx<'_>, snapshot: &types::Snapshot) -> Result<Map, Failure>
     let account = &cx.account;
     let id = Snapshot::id(snapshot);
     if !cx.args.bool("wait") {
-        return Ok(shown(snapshot));
+        return Ok(returned(snapshot));
     }
     let settled = |seen: Option<&Arc<types::Snapshot>>| {
         seen.filter(|s| !matches!(s.state(), Some(types::SnapshotState::Pending))).map(Arc::clone)
@@ -234,13 +234,21 @@ async fn finish(cx: &Cx<'_>, snapshot: &types::Snapshot) -> Result<Map, Failure>
     let limit = Duration::from_secs(cx.args.int("wait_timeout").max(1).unsigned_abs());
     let now = account.snapshots.until(&*account.ec2, &account.manner, id, limit, settled).await?;
     match now.state() {
-        Some(types::SnapshotState::Completed) => Ok(shown(&now)),
+        Some(types::SnapshotState::Completed) => Ok(returned(&now)),
         state => Err(Failure::new(format!(
             "the snapshot {id} became {}: {}",
             state.map(|s| s.as_str().to_string()).unwrap_or_default(),
             now.state_message().unwrap_or("no reason is given")
         ))),
     }
+}
+
+/// What the module returns: the snapshot, and in a list, as amazon.aws has it.
+fn returned(snapshot: &types::Snapshot) -> Map {
+    let mut map = shown(snapshot);
+    let one: List = [Value::from(map.clone())].into_iter().collect();
+    map.insert("snapshots".into(), one.into());
+    map
 }
 
 /// A snapshot as `ec2_snapshot_info` returns it; `volume_size` is in GiB, the time ISO 8601 in UTC.
