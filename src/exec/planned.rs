@@ -138,6 +138,9 @@ pub fn leave_open(outcome: &mut UnitOutcome, ready: &Prepared, task: &str) {
     for name in ready.module.spec.returns.keys().filter(|name| comes(name)) {
         let unknown = || Value::Unknown(format!("`{task}` has run").into());
         outcome.result.entry(name.as_str().into()).or_insert_with(unknown);
+        if matches!(name.as_str(), "stdout" | "stderr") {
+            outcome.result.entry(format!("{name}_lines").into()).or_insert_with(unknown);
+        }
     }
 }
 
