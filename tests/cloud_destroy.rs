@@ -6,6 +6,7 @@ mod support;
 
 use serde_json::json;
 use support::cloud::{DEBIAN, World};
+use support::cloud_proxy::Fault;
 
 const HEAD: &str = "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n";
 
@@ -123,6 +124,20 @@ fn what_uses_others_goes_first() {
     assert!(order.windows(2).all(|w| at(w[0]) < at(w[1])), "{done:?}");
     assert!(at("DetachInternetGateway") < at("DeleteInternetGateway"), "{done:?}");
     assert!(at("DisassociateRouteTable") < at("DeleteRouteTable"), "{done:?}");
+}
+
+/// A kept parameter is in no network, so what the service takes long to let go of is waited for all the same.
+#[test]
+fn what_stays_elsewhere_hurries_nothing() {
+    let world = World::new(&network().replace("value: text}", "value: text, prevent_destroy: true}"));
+    world.apply().is(0, &[]);
+    let held = || Fault::Refused(400, "DependencyViolation".into(), "it has dependencies".into());
+    world.proxy.fault("DeleteSubnet", held(), 6);
+    world.destroy().is(0, &["kept (prevent_destroy) parameter", ", 0 left"]);
+    assert_eq!(world.times("DeleteSubnet"), 7);
+    world.playbook(&network());
+    world.apply().is(0, &[]);
+    world.destroy().is(0, &["0 left"]);
 }
 
 #[test]

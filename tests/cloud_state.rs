@@ -189,7 +189,7 @@ fn jiff_now() -> String {
     String::from_utf8(out.stdout).unwrap().trim().to_string()
 }
 
-/// A group of three in a network of its own,.
+/// A group of three in a network of its own.
 fn group(more: &str) -> String {
     format!(
         "{HEAD}  tasks:

@@ -6,6 +6,9 @@ use crate::modules::kit::apt_candidates;
 use crate::remote::Output;
 use std::collections::BTreeMap;
 
+/// In apt's words: no version.
+const NONE: &str = "(none)";
+
 /// One entry of `name`: `libc6:i386`, `nginx=1.22*`, `nginx>=1.22`, `php-*`.
 #[derive(Debug, PartialEq)]
 pub struct Item {
@@ -46,7 +49,7 @@ impl Item {
     pub fn fits(&self, version: &str) -> bool {
         match &self.version {
             None => true,
-            Some(least) if self.at_least => version::compare(version, least).is_ge(),
+            Some(least) if self.at_least => version != NONE && version::compare(version, least).is_ge(),
             Some(wanted) => fits(wanted, version),
         }
     }
@@ -173,7 +176,7 @@ impl<'a> Seen<'a> {
     /// A newer version that the archive has, or any version for a package that is not installed.
     pub fn newer(&self, name: &str, installed: Option<&Package>) -> Option<String> {
         let candidate = self.candidate(name)?;
-        let differs = candidate != "(none)" && installed.is_none_or(|p| p.version != *candidate);
+        let differs = candidate != NONE && installed.is_none_or(|p| p.version != *candidate);
         differs.then(|| candidate.clone())
     }
 
@@ -216,7 +219,7 @@ impl<'a> Seen<'a> {
 
     /// Whether the name is virtual and an installed package provides it.
     pub fn provided(&self, name: &str) -> bool {
-        if self.candidates.get(name).is_some_and(|c| c != "(none)") {
+        if self.candidates.get(name).is_some_and(|c| c != NONE) {
             return false;
         }
         let provides = self.output.field("", "provides").unwrap_or_default();

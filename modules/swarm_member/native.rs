@@ -156,7 +156,9 @@ fn tokens(
     };
     let token =
         |role: &str| Value::Secret(Secret::new(swarm["JoinTokens"][role].as_str().unwrap_or_default()));
-    let mut nodes = view::nodes(nodes.and_then(Answer::good).unwrap_or(&Json::Null));
+    // Of a host that is not among them the swarm is said to have removed the node, so they have to be all there are.
+    let list = nodes.map(|answer| answer.good().ok_or_else(|| Failure::new(answer.message())));
+    let mut nodes = view::nodes(list.transpose()?.unwrap_or(&Json::Null));
     nodes.sort_by_key(|n| n.id != local.node_id);
     let answering = nodes.iter().filter(|n| n.reachable && !n.manager_addr.is_empty());
     let ids: Vec<Value> = nodes.iter().map(|n| n.id.as_str().into()).collect();

@@ -11,7 +11,7 @@ use crate::base::Value;
 use crate::eval::Scope;
 use crate::graph::{Act, TaskNode};
 use crate::modules::Behaviour;
-use crate::plan::Change;
+use crate::plan::{Change, Claims};
 use crate::syntax::inventory::LOCAL_NAMES;
 use std::sync::Arc;
 
@@ -214,8 +214,23 @@ impl Host {
         let may_do = |unit: &&UnitOutcome| matches!(unit.status, Status::Changed | Status::Unknown);
         for unit in outcome.units.iter().filter(may_do).filter(|unit| runs && here(unit)) {
             self.run.made_here.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            super::state::locked(&self.run.on_controller).add(&cx.title, unit.claims.as_ref());
+            let claims = match unit.status {
+                Status::Unknown => self.touched_by_name(cx, outcome, unit),
+                _ => unit.claims.clone(),
+            };
+            super::state::locked(&self.run.on_controller).add(&cx.title, claims.as_ref());
         }
+    }
+
+    /// What a unit that is not known touches by the names that its task gives.
+    fn touched_by_name(&self, cx: &TaskContext, outcome: &TaskOutcome, unit: &UnitOutcome) -> Option<Claims> {
+        let Act::Module { module, args } = &cx.node.act else { return None };
+        let open = || Value::Unknown("the run has begun".into());
+        let known =
+            args.iter().map(|(k, v)| (k.clone(), self.of_item(cx, outcome, unit, v).unwrap_or_else(open)));
+        let known =
+            crate::spec::coerce(&module.spec, known.filter(|(_, v)| *v != Value::Omit).collect()).ok()?;
+        Some(crate::graph::touched(module, &cx.keywords, &known).plainly())
     }
 
     /// What of a plan was not noted when it was decided: what is unknown, and what no shell on a host does.

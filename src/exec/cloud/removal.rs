@@ -2,7 +2,7 @@
 
 use super::super::event::{Doomed, Event};
 use crate::cloud::identity::{KEEP, NODE, STACK};
-use crate::cloud::kinds::Instance;
+use crate::cloud::kinds::{Instance, NatGateway, NetworkInterface};
 use crate::cloud::named::{SCALING_GROUP, is_global};
 use crate::cloud::remove::ORDER;
 use crate::cloud::{Account, Kind, Tags, Thing, together};
@@ -69,6 +69,9 @@ impl Target {
 /// The service's own tag on an instance that a group has launched.
 const MEMBER_OF: &str = "aws:autoscaling:groupName";
 
+/// What holds a network for as long as it is there. Others that are kept, such as disks, are in nothing's way.
+const IN_NETWORKS: [&str; 4] = [SCALING_GROUP, Instance::NAME, NatGateway::NAME, NetworkInterface::NAME];
+
 /// The instances of a group that stays do, too: it would only launch others in their place.
 fn members_stay(targets: &mut [Target]) {
     let of = |t: &Target, name: &str| (t.region().to_string(), name.to_string());
@@ -85,9 +88,9 @@ fn members_stay(targets: &mut [Target]) {
 pub fn shown(teller: &dyn Teller, mut targets: Vec<Target>) -> Vec<Target> {
     targets.sort_by_key(|t| (t.row(), t.thing.clone()));
     members_stay(&mut targets);
-    // What these use cannot go, so nothing is to be waited for.
-    let users = targets.iter().filter(|t| t.kept() && t.row() + 1 < ORDER.len());
-    users.for_each(|t| t.account.manner.note_stays());
+    // The network that these stand in cannot go, so it is not waited for.
+    let stand = targets.iter().filter(|t| t.kept() && IN_NETWORKS.contains(&t.thing.kind));
+    stand.for_each(|t| t.account.manner.note_stays());
     teller.tell(Event::ToRemove { things: targets.iter().map(|t| t.doomed(teller)).collect() });
     targets.retain(|t| !t.kept());
     targets

@@ -129,6 +129,22 @@ esac
     }
 
     #[test]
+    fn without_a_manager_to_join_at_nothing_is_done() {
+        let script = concat!(include_str!("engine.sh"), include_str!("join.sh"));
+        let dir = tempfile::tempdir().unwrap();
+        let docker = dir.path().join("docker");
+        std::fs::write(&docker, "#!/bin/sh\necho was\n").unwrap();
+        std::fs::set_permissions(&docker, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let searched = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+        // Who goes on is ended.
+        let mut sh = Command::new("timeout");
+        let sh = sh.args(["5", "sh", "-c", script]).env("PATH", searched).stdin(Stdio::null());
+        let output = sh.envs([("host", "unix:///x"), ("limit", "60"), ("removed", "was")]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "there is no manager to join at\n");
+    }
+
+    #[test]
     fn two_runs_at_once_make_one_node_of_a_host() {
         let other = bad("This node is already part of a swarm.");
         let one = "join \"one\"}".to_string();

@@ -9,6 +9,10 @@ PORTS='hint: the managers listen on 2377/tcp; all nodes reach each other on 7946
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 requests=$(cat) end=$(($(date +%s) + limit)) said=
+[ -n "$requests" ] || {
+  echo 'there is no manager to join at' >&2
+  exit 1
+}
 
 # The engine's answer to METHOD PATH BODY. Its client's stdin stays open until then, or the engine gives the request up.
 ask() {
