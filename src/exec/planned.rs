@@ -23,11 +23,23 @@ pub struct OnController {
 }
 
 impl OnController {
-    pub fn add(&mut self, task: &str, claims: Option<&Claims>) {
+    /// `base`: where relative paths of what is fetched begin; those of other tasks begin where the program was started.
+    pub fn add(&mut self, task: &str, claims: Option<&Claims>, base: &Path) {
         let why: Arc<str> = format!("`{task}` has run").into();
         self.first.get_or_insert_with(|| Arc::clone(&why));
-        let named = |write: &&String| write.starts_with("file:");
-        let writes: Vec<String> = claims.iter().flat_map(|c| &c.writes).filter(named).cloned().collect();
+        let named = |write: &String| {
+            let (path, base) = match write.split_once(':')? {
+                ("file", path) => (path, Path::new("")),
+                ("controller", path) => (path, base),
+                _ => return None,
+            };
+            let whole = match path.starts_with('~') {
+                true => path.to_string(),
+                false => std::path::absolute(base.join(path)).ok()?.display().to_string(),
+            };
+            Some(format!("file:{whole}"))
+        };
+        let writes: Vec<String> = claims.iter().flat_map(|c| &c.writes).filter_map(named).collect();
         if !writes.is_empty() {
             self.writes.push((why, Claims { reads: Vec::new(), writes }));
         }

@@ -211,14 +211,19 @@ impl Host {
                 .is_some_and(|kind| kind.as_str() == Some("local")),
             None => self.works_here(cx),
         };
-        let may_do = |unit: &&UnitOutcome| matches!(unit.status, Status::Changed | Status::Unknown);
+        // A plan passes over what is fetched, and leaves open where to.
+        let passed = |unit: &UnitOutcome| unit.status == Status::Skipped && unit.result.contains_key("dest");
+        let may_do = |unit: &&UnitOutcome| {
+            matches!(unit.status, Status::Changed | Status::Unknown) || fetches && passed(unit)
+        };
         for unit in outcome.units.iter().filter(may_do).filter(|unit| runs && here(unit)) {
             self.run.made_here.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let claims = match unit.status {
-                Status::Unknown => self.touched_by_name(cx, outcome, unit),
-                _ => unit.claims.clone(),
+                Status::Changed => unit.claims.clone(),
+                _ => self.touched_by_name(cx, outcome, unit),
             };
-            super::state::locked(&self.run.on_controller).add(&cx.title, claims.as_ref());
+            let base = &cx.scope.context().playbook_dir;
+            super::state::locked(&self.run.on_controller).add(&cx.title, claims.as_ref(), base);
         }
     }
 

@@ -9,6 +9,8 @@ forget() {
 case $act in
   confirm)
     mv -- "$dir/armed" "$dir/confirmed" 2>/dev/null || exit 3
+    # Or the power's loss would bring it back, and the next boot would undo what is confirmed.
+    sync -- "$dir" 2>/dev/null || sync
     systemctl stop "$name.timer" 2>/dev/null
     forget
     ;;

@@ -16,7 +16,7 @@ ask() {
     tries=$((tries + 1)) why=$(cat "$aside")
     case $why in
       *"out of sequence"*) [ "$tries" -lt 10 ] || fail "$why" ;;
-      *"not have a leader"* | *"leader status"*) [ "$tries" -lt 50 ] || fail "$why" ;;
+      *"not have a leader"* | *"leader status"* | *"deadline exceeded"* | *"code = Unavailable"*) [ "$tries" -lt 50 ] || fail "$why" ;;
       *"not found"*)
         [ -n "${gone:-}" ] || fail "$why"
         return 1

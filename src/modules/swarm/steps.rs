@@ -226,8 +226,10 @@ esac
 
     #[test]
     fn while_a_leader_is_chosen_nothing_is_concluded() {
-        let none = "Error response from daemon: rpc error: The swarm does not have a leader.\n";
-        let refused = &none.repeat(3);
+        // What the manager says that is asked, and what one says that passes it on.
+        let refused = "Error response from daemon: rpc error: The swarm does not have a leader.\n\
+                       Error response from daemon: rpc error: code = DeadlineExceeded desc = context deadline exceeded\n\
+                       Error response from daemon: rpc error: code = Unavailable desc = connection error\n";
         let (running, gone) =
             ("web.1 Running 5 seconds ago\n", "web.1 Running 5 s ago\nweb.1 Shutdown 1 s ago\n");
         let (drain, rm) = ("node update --availability drain n3".to_string(), "node rm n3".to_string());
