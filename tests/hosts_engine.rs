@@ -25,7 +25,7 @@ while (keys %seen < 5) {
   }
   select undef, undef, undef, 0.02;
 }
-print "given up by ", scalar keys %seen, "\n"'"#;
+print "given up\n"'"#;
 
 /// The module with a key's fingerprint and more arguments.
 fn engine(place: &Place, fingerprint: &str, more: &str) -> Seen {
@@ -55,7 +55,7 @@ fn an_engine_from_a_signed_repository() {
     let pinned = "version: '24.0.6', config: {debug: true}, users: [deploy], limits: {LimitNOFILE: 4096}";
     engine(&place, &fingerprint, pinned)
         .is(0, &["docker-ce is not installed", "5:24.0.6-1~debian.12~bookworm"]);
-    other.end().is(0, &["given up by 5"]);
+    other.end().is(0, &["given up"]);
     engine(&place, &fingerprint, pinned).unchanged();
     assert!(on(host, "id -nG deploy").contains("docker"));
     let limits = on(host, "cat /proc/$(systemctl show -p MainPID --value docker)/limits");
