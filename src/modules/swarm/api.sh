@@ -13,6 +13,8 @@ by_perl() {
   perl -e '
     my ($path, $patience, $passing) = @ARGV;
     my ($engine, $text, $answer);
+    # An answer may itself take twenty seconds.
+    my $end = time + $patience / 2 + 1;
     $SIG{PIPE} = "IGNORE";
     local $/;
     while (1) {
@@ -22,7 +24,7 @@ by_perl() {
       while ($at < length $text) { $at += syswrite($engine, $text, length($text) - $at, $at) || last }
       while (sysread($engine, $answer, 65536, length $answer)) { }
       my $passes = length $passing && index($answer, $passing) >= 0;
-      last if $patience-- <= 0 || !$passes && $answer !~ /"LocalNodeState":"pending"|not have a leader/;
+      last if $patience-- <= 0 || time > $end || !$passes && $answer !~ /"LocalNodeState":"pending"|not have a leader/;
       select undef, undef, undef, 0.5;
     }
     defined $answer or exit 1;
@@ -34,6 +36,7 @@ by_perl() {
 # request up. Hence a pipe whose both ends are held here; it has no name when it is used. The x keeps newlines at an end.
 by_client() {
   text=$(cat && printf x) left=${patience:-0} answer=
+  end=$(($(date +%s) + left / 2 + 1))
   while
     dir=$(mktemp -d) || return 1
     mkfifo "$dir/in" && exec 3<>"$dir/in" || return 1
@@ -46,7 +49,7 @@ by_client() {
   do
     answer=${said%x}
     case $answer in *"${passing:-not have a leader}"* | *'"LocalNodeState":"pending"'* | *'not have a leader'*) ;; *) break ;; esac
-    [ "$left" -gt 0 ] || break
+    if [ "$left" -le 0 ] || [ "$(date +%s)" -gt "$end" ]; then break; fi
     left=$((left - 1))
     sleep 0.5
   done

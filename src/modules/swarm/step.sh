@@ -8,15 +8,19 @@ fail() {
 aside=$(mktemp) || exit 1
 trap 'rm -f "$aside"' EXIT
 # Runs the engine's client; its answer is $said. What passes is tried again: someone else's change at the same moment, and
-# a leader that is being chosen, which takes up to twenty seconds. $gone: a node that is not there any more is no error, but
-# the answer no.
+# a leader that is being chosen, which takes up to twenty seconds ($patience: how many, if not 25). $gone: a node that is not
+# there any more is no error, but the answer no.
 ask() {
   tries=0
   until said=$(engine "$@" 2>"$aside"); do
     tries=$((tries + 1)) why=$(cat "$aside")
+    # By the clock: an answer may itself take twenty seconds.
+    [ "$tries" -gt 1 ] || end=$(($(date +%s) + ${patience:-25}))
     case $why in
       *"out of sequence"*) [ "$tries" -lt 10 ] || fail "$why" ;;
-      *"not have a leader"* | *"leader status"* | *"deadline exceeded"* | *"code = Unavailable"*) [ "$tries" -lt 50 ] || fail "$why" ;;
+      *"not have a leader"* | *"leader status"* | *"deadline exceeded"* | *"code = Unavailable"*)
+        if [ "$tries" -ge 50 ] || [ "$(date +%s)" -ge "$end" ]; then fail "$why"; fi
+        ;;
       *"not found"*)
         [ -n "${gone:-}" ] || fail "$why"
         return 1

@@ -98,6 +98,7 @@ esac
         tasks: &'a str,
         errors: &'a str,
         refused: &'a str,
+        patience: &'a str,
     }
 
     const WELL: Swarm<'static> = Swarm {
@@ -107,6 +108,7 @@ esac
         tasks: "\n",
         errors: "",
         refused: "",
+        patience: "25",
     };
 
     fn program(path: &Path, text: &str) {
@@ -142,7 +144,13 @@ esac
                 "drain",
             ])
             .env("PATH", searched)
-            .envs([("host", "unix:///x"), ("node", "n3"), ("name", "three"), ("limit", "2")])
+            .envs([
+                ("host", "unix:///x"),
+                ("node", "n3"),
+                ("name", "three"),
+                ("limit", "2"),
+                ("patience", swarm.patience),
+            ])
             .envs([("act", act), ("drained", drained)])
             .output()
             .unwrap();
@@ -241,6 +249,10 @@ esac
         assert_eq!((code, asked), (0, vec![drain.clone()]), "{said}");
         let (code, asked, said) = run(Swarm { refused, state: "down\n", ..WELL }, "remove", "");
         assert_eq!((code, asked), (0, vec![rm]), "{said}");
+        // Not for ever.
+        let (code, asked, said) = run(Swarm { refused, patience: "0", ..WELL }, "drain", "1");
+        assert_eq!((code, asked), (1, vec![drain.clone()]), "{said}");
+        assert!(said.contains("not have a leader"), "{said}");
         // A node that another run has removed meanwhile.
         let refused = "node n3 not found\n";
         let (code, asked, said) = run(Swarm { refused, state: "down\n", ..WELL }, "remove", "");
