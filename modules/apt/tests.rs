@@ -1,5 +1,6 @@
 //! Tables over what the probe reports.
 
+use super::said::fetched;
 use super::seen::{fits, summary};
 use super::*;
 
